@@ -1,0 +1,70 @@
+# Two commands do everything: `make run` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENVS := .venvs
+UV := $(VENVS)/uv/bin/uv
+LOCAL := $(VENVS)/local/bin/python
+DEV := $(VENVS)/dev/bin/python
+# Compiled in this order: the later files take their versions from the first.
+LOCKS := dev local realtime lambda emulator awscli uv
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: $(VENVS)/local/.synced $(VENVS)/emulator/.synced ## Run the whole backend on this machine (Ctrl-C stops it)
+	@exec $(LOCAL) -m local run
+
+.PHONY: players
+players: $(VENVS)/local/.synced ## Run a handful of simulated players against `make run`
+	@exec $(LOCAL) -m local players
+
+.PHONY: test
+test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced ## Check style and types, run every test
+	@tests/install-browser
+	@$(DEV) -m pytest $(args)
+
+.PHONY: test-web
+test-web: ## Test the JavaScript client
+	@node --test "tests/unit/web/"
+
+.PHONY: lint
+lint: $(VENVS)/dev/.synced ## Check style and types
+	@$(VENVS)/dev/bin/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
+	@$(VENVS)/dev/bin/ruff check --quiet .
+	@$(VENVS)/dev/bin/mypy
+
+.PHONY: format
+format: $(VENVS)/dev/.synced ## Format the code, mend what can be mended
+	@$(VENVS)/dev/bin/ruff check --fix --quiet .
+	@$(VENVS)/dev/bin/ruff format --quiet .
+
+.PHONY: lock
+lock: $(UV) ## Lock requirements/*.in into requirements/*.txt, with hashes
+	@cd requirements && for name in $(LOCKS); do \
+	  case $$name in dev|emulator|awscli|uv) constraint= ;; *) constraint="--constraint dev.txt" ;; esac; \
+	  ../$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    $$constraint $(if $(upgrade),--upgrade) $$name.in -o $$name.txt; done
+
+.PHONY: clean
+clean: ## Remove environments and caches (the data under .podium/ stays)
+	@rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis cdk.out
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Podium needs Python 3.11 or newer; $(PYTHON) is {sys.version.split()[0]}. Name another: make PYTHON=python3.12 …")'
+	@$(PYTHON) -m venv --clear $(VENVS)/uv
+	@$(VENVS)/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+# One environment a deployable, exactly what its lock file says.
+$(VENVS)/%/.synced: requirements/%.txt $(UV)
+	@echo "Installing $< into $(VENVS)/$*"
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENVS)/$*
+	@$(UV) pip sync --quiet --require-hashes --python $(VENVS)/$*/bin/python $<
+	@touch $@

@@ -1,0 +1,1 @@
+"""The rules of the game: pure Python and pydantic, with no I/O, no clock and no AWS."""

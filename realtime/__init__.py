@@ -1,0 +1,1 @@
+"""Live connections: frames, route handlers, the authorizer and the push client."""
