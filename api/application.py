@@ -1,0 +1,61 @@
+"""The REST API put together: the same routes on API Gateway's resolver and on the local server's."""
+
+import logging
+from typing import Any
+
+import pydantic_core
+from aws_lambda_powertools.event_handler import ApiGatewayResolver, CORSConfig, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
+
+from api.problems import ProblemError, field_errors, invalid, to_response
+from api.routes import about, leaderboard, score
+from api.validation import validate
+from store.database import ConflictError
+
+logger = logging.getLogger("podium.api")
+
+CORS = CORSConfig(
+    allow_origin="*", allow_headers=["Content-Type", "Authorization", "Idempotency-Key"], max_age=3600
+)
+
+
+def serialize(value: Any) -> str:
+    """A route's answer, models included, as JSON text."""
+    return pydantic_core.to_json(value, by_alias=True).decode()
+
+
+def configure(app: ApiGatewayResolver) -> None:
+    """Give a resolver every route, the validation and the problem+json errors of the API."""
+    app.use(middlewares=[validate])  # type: ignore[list-item]  # typed for synchronous ones only
+    for routes in (score, leaderboard, about):
+        app.include_router(routes.router)
+    app.configure_openapi(
+        title="Podium",
+        version="1.0.0",
+        description="Sign-in, scores and leaderboards for Unity and web games.",
+        security_schemes={"idToken": HTTPBearer(bearerFormat="JWT", description="Cognito ID token")},
+    )
+
+    @app.exception_handler(ProblemError)
+    def on_problem(error: ProblemError) -> Response[str]:
+        return to_response(error.problem)
+
+    @app.exception_handler(RequestValidationError)
+    def on_invalid(error: RequestValidationError) -> Response[str]:
+        return to_response(invalid(field_errors(error.errors())).problem)
+
+    @app.not_found
+    def on_unknown(_: NotFoundError) -> Response[str]:
+        return to_response(ProblemError(404, "there is no such resource, or not with this method").problem)
+
+    @app.exception_handler(ConflictError)
+    def on_conflict(error: ConflictError) -> Response[str]:
+        logger.error("%s", error)
+        return to_response(ProblemError(503, "too many writes at once; try again").problem)
+
+    @app.exception_handler(Exception)
+    def on_error(error: Exception) -> Response[str]:
+        logger.error("unexpected error", exc_info=error)
+        return to_response(ProblemError(500, "something went wrong on our side; it is logged").problem)

@@ -1,0 +1,80 @@
+"""What the REST routes work with, and who is calling them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Request
+
+from api.problems import ProblemError
+from game.catalogue import Board, Catalogue
+from game.model import Model
+from game.names import default_name
+from game.scoring import Order
+from store.database import Database
+from store.profiles import Profile
+
+
+class GameArea(Model):
+    """An area as clients see it."""
+
+    id: str
+    title: str
+    order: Order
+
+
+class Deployment(Model):
+    """What a client needs to reach this deployment: its configuration, but for the catalogue's part."""
+
+    region: str
+    rest_url: str
+    web_socket_url: str
+    user_pool_id: str
+    user_pool_client_id: str
+    cognito_endpoint: str | None = None
+    hosted_ui_url: str | None = None
+    avatar_bucket: str
+
+
+class ClientConfig(Deployment):
+    """`GET /client-config.json`: a client that reads it works against a laptop and AWS unchanged."""
+
+    game_areas: list[GameArea]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Everything behind the routes. `clock` gives milliseconds since the epoch, UTC."""
+
+    db: Database
+    catalogue: Catalogue
+    deployment: Deployment
+    clock: Callable[[], int]
+
+    def board(self, game_area: str) -> Board:
+        """A board by id. Raises a 404 that names it."""
+        try:
+            return self.catalogue.boards[game_area]
+        except KeyError:
+            known = ", ".join(sorted(self.catalogue.boards))
+            raise ProblemError(404, f"gameArea: there is no {game_area!r:.100}; there are {known}") from None
+
+
+def backend_of(request: Request) -> Backend:
+    """The backend that this request is served by."""
+    backend: Backend = request.context["backend"]
+    return backend
+
+
+def caller(request: Request) -> Profile:
+    """The player whose ID token came with the request, by the name to show until they have chosen one.
+
+    Raises a 401 without a good token. API Gateway's Cognito authorizer has verified it (the local server does
+    the same) and put its claims into the event.
+    """
+    authorizer: dict[str, Any] = request.resolved_event["requestContext"].get("authorizer") or {}
+    claims: dict[str, Any] = authorizer.get("claims") or {}
+    if "sub" not in claims:
+        raise ProblemError(401, authorizer.get("error") or "Authorization: a Bearer ID token is needed")
+    names = [str(claims.get(name, "")) for name in ("name", "preferred_username", "cognito:username")]
+    return Profile(user_id=claims["sub"], name=default_name(names, claims["sub"]))

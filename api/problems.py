@@ -1,0 +1,80 @@
+"""Errors as `application/problem+json` (RFC 9457)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from game.model import Model
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class FieldError(Model):
+    """One wrong field of a request: `body.score`, `query.limit`, …"""
+
+    field: str
+    detail: str
+
+
+class Problem(Model):
+    """The body of every error response."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+
+
+class ProblemError(Exception):
+    """A request that cannot be served, with the status that says so."""
+
+    def __init__(self, status: int, detail: str, errors: Sequence[FieldError] | None = None) -> None:
+        super().__init__(detail)
+        self.problem = Problem(
+            title=HTTPStatus(status).phrase,
+            status=status,
+            detail=detail,
+            errors=list(errors) if errors else None,
+        )
+
+
+def invalid(errors: Sequence[FieldError]) -> ProblemError:
+    """A 422 that names every wrong field."""
+    return ProblemError(422, "; ".join(f"{error.field}: {error.detail}" for error in errors), errors)
+
+
+def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
+    """pydantic's error list as ours; at most 10, each field's name at most 100 characters."""
+    return [
+        FieldError(field=".".join(map(str, error["loc"]))[:100], detail=str(error["msg"]))
+        for _, error in zip(range(10), errors, strict=False)
+    ]
+
+
+def to_response(problem: Problem) -> Response[str]:
+    """A problem as a response; a 401 says which scheme it wants, a 503 when to come back."""
+    headers: dict[str, str | list[str]] = {}
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "1"
+    return Response(
+        status_code=problem.status,
+        content_type=CONTENT_TYPE,
+        body=problem.model_dump_json(by_alias=True, exclude_none=True),
+        headers=headers,
+    )
+
+
+def responses(*statuses: int) -> dict[int, Any]:
+    """The OpenAPI description of a route's error responses."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {CONTENT_TYPE: {"schema": Problem.model_json_schema(by_alias=True)}},
+        }
+        for status in statuses
+    }

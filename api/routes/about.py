@@ -1,0 +1,42 @@
+"""`/health`, `/client-config.json` and `/openapi.json`"""
+
+from typing import Any, cast
+
+from aws_lambda_powertools.event_handler import ApiGatewayResolver, Request, Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+from api.backend import ClientConfig, GameArea, backend_of
+from game.model import Model
+
+router = Router()
+
+
+class Health(Model):
+    """The API is alive."""
+
+    status: str
+
+
+@router.get("/health", summary="Liveness")
+async def get_health() -> Health:
+    """Answers as long as the API runs; says nothing of what is behind it."""
+    return Health(status="ok")
+
+
+@router.get("/client-config.json", summary="What a client needs to connect")
+async def get_client_config(request: Request) -> dict[str, Any]:
+    """Addresses and ids of this deployment, and the areas of the catalogue."""
+    backend = backend_of(request)
+    areas = [
+        GameArea(id=name, title=area.title, order=area.order)
+        for name, area in backend.catalogue.areas.items()
+    ]
+    config = ClientConfig(**backend.deployment.model_dump(), game_areas=areas)
+    return config.model_dump(by_alias=True, exclude_none=True)
+
+
+@router.get("/openapi.json", summary="This description", include_in_schema=False)
+async def get_openapi() -> Response[Any]:
+    """The API's OpenAPI description."""
+    app = cast(ApiGatewayResolver, router.api_resolver)
+    return Response(status_code=200, content_type="application/json", body=app.get_openapi_json_schema())

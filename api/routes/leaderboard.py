@@ -1,0 +1,113 @@
+"""`/leaderboard`"""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from api.backend import Backend, backend_of, caller
+from api.problems import FieldError, ProblemError, invalid, responses
+from game.board import Entry
+from game.catalogue import GLOBAL_BOARD, Board
+from game.cursor import Cursor, CursorError, decode_cursor, encode_cursor
+from game.model import Model
+from game.scoring import encode
+from store import boards, progress, scores
+
+router = Router()
+
+# A player whose row moves while we look is looked up again; nobody improves this often in a row.
+LOOKUPS = 5
+
+GameArea = Annotated[str, Query(alias="gameArea", description="A board's id")]
+Limit = Annotated[int, Query(ge=1, le=100, description="Entries a page")]
+PageCursor = Annotated[str, Query(max_length=512, description="nextCursor of the page before")]
+Around = Annotated[int, Query(ge=0, le=50, description="Neighbours above and below")]
+
+
+class Page(Model):
+    """A part of a board. `version` is that of the live board, 0 before its first publication."""
+
+    game_area: str
+    version: int
+    entries: tuple[Entry, ...]
+    next_cursor: str | None
+
+
+class Standing(Model):
+    """A player's place on a board, with the neighbours above and below."""
+
+    game_area: str
+    rank: int
+    score: int
+    entries: tuple[Entry, ...]
+
+
+@router.get(
+    "/leaderboard",
+    summary="A page of a board",
+    responses={200: {"description": "The page"}} | responses(404, 422),
+)
+async def get_leaderboard(
+    request: Request, game_area: GameArea, limit: Limit = 20, cursor: PageCursor = ""
+) -> Page:
+    """A page of a board, best first."""
+    backend = backend_of(request)
+    return await _page(backend, backend.board(game_area), limit, cursor)
+
+
+@router.get(
+    "/leaderboard/global",
+    summary="A page of the global board",
+    responses={200: {"description": "The page"}} | responses(422),
+)
+async def get_global_leaderboard(request: Request, limit: Limit = 20, cursor: PageCursor = "") -> Page:
+    """A page of the board over all areas, best first."""
+    backend = backend_of(request)
+    return await _page(backend, backend.board(GLOBAL_BOARD), limit, cursor)
+
+
+@router.get(
+    "/leaderboard/me",
+    summary="The caller's place on a board",
+    responses={200: {"description": "The place"}} | responses(401, 404, 422, 503),
+    security=[{"idToken": []}],
+)
+async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5) -> Standing:
+    """The caller's rank on a board, and the neighbours."""
+    player, backend = caller(request), backend_of(request)
+    board = backend.board(game_area)
+    for _ in range(LOOKUPS):
+        best = (await progress.load(backend.db, player.user_id)).bests.get(board.id)
+        if best is None:
+            raise ProblemError(404, f"you have no score on {board.id} yet")
+        entries = await scores.around(backend.db, board, best, player.user_id, neighbours=around)
+        for entry in entries:
+            if entry.user_id == player.user_id:
+                return Standing(game_area=board.id, rank=entry.rank, score=entry.score, entries=entries)
+    raise ProblemError(503, "your score is changing too quickly to rank it; try again")
+
+
+async def _page(backend: Backend, board: Board, limit: int, cursor: str) -> Page:
+    after, rank = None, 1
+    if cursor:
+        try:
+            start = decode_cursor(board, cursor)
+        except CursorError as error:
+            raise invalid([FieldError(field="query.cursor", detail=str(error))]) from error
+        after, rank = start.score, start.rank + 1
+    published = await boards.load(backend.db, board.id)
+    # One more than asked for tells whether there is a next page.
+    entries = await scores.page(backend.db, board, limit=limit + 1, after=after, rank=rank)
+    page, more = entries[:limit], len(entries) > limit
+    return Page(
+        game_area=board.id,
+        version=published.version if published else 0,
+        entries=page,
+        next_cursor=encode_cursor(board, _cursor(board, page[-1])) if more else None,
+    )
+
+
+def _cursor(board: Board, entry: Entry) -> Cursor:
+    return Cursor(entry.rank, encode(board.order, entry.score, entry.achieved_at, entry.user_id))

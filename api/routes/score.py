@@ -1,0 +1,65 @@
+"""`/score`"""
+
+from typing import Annotated
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import StrictInt
+
+from api.backend import backend_of, caller
+from api.problems import FieldError, ProblemError, invalid, responses
+from game.model import Model
+from store.submission import submit
+
+router = Router()
+metrics = Metrics(namespace="Podium", service="api")
+
+
+class ScoreRequest(Model):
+    """A score that the player reached in an area."""
+
+    game_area: str
+    score: StrictInt
+
+
+class ScoreResponse(Model):
+    """The score, the player's best in the area now, and whether this score made it."""
+
+    game_area: str
+    score: int
+    best: int
+    improved: bool
+
+
+@router.post(
+    "/score",
+    status_code=201,
+    summary="Submit a score",
+    responses={201: {"description": "Recorded"}} | responses(400, 401, 404, 413, 415, 422, 503),
+    security=[{"idToken": []}],
+)
+async def submit_score(request: Request, body: Annotated[ScoreRequest, Body()]) -> ScoreResponse:
+    """Submit a score. Only a better one than the player's best changes anything."""
+    player, backend = caller(request), backend_of(request)
+    area = backend.catalogue.areas.get(body.game_area)
+    if area is None:
+        known = ", ".join(sorted(backend.catalogue.areas))
+        raise ProblemError(404, f"gameArea: there is no {body.game_area!r:.100}; there are {known}")
+    if not area.min <= body.score <= area.max:
+        raise invalid(
+            [
+                FieldError(
+                    field="body.score", detail=f"must be from {area.min} to {area.max} in {body.game_area}"
+                )
+            ]
+        )
+    submission = await submit(
+        backend.db, backend.catalogue, player, body.game_area, body.score, backend.clock()
+    )
+    metrics.add_metric("ScoresAccepted", MetricUnit.Count, 1)
+    return ScoreResponse(
+        game_area=body.game_area, score=body.score, best=submission.best, improved=submission.improved
+    )

@@ -1,0 +1,122 @@
+"""The catalogue: what a game designer decides, read from one TOML file and checked when it is loaded."""
+
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+
+from game.model import Model
+from game.scoring import POINTS_LIMIT, Order
+
+GLOBAL_BOARD = "global"
+# A board's id is also a channel's name, and these channels are taken.
+RESERVED_IDS = frozenset({GLOBAL_BOARD, "all"})
+# The longest entries there can be, in a snapshot of this many, stay under the 32 KB of a WebSocket frame.
+TOP_LIMIT = 100
+
+DEFAULT_PATH = Path(__file__).with_name("catalogue.toml")
+
+
+class CatalogueError(Exception):
+    """The catalogue file cannot be used; the message names the file and every key that is wrong."""
+
+
+def _not_reserved(area: str) -> str:
+    if area in RESERVED_IDS:
+        raise ValueError(f"{area!r} is reserved")
+    return area
+
+
+AreaId = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$"), AfterValidator(_not_reserved)
+]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+Top = Annotated[int, Field(ge=1, le=TOP_LIMIT, strict=True)]
+Points = Annotated[int, Field(gt=-POINTS_LIMIT, lt=POINTS_LIMIT, strict=True)]
+
+
+class Area(Model):
+    """Somewhere a player scores. Scores are whole numbers from `min` to `max`, both included."""
+
+    title: Title
+    order: Order
+    min: Points
+    max: Points
+    top: Top
+    counts: bool
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min >= self.max:
+            raise ValueError(f"min ({self.min}) must be below max ({self.max})")
+        if self.counts and self.order == "asc":
+            raise ValueError('counts must be false where order is "asc": a sum of times ranks nobody')
+        return self
+
+
+class GlobalBoard(Model):
+    """The board whose points are the sum of a player's bests over the areas that count."""
+
+    title: Title
+    top: Top
+    order: Literal["desc"] = "desc"
+
+
+class Board(Model):
+    """What the live path knows of a board: its id, its order and how many entries it shows (K)."""
+
+    id: str
+    order: Order
+    top: int
+
+
+class Catalogue(Model):
+    """Everything the designer's file says."""
+
+    global_: GlobalBoard = Field(alias="global")
+    areas: dict[AreaId, Area] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> Self:
+        counting = [area for area in self.areas.values() if area.counts]
+        for bound in (sum(area.min for area in counting), sum(area.max for area in counting)):
+            if abs(bound) >= POINTS_LIMIT:
+                raise ValueError(
+                    f"the bounds of the areas that count add up to {bound}, beyond {POINTS_LIMIT - 1}"
+                )
+        return self
+
+    @cached_property
+    def boards(self) -> dict[str, Board]:
+        """Every board by id: one an area, and `global`."""
+        boards = {name: Board(id=name, order=area.order, top=area.top) for name, area in self.areas.items()}
+        boards[GLOBAL_BOARD] = Board(id=GLOBAL_BOARD, order=self.global_.order, top=self.global_.top)
+        return boards
+
+    @property
+    def counting_areas(self) -> frozenset[str]:
+        """The ids of the areas whose bests add up to the global board."""
+        return frozenset(name for name, area in self.areas.items() if area.counts)
+
+
+def load_catalogue(path: Path = DEFAULT_PATH) -> Catalogue:
+    """Read and check a catalogue file.
+
+    Raises CatalogueError, which names the file and each wrong key by its TOML path (`areas.forest.max`).
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CatalogueError(f"{path}: {error}") from error
+    try:
+        return Catalogue.model_validate(content)
+    except ValidationError as error:
+        problems = [f"{_key(detail['loc'])}: {detail['msg']}" for detail in error.errors()]
+        raise CatalogueError(f"{path}: " + "; ".join(problems)) from error
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    # pydantic writes "[key]" where a mapping's key itself is wrong.
+    return ".".join(str(part) for part in location if part != "[key]") or "(the whole file)"

@@ -1,0 +1,52 @@
+"""Cursors: where the next page of a board starts, as a text that clients hand back unread.
+
+A cursor is the last entry's rank and sort key with a checksum over both and the board. The checksum is
+against mistakes (a cut copy, another board's cursor), not against forgers: all that a cursor can reach is
+public anyway.
+"""
+
+import base64
+import binascii
+import hashlib
+from typing import NamedTuple
+
+from game.catalogue import Board
+from game.scoring import ScoreKeyError, decode
+
+_CHECKSUM_CHARACTERS = 12
+
+
+class CursorError(ValueError):
+    """The text is not a cursor of this board."""
+
+
+class Cursor(NamedTuple):
+    """The entry behind which the next page starts: its rank, and its sort key."""
+
+    rank: int
+    score: str
+
+
+def encode_cursor(board: Board, cursor: Cursor) -> str:
+    """The cursor as URL-safe text."""
+    content = f"{cursor.rank}|{cursor.score}"
+    return base64.urlsafe_b64encode(f"{_checksum(board, content)}|{content}".encode()).decode().rstrip("=")
+
+
+def decode_cursor(board: Board, text: str) -> Cursor:
+    """The cursor behind a text. Raises CursorError where `encode_cursor` did not write it for this board."""
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        checksum, _, content = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition("|")
+        rank, _, score = content.partition("|")
+        cursor = Cursor(int(rank), score)
+        decode(board.order, score)
+    except (binascii.Error, UnicodeError, ValueError, ScoreKeyError) as error:
+        raise CursorError("not a cursor of this board") from error
+    if cursor.rank < 1 or encode_cursor(board, cursor) != text or checksum != _checksum(board, content):
+        raise CursorError("not a cursor of this board")
+    return cursor
+
+
+def _checksum(board: Board, content: str) -> str:
+    return hashlib.sha256(f"{board.id}|{content}".encode()).hexdigest()[:_CHECKSUM_CHARACTERS]

@@ -1,0 +1,76 @@
+"""Sort keys: a string that sorts as a score does, and that no two players share.
+
+    0001000000012345#999998236187200000#87313b53-604d-4405-b676-4eb8a21c5969
+    ^ points + 10^15  ^ 10^15 - 1 - achievedAt    ^ user id
+
+A `desc` board is read from the greatest key down: more points first, then whoever got there first (the
+milliseconds are inverted), then the greater user id. An `asc` board is read from the least key up, so there
+the milliseconds stand as they are: fewer points first, then whoever got there first, then the lesser user
+id. A plain number as the sort key would lose one of two players with the same score.
+"""
+
+from typing import Literal, NamedTuple
+
+Order = Literal["asc", "desc"]
+
+# Points are offset by this, so that negative ones sort too. Below 2^53: JavaScript holds them exactly.
+POINTS_LIMIT = 10**15
+# Milliseconds since the epoch fit until the year 33658.
+TIME_LIMIT = 10**15
+
+_POINTS_DIGITS = 16
+_TIME_DIGITS = 15
+_SEPARATOR = "#"
+
+
+class ScoreKey(NamedTuple):
+    """What a sort key says. `achieved_at` is in milliseconds since the epoch, UTC."""
+
+    points: int
+    achieved_at: int
+    user_id: str
+
+
+class ScoreKeyError(ValueError):
+    """The text is not a sort key."""
+
+
+def encode(order: Order, points: int, achieved_at: int, user_id: str) -> str:
+    """The sort key of a score on a board of this order.
+
+    Raises ScoreKeyError where a part is out of its range: the key would sort wrongly.
+    """
+    if not -POINTS_LIMIT < points < POINTS_LIMIT:
+        raise ScoreKeyError(f"points must be within ±{POINTS_LIMIT - 1}, not {points}")
+    if not 0 <= achieved_at < TIME_LIMIT:
+        raise ScoreKeyError(f"achieved_at must be from 0 to {TIME_LIMIT - 1}, not {achieved_at}")
+    if not user_id:
+        raise ScoreKeyError("user_id must not be empty")
+    return (
+        f"{points + POINTS_LIMIT:0{_POINTS_DIGITS}d}{_SEPARATOR}"
+        f"{_time(order, achieved_at):0{_TIME_DIGITS}d}{_SEPARATOR}{user_id}"
+    )
+
+
+def decode(order: Order, key: str) -> ScoreKey:
+    """The score behind a sort key of a board of this order.
+
+    Raises ScoreKeyError where `encode` would never have written it.
+    """
+    points, _, rest = key.partition(_SEPARATOR)
+    time, _, user_id = rest.partition(_SEPARATOR)
+    if not (points.isdecimal() and time.isdecimal()):
+        raise ScoreKeyError(f"not a sort key: {key!r}")
+    score = ScoreKey(int(points) - POINTS_LIMIT, _time(order, int(time)), user_id)
+    if encode(order, *score) != key:
+        raise ScoreKeyError(f"not a sort key: {key!r}")
+    return score
+
+
+def better(order: Order, points: int, best: int) -> bool:
+    """Whether points beat a best so far. Equal points do not: whoever reached them first keeps the place."""
+    return points > best if order == "desc" else points < best
+
+
+def _time(order: Order, milliseconds: int) -> int:
+    return TIME_LIMIT - 1 - milliseconds if order == "desc" else milliseconds

@@ -1,0 +1,87 @@
+"""`python -m local run` and `python -m local players`."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+
+import uvloop
+from pydantic import ValidationError
+
+# Powertools' metrics are JSON lines for CloudWatch: on a laptop the log says the same for people.
+os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+
+from api.backend import Deployment
+from game.catalogue import CatalogueError
+from local import players
+from local.console import complain, say, set_up_logging
+from local.emulator import EmulatorError
+from local.settings import LocalSettings
+from local.stack import StackError, serve
+
+
+def main() -> int:
+    """Run a command; the exit status. What a person can mend is one sentence on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="run the whole backend until Ctrl-C")
+    players.add_arguments(commands.add_parser("players", help="simulate a handful of players"))
+    arguments = parser.parse_args()
+    set_up_logging()
+    status = 0
+    try:
+        if arguments.command == "run":
+            uvloop.run(_until_signal(serve(_settings(), _ready)))
+            say("Stopped. The data is kept.")
+        else:
+            uvloop.run(_until_signal(players.play(arguments)))
+    except* (StackError, EmulatorError, CatalogueError, players.PlayersError) as group:
+        complain("\n".join(_messages(group)))
+        status = 1
+    return status
+
+
+def _messages(error: BaseException) -> list[str]:
+    if isinstance(error, BaseExceptionGroup):
+        return [message for one in error.exceptions for message in _messages(one)]
+    return [str(error)]
+
+
+def _settings() -> LocalSettings:
+    try:
+        return LocalSettings()
+    except ValidationError as error:
+        problems = [f"PODIUM_{str(detail['loc'][0]).upper()}: {detail['msg']}" for detail in error.errors()]
+        raise StackError("; ".join(problems)) from error
+
+
+def _ready(deployment: Deployment) -> None:
+    say(f"\nready\n  {deployment.rest_url}\n  {deployment.web_socket_url}\n")
+
+
+async def _until_signal(work: Coroutine[None, None, None]) -> None:
+    """Run until done, or until Ctrl-C, SIGTERM or SIGHUP; then the work is cancelled and cleans up."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        if not stopped:
+            stopped = True
+            say("\nStopping …")
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""The AWS emulator (ministack) as a child process: DynamoDB, S3 and Cognito on one port of this machine.
+
+It keeps its state in memory and writes it on SIGTERM only, so how it ends matters more than how it starts:
+
+- Ctrl-C in a terminal reaches every process of the foreground group. The emulator runs in a session of its
+  own and is stopped by us, after everything that still writes to it.
+- If this process is killed, the kernel (on Linux) sends the emulator SIGTERM: it saves and ends.
+- A second emulator on the same data would load a state that the first is still writing, and on the same port
+  would share the connections with it in silence (SO_REUSEPORT). So the port is probed before the start, and
+  the emulator's log file stays locked for as long as the emulator lives, whoever started it.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import BinaryIO
+
+import aiohttp
+
+SERVICES = ("dynamodb", "dynamodbstreams", "s3", "cognito-idp", "sts")
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_POLL_INTERVAL = 0.05
+_LOG_TAIL_LINES = 15
+
+# All that the emulator gets of our environment: no credentials, and none of the variables that configure it.
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+
+# Runs in the child before the emulator: PR_SET_PDEATHSIG (1) survives the exec, and the parent's id is
+# compared because the parent may have died before the signal was set.
+_DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class EmulatorError(Exception):
+    """The emulator cannot start; the message is for the person at the terminal."""
+
+
+class Emulator:
+    """One ministack process, bound to 127.0.0.1.
+
+    It belongs to no event loop: `start` may run in one and `stop` in another. Call `start` from a thread that
+    outlives the emulator (the main thread): Linux counts the death of the starting thread as the parent's.
+
+    port: TCP port of all services.
+    data_dir: folder of the state (`state/`, `s3/`) and of `emulator.log`; made when missing.
+    executable: the `ministack` console script; by default the one of this checkout's `.venvs/emulator`.
+    start_timeout: seconds until healthy, default 60; after that `start` stops it and raises EmulatorError.
+    stop_timeout: seconds to write the state after SIGTERM, default 60; after that SIGKILL loses what was
+        not written.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int,
+        data_dir: Path,
+        executable: Path | None = None,
+        start_timeout: float = 60,
+        stop_timeout: float = 60,
+    ) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = data_dir / "emulator.log"
+        self._data_dir = data_dir
+        self._executable = executable or _CHECKOUT / ".venvs" / "emulator" / "bin" / "ministack"
+        self._start_timeout = start_timeout
+        self._stop_timeout = stop_timeout
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, or None when not started or stopped."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Start the emulator and return when it answers; whatever goes wrong, no process is left behind.
+
+        Raises EmulatorError when the executable is missing, the port is taken, another emulator still uses
+        the data, or the process ends or does not answer in time (with the tail of its log).
+        """
+        if not os.access(self._executable, os.X_OK):
+            raise EmulatorError(f"The emulator is not installed at {self._executable}: run `make run`.")
+        if await self._port_is_taken():
+            raise EmulatorError(
+                f"Port {self.port} is in use: stop what listens there, "
+                "or set PODIUM_EMULATOR_PORT to a free port."
+            )
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            await self._lock(log)
+            log.truncate(0)
+            self._process = self._spawn(log)
+        try:
+            if not await self._becomes_ready(self._process):
+                raise EmulatorError(
+                    f"The emulator did not answer within {self._start_timeout:g} seconds.\n{self._log_tail()}"
+                )
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def wait(self) -> int:
+        """Return the exit status once the process has ended by itself; negative for a signal."""
+        if self._process is None:
+            raise RuntimeError("The emulator is not started.")
+        process = self._process
+        await _until(lambda: process.poll() is not None, math.inf)
+        return process.wait()
+
+    async def stop(self) -> None:
+        """Let the emulator write its state and end; returns when the process is gone. May be called twice."""
+        if self._process is None:
+            return
+        process = self._process
+        process.terminate()
+        if not await _until(lambda: process.poll() is not None, self._stop_timeout):
+            process.kill()
+            process.wait()
+        self._process = None
+
+    async def _port_is_taken(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    async def _lock(self, log: BinaryIO) -> None:
+        # One that was told to stop has closed its port and may still be writing: give it its time.
+        if not await _until(lambda: _try_lock(log), self._stop_timeout):
+            raise EmulatorError(
+                f"Another emulator still uses {self._data_dir}: stop it, "
+                "or set PODIUM_DATA_DIR to another folder."
+            )
+
+    def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
+        command = [str(self._executable)]
+        if sys.platform == "linux":
+            command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
+        return subprocess.Popen(  # noqa: S603 -- no shell, and every word is ours
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=self._environment(),
+            start_new_session=True,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        return inherited | {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self._data_dir.resolve() / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self._data_dir.resolve() / "s3"),
+            "SERVICES": ",".join(SERVICES),
+            "IOT_MTLS_ENABLED": "0",  # would listen on port 8883
+            "SFTP_ENABLED": "0",
+        }
+
+    async def _becomes_ready(self, process: subprocess.Popen[bytes]) -> bool:
+        deadline = time.monotonic() + self._start_timeout
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            while time.monotonic() < deadline:
+                if (status := process.poll()) is not None:
+                    raise EmulatorError(
+                        f"The emulator ended with status {status} at its start.\n{self._log_tail()}"
+                    )
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(f"{self.url}/_ministack/ready") as response:
+                        if response.status == HTTPStatus.OK:
+                            return True
+                await asyncio.sleep(_POLL_INTERVAL)
+        return False
+
+    def _log_tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join([f"The end of {self.log}:", *lines[-_LOG_TAIL_LINES:]])
+
+
+def _try_lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _until(holds: Callable[[], bool], seconds: float) -> bool:
+    """Ask again and again until it holds (True) or the time is over (False); asks once at least."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(_POLL_INTERVAL)
+    return True

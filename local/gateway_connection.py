@@ -1,0 +1,186 @@
+"""One WebSocket client, from the moment that `$connect` let it in until `$disconnect` has run."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.protocol import OPEN
+
+from local.gateway_events import Client, Event, disconnect_event, message_event, select_route
+
+Handler = Callable[[Event], Awaitable[Mapping[str, Any] | None]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """API Gateway's limits, and two of our own. Durations are in seconds.
+
+    Source, unless it says otherwise:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+    """
+
+    message_bytes: int = 128 * 1024
+    """A longer message closes the connection with 1009; a longer push is answered with 413.
+
+    API Gateway also closes with 1009 at a single frame above 32 KB. Here such a frame reaches the handler, as
+    it would in several frames, because to answer an oversize message is the handler's job.
+    """
+    handler_seconds: float = 29.0
+    """A handler that takes longer has failed."""
+    idle_seconds: float = 10 * 60.0
+    """Without a message in either direction for this long, the connection is closed with 1001."""
+    connection_seconds: float = 2 * 60 * 60.0
+    """However busy, a connection is closed with 1001 at this age."""
+    close_seconds: float = 2.0
+    """Ours: how long a client may take to answer a close frame before the TCP connection is dropped."""
+    write_buffer_bytes: int = 1024 * 1024
+    """Ours: a client with more than this waiting to be sent does not read; it is closed with 1008."""
+
+
+class IntegrationError(Exception):
+    """A handler raised or took too long; `str()` is its exception's message, Lambda's `errorMessage`."""
+
+
+async def invoke(handler: Handler, event: Event, seconds: float) -> Mapping[str, Any] | None:
+    """Runs a handler as Lambda would. Raises `IntegrationError`."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await handler(event)
+    except Exception as error:
+        raise IntegrationError(str(error)) from error
+
+
+class GatewayConnection:
+    """A client connection that is routed, pushed to, expired and closed.
+
+    Messages of one connection run one after another, in the order received, and a client that sends faster
+    than they run is slowed down. API Gateway gives no such order; here it makes what happens repeatable.
+    """
+
+    def __init__(
+        self,
+        websocket: ServerConnection,
+        client: Client,
+        authorizer: dict[str, str],
+        *,
+        routes: Mapping[str, Handler],
+        limits: Limits,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]],
+    ) -> None:
+        self._websocket = websocket
+        self._client = client
+        self._authorizer = authorizer
+        self._routes = routes
+        self._limits = limits
+        self._clock = clock
+        self._sleep = sleep
+        self._closing: asyncio.Task[None] | None = None
+        self.connected_at = client.connected_at
+        self.last_active_at = client.connected_at
+        self.identity = client.identity
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a push can reach the client: the handshake is done and nobody has begun to close."""
+        return self._closing is None and self._websocket.state is OPEN
+
+    def push(self, data: bytes) -> bool:
+        """Sends one frame, text when `data` is UTF-8 and else binary. Returns `False` if the client is gone.
+
+        It does not wait: the frame is queued behind the earlier ones. A client that lets more than
+        `write_buffer_bytes` pile up is closed.
+        """
+        if not self.is_open:
+            return False
+        broadcast([self._websocket], data, text=_is_utf8(data))
+        if self._websocket.transport.get_write_buffer_size() > self._limits.write_buffer_bytes:
+            self.close(CloseCode.POLICY_VIOLATION, "Client does not read")
+            return False
+        self.last_active_at = self._clock()
+        return True
+
+    def close(self, code: int, reason: str) -> None:
+        """Begins the closing handshake; drops the TCP connection of a client that takes no part in it."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(code, reason))
+
+    async def run(self) -> None:
+        """Routes messages until the connection is closed from any side, then runs `$disconnect`."""
+        expiry = asyncio.create_task(self._expire())
+        try:
+            await self._receive()
+            await self._websocket.wait_closed()
+        finally:
+            expiry.cancel()
+        code, reason = self._close_status()
+        log.info("%s disconnected (%d)", self._client.connection_id, code)
+        event = disconnect_event(self._client, self._authorizer, code, reason, self._clock())
+        try:
+            await invoke(self._routes["$disconnect"], event, self._limits.handler_seconds)
+        except IntegrationError as error:
+            log.error("$disconnect failed for %s", self._client.connection_id, exc_info=error.__cause__)
+
+    async def _receive(self) -> None:
+        try:
+            while self._closing is None:
+                await self._dispatch(await self._websocket.recv())
+        except ConnectionClosed:
+            return
+
+    async def _dispatch(self, message: str | bytes) -> None:
+        self.last_active_at = self._clock()
+        route = select_route(message, self._routes)
+        event = message_event(self._client, self._authorizer, route, message, self.last_active_at)
+        try:
+            # An answer's body goes nowhere: that would take a route response, and no route has one.
+            # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
+            await invoke(self._routes[route], event, self._limits.handler_seconds)
+        except IntegrationError as error:
+            log.error("%s failed for %s", route, self._client.connection_id, exc_info=error.__cause__)
+            answer = {
+                "message": "Internal server error",
+                "connectionId": self._client.connection_id,
+                "requestId": event["requestContext"]["requestId"],
+            }
+            self.push(json.dumps(answer).encode())
+
+    async def _expire(self) -> None:
+        end = self.connected_at + self._limits.connection_seconds
+        while (left := min(end, self.last_active_at + self._limits.idle_seconds) - self._clock()) > 0:
+            await self._sleep(left)
+        self.close(CloseCode.GOING_AWAY, "Going away")
+
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            # close() has a timeout of its own, but not for a client whose write buffer stays full.
+            async with asyncio.timeout(self._limits.close_seconds):
+                await self._websocket.close(code, reason)
+        except TimeoutError:
+            self._websocket.transport.abort()
+
+    def _close_status(self) -> tuple[int, str]:
+        protocol = self._websocket.protocol
+        # The frame of the side that closed first; the other one only echoes it.
+        frame = protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent
+        if frame is None:
+            return CloseCode.ABNORMAL_CLOSURE, ""
+        if frame.code == CloseCode.NO_STATUS_RCVD:
+            return frame.code, "Client-side close frame status not set"
+        return frame.code, frame.reason
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,112 @@
+"""Tables, bucket and user pool: made where they are missing, left alone where they are not."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import aioboto3
+from botocore.exceptions import ClientError
+
+from realtime.routes import ADMINS
+from store.database import Database
+from store.schema import TABLES, Table, create_request
+
+if TYPE_CHECKING:
+    from types_aiobotocore_cognito_idp import CognitoIdentityProviderClient
+
+BUCKET = "game-avatars"
+USER_POOL = "podium"
+APP_CLIENT = "game"
+
+# Of Cognito's and S3's list calls.
+_PAGE = 60
+
+
+@dataclass(frozen=True)
+class UserPool:
+    """A user pool and the app client that games use."""
+
+    id: str
+    client_id: str
+
+
+async def create_tables(db: Database) -> None:
+    """Create the tables of `store.schema` that are missing."""
+    await asyncio.gather(*(_create_table(db, table) for table in TABLES))
+
+
+async def _create_table(db: Database, table: Table) -> None:
+    name = db.name(table)
+    try:
+        await db.client.create_table(**create_request(table, name))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceInUseException":
+            raise
+        return
+    await db.client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+    if table.ttl:
+        await db.client.update_time_to_live(
+            TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": table.ttl}
+        )
+
+
+async def create_bucket(session: aioboto3.Session) -> None:
+    """Create the bucket of the portraits where it is missing, with CORS for browsers."""
+    async with session.client("s3") as s3:
+        buckets = await s3.list_buckets()
+        if BUCKET not in {bucket["Name"] for bucket in buckets["Buckets"]}:
+            await s3.create_bucket(Bucket=BUCKET)
+        await s3.put_bucket_cors(
+            Bucket=BUCKET,
+            CORSConfiguration={
+                "CORSRules": [
+                    {
+                        "AllowedOrigins": ["*"],
+                        "AllowedMethods": ["GET", "PUT", "POST"],
+                        "AllowedHeaders": ["*"],
+                    }
+                ]
+            },
+        )
+
+
+async def create_user_pool(session: aioboto3.Session) -> UserPool:
+    """The user pool, its app client and the admins' group; created where they are missing."""
+    async with session.client("cognito-idp") as cognito:
+        pool_id = await _pool_id(cognito)
+        clients = await cognito.list_user_pool_clients(UserPoolId=pool_id, MaxResults=_PAGE)
+        for client in clients["UserPoolClients"]:
+            if client["ClientName"] == APP_CLIENT:
+                return UserPool(pool_id, client["ClientId"])
+        created = await cognito.create_user_pool_client(
+            UserPoolId=pool_id,
+            ClientName=APP_CLIENT,
+            GenerateSecret=False,
+            ExplicitAuthFlows=[
+                "ALLOW_USER_PASSWORD_AUTH",
+                "ALLOW_USER_SRP_AUTH",
+                "ALLOW_REFRESH_TOKEN_AUTH",
+            ],
+        )
+        await cognito.create_group(UserPoolId=pool_id, GroupName=ADMINS)
+        return UserPool(pool_id, created["UserPoolClient"]["ClientId"])
+
+
+async def _pool_id(cognito: "CognitoIdentityProviderClient") -> str:
+    async for page in cognito.get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": _PAGE}):
+        for pool in page["UserPools"]:
+            if pool.get("Name") == USER_POOL:
+                return pool["Id"]
+    created = await cognito.create_user_pool(
+        PoolName=USER_POOL,
+        Policies={
+            "PasswordPolicy": {
+                "MinimumLength": 8,
+                "RequireUppercase": True,
+                "RequireLowercase": True,
+                "RequireNumbers": True,
+                "RequireSymbols": False,
+            }
+        },
+    )
+    return created["UserPool"]["Id"]

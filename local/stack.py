@@ -1,0 +1,228 @@
+"""The whole backend on one machine, started in order and stopped in reverse.
+
+emulator -> tables, bucket, user pool -> gateway -> stream position -> boards rebuilt -> poller, sweep, REST
+
+The stream position is taken before the boards are rebuilt, so that nothing written in between is missed. The
+boards are rebuilt, in a new epoch, at every start: nothing relies on what was published before, for the
+emulator writes its state when it is stopped, and may have been killed.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, NoReturn
+
+import aioboto3
+import uvicorn
+
+from api.backend import Backend, Deployment
+from game.catalogue import load_catalogue
+from local import provision
+from local.emulator import Emulator
+from local.event_delivery import EventSourceSettings
+from local.event_source import EventSource
+from local.gateway import Event, Gateway, Handler
+from local.rest import RestServer
+from local.settings import CHECKOUT, LocalSettings, has_own_endpoint, point_at_emulator, set_region
+from realtime.authorizer import authorize
+from realtime.push import open_push_client
+from realtime.routes import ROUTES, Live, handle
+from realtime.tokens import TokenVerifier
+from store import boards
+from store.database import Database
+from store.runtime import now, open_database
+from store.schema import SCORES
+from streams.broadcaster import Broadcaster
+from streams.report import Report
+
+HOST = "127.0.0.1"
+STAGE = "local"
+PAGES = CHECKOUT / "clients" / "web"
+SWEEP_SECONDS = 60
+_SHUTDOWN_SECONDS = 2
+
+logger = logging.getLogger("podium.local")
+
+
+class StackError(Exception):
+    """The backend cannot start, or cannot go on; the message is a sentence for the person at the terminal."""
+
+
+async def serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -> None:
+    """Run the backend until cancelled, then stop it; `ready` is called once everything answers.
+
+    Raises StackError, EmulatorError or CatalogueError when something is in the way, or when the emulator
+    ends by itself.
+    """
+    catalogue = load_catalogue(settings.catalogue)
+    async with AsyncExitStack() as stack:
+        # Both ports first: nothing has to be undone when one is in use.
+        listener = stack.enter_context(contextlib.closing(_bind(settings.http_port, "PODIUM_HTTP_PORT")))
+        _bind(settings.ws_port, "PODIUM_WS_PORT").close()
+        emulator = await _start_emulator(settings, stack)
+        session = aioboto3.Session()
+        db = await stack.enter_async_context(open_database(session))
+        await provision.create_tables(db)
+        await provision.create_bucket(session)
+        deployment = _deployment(settings, await provision.create_user_pool(session))
+        verifier = _verifier(deployment)
+        push = await stack.enter_async_context(open_push_client(session, f"http://{HOST}:{settings.ws_port}"))
+        live = Live(db, catalogue, push, now)
+        gateway = Gateway(
+            authorizer=lambda event: authorize(verifier, event), routes=_routes(live), stage=STAGE
+        )
+        await gateway.start(HOST, settings.ws_port)
+        stack.push_async_callback(gateway.stop)
+        broadcaster = Broadcaster(db, catalogue, push, now)
+        source = await _start_event_source(settings, session, db, broadcaster, stack)
+        for board in catalogue.boards.values():
+            await boards.rebuild(db, board, now())
+        rest = RestServer(Backend(db, catalogue, deployment, now), verifier, PAGES)
+        await stack.enter_async_context(_serving(rest, listener))
+        # The first of these to end ends the backend.
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        tasks.create_task(source.run())
+        tasks.create_task(_sweep(broadcaster))
+        if emulator:
+            tasks.create_task(_watch(emulator))
+        ready(deployment)
+
+
+async def _start_emulator(settings: LocalSettings, stack: AsyncExitStack) -> Emulator | None:
+    if has_own_endpoint(os.environ):
+        return None
+    emulator = Emulator(port=settings.emulator_port, data_dir=settings.data_dir)
+    await emulator.start()
+    stack.push_async_callback(emulator.stop)
+    point_at_emulator(os.environ, emulator.url)
+    return emulator
+
+
+async def _watch(emulator: Emulator) -> NoReturn:
+    status = await emulator.wait()
+    raise StackError(f"The emulator ended by itself, with status {status}; see {emulator.log}.")
+
+
+def _deployment(settings: LocalSettings, pool: provision.UserPool) -> Deployment:
+    return Deployment(
+        region=set_region(os.environ),
+        rest_url=f"http://{HOST}:{settings.http_port}",
+        web_socket_url=f"ws://{HOST}:{settings.ws_port}/{STAGE}",
+        user_pool_id=pool.id,
+        user_pool_client_id=pool.client_id,
+        cognito_endpoint=os.environ.get("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER")
+        or os.environ["AWS_ENDPOINT_URL"],
+        avatar_bucket=provision.BUCKET,
+    )
+
+
+def _verifier(deployment: Deployment) -> TokenVerifier:
+    pool_id = deployment.user_pool_id
+    return TokenVerifier(
+        issuer=f"https://cognito-idp.{deployment.region}.amazonaws.com/{pool_id}",
+        client_id=deployment.user_pool_client_id,
+        key_set_url=f"{deployment.cognito_endpoint}/{pool_id}/.well-known/jwks.json",
+    )
+
+
+def _routes(live: Live) -> dict[str, Handler]:
+    async def route(event: Event) -> dict[str, Any]:
+        return await handle(live, event)
+
+    return dict.fromkeys(ROUTES, route)
+
+
+async def _start_event_source(
+    settings: LocalSettings,
+    session: aioboto3.Session,
+    db: Database,
+    broadcaster: Broadcaster,
+    stack: AsyncExitStack,
+) -> EventSource:
+    table = await db.client.describe_table(TableName=db.name(SCORES))
+
+    async def broadcast(event: dict[str, Any]) -> dict[str, Any]:
+        report = Report()
+        failures = await broadcaster.process(event["Records"], report)
+        _log_report(report)
+        return {"batchItemFailures": [{"itemIdentifier": failure} for failure in failures]}
+
+    source = EventSource(
+        client=await stack.enter_async_context(session.client("dynamodbstreams")),
+        stream_arn=table["Table"]["LatestStreamArn"],
+        handler=broadcast,
+        settings=EventSourceSettings(),
+        dead_letters=settings.data_dir / "dead-letters.jsonl",
+        function_name="broadcaster",
+    )
+    await source.start()
+    return source
+
+
+async def _sweep(broadcaster: Broadcaster) -> NoReturn:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        report = Report()
+        await broadcaster.sweep(report)
+        _log_report(report)
+
+
+def _log_report(report: Report) -> None:
+    if report.boards_changed or report.diffs_pushed or report.pushes_failed:
+        logger.info(
+            "%d boards changed, %d frames pushed, %d failed, %d connections gone%s",
+            report.boards_changed,
+            report.diffs_pushed,
+            report.pushes_failed,
+            report.connections_gone,
+            "" if report.score_to_pushed is None else f"; score to pushed {report.score_to_pushed:.0f} ms",
+        )
+
+
+def _bind(port: int, variable: str) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise StackError(
+            f"Port {port} cannot be used ({error.strerror}): stop what listens there, "
+            f"or set {variable} to a free port."
+        ) from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Signals end the whole stack, not the HTTP server alone.
+        yield
+
+
+@asynccontextmanager
+async def _serving(rest: RestServer, listener: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        rest,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+        if task.done():
+            task.result()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task

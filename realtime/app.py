@@ -1,0 +1,38 @@
+"""The Lambda entry of the WebSocket routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aioboto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from game.catalogue import load_catalogue
+from realtime.push import open_push_client
+from realtime.routes import Live, handle
+from realtime.settings import RealtimeSettings
+from store.runtime import Container, now, open_database
+
+logger = Logger(service="podium")
+
+
+@asynccontextmanager
+async def _open_live() -> AsyncIterator[Live]:
+    settings = RealtimeSettings()
+    session = aioboto3.Session()
+    async with (
+        open_database(session, settings.table_prefix) as db,
+        open_push_client(session, settings.connections_url) as push,
+    ):
+        yield Live(db, load_catalogue(), push, now)
+
+
+_container = Container(_open_live)
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
+    """Serve one WebSocket event: `$connect`, `$disconnect` or a message."""
+    return _container.run(lambda live: handle(live, event))

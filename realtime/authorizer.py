@@ -1,0 +1,54 @@
+"""The Lambda authorizer in front of `$connect`: who has a good token may open a connection."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from realtime.tokens import TokenError, TokenVerifier
+
+SUBPROTOCOL = "podium"
+Event = Mapping[str, Any]
+
+
+class UnauthorizedError(Exception):
+    """API Gateway answers 401 to the one message "Unauthorized", and 500 to any other."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+def offered_subprotocols(event: Event) -> list[str]:
+    """What the client offered in `Sec-WebSocket-Protocol`, in its order."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    return [part.strip() for part in headers.get("sec-websocket-protocol", "").split(",")]
+
+
+def find_token(event: Event) -> str | None:
+    """The token of a connection request: the one beside `podium` in the subprotocols, or the query's."""
+    match offered_subprotocols(event):
+        case [protocol, token] if protocol == SUBPROTOCOL and token:
+            return token
+    return (event.get("queryStringParameters") or {}).get("token") or None
+
+
+async def authorize(verifier: TokenVerifier, event: Event) -> dict[str, Any]:
+    """The policy that lets the player in, with `userId` and `groups` (comma-separated) as its context.
+
+    Raises UnauthorizedError (401) without a good token, KeySetError (500) when none can be judged.
+    """
+    token = find_token(event)
+    if token is None:
+        raise UnauthorizedError
+    try:
+        claims = await verifier.verify(token)
+    except TokenError as error:
+        raise UnauthorizedError from error
+    return {
+        "principalId": claims["sub"],
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"]}
+            ],
+        },
+        "context": {"userId": claims["sub"], "groups": ",".join(claims.get("cognito:groups", []))},
+    }

@@ -1,0 +1,33 @@
+"""The Lambda entry of the authorizer."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from realtime.authorizer import authorize
+from realtime.settings import AuthorizerSettings
+from realtime.tokens import TokenVerifier
+from store.runtime import Container
+
+logger = Logger(service="podium")
+
+
+@asynccontextmanager
+async def _open_verifier() -> AsyncIterator[TokenVerifier]:
+    settings = AuthorizerSettings()
+    yield TokenVerifier(
+        issuer=settings.token_issuer, client_id=settings.token_client_id, key_set_url=settings.key_set_url
+    )
+
+
+_container = Container(_open_verifier)
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
+    """Answer with the policy that lets the player in, or raise `Unauthorized`."""
+    return _container.run(lambda verifier: authorize(verifier, event))

@@ -1,0 +1,174 @@
+"""The frames of the WebSocket: JSON text, one model each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue
+
+from game.board import Change, Entry, Position, diff
+from game.model import Model
+
+# API Gateway's limit on one WebSocket frame:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+FRAME_LIMIT = 32 * 1024
+"""Bytes of UTF-8 in one frame, either way."""
+
+# A client may be subscribed to this many boards at once.
+BOARDS_LIMIT = 32
+
+Boards = Annotated[list[str], Field(min_length=1, max_length=BOARDS_LIMIT)]
+
+
+class Version(Model):
+    """What a client says that it holds of a board."""
+
+    epoch: int
+    version: int
+
+    @property
+    def position(self) -> Position:
+        """The same as a comparable pair."""
+        return Position(self.epoch, self.version)
+
+
+Versions = Annotated[dict[str, Version], Field(max_length=BOARDS_LIMIT)]
+
+
+class Subscribe(Model):
+    """Follow boards; `versions` says what is held of them already."""
+
+    action: Literal["subscribe"]
+    boards: Boards
+    versions: Versions = Field(default_factory=dict)
+
+
+class Unsubscribe(Model):
+    """Follow boards no longer."""
+
+    action: Literal["unsubscribe"]
+    boards: Boards
+
+
+class Ping(Model):
+    """Keep the connection open, and check that the boards named have not moved on unseen."""
+
+    action: Literal["ping"]
+    versions: Versions = Field(default_factory=dict)
+
+
+class Broadcast(Model):
+    """Push a message to everyone on a channel: `all`, a board's id, or `user#<userId>`."""
+
+    action: Literal["broadcast"]
+    channel: Annotated[str, Field(min_length=1, max_length=256)]
+    message: dict[str, JsonValue]
+
+
+class Snapshot(Model):
+    """A whole board. `size` is K, the most entries that the board shows."""
+
+    type: Literal["snapshot"] = "snapshot"
+    board: str
+    epoch: int
+    version: int
+    size: int
+    entries: tuple[Entry, ...]
+
+
+class Diff(Model):
+    """The least changes that turn version `from` of a board into version `to`."""
+
+    type: Literal["diff"] = "diff"
+    board: str
+    epoch: int
+    from_: int = Field(alias="from")
+    to: int
+    changes: list[Change]
+
+
+class Current(Model):
+    """The client already holds the board as it is."""
+
+    type: Literal["current"] = "current"
+    board: str
+    epoch: int
+    version: int
+
+
+class Unsubscribed(Model):
+    """The boards are no longer followed."""
+
+    type: Literal["unsubscribed"] = "unsubscribed"
+    boards: list[str]
+
+
+class Pong(Model):
+    """The answer to a ping."""
+
+    type: Literal["pong"] = "pong"
+
+
+class Announcement(Model):
+    """A message that an admin sent to a channel."""
+
+    type: Literal["announcement"] = "announcement"
+    channel: str
+    message: dict[str, JsonValue]
+
+
+class Broadcasted(Model):
+    """How many connections took an announcement, and how many could not be reached."""
+
+    type: Literal["broadcasted"] = "broadcasted"
+    delivered: int
+    failed: int
+
+
+class ErrorFrame(Model):
+    """What was wrong with a client's frame; the connection stays open."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+
+
+ServerFrame = Snapshot | Diff | Current | Unsubscribed | Pong | Announcement | Broadcasted | ErrorFrame
+
+
+def encode(frame: ServerFrame) -> str:
+    """A frame as JSON text."""
+    return frame.model_dump_json(by_alias=True)
+
+
+def fits(text: str) -> bool:
+    """Whether the text goes into one frame."""
+    return len(text.encode()) <= FRAME_LIMIT
+
+
+def encode_change(
+    board: str, size: int, read: Position, old: Sequence[Entry], new: Sequence[Entry]
+) -> str | None:
+    """The frame that takes subscribers from the board as read to its next version; None when nothing changed.
+
+    A diff, or the snapshot where that is smaller.
+    """
+    changes = diff(old, new)
+    if not changes:
+        return None
+    frame = encode(
+        Diff(board=board, epoch=read.epoch, from_=read.version, to=read.version + 1, changes=changes)
+    )
+    snapshot = encode_snapshot(board, size, Position(read.epoch, read.version + 1), new)
+    return min(frame, snapshot, key=lambda text: len(text.encode()))
+
+
+def encode_snapshot(board: str, size: int, position: Position, entries: Sequence[Entry]) -> str:
+    """A whole board as JSON text. The catalogue's bound on K keeps it within one frame."""
+    return encode(Snapshot(board=board, size=size, entries=tuple(entries), **position._asdict()))
+
+
+def explain(errors: Sequence[Mapping[str, Any]]) -> str:
+    """What pydantic found wrong with a frame, as a sentence that names the fields; at most 500 characters."""
+    return "; ".join(
+        ": ".join(filter(None, [".".join(map(str, error["loc"])), str(error["msg"])])) for error in errors
+    )[:500]

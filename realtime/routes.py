@@ -1,0 +1,222 @@
+"""The WebSocket routes. Each takes an API Gateway proxy event and answers through `@connections`."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from game.catalogue import Catalogue
+from game.model import Model
+from realtime import protocol
+from realtime.authorizer import SUBPROTOCOL, offered_subprotocols
+from realtime.push import PushClient
+from store import boards, connections
+from store.boards import PublishedBoard
+from store.database import Database
+
+Event = Mapping[str, Any]
+Response = dict[str, Any]
+OK: Response = {"statusCode": 200}
+
+# A route must be done within API Gateway's 29 seconds, reads and writes included.
+PUSH_SECONDS = 20
+
+ADMINS = "admins"
+
+_FrameT = TypeVar("_FrameT", bound=Model)
+
+
+class FrameError(Exception):
+    """The client's frame cannot be served; becomes an `error` frame."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.frame = protocol.ErrorFrame(code=code, message=message)
+
+
+class UnreachableError(Exception):
+    """A connection took no answer; it was closed, so that its client comes back."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """What the routes work with. `clock` gives milliseconds since the epoch, UTC."""
+
+    db: Database
+    catalogue: Catalogue
+    push: PushClient
+    clock: Callable[[], int]
+
+
+async def connect(live: Live, event: Event) -> Response:
+    """`$connect`: record the connection; the authorizer has let it in."""
+    await connections.open_connection(live.db, _connection_id(event), _user_id(event), live.clock())
+    if SUBPROTOCOL in offered_subprotocols(event):
+        return OK | {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
+    return OK
+
+
+async def disconnect(live: Live, event: Event) -> Response:
+    """`$disconnect`: forget the connection."""
+    await connections.close_connection(live.db, _connection_id(event))
+    return OK
+
+
+async def subscribe(live: Live, event: Event) -> Response:
+    """Follow boards: first write the subscriptions, then read the boards, then answer.
+
+    A diff published after the boards are read finds the subscription; one published before is in the answer.
+    """
+    frame = _parse(protocol.Subscribe, event)
+    wanted = _known(live.catalogue, "boards", frame.boards)
+    _known(live.catalogue, "versions", frame.versions)
+    connection_id = _connection_id(event)
+    await _check_limit(live, connection_id, wanted)
+    await connections.subscribe(live.db, connection_id, wanted, _user_id(event), live.clock())
+    published = await _published(live, wanted)
+    answers = []
+    for board in wanted:
+        held = frame.versions.get(board)
+        if held and held.position == published[board].position:
+            answers.append(protocol.encode(protocol.Current(board=board, **held.position._asdict())))
+        else:
+            answers.append(_snapshot(live, published[board]))
+    return await _answer(live, event, *answers)
+
+
+async def unsubscribe(live: Live, event: Event) -> Response:
+    """Follow boards no longer."""
+    frame = _parse(protocol.Unsubscribe, event)
+    unwanted = _known(live.catalogue, "boards", frame.boards)
+    await connections.unsubscribe(live.db, _connection_id(event), unwanted)
+    return await _answer(live, event, protocol.encode(protocol.Unsubscribed(boards=unwanted)))
+
+
+async def ping(live: Live, event: Event) -> Response:
+    """Answer `pong`, and a snapshot of every board named that is not as the client holds it."""
+    frame = _parse(protocol.Ping, event)
+    published = await _published(live, _known(live.catalogue, "versions", frame.versions))
+    moved = [board for board, held in frame.versions.items() if published[board].position != held.position]
+    answers = [protocol.encode(protocol.Pong()), *(_snapshot(live, published[board]) for board in moved)]
+    return await _answer(live, event, *answers)
+
+
+async def broadcast(live: Live, event: Event) -> Response:
+    """Push an admin's message to everyone on a channel."""
+    if ADMINS not in str(_authorizer(event).get("groups", "")).split(","):
+        raise FrameError("forbidden", f"action: broadcast is for the group {ADMINS}")
+    frame = _parse(protocol.Broadcast, event)
+    text = protocol.encode(protocol.Announcement(channel=frame.channel, message=frame.message))
+    if not protocol.fits(text):
+        raise FrameError("too_large", f"message: the announcement is over {protocol.FRAME_LIMIT} bytes")
+    delivered = failed = 0
+    async for page in connections.subscribers(live.db, frame.channel):
+        result = await live.push.push(text, page, within=PUSH_SECONDS)
+        delivered += result.delivered
+        failed += len(result.failed)
+        for connection_id in result.gone:
+            await connections.close_connection(live.db, connection_id)
+    return await _answer(
+        live, event, protocol.encode(protocol.Broadcasted(delivered=delivered, failed=failed))
+    )
+
+
+async def default(_: Live, event: Event) -> Response:
+    """`$default`: whatever no other route took. Says what is wrong with it."""
+    actions = ", ".join(sorted(ACTIONS))
+    frame = _parse(_AnyFrame, event)
+    raise FrameError("unknown_action", f"action: must be one of {actions}, not {frame.action!r:.100}")
+
+
+class _AnyFrame(Model, extra="ignore"):
+    action: str
+
+
+Route = Callable[[Live, Event], Awaitable[Response]]
+ACTIONS: dict[str, Route] = {
+    "subscribe": subscribe,
+    "unsubscribe": unsubscribe,
+    "ping": ping,
+    "broadcast": broadcast,
+}
+ROUTES: dict[str, Route] = {"$connect": connect, "$disconnect": disconnect, "$default": default, **ACTIONS}
+
+
+async def handle(live: Live, event: Event) -> Response:
+    """Serve an event by its route key. A bad frame is answered with an `error` frame."""
+    try:
+        return await ROUTES[event["requestContext"]["routeKey"]](live, event)
+    except FrameError as error:
+        return await _answer(live, event, protocol.encode(error.frame))
+
+
+def _parse(model: type[_FrameT], event: Event) -> _FrameT:
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        raise FrameError("bad_frame", "a frame must be JSON text, not binary")
+    if not protocol.fits(body):
+        raise FrameError("too_large", f"a frame must be at most {protocol.FRAME_LIMIT} bytes")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise FrameError("bad_frame", protocol.explain(error.errors(include_url=False))) from error
+
+
+def _known(catalogue: Catalogue, field: str, names: Collection[str]) -> list[str]:
+    """The names without repeats. Raises FrameError for one that is no board."""
+    for name in names:
+        if name not in catalogue.boards:
+            known = ", ".join(sorted(catalogue.boards))
+            raise FrameError("unknown_board", f"{field}: there is no board {name!r:.100}; there are {known}")
+    return list(dict.fromkeys(names))
+
+
+async def _check_limit(live: Live, connection_id: str, wanted: Collection[str]) -> None:
+    if len(live.catalogue.boards) <= protocol.BOARDS_LIMIT:
+        return
+    held = await connections.channels(live.db, connection_id)
+    followed = {channel for channel in held if channel in live.catalogue.boards}
+    if len(followed.union(wanted)) > protocol.BOARDS_LIMIT:
+        raise FrameError(
+            "too_many_boards", f"boards: a connection follows at most {protocol.BOARDS_LIMIT} boards"
+        )
+
+
+async def _published(live: Live, names: Collection[str]) -> dict[str, PublishedBoard]:
+    found = await boards.load_many(live.db, names)
+    for name in names:
+        if name not in found:
+            found[name] = await boards.load_or_create(live.db, live.catalogue.boards[name], live.clock())
+    return found
+
+
+def _snapshot(live: Live, published: PublishedBoard) -> str:
+    board = live.catalogue.boards[published.game_area]
+    return protocol.encode_snapshot(board.id, board.top, published.position, published.entries)
+
+
+async def _answer(live: Live, event: Event, *frames: str) -> Response:
+    connection_id = _connection_id(event)
+    for frame in frames:
+        result = await live.push.push(frame, [connection_id], within=PUSH_SECONDS)
+        if result.gone:
+            await connections.close_connection(live.db, connection_id)
+            break
+        if result.failed:
+            await live.push.close(connection_id)
+            raise UnreachableError(f"connection {connection_id} took no answer, and was closed")
+    return OK
+
+
+def _connection_id(event: Event) -> str:
+    return str(event["requestContext"]["connectionId"])
+
+
+def _authorizer(event: Event) -> Mapping[str, Any]:
+    context: Mapping[str, Any] = event["requestContext"].get("authorizer") or {}
+    return context
+
+
+def _user_id(event: Event) -> str:
+    return str(_authorizer(event)["userId"])

@@ -1,0 +1,27 @@
+"""The environment of the Lambdas that push to connections, and of the authorizer."""
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class RealtimeSettings(BaseSettings):
+    """Of the WebSocket routes and of the broadcaster. Each field is the environment variable `PODIUM_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="PODIUM_", frozen=True)
+
+    table_prefix: str = ""
+    """What the tables' names start with in this deployment; "" by default."""
+    connections_url: str
+    """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
+
+
+class AuthorizerSettings(BaseSettings):
+    """Of the authorizer. Each field is the environment variable `PODIUM_<FIELD>`."""
+
+    model_config = SettingsConfigDict(env_prefix="PODIUM_", frozen=True)
+
+    token_issuer: str
+    """The `iss` of good tokens: `https://cognito-idp.{region}.amazonaws.com/{userPoolId}`."""
+    token_client_id: str
+    """The app client that good tokens are for."""
+    key_set_url: str
+    """Where the user pool's JSON Web Key Set is: `{issuer}/.well-known/jwks.json` on AWS."""

@@ -1,0 +1,100 @@
+"""`Connections`: one row per subscription of a live connection to a channel.
+
+A channel is a board's id, `user#<userId>`, or `all`. Every connection has the last two from the moment it
+opens. Rows of a connection that went away unnoticed are deleted when a push meets them (410), and by the
+TTL in any case.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from store.database import Database, batch_write, from_item, to_item
+from store.schema import BY_CONNECTION_ID, CONNECTIONS
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
+
+EVERYONE = "all"
+
+# API Gateway closes a connection after 2 hours; an hour on top forgives any clock.
+LIFETIME_SECONDS = 3 * 60 * 60
+
+
+def user_channel(user_id: str) -> str:
+    """The channel of one player's connections."""
+    return f"user#{user_id}"
+
+
+async def open_connection(db: Database, connection_id: str, user_id: str, now: int) -> None:
+    """Record a new connection; `now` in milliseconds since the epoch."""
+    await subscribe(db, connection_id, [EVERYONE, user_channel(user_id)], user_id, now)
+
+
+async def subscribe(
+    db: Database, connection_id: str, channels: Iterable[str], user_id: str, now: int
+) -> None:
+    """Record that a connection wants a channel's frames. Doing so twice changes nothing but the expiry."""
+    row = {"connectionId": connection_id, "userId": user_id, "expiresAt": now // 1000 + LIFETIME_SECONDS}
+    await batch_write(
+        db,
+        CONNECTIONS,
+        [{"PutRequest": {"Item": to_item({"channel": channel, **row})}} for channel in channels],
+    )
+
+
+async def unsubscribe(db: Database, connection_id: str, channels: Iterable[str]) -> None:
+    """Forget that a connection wants a channel's frames; unknown ones are no error."""
+    await _delete(db, ({"channel": channel, "connectionId": connection_id} for channel in channels))
+
+
+async def close_connection(db: Database, connection_id: str) -> None:
+    """Delete every row of a connection that the index shows; rows written this moment may escape it."""
+    await _delete(db, [row async for page in _rows(db, connection_id) for row in page])
+
+
+async def channels(db: Database, connection_id: str) -> list[str]:
+    """The channels of a connection, as the index shows them: eventually consistent."""
+    return [row["channel"] async for page in _rows(db, connection_id) for row in page]
+
+
+async def subscribers(db: Database, channel: str) -> AsyncIterator[list[str]]:
+    """The ids of a channel's connections, read consistently, a page of at most 1 MB of rows at a time."""
+    request: QueryInputTypeDef = {
+        "TableName": db.name(CONNECTIONS),
+        "ConsistentRead": True,
+        "KeyConditionExpression": "channel = :channel",
+        "ExpressionAttributeValues": to_item({":channel": channel}),
+        "ProjectionExpression": "connectionId",
+    }
+    async for page in _pages(db, request):
+        yield [row["connectionId"] for row in page]
+
+
+def _rows(db: Database, connection_id: str) -> AsyncIterator[list[dict[str, Any]]]:
+    return _pages(
+        db,
+        {
+            "TableName": db.name(CONNECTIONS),
+            "IndexName": BY_CONNECTION_ID.name,
+            "KeyConditionExpression": "connectionId = :id",
+            "ExpressionAttributeValues": to_item({":id": connection_id}),
+        },
+    )
+
+
+async def _pages(db: Database, request: "QueryInputTypeDef") -> AsyncIterator[list[dict[str, Any]]]:
+    while True:
+        answer = await db.client.query(**request)
+        if answer["Items"]:
+            yield [from_item(item) for item in answer["Items"]]
+        if "LastEvaluatedKey" not in answer:
+            return
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+async def _delete(db: Database, keys: Iterable[Mapping[str, str]]) -> None:
+    requests = [
+        {"DeleteRequest": {"Key": to_item({name: key[name] for name in ("channel", "connectionId")})}}
+        for key in keys
+    ]
+    await batch_write(db, CONNECTIONS, requests)

@@ -1,0 +1,68 @@
+"""The one definition of the tables: the CDK app, the local runtime and the tests all read it here."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
+
+
+@dataclass(frozen=True)
+class Index:
+    """A global secondary index that projects the table's keys only."""
+
+    name: str
+    partition_key: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table. Every key is a string; `ttl` names the attribute with the expiry in epoch seconds."""
+
+    name: str
+    partition_key: str
+    sort_key: str | None = None
+    index: Index | None = None
+    ttl: str | None = None
+    stream: Literal["NEW_IMAGE"] | None = None
+
+
+USER_PROFILES = Table("UserProfiles", "userId")
+USER_PROGRESS = Table("UserProgress", "userId")
+SCORES = Table("Scores", "gameArea", "score", stream="NEW_IMAGE")
+BY_CONNECTION_ID = Index("byConnectionId", "connectionId")
+CONNECTIONS = Table("Connections", "channel", "connectionId", index=BY_CONNECTION_ID, ttl="expiresAt")
+LEADERBOARDS = Table("Leaderboards", "gameArea")
+IDEMPOTENCY = Table("Idempotency", "id", ttl="expiresAt")
+
+TABLES = (USER_PROFILES, USER_PROGRESS, SCORES, CONNECTIONS, LEADERBOARDS, IDEMPOTENCY)
+
+
+def create_request(table: Table, physical_name: str) -> "CreateTableInputTypeDef":
+    """The CreateTable request, for the engines that no CDK deploys to: the laptop's and the tests'."""
+    attributes = {table.partition_key}
+    key_schema: list[KeySchemaElementTypeDef] = [{"AttributeName": table.partition_key, "KeyType": "HASH"}]
+    if table.sort_key:
+        attributes.add(table.sort_key)
+        key_schema.append({"AttributeName": table.sort_key, "KeyType": "RANGE"})
+    if table.index:
+        attributes.add(table.index.partition_key)
+    request: CreateTableInputTypeDef = {
+        "TableName": physical_name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": key_schema,
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)
+        ],
+    }
+    if table.index:
+        request["GlobalSecondaryIndexes"] = [
+            {
+                "IndexName": table.index.name,
+                "KeySchema": [{"AttributeName": table.index.partition_key, "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ]
+    if table.stream:
+        request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream}
+    return request

@@ -1,0 +1,151 @@
+"""`Scores`: one row per player and board, sorted by how good the score is."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from game.board import Entry
+from game.catalogue import Board
+from game.scoring import encode
+from store.database import Database, Row, from_item, to_item
+from store.profiles import Profile
+from store.progress import Best
+from store.schema import SCORES
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+
+
+class Score(Row):
+    """A row: `score` is the sort key (see `game.scoring`), `points` the number that it stands for."""
+
+    game_area: str
+    score: str
+    points: int
+    user_id: str
+    name: str
+    avatar: str | None = None
+    achieved_at: int
+
+    def entry(self, rank: int) -> Entry:
+        """The row as a board shows it."""
+        return Entry(
+            rank=rank,
+            user_id=self.user_id,
+            name=self.name,
+            avatar=self.avatar,
+            score=self.points,
+            achieved_at=self.achieved_at,
+        )
+
+
+def new_score(board: Board, best: Best, profile: Profile) -> Score:
+    """The row of a player's best on a board."""
+    return Score(
+        game_area=board.id,
+        score=encode(board.order, best.points, best.achieved_at, profile.user_id),
+        points=best.points,
+        user_id=profile.user_id,
+        name=profile.name,
+        avatar=profile.avatar,
+        achieved_at=best.achieved_at,
+    )
+
+
+def put(db: Database, score: Score) -> "TransactWriteItemTypeDef":
+    """The transaction's part that writes a row."""
+    return {"Put": {"TableName": db.name(SCORES), "Item": to_item(score.model_dump(by_alias=True))}}
+
+
+def delete(db: Database, board: Board, best: Best, user_id: str) -> "TransactWriteItemTypeDef":
+    """The transaction's part that deletes the row of a player's earlier best."""
+    key = encode(board.order, best.points, best.achieved_at, user_id)
+    return {
+        "Delete": {
+            "TableName": db.name(SCORES),
+            "Key": to_item({"gameArea": board.id, "score": key}),
+        }
+    }
+
+
+async def top(db: Database, board: Board) -> tuple[Entry, ...]:
+    """The truth about a board: its best K rows, read consistently, in one Query."""
+    return await page(db, board, limit=board.top)
+
+
+async def page(
+    db: Database, board: Board, *, limit: int, after: str | None = None, rank: int = 1
+) -> tuple[Entry, ...]:
+    """Up to `limit` entries in the board's order, the first of them with the given rank.
+
+    They start at the top, or behind the sort key `after`.
+    """
+    condition = _worse(board, "<") if after else None
+    rows = await _query(db, board, limit=limit, key=after, condition=condition)
+    return _entries(rows, rank)
+
+
+async def around(
+    db: Database, board: Board, best: Best, user_id: str, *, neighbours: int
+) -> tuple[Entry, ...]:
+    """A player's entry with up to `neighbours` above it and below it, with their ranks on the board.
+
+    The player is missing from the answer when the row of `best` is gone: read the best again. Costs a count
+    of every row above, one consistent read unit for each 4 KB of them.
+    """
+    own = encode(board.order, best.points, best.achieved_at, user_id)
+    above = await _query(db, board, limit=neighbours, key=own, condition=_better(board), towards_better=True)
+    rank = 1 + await _count_better(db, board, own)
+    rows = await _query(db, board, limit=neighbours + 1, key=own, condition=_worse(board, "<="))
+    return _entries([*reversed(above), *rows], max(1, rank - len(above)))
+
+
+def _better(board: Board) -> str:
+    return "score > :key" if board.order == "desc" else "score < :key"
+
+
+def _worse(board: Board, comparison: Literal["<", "<="]) -> str:
+    return f"score {comparison if board.order == 'desc' else comparison.replace('<', '>')} :key"
+
+
+async def _query(
+    db: Database,
+    board: Board,
+    *,
+    limit: int,
+    key: str | None,
+    condition: str | None,
+    towards_better: bool = False,
+) -> list[Score]:
+    if limit < 1:
+        return []
+    request = _request(db, board, key, condition)
+    request["ScanIndexForward"] = (board.order == "asc") != towards_better
+    request["Limit"] = limit
+    answer = await db.client.query(**request)
+    return [Score.model_validate(from_item(item)) for item in answer["Items"]]
+
+
+async def _count_better(db: Database, board: Board, key: str) -> int:
+    request = _request(db, board, key, _better(board))
+    request["Select"] = "COUNT"
+    count = 0
+    while True:
+        answer = await db.client.query(**request)
+        count += answer["Count"]
+        if "LastEvaluatedKey" not in answer:
+            return count
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _request(db: Database, board: Board, key: str | None, condition: str | None) -> "QueryInputTypeDef":
+    values = {":board": board.id} | ({":key": key} if key else {})
+    return {
+        "TableName": db.name(SCORES),
+        "ConsistentRead": True,
+        "KeyConditionExpression": " AND ".join(filter(None, ["gameArea = :board", condition])),
+        "ExpressionAttributeValues": to_item(values),
+    }
+
+
+def _entries(rows: Iterable[Score], first_rank: int) -> tuple[Entry, ...]:
+    return tuple(row.entry(rank) for rank, row in enumerate(rows, start=first_rank))

@@ -1,0 +1,75 @@
+"""The Lambda entries of the broadcaster: the stream's batches, and the sweep every minute."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aioboto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from game.catalogue import load_catalogue
+from realtime.push import open_push_client
+from realtime.settings import RealtimeSettings
+from store.runtime import Container, now, open_database
+from streams.broadcaster import Broadcaster
+from streams.report import Report
+
+logger = Logger(service="podium")
+metrics = Metrics(namespace="Podium", service="broadcaster")
+
+
+class SweepError(Exception):
+    """Boards that could not be reconciled; the next sweep tries again."""
+
+
+@asynccontextmanager
+async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
+    settings = RealtimeSettings()
+    session = aioboto3.Session()
+    async with (
+        open_database(session, settings.table_prefix) as db,
+        open_push_client(session, settings.connections_url) as push,
+    ):
+        yield Broadcaster(db, load_catalogue(), push, now)
+
+
+_container = Container(_open_broadcaster)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
+    """Work off a batch of the stream; answers with `batchItemFailures`."""
+    report = Report()
+    try:
+        failures = _container.run(lambda broadcaster: broadcaster.process(event["Records"], report))
+    finally:
+        emit(report)
+    return {"batchItemFailures": [{"itemIdentifier": failure} for failure in failures]}
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def sweep_handler(_: dict[str, Any], __: LambdaContext) -> None:
+    """Reconcile every board. Raises SweepError, so that the alarm sees what could not be."""
+    report = Report()
+    try:
+        failed = _container.run(lambda broadcaster: broadcaster.sweep(report))
+    finally:
+        emit(report)
+    if failed:
+        raise SweepError(", ".join(failed))
+
+
+def emit(report: Report) -> None:
+    """Put what a run did into the metrics."""
+    metrics.add_metric("BoardsChanged", MetricUnit.Count, report.boards_changed)
+    metrics.add_metric("DiffsPushed", MetricUnit.Count, report.diffs_pushed)
+    metrics.add_metric("PushesFailed", MetricUnit.Count, report.pushes_failed)
+    metrics.add_metric("ConnectionsGone", MetricUnit.Count, report.connections_gone)
+    if report.oldest_record_age is not None:
+        metrics.add_metric("OldestRecordAge", MetricUnit.Milliseconds, report.oldest_record_age)
+    if report.score_to_pushed is not None:
+        metrics.add_metric("ScoreToPushed", MetricUnit.Milliseconds, report.score_to_pushed)

@@ -1,0 +1,177 @@
+"""The broadcaster: from a batch of stream records to diffs on every subscriber's screen.
+
+    records -> 1. which boards did they touch, and can any of them change a top K at all?
+            -> 2. for each board left: load it as published, then Query its top K, which is the truth
+            -> 3. write version v+1 with the diff in the outbox, on condition that the version still is v
+            -> 4. read the board's subscribers, push the outbox, clear it
+
+The stream says only THAT a board is dirty; the table says what is true. A batch may be repeated, split,
+reordered or processed twice at once, and the board is still right, because:
+
+- The published board is loaded BEFORE the truth is read. If the condition in 3 then holds, nobody published
+  in between, so our truth is no older than the one it replaces.
+- The outbox is written with the version. Whoever comes next (the retried batch, another batch, the sweep)
+  finds what a crash between 3 and 4 left, and pushes it. Pushing twice is harmless: clients ignore what is
+  not newer. It is cleared only when every subscriber took it, is gone, or was closed (and so comes back and
+  asks for a snapshot).
+- The subscribers are read AFTER the version is written. One who subscribed later read the board later, and
+  has the version in the snapshot.
+- A record below the K-th published entry is dropped without a Query (the bar). That is safe while the bar
+  only rises. When a publication lowers it (a row left the board), a record that another broadcaster judged
+  by the higher bar may have been dropped after our Query: so whoever lowered the bar looks again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from game.board import Entry
+from game.catalogue import Board, Catalogue
+from game.scoring import encode
+from realtime import protocol
+from realtime.push import PushClient
+from store import boards, connections, scores
+from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
+from store.database import ConflictError, Database, backoff
+from streams.records import RecordError, Touch, parse, sequence_number
+from streams.report import Report
+
+PUSH_SECONDS = 10
+"""How long one frame's push to one page of subscribers may take, retries included."""
+
+logger = logging.getLogger("podium.broadcaster")
+
+
+class UnpushedError(Exception):
+    """Subscribers took neither a frame nor their closing: the frames stay in the outbox."""
+
+
+class Broadcaster:
+    """Keeps published boards true and their subscribers current. `clock` gives epoch milliseconds."""
+
+    def __init__(
+        self, db: Database, catalogue: Catalogue, push: PushClient, clock: Callable[[], int]
+    ) -> None:
+        self._db = db
+        self._catalogue = catalogue
+        self._push = push
+        self._clock = clock
+
+    async def process(self, records: Iterable[Mapping[str, Any]], report: Report) -> list[str]:
+        """Work off a batch; the sequence numbers of the records to be given again.
+
+        A record that cannot be parsed is among them; so is the first record of each board that failed.
+        """
+        failures = []
+        touched: dict[str, list[Touch]] = {}
+        for record in records:
+            try:
+                touch = parse(record)
+            except RecordError as error:
+                logger.error("unreadable %s", error)
+                failures.append(sequence_number(record))
+                continue
+            report.saw(touch, self._clock())
+            # Rows of an area that has left the catalogue are on no board.
+            if touch.board in self._catalogue.boards:
+                touched.setdefault(touch.board, []).append(touch)
+        failed = await self._each(touched, lambda board: self._refresh(board, touched[board.id], report))
+        return failures + [touched[board][0].sequence_number for board in failed]
+
+    async def sweep(self, report: Report) -> list[str]:
+        """Reconcile every board with its table and push what was left over; the ids of boards that failed."""
+        return await self._each(self._catalogue.boards, lambda board: self._refresh(board, None, report))
+
+    async def _each(self, names: Collection[str], refresh: Callable[[Board], Awaitable[None]]) -> list[str]:
+        results = await asyncio.gather(
+            *(refresh(self._catalogue.boards[name]) for name in names), return_exceptions=True
+        )
+        failed = []
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, (ClientError, BotoCoreError, ConflictError, UnpushedError)):
+                logger.error("board %s: %s", name, result)
+                failed.append(name)
+            elif isinstance(result, BaseException):
+                raise result
+        return failed
+
+    async def _refresh(self, board: Board, touches: Sequence[Touch] | None, report: Report) -> None:
+        """Publish what changed and push what is unpushed. `touches` None: take it that anything changed."""
+        published = await boards.load_or_create(self._db, board, self._clock())
+        relevant = [touch for touch in touches or () if _matters(board, published.entries, touch)]
+        if touches is None or relevant:
+            published = await self._publish(board, published, report)
+        if published.outbox:
+            await self._push_outbox(board, published, report)
+            report.pushed(relevant, self._clock())
+
+    async def _publish(self, board: Board, published: PublishedBoard, report: Report) -> PublishedBoard:
+        attempt = 0
+        while True:
+            truth = await scores.top(self._db, board)
+            frame = protocol.encode_change(board.id, board.top, published.position, published.entries, truth)
+            if frame is None:
+                return published
+            try:
+                new = await self._write(board, published, truth, frame)
+            except StaleBoardError:
+                await backoff(attempt)
+                attempt += 1
+                published = await boards.load_or_create(self._db, board, self._clock())
+                continue
+            report.boards_changed += 1
+            if not _lowers_bar(board, published.entries, truth):
+                return new
+            published = new
+
+    async def _write(
+        self, board: Board, published: PublishedBoard, truth: Sequence[Entry], frame: str
+    ) -> PublishedBoard:
+        collapse = len(published.outbox) >= OUTBOX_LIMIT
+        if collapse:
+            position = published.position._replace(version=published.version + 1)
+            frame = protocol.encode_snapshot(board.id, board.top, position, truth)
+        return await boards.publish(self._db, published, truth, frame, collapse=collapse)
+
+    async def _push_outbox(self, board: Board, published: PublishedBoard, report: Report) -> None:
+        stuck: list[str] = []
+        async for page in connections.subscribers(self._db, board.id):
+            reachable = set(page)
+            for _, frame in sorted(published.outbox.items()):
+                result = await self._push.push(frame, reachable, within=PUSH_SECONDS)
+                report.took(result)
+                reachable.difference_update(result.gone, result.failed)
+                for connection_id in result.gone:
+                    await connections.close_connection(self._db, connection_id)
+                stuck += [one for one in result.failed if not await self._push.close(one)]
+        if stuck:
+            raise UnpushedError(f"{len(stuck)} connections took neither a frame nor their closing")
+        await boards.clear_outbox(self._db, published)
+
+
+def _bar(board: Board, entries: Sequence[Entry]) -> str | None:
+    """The sort key of the K-th entry; None while there is room."""
+    if len(entries) < board.top:
+        return None
+    last = entries[-1]
+    return encode(board.order, last.score, last.achieved_at, last.user_id)
+
+
+def _matters(board: Board, entries: Sequence[Entry], touch: Touch) -> bool:
+    """Whether a row at this key can be, or has been, among the top K."""
+    bar = _bar(board, entries)
+    if bar is None:
+        return True
+    return touch.score >= bar if board.order == "desc" else touch.score <= bar
+
+
+def _lowers_bar(board: Board, old: Sequence[Entry], new: Sequence[Entry]) -> bool:
+    before, after = _bar(board, old), _bar(board, new)
+    if before is None:
+        return False
+    if after is None:
+        return True
+    return after < before if board.order == "desc" else after > before

@@ -1,0 +1,35 @@
+"""What one run of the broadcaster did, for the metrics and the log."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from realtime.push import PushResult
+from streams.records import Touch
+
+
+@dataclass
+class Report:
+    """Counts and times of one run. Times are in milliseconds; None where there was nothing to time."""
+
+    boards_changed: int = 0
+    diffs_pushed: int = 0
+    pushes_failed: int = 0
+    connections_gone: int = 0
+    oldest_record_age: float | None = None
+    score_to_pushed: float | None = None
+
+    def saw(self, touch: Touch, now: int) -> None:
+        """Take note of a record's age, at `now` in milliseconds since the epoch."""
+        self.oldest_record_age = max(self.oldest_record_age or 0.0, now - touch.written_at * 1000)
+
+    def took(self, result: PushResult) -> None:
+        """Take note of what became of a push."""
+        self.diffs_pushed += result.delivered
+        self.pushes_failed += len(result.failed)
+        self.connections_gone += len(result.gone)
+
+    def pushed(self, touches: Iterable[Touch], now: int) -> None:
+        """Take note that everybody has the scores of these records, at `now`: the slowest of them counts."""
+        for touch in touches:
+            if touch.achieved_at is not None:
+                self.score_to_pushed = max(self.score_to_pushed or 0.0, float(now - touch.achieved_at))
