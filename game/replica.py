@@ -16,35 +16,48 @@ class Outcome(Enum):
     APPLIED = "applied"
     IGNORED = "ignored"
     RESYNC = "resync"
-    """The frame does not follow from what the replica holds: subscribe again."""
+    """The replica is known to be behind: subscribe again, unless that is under way."""
 
 
 class Replica:
-    """One board as a client holds it; `position` is None until the first snapshot."""
+    """One board as a client holds it; `position` is None until the first snapshot.
+
+    Frames to one connection are not ordered among themselves. So a diff can overtake the snapshot that it
+    follows from: it is not kept, but remembered, and the snapshot then counts as behind.
+    """
 
     def __init__(self, order: Order) -> None:
         self._order = order
+        self._newest: Position | None = None
         self.position: Position | None = None
         self.entries: tuple[Entry, ...] = ()
 
     def snapshot(self, position: Position, entries: Sequence[Entry]) -> Outcome:
-        """Take a snapshot, unless it is older than what is held in the same epoch."""
+        """Take a snapshot, unless it is older than what is held in the same epoch.
+
+        RESYNC: it is taken, and a diff that came earlier was newer still.
+        """
         held = self.position
         if held is not None and held.epoch == position.epoch and position.version < held.version:
             return Outcome.IGNORED
         self.position = position
         self.entries = tuple(entries)
-        return Outcome.APPLIED
+        newest, self._newest = self._newest, None
+        behind = newest is not None and newest.epoch == position.epoch and position.version < newest.version
+        return Outcome.RESYNC if behind else Outcome.APPLIED
 
     def diff(self, epoch: int, from_version: int, to_version: int, changes: Sequence[Change]) -> Outcome:
-        """Apply a diff that follows from what is held, ignore one that is not newer."""
+        """Apply a diff that follows from what is held, ignore one that is not newer.
+
+        RESYNC: it is not applied.
+        """
         held = self.position
-        if held is None or held.epoch != epoch:
-            return Outcome.RESYNC
-        if to_version <= held.version:
-            return Outcome.IGNORED
-        if from_version != held.version:
-            return Outcome.RESYNC
-        self.entries = apply(self._order, self.entries, changes)
-        self.position = Position(epoch, to_version)
-        return Outcome.APPLIED
+        if held is not None and held.epoch == epoch:
+            if to_version <= held.version:
+                return Outcome.IGNORED
+            if from_version == held.version:
+                self.entries = apply(self._order, self.entries, changes)
+                self.position = Position(epoch, to_version)
+                return Outcome.APPLIED
+        self._newest = max(self._newest or Position(epoch, to_version), Position(epoch, to_version))
+        return Outcome.RESYNC

@@ -31,6 +31,9 @@ _CHECKOUT = Path(__file__).resolve().parent.parent
 _POLL_INTERVAL = 0.05
 _LOG_TAIL_LINES = 15
 
+# Seconds that an emulator which has closed its port, but is still writing its state, is waited for.
+_HANDOVER_TIMEOUT = 10.0
+
 # All that the emulator gets of our environment: no credentials, and none of the variables that configure it.
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
@@ -140,8 +143,7 @@ class Emulator:
         return True
 
     async def _lock(self, log: BinaryIO) -> None:
-        # One that was told to stop has closed its port and may still be writing: give it its time.
-        if not await _until(lambda: _try_lock(log), self._stop_timeout):
+        if not await _until(lambda: _try_lock(log), _HANDOVER_TIMEOUT):
             raise EmulatorError(
                 f"Another emulator still uses {self._data_dir}: stop it, "
                 "or set PODIUM_DATA_DIR to another folder."

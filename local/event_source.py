@@ -135,9 +135,12 @@ class EventSource:
                 raise
             logger.warning("Cannot list the shards of %s: %s", self._stream_arn, error)
             return
+        listed = {description["ShardId"] for description in descriptions}
         for description in descriptions:
-            shard_id = description["ShardId"]
-            if shard_id in self._known or description.get("ParentShardId") in self._open:
+            shard_id, parent = description["ShardId"], description.get("ParentShardId")
+            # An unlisted parent was trimmed away, or there is none.
+            parent_ended = parent not in self._open and (parent in self._known or parent not in listed)
+            if shard_id in self._known or not parent_ended:
                 continue
             self._known.add(shard_id)
             self._open[shard_id] = shard = _Shard(shard_id)

@@ -1,8 +1,8 @@
 """One TCP port for two protocols: WebSocket clients, and HTTP requests to `@connections`.
 
 The `websockets` library reads a handshake and refuses every other HTTP request, so the first line of a TCP
-connection decides who serves it from then on. A handshake is held back until its headers are complete, so that
-a client which dawdles can be dropped without asking `websockets`.
+connection decides who serves it from then on. A handshake is held back until its headers are complete, so
+that a client which dawdles can be dropped without asking `websockets`.
 """
 
 import asyncio

@@ -10,6 +10,7 @@ from game.catalogue import Catalogue
 from game.model import Model
 from realtime import protocol
 from realtime.authorizer import SUBPROTOCOL, offered_subprotocols
+from realtime.gone import forget
 from realtime.push import PushClient
 from store import boards, connections
 from store.boards import PublishedBoard
@@ -115,8 +116,7 @@ async def broadcast(live: Live, event: Event) -> Response:
         result = await live.push.push(text, page, within=PUSH_SECONDS)
         delivered += result.delivered
         failed += len(result.failed)
-        for connection_id in result.gone:
-            await connections.close_connection(live.db, connection_id)
+        await forget(live.db, live.push, result.gone)
     return await _answer(
         live, event, protocol.encode(protocol.Broadcasted(delivered=delivered, failed=failed))
     )
@@ -201,7 +201,7 @@ async def _answer(live: Live, event: Event, *frames: str) -> Response:
     for frame in frames:
         result = await live.push.push(frame, [connection_id], within=PUSH_SECONDS)
         if result.gone:
-            await connections.close_connection(live.db, connection_id)
+            await forget(live.db, live.push, result.gone)
             break
         if result.failed:
             await live.push.close(connection_id)

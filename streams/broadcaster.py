@@ -32,6 +32,7 @@ from game.board import Entry
 from game.catalogue import Board, Catalogue
 from game.scoring import encode
 from realtime import protocol
+from realtime.gone import forget
 from realtime.push import PushClient
 from store import boards, connections, scores
 from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
@@ -144,8 +145,7 @@ class Broadcaster:
                 result = await self._push.push(frame, reachable, within=PUSH_SECONDS)
                 report.took(result)
                 reachable.difference_update(result.gone, result.failed)
-                for connection_id in result.gone:
-                    await connections.close_connection(self._db, connection_id)
+                await forget(self._db, self._push, result.gone)
                 stuck += [one for one in result.failed if not await self._push.close(one)]
         if stuck:
             raise UnpushedError(f"{len(stuck)} connections took neither a frame nor their closing")

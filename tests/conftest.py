@@ -1,0 +1,16 @@
+"""What every test shares."""
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("podium", deadline=None, print_blob=True)
+settings.load_profile("podium")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of `make test args=…`."""
+    parser.addoption(
+        "--promise-runs",
+        type=int,
+        help="how many random plans test_promise.py tries, instead of its fixed ones",
+    )

@@ -1,0 +1,248 @@
+"""The emulator's life and death, with the real process."""
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import aioboto3
+import pytest
+from types_aiobotocore_dynamodb import DynamoDBClient
+
+from local.emulator import Emulator, EmulatorError
+
+_ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc or needs the parent-death signal")
+
+
+class EmulatorFactory:
+    """Builds emulators on free ports; `stop_all` leaves no process behind."""
+
+    def __init__(self, data_dir: Path, unused_port: Callable[[], int]) -> None:
+        self._data_dir = data_dir
+        self._unused_port = unused_port
+        self._made: list[Emulator] = []
+
+    def __call__(
+        self,
+        *,
+        port: int | None = None,
+        executable: Path | None = None,
+        start_timeout: float = 60,
+        stop_timeout: float = 60,
+    ) -> Emulator:
+        emulator = Emulator(
+            port=port or self._unused_port(),
+            data_dir=self._data_dir,
+            executable=executable,
+            start_timeout=start_timeout,
+            stop_timeout=stop_timeout,
+        )
+        self._made.append(emulator)
+        return emulator
+
+    async def stop_all(self) -> None:
+        for emulator in self._made:
+            await emulator.stop()
+
+
+@pytest.fixture
+async def make_emulator(
+    tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+) -> AsyncIterator[EmulatorFactory]:
+    factory = EmulatorFactory(tmp_path / "data", unused_tcp_port_factory)
+    yield factory
+    await factory.stop_all()
+
+
+@contextlib.asynccontextmanager
+async def _dynamodb(url: str) -> AsyncIterator[DynamoDBClient]:
+    session = aioboto3.Session(
+        aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+    )
+    async with session.client("dynamodb", endpoint_url=url) as client:
+        yield client
+
+
+def _script(path: Path, body: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _listening_sockets(pid: int) -> list[str]:
+    inodes = {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    rows = [
+        row.split()
+        for table in ("tcp", "tcp6")
+        for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+    return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes]
+
+
+async def test_items_outlive_a_restart(make_emulator: EmulatorFactory) -> None:
+    emulator = make_emulator()
+    await emulator.start()
+    item = {"gameArea": {"S": "forest"}, "points": {"N": "42"}}
+    async with _dynamodb(emulator.url) as client:
+        await client.create_table(
+            TableName="Scores",
+            KeySchema=[{"AttributeName": "gameArea", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "gameArea", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        await client.put_item(TableName="Scores", Item=item)
+    await emulator.stop()
+    await emulator.start()
+    async with _dynamodb(emulator.url) as client:
+        answer = await client.get_item(TableName="Scores", Key={"gameArea": {"S": "forest"}})
+    assert answer["Item"] == item
+
+
+async def test_stop_with_open_connections_keeps_the_items(make_emulator: EmulatorFactory) -> None:
+    emulator = make_emulator()
+    await emulator.start()
+    async with _dynamodb(emulator.url) as client:
+        await client.create_table(
+            TableName="Scores",
+            KeySchema=[{"AttributeName": "gameArea", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "gameArea", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        await emulator.stop()
+    await emulator.start()
+    async with _dynamodb(emulator.url) as client:
+        assert (await client.list_tables())["TableNames"] == ["Scores"]
+
+
+async def test_stop_returns_after_the_process_is_gone(make_emulator: EmulatorFactory) -> None:
+    emulator = make_emulator()
+    await emulator.start()
+    pid = emulator.pid
+    assert pid is not None
+    await emulator.stop()
+    assert not _lives(pid)
+    assert emulator.pid is None
+    await emulator.stop()
+
+
+async def test_ctrl_c_in_the_terminal_does_not_reach_it(make_emulator: EmulatorFactory) -> None:
+    emulator = make_emulator()
+    await emulator.start()
+    assert emulator.pid is not None
+    assert os.getpgid(emulator.pid) != os.getpgid(0)
+
+
+@_ON_LINUX
+async def test_listens_on_loopback_only(make_emulator: EmulatorFactory) -> None:
+    emulator = make_emulator()
+    await emulator.start()
+    assert emulator.pid is not None
+    assert _listening_sockets(emulator.pid) == [f"0100007F:{emulator.port:04X}"]
+
+
+@_ON_LINUX
+async def test_inherits_no_credentials(
+    make_emulator: EmulatorFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-real-secret")
+    emulator = make_emulator()
+    await emulator.start()
+    environment = await asyncio.to_thread(Path(f"/proc/{emulator.pid}/environ").read_bytes)
+    assert b"GATEWAY_PORT" in environment
+    assert b"a-real-secret" not in environment
+
+
+async def test_taken_port_is_named(make_emulator: EmulatorFactory) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(EmulatorError, match=rf"Port {port} is in use.*PODIUM_EMULATOR_PORT"):
+            await make_emulator(port=port).start()
+
+
+async def test_missing_executable_says_what_to_run(make_emulator: EmulatorFactory, tmp_path: Path) -> None:
+    with pytest.raises(EmulatorError, match="make run"):
+        await make_emulator(executable=tmp_path / "ministack").start()
+
+
+async def test_second_emulator_on_the_same_data_is_refused(
+    make_emulator: EmulatorFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.emulator._HANDOVER_TIMEOUT", 0)
+    await make_emulator().start()
+    with pytest.raises(EmulatorError, match=r"Another emulator still uses .*PODIUM_DATA_DIR"):
+        await make_emulator().start()
+
+
+async def test_death_at_the_start_shows_the_log(make_emulator: EmulatorFactory, tmp_path: Path) -> None:
+    executable = _script(tmp_path / "dies", "echo no such flavour of emulator; exit 3")
+    emulator = make_emulator(executable=executable)
+    with pytest.raises(EmulatorError, match=r"status 3 (.|\n)*no such flavour of emulator"):
+        await emulator.start()
+    assert emulator.pid is None
+
+
+@pytest.mark.parametrize("on_sigterm", ["-", "''"], ids=["obeys", "ignores"])
+async def test_silent_process_is_reported_and_ended(
+    on_sigterm: str, make_emulator: EmulatorFactory, tmp_path: Path
+) -> None:
+    executable = _script(
+        tmp_path / "mute", f"trap {on_sigterm} TERM; echo $$ > {tmp_path}/pid; exec sleep 600"
+    )
+    emulator = make_emulator(executable=executable, start_timeout=1, stop_timeout=1)
+    with pytest.raises(EmulatorError, match="did not answer within 1 seconds"):
+        await emulator.start()
+    assert not _lives(int((tmp_path / "pid").read_text()))
+
+
+async def test_wait_returns_when_killed_from_outside(make_emulator: EmulatorFactory) -> None:
+    emulator = make_emulator()
+    await emulator.start()
+    assert emulator.pid is not None
+    waiting = asyncio.create_task(emulator.wait())
+    os.kill(emulator.pid, signal.SIGKILL)
+    assert await waiting == -signal.SIGKILL
+
+
+@_ON_LINUX
+def test_emulator_saves_and_ends_when_its_parent_is_killed(tmp_path: Path, unused_tcp_port: int) -> None:
+    program = textwrap.dedent(
+        f"""
+        import asyncio, pathlib
+        from local.emulator import Emulator
+
+        async def main():
+            emulator = Emulator(port={unused_tcp_port}, data_dir=pathlib.Path({str(tmp_path)!r}))
+            await emulator.start()
+            print(emulator.pid, flush=True)
+            await emulator.wait()
+
+        asyncio.run(main())
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        ended = os.pidfd_open(pid)
+        parent.kill()
+    try:
+        assert select.select([ended], [], [], 60)[0], "the emulator outlives its parent"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(ended, signal.SIGKILL)
+        os.close(ended)
+    assert "MiniStack shutting down" in (tmp_path / "emulator.log").read_text()

@@ -1,0 +1,99 @@
+"""AWS inside the process: aioboto3 clients whose requests are answered by a function instead of a socket."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aioboto3
+from botocore.awsrequest import AWSPreparedRequest, HeadersDict
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+
+from store.database import Database
+from store.schema import SCORES, TABLES, create_request
+
+REGION = "us-east-1"
+
+Respond = Callable[[AWSPreparedRequest], Awaitable[tuple[int, bytes]]]
+
+
+class Response:
+    """What aiobotocore reads of an HTTP response."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status_code = status
+        self.headers = HeadersDict({"x-amzn-requestid": "simulated"})
+        self._body = body
+        self.raw = None
+
+    @property
+    async def content(self) -> bytes:
+        return self._body
+
+    @property
+    async def text(self) -> str:
+        return self._body.decode()
+
+
+def new_session() -> aioboto3.Session:
+    """A session with made-up credentials, whatever the environment says."""
+    return aioboto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+
+
+@asynccontextmanager
+async def answered_client(
+    session: aioboto3.Session, service: Any, respond: Respond, **options: Any
+) -> AsyncIterator[Any]:
+    """An aioboto3 client whose every request, retries included, goes to `respond`."""
+
+    async def before_send(request: AWSPreparedRequest, **_: object) -> Response:
+        return Response(*await respond(request))
+
+    async with session.client(service, **options) as client:
+        client.meta.events.register("before-send", before_send)
+        yield client
+
+
+def body_of(request: AWSPreparedRequest) -> bytes:
+    """A request's body."""
+    assert isinstance(request.body, bytes)
+    return request.body
+
+
+_stubber = BotocoreStubber()
+
+
+async def ask_moto(request: AWSPreparedRequest) -> tuple[int, bytes]:
+    """Moto's answer to a request."""
+    answer = _stubber.process_request(request)
+    assert answer is not None, request.url
+    status, _, body = answer
+    return status, body if isinstance(body, bytes) else body.encode()
+
+
+@asynccontextmanager
+async def database(
+    session: aioboto3.Session, respond: Respond = ask_moto
+) -> AsyncIterator[tuple[Database, Database]]:
+    """The project's tables, empty, in moto: once through `respond`, and once directly."""
+    dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
+    async with (
+        answered_client(session, "dynamodb", respond) as client,
+        answered_client(session, "dynamodb", ask_moto) as direct,
+    ):
+        for table in TABLES:
+            await direct.create_table(**create_request(table, table.name))
+        yield Database(client), Database(direct)
+
+
+def score_records() -> list[dict[str, Any]]:
+    """Every record of the stream of `Scores` so far, oldest first, as Lambda gets them."""
+    table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_table(SCORES.name)
+    assert table.stream_shard is not None
+    return [_lambda_record(record.to_json()) for record in table.stream_shard.items]
+
+
+def _lambda_record(record: dict[str, Any]) -> dict[str, Any]:
+    written_at = record["dynamodb"]["ApproximateCreationDateTime"]
+    return record | {"dynamodb": record["dynamodb"] | {"ApproximateCreationDateTime": written_at.timestamp()}}

@@ -1,0 +1,82 @@
+"""API Gateway's side of live connections: who is connected, and what becomes of a push."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ReadTimeoutError
+
+from tests.simulation.aws import body_of
+from tests.simulation.background import Background
+from tests.simulation.faults import Faults
+
+Deliver = Callable[[dict[str, Any]], None]
+Closed = Callable[[], None]
+
+
+@dataclass
+class _Connection:
+    deliver: Deliver
+    closed: Closed
+
+
+@dataclass
+class SimulatedGateway:
+    """Posts to one connection are not ordered among themselves, as in API Gateway."""
+
+    faults: Faults
+    background: Background
+    connections: dict[str, _Connection] = field(default_factory=dict)
+
+    def open(self, connection_id: str, deliver: Deliver, closed: Closed) -> None:
+        """A client is connected now."""
+        self.connections[connection_id] = _Connection(deliver, closed)
+
+    def drop(self, connection_id: str) -> None:
+        """A client is gone; what was in flight to it is lost."""
+        self.connections.pop(connection_id, None)
+
+    async def respond(self, request: AWSPreparedRequest) -> tuple[int, bytes]:
+        """The answer to a request to `@connections`."""
+        await self.faults.point()
+        connection_id = unquote(urlsplit(request.url).path.rpartition("/")[2])
+        answer = self._fault(request, connection_id)
+        if answer is None:
+            answer = self._serve(request, connection_id)
+        await self.faults.point()
+        return answer
+
+    def _fault(self, request: AWSPreparedRequest, connection_id: str) -> tuple[int, bytes] | None:
+        faults, rates = self.faults, self.faults.rates
+        if faults.happens(rates.throttle):
+            return 429, b'{"message":"Too Many Requests"}'
+        if faults.happens(rates.server_error):
+            return 500, b'{"message":"Internal server error"}'
+        if faults.happens(rates.timeout):
+            # The frame may have arrived all the same.
+            if faults.happens(0.5):
+                self._serve(request, connection_id)
+            raise ReadTimeoutError(endpoint_url=request.url)
+        return None
+
+    def _serve(self, request: AWSPreparedRequest, connection_id: str) -> tuple[int, bytes]:
+        connection = self.connections.get(connection_id)
+        if connection is None:
+            return 410, b'{"message":"Gone"}'
+        if request.method == "DELETE":
+            self.drop(connection_id)
+            connection.closed()
+            return 204, b""
+        frame = json.loads(body_of(request))
+        self.background.start(self._fly(connection_id, frame))
+        return 200, b""
+
+    async def _fly(self, connection_id: str, frame: dict[str, Any]) -> None:
+        await asyncio.sleep(self.faults.random.choice((0, 0, 0, 0.02)))
+        connection = self.connections.get(connection_id)
+        if connection is not None:
+            connection.deliver(frame)

@@ -1,0 +1,214 @@
+"""Players, clients, the stream and its broadcasters, all at once and with everything going wrong."""
+
+import asyncio
+import itertools
+import json
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from game.catalogue import Catalogue
+from realtime.push import PushClient
+from realtime.routes import Live, UnreachableError, handle
+from store import boards, progress, scores
+from store.database import ConflictError, Database, lost_race, to_item
+from store.profiles import Profile
+from store.schema import LEADERBOARDS, USER_PROGRESS
+from store.submission import submit
+from streams.broadcaster import Broadcaster
+from streams.report import Report
+from tests.simulation import aws
+from tests.simulation.client import ANSWER_SECONDS, History, SimulatedClient
+from tests.simulation.clock import now
+from tests.simulation.faults import Faults, InvocationError
+from tests.simulation.gateway import SimulatedGateway
+
+RETRY_SECONDS = 1
+"""A failed batch is given to a broadcaster again after this long."""
+
+SETTLE_SECONDS = 600
+
+
+class Engine:
+    """DynamoDB as the code under test reaches it: with faults, and with a record of every board published."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.direct: Database
+        """The same tables without faults."""
+        self.history: History = {}
+        self._faults = faults
+
+    async def respond(self, request: AWSPreparedRequest) -> tuple[int, bytes]:
+        """DynamoDB's answer to a request."""
+        await self._faults.point()
+        if self._faults.happens(self._faults.rates.throttle):
+            code = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
+            return 400, json.dumps({"__type": code, "message": "too fast"}).encode()
+        answer = await aws.ask_moto(request)
+        await self._note_publication(request)
+        await self._faults.point()
+        return answer
+
+    async def _note_publication(self, request: AWSPreparedRequest) -> None:
+        body = json.loads(aws.body_of(request))
+        row = body.get("Item") or body.get("Key") or {}
+        if body.get("TableName") == LEADERBOARDS.name and row:
+            published = await boards.load(self.direct, row["gameArea"]["S"])
+            if published:
+                key = published.game_area, published.position
+                assert self.history.setdefault(key, published.entries) == published.entries
+
+
+class World:
+    """The live path with its surroundings. Players write `Scores`; what follows from it happens by itself."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        faults: Faults,
+        engine: Engine,
+        db: Database,
+        gateway: SimulatedGateway,
+        push: PushClient,
+    ) -> None:
+        self.background = gateway.background
+        self.clients: list[SimulatedClient] = []
+        self.acknowledged: dict[tuple[str, str], list[int]] = {}
+        self._gateway = gateway
+        self._catalogue = catalogue
+        self._faults = faults
+        self.direct = engine.direct
+        self._history = engine.history
+        self._db = db
+        self._live = Live(db, catalogue, push, now)
+        self._broadcaster = Broadcaster(db, catalogue, push, now)
+        self._users: dict[str, str] = {}
+        self._ids = (f"connection-{number}=" for number in itertools.count())
+        self._delivered = 0
+
+    async def submit(self, player: str, area: str, points: int) -> None:
+        """A player submits a score; the answer may be an error, and then nobody knows what became of it."""
+        profile = Profile(user_id=player, name=player)
+        try:
+            with self._faults.invocation(ClientError, BotoCoreError, ConflictError):
+                submission = await submit(self._db, self._catalogue, profile, area, points, now())
+        except InvocationError:
+            return
+        self.acknowledged.setdefault((player, area), []).append(submission.best)
+
+    async def erase(self, player: str) -> None:
+        """A player's scores leave every board at once, unless the player scores at this very moment."""
+        db = self.direct
+        read = await progress.load(db, player)
+        writes: list[Any] = [
+            scores.delete(db, self._catalogue.boards[board], best, player)
+            for board, best in read.bests.items()
+        ]
+        condition = {
+            "ConditionExpression": "revision = :read",
+            "ExpressionAttributeValues": to_item({":read": read.revision}),
+        }
+        key = {"TableName": USER_PROGRESS.name, "Key": to_item({"userId": player})}
+        writes.append({"Delete": key | condition})
+        try:
+            await db.client.transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            if not lost_race(error):
+                raise
+            return
+        for area in self._catalogue.areas:
+            self.acknowledged.pop((player, area), None)
+
+    def new_client(self, boards: list[str]) -> SimulatedClient:
+        """A client that follows these boards, connecting from now on."""
+        client = SimulatedClient(self._catalogue, boards, self._send, self._history, self.background)
+        self.clients.append(client)
+        self.background.start(self._connect(client))
+        return client
+
+    def drop(self, client: SimulatedClient) -> None:
+        """A client's connection breaks; it comes back after a while."""
+        connection_id = client.connection_id
+        if connection_id is None:
+            return
+        client.disconnected()
+        self._gateway.drop(connection_id)
+        if not self._faults.happens(self._faults.rates.lost_disconnect):
+            self.background.start(self._route("$disconnect", connection_id, {}))
+        self.background.start(self._connect(client, after=self._faults.random.uniform(0, 3)))
+
+    async def _connect(self, client: SimulatedClient, after: float = 0) -> None:
+        await asyncio.sleep(after)
+        while client.connection_id is None:
+            connection_id = next(self._ids)
+            self._users[connection_id] = f"viewer-{connection_id}"
+            if await self._invoke("$connect", connection_id, {}):
+                self._gateway.open(connection_id, client.receive, lambda: self.drop(client))
+                client.connected(connection_id)
+            else:
+                await asyncio.sleep(1)
+
+    async def _send(self, connection_id: str, frame: dict[str, Any]) -> None:
+        await self._invoke(frame["action"], connection_id, frame)
+
+    async def _route(self, route: str, connection_id: str, frame: dict[str, Any]) -> None:
+        await self._invoke(route, connection_id, frame)
+
+    async def _invoke(self, route: str, connection_id: str, frame: dict[str, Any]) -> bool:
+        """Whether the route's Lambda did its work."""
+        authorizer = {"userId": self._users[connection_id], "groups": ""}
+        context = {"routeKey": route, "connectionId": connection_id, "authorizer": authorizer}
+        event = {"requestContext": context, "body": json.dumps(frame)}
+        try:
+            with self._faults.invocation(ClientError, BotoCoreError, ConflictError, UnreachableError):
+                await handle(self._live, event)
+        except InvocationError:
+            return False
+        return True
+
+    def deliver(self, *, split: bool = False, shuffle: bool = False) -> None:
+        """Give what the stream has gathered to a broadcaster, or to two at once, in any order, some twice."""
+        records = aws.score_records()
+        batch, self._delivered = records[self._delivered :], len(records)
+        if records and self._faults.happens(self._faults.rates.redelivery):
+            batch += self._faults.random.choices(records, k=3)
+        if shuffle:
+            self._faults.random.shuffle(batch)
+        middle = self._faults.random.randrange(len(batch) + 1) if split else 0
+        for part in (batch[:middle], batch[middle:]):
+            self.background.start(self._work_off(part))
+
+    async def _work_off(self, records: list[dict[str, Any]]) -> None:
+        while records:
+            numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+            try:
+                with self._faults.invocation():
+                    failed = await self._broadcaster.process(records, Report())
+            except InvocationError:
+                failed = numbers
+            # As Lambda does: from the first failed record on, everything is given again.
+            records = records[min(map(numbers.index, failed)) :] if failed else []
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def sweep(self) -> None:
+        """The sweep of every minute; what failed is left to the next one."""
+        failed = True
+        while failed:
+            try:
+                with self._faults.invocation():
+                    failed = bool(await self._broadcaster.sweep(Report()))
+            except InvocationError:
+                failed = True
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def settle(self) -> None:
+        """The scores have stopped, and so have the faults: wait until nothing happens any more."""
+        self._faults.calm()
+        await self.background.settle(SETTLE_SECONDS)
+        self.deliver()
+        await self.background.settle(SETTLE_SECONDS)
+        # A client whose question was lost asks again.
+        await asyncio.sleep(2 * ANSWER_SECONDS)
+        await self.background.settle(SETTLE_SECONDS)
+        self.background.check()

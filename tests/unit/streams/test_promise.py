@@ -1,0 +1,189 @@
+"""The promise of the live path, under injected faults.
+
+Every subscriber sees each board's versions in order and without gaps, or resyncs; and when the scores stop,
+every connected client's board equals the table's top K.
+
+A plan (who scores, connects and drops, and when the stream is read) comes from hypothesis and shrinks; what
+goes wrong in between follows from a seed. `--promise-runs` sets how many plans are tried.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from game.board import Entry
+from game.catalogue import GLOBAL_BOARD, Catalogue
+from game.scoring import better
+from store import boards, progress, scores
+from tests.simulation import clock
+from tests.simulation.faults import Rates
+from tests.simulation.scene import world
+from tests.simulation.world import World
+
+CATALOGUE = Catalogue.model_validate(
+    {
+        "global": {"title": "All", "top": 3},
+        "areas": {
+            "forest": {"title": "F", "order": "desc", "min": -20, "max": 20, "top": 3, "counts": True},
+            "desert": {"title": "D", "order": "desc", "min": 0, "max": 5, "top": 2, "counts": True},
+            "sprint": {"title": "S", "order": "asc", "min": 1, "max": 9, "top": 2, "counts": False},
+        },
+    }
+)
+RUNS = 200
+PLAYERS = [f"player-{number}" for number in range(6)]
+
+
+class Score(NamedTuple):
+    player: str
+    area: str
+    points: int
+
+    async def happen(self, world: World) -> None:
+        world.background.start(world.submit(self.player, self.area, self.points))
+
+
+class Erase(NamedTuple):
+    player: str
+
+    async def happen(self, world: World) -> None:
+        await world.erase(self.player)
+
+
+class Connect(NamedTuple):
+    boards: tuple[str, ...]
+
+    async def happen(self, world: World) -> None:
+        world.new_client(list(self.boards))
+
+
+class Drop(NamedTuple):
+    client: int
+
+    async def happen(self, world: World) -> None:
+        if world.clients:
+            world.drop(world.clients[self.client % len(world.clients)])
+
+
+class Deliver(NamedTuple):
+    split: bool
+    shuffle: bool
+
+    async def happen(self, world: World) -> None:
+        world.deliver(split=self.split, shuffle=self.shuffle)
+
+
+class Sweep(NamedTuple):
+    async def happen(self, world: World) -> None:
+        world.background.start(world.sweep())
+
+
+class Pause(NamedTuple):
+    seconds: float
+
+    async def happen(self, world: World) -> None:
+        await asyncio.sleep(self.seconds)
+
+
+Step = Score | Erase | Connect | Drop | Deliver | Sweep | Pause
+
+
+def score_steps() -> st.SearchStrategy[Score]:
+    return st.one_of(
+        [
+            st.builds(Score, st.sampled_from(PLAYERS), st.just(name), st.integers(area.min, area.max))
+            for name, area in CATALOGUE.areas.items()
+        ]
+    )
+
+
+STEPS: st.SearchStrategy[Step] = st.one_of(
+    score_steps(),
+    score_steps(),
+    score_steps(),
+    st.builds(Erase, st.sampled_from(PLAYERS)),
+    st.builds(
+        Connect, st.lists(st.sampled_from(sorted(CATALOGUE.boards)), min_size=1, unique=True).map(tuple)
+    ),
+    st.builds(Drop, st.integers(0, 5)),
+    st.builds(Deliver, st.booleans(), st.booleans()),
+    st.builds(Sweep),
+    st.builds(Pause, st.sampled_from([0.001, 0.01, 0.05, 1])),
+)
+RATES = st.builds(
+    Rates,
+    crash=st.sampled_from([0, 0, 0.02, 0.1]),
+    throttle=st.sampled_from([0, 0.1, 0.3]),
+    server_error=st.sampled_from([0, 0.1]),
+    timeout=st.sampled_from([0, 0.1, 0.3]),
+    lost_disconnect=st.sampled_from([0, 0.5]),
+    redelivery=st.sampled_from([0, 0.5]),
+)
+
+
+@pytest.mark.timeout(3600)
+def test_every_screen_becomes_what_the_table_says(request: pytest.FixtureRequest) -> None:
+    runs = request.config.getoption("--promise-runs")
+
+    @settings(
+        max_examples=runs or RUNS,
+        # The same plans at every run, unless more are asked for.
+        derandomize=runs is None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(steps=st.lists(STEPS, max_size=30), seed=st.integers(0, 2**32), rates=RATES)
+    def promise(steps: Sequence[Step], seed: int, rates: Rates) -> None:
+        clock.run(play(steps, seed, rates))
+
+    promise()
+
+
+async def play(steps: Sequence[Step], seed: int, rates: Rates) -> None:
+    async with world(CATALOGUE, seed, rates) as scene:
+        for step in steps:
+            await step.happen(scene)
+        await scene.settle()
+        await check_screens(scene)
+        await check_tables(scene)
+
+
+async def check_screens(world: World) -> None:
+    for board in CATALOGUE.boards.values():
+        truth = await scores.top(world.direct, board)
+        published = await boards.load(world.direct, board.id)
+        if published is None:
+            # Nobody has scored here, and nobody looks.
+            assert not truth
+            continue
+        assert published.entries == truth
+        assert not published.outbox
+        for client in world.clients:
+            assert client.connection_id is not None
+            if board.id in client.replicas:
+                assert client.replicas[board.id].entries == truth
+                assert client.replicas[board.id].position == published.position
+
+
+async def check_tables(world: World) -> None:
+    """Exactly one row per player and board, the best of all that was acknowledged, and the exact sum."""
+    rows = {board.id: await all_entries(world, board.id) for board in CATALOGUE.boards.values()}
+    for player in PLAYERS:
+        bests = (await progress.load(world.direct, player)).bests
+        for board, entries in rows.items():
+            own = [entry.score for entry in entries if entry.user_id == player]
+            assert own == ([bests[board].points] if board in bests else [])
+        counting = [bests[area].points for area in CATALOGUE.counting_areas if area in bests]
+        assert (bests[GLOBAL_BOARD].points if GLOBAL_BOARD in bests else None) == (
+            sum(counting) if counting else None
+        )
+        for name, area in CATALOGUE.areas.items():
+            for acknowledged in world.acknowledged.get((player, name), []):
+                assert not better(area.order, acknowledged, bests[name].points)
+
+
+async def all_entries(world: World, board: str) -> tuple[Entry, ...]:
+    return await scores.page(world.direct, CATALOGUE.boards[board], limit=100)
