@@ -31,7 +31,7 @@ test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced ## Check s
 
 .PHONY: test-web
 test-web: ## Test the JavaScript client
-	@node --test "tests/unit/web/"
+	@node --test tests/unit/web/*.test.mjs
 
 .PHONY: lint
 lint: $(VENVS)/dev/.synced ## Check style and types

@@ -1,0 +1,119 @@
+import { BoardView } from "./boardView.js";
+import { ordinal } from "./format.js";
+import { makesTheBoard, ScoreToScreen } from "./scoreToScreen.js";
+
+const element = (id) => document.getElementById(id);
+
+/** The board that is chosen: live for a player, read once for a visitor. */
+export class BoardScreen {
+  #podium;
+  #notices;
+  #view = new BoardView(element("rows"));
+  #board;
+  #unsubscribe = () => {};
+  #entries = [];
+  #size = Infinity; // the most entries that the board shows; not known before the first snapshot
+  #shown = 0; // how many times a board was chosen, to tell a late answer
+  /** The player's rank beyond the entries shown; null when there is none or it is not known. */
+  #rank = null;
+  toScreen = new ScoreToScreen(
+    () => performance.now(),
+    (text) => (element("score-to-screen").textContent = text),
+  );
+
+  constructor(podium, notices) {
+    this.#podium = podium;
+    this.#notices = notices;
+  }
+
+  /** The player's own entry, while it is among those shown. */
+  get own() {
+    return this.#entries.find(({ userId }) => userId === this.#podium.user?.id);
+  }
+
+  show(board) {
+    this.#board = board;
+    element("board-title").textContent = board.title;
+    this.refresh();
+  }
+
+  /** Starts anew: another board, or another player. */
+  refresh() {
+    this.#unsubscribe();
+    this.#unsubscribe = () => {};
+    this.#shown += 1;
+    this.#entries = [];
+    this.#size = Infinity;
+    this.#rank = null;
+    this.#view.clear();
+    this.toScreen.cancel();
+    element("empty").hidden = true;
+    element("own-place").textContent = "";
+    element("board-foot").textContent = "Loading …";
+    if (this.#podium.user) this.#watch();
+    else this.#readOnce();
+  }
+
+  /** Whether a new best of the player's is, or will be, among the entries shown. */
+  shows(score) {
+    const { order } = this.#board;
+    return Boolean(this.own) || makesTheBoard(score, { entries: this.#entries, size: this.#size, order });
+  }
+
+  #watch() {
+    this.#unsubscribe = this.#podium.subscribe(this.#board.id, (update) => {
+      const before = this.own?.rank;
+      this.#size = update.size;
+      this.#render(update.entries);
+      element("board-foot").textContent = `Live · top ${update.size} · version ${update.version}`;
+      if (!this.own) return;
+      afterPaint(() => this.toScreen.rendered(this.own));
+      if (before && before !== this.own.rank) this.#notices.announce(`You are now ${ordinal(this.own.rank)}.`);
+    });
+  }
+
+  async #readOnce() {
+    const shown = this.#shown;
+    try {
+      const { entries } = await this.#podium.leaderboard(this.#board.id, { limit: 50 });
+      if (shown !== this.#shown) return;
+      this.#render(entries);
+      element("board-foot").textContent = "A still picture. Play or sign in to see it move.";
+    } catch (error) {
+      if (shown !== this.#shown) return;
+      element("board-foot").textContent = "";
+      this.#notices.error(error);
+    }
+  }
+
+  /** Looks up the place of a player who has a score, though not among the entries shown. */
+  async findRank() {
+    const shown = this.#shown;
+    try {
+      const { rank } = await this.#podium.rank(this.#board.id, 0);
+      if (shown !== this.#shown) return;
+      this.#rank = rank;
+      this.#showPlace();
+    } catch (error) {
+      this.#notices.error(error);
+    }
+  }
+
+  #render(entries) {
+    this.#entries = entries;
+    this.#view.render(entries, { order: this.#board.order, own: this.#podium.user?.id });
+    element("empty").hidden = entries.length > 0;
+    this.#showPlace();
+  }
+
+  #showPlace() {
+    const rank = this.own?.rank ?? this.#rank;
+    element("own-place").textContent = rank ? `You are ${ordinal(rank)}` : "";
+  }
+}
+
+/** After the frame in which the page's present state is painted; at once in a window that paints none. */
+function afterPaint(act) {
+  if (document.hidden) act();
+  else requestAnimationFrame(() => setTimeout(act));
+}

@@ -1,0 +1,113 @@
+import { playDial } from "./dialGame.js";
+import { formatScore } from "./format.js";
+import { playSprint } from "./sprintGame.js";
+import { TARGETS } from "./sprintRules.js";
+
+const element = (id) => document.getElementById(id);
+
+/** What the lobby says of each kind of play. */
+const LOBBIES = {
+  desc: {
+    kind: "Ten seconds · higher is better",
+    how: `Strike while the needle is inside the glowing gate: click, tap, or press <kbd>Space</kbd>. Every hit in a
+      row counts more.`,
+  },
+  asc: {
+    kind: "Time trial · lower is better",
+    how: `Hit ${TARGETS} pads as they light up: click, tap, or use the nine keys from <kbd>Q</kbd> to
+      <kbd>C</kbd>. The clock starts with the first.`,
+  },
+  global: {
+    kind: "The sum of your bests",
+    how: "This board adds up your best in every area where higher is better. Choose an area above and play.",
+  },
+};
+
+/** The left half of the page: welcome, lobby, game, result. */
+export class Stage {
+  #podium;
+  #screen;
+  #notices;
+  #board;
+  #visit = new AbortController(); // aborted when something else is shown
+
+  constructor(podium, screen, notices) {
+    this.#podium = podium;
+    this.#screen = screen;
+    this.#notices = notices;
+    element("start-game").addEventListener("click", () => this.#play());
+    element("play-again").addEventListener("click", () => this.#play());
+    element("submit-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const input = element("exact-score");
+      this.#submit(Number(input.value));
+      input.select();
+    });
+  }
+
+  show(board) {
+    this.#board = board;
+    const { kind, how } = LOBBIES[board.id] ?? LOBBIES[board.order];
+    element("lobby-kind").textContent = kind;
+    element("lobby-title").textContent = board.title;
+    element("lobby-how").innerHTML = how;
+    element("start-game").hidden = board.id === "global";
+    element("exact-score-label").textContent = board.order === "asc" ? "Milliseconds" : "Points";
+    this.refresh();
+  }
+
+  refresh() {
+    this.#open(this.#podium.user ? "lobby" : "welcome");
+    element("stage-foot").hidden = !this.#podium.user || this.#board.id === "global";
+  }
+
+  #open(part) {
+    this.#visit.abort();
+    this.#visit = new AbortController();
+    element("arena").replaceChildren();
+    for (const id of ["welcome", "lobby", "arena", "result"]) element(id).hidden = id !== part;
+  }
+
+  async #play() {
+    this.#notices.clear();
+    this.#open("arena");
+    const { signal } = this.#visit;
+    const arena = element("arena");
+    const { id, order } = this.#board;
+    const score = order === "asc" ? await playSprint(arena, signal) : await playDial(arena, id, signal);
+    if (signal.aborted) return;
+    if (score === null) {
+      this.refresh();
+      element("start-game").focus();
+      return;
+    }
+    this.#open("result");
+    element("result-points").textContent = formatScore(order, score);
+    element("result-points").focus();
+    element("result-verdict").textContent = "Sending …";
+    element("result-verdict").textContent = await this.#submit(score);
+  }
+
+  /** @returns {Promise<string>} what became of the score, in a sentence */
+  async #submit(score) {
+    const { id, order } = this.#board;
+    const { toScreen, own } = this.#screen;
+    toScreen.submitted(own);
+    try {
+      const { best, improved } = await this.#podium.submitScore(id, score);
+      if (!improved) {
+        toScreen.cancel("No new best: the board stays as it is.");
+        return `Your best is still ${formatScore(order, best)}.`;
+      }
+      if (!this.#screen.shows(score)) {
+        toScreen.cancel("Saved, below the places shown here.");
+        await this.#screen.findRank();
+      }
+      return "A new personal best!";
+    } catch (error) {
+      toScreen.cancel("The score was not saved.");
+      this.#notices.error(error);
+      return "The score was not saved.";
+    }
+  }
+}

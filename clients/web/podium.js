@@ -1,0 +1,279 @@
+/**
+ * Podium for web games: sign in, submit scores, and watch leaderboards move.
+ *
+ *     import { Podium } from "./podium.js";
+ *
+ *     const podium = await Podium.connect("http://127.0.0.1:8000/client-config.json");
+ *     await podium.playAsGuest();
+ *     const unsubscribe = podium.subscribe("forest", ({ entries }) => draw(entries));
+ *     await podium.submitScore("forest", 1200);
+ *
+ * No dependencies and no build step: serve this file and the `podium/` folder beside it. Everything it takes from
+ * the browser (fetch, WebSocket, storage, timers) can be passed in, so it also runs in any other runtime.
+ */
+import { PodiumError } from "./podium/error.js";
+import { exchange } from "./podium/http.js";
+import { Live } from "./podium/live.js";
+import { Session } from "./podium/session.js";
+
+export { PodiumError };
+export { apply, Outcome, ranked, Replica } from "./podium/board.js";
+
+/** The board over all areas. Its points are a sum, so more are better. */
+const GLOBAL = "global";
+
+const SYSTEM_CLOCK = {
+  now: () => Date.now(),
+  setTimeout: (act, delay) => setTimeout(act, delay),
+  clearTimeout: (timer) => clearTimeout(timer),
+};
+
+/**
+ * What a board's listener is given, each time with all of the board's entries in order.
+ *
+ * @typedef {object} Update
+ * @property {"snapshot" | "diff"} type what made the board so
+ * @property {string} board
+ * @property {import("./podium/board.js").Entry[]} entries not to be changed
+ * @property {number} size the most entries that the board shows
+ * @property {number} epoch
+ * @property {number} version counts up by one within an epoch
+ * @property {import("./podium/board.js").Change[]} changes of a diff; empty for a snapshot
+ * @property {number} receivedAt milliseconds since the epoch, by this machine's clock
+ */
+
+export class Podium {
+  #fetch;
+  #session;
+  #live;
+  #orders;
+  #online;
+  #listeners = new Map();
+
+  /**
+   * @param {string | URL | object} config the deployment's `client-config.json`: its address, or what it says
+   * @param {object} [environment] stand-ins for what a browser has
+   * @param {Storage} [environment.storage] where tokens are kept: `localStorage` unless told, memory where there is
+   *   none. With `sessionStorage` every tab has a player of its own.
+   * @param {typeof fetch} [environment.fetch]
+   * @param {typeof WebSocket} [environment.WebSocket]
+   * @param {{now: () => number, setTimeout: Function, clearTimeout: Function}} [environment.clock] milliseconds
+   * @param {() => number} [environment.random] from 0 to 1, for the jitter of reconnects
+   * @returns {Promise<Podium>}
+   * @throws {PodiumError} where the configuration cannot be had
+   */
+  static async connect(config, environment = {}) {
+    const { fetch = (...request) => globalThis.fetch(...request) } = environment;
+    if (typeof config === "object" && !(config instanceof URL)) return new Podium(config, { ...environment, fetch });
+    const url = new URL(config, globalThis.location?.href);
+    const { ok, status, body } = await exchange(fetch, url);
+    if (ok && body) return new Podium(body, { ...environment, fetch });
+    throw new PodiumError(`There is no client configuration at ${url} (${status}).`, { code: "HttpError", status });
+  }
+
+  /** Use `Podium.connect`. */
+  constructor(config, environment) {
+    const { WebSocket = globalThis.WebSocket, clock = SYSTEM_CLOCK, random = Math.random } = environment;
+    const { fetch, storage = browserStorage() } = environment;
+    /** The client configuration. */
+    this.config = config;
+    this.#fetch = fetch;
+    this.#orders = new Map([[GLOBAL, "desc"], ...config.gameAreas.map(({ id, order }) => [id, order])]);
+    this.#session = new Session(config, { storage, fetch, clock, onUser: (user) => this.#userChanged(user) });
+    const emit = (event, value) => this.#emit(event, value);
+    this.#live = new Live({ url: config.webSocketUrl, session: this.#session, WebSocket, clock, random, emit });
+    this.#online = () => this.#live.nudge();
+    globalThis.addEventListener?.("online", this.#online);
+  }
+
+  /** The player, as `{id, username}`, where `id` is who the boards' entries name; null when nobody is signed in. */
+  get user() {
+    return this.#session.user;
+  }
+
+  /** The live connection: `connecting`, `live`, `reconnecting` or `offline`. */
+  get state() {
+    return this.#live.state;
+  }
+
+  /** @returns {Promise<{confirmed: boolean}>} an unconfirmed player calls `confirmSignUp` before `signIn` */
+  signUp(username, password, email) {
+    return this.#session.signUp(username, password, email);
+  }
+
+  /** @param {string} code from the message that Cognito sent */
+  confirmSignUp(username, code) {
+    return this.#session.confirmSignUp(username, code);
+  }
+
+  /** @returns {Promise<{id: string, username: string}>} */
+  signIn(username, password) {
+    return this.#session.signIn(username, password);
+  }
+
+  /**
+   * Signs in under a random name that is kept in the storage: the same guest every time.
+   *
+   * @returns {Promise<{id: string, username: string}>}
+   * @throws {PodiumError} `UserNotConfirmedException` where the pool confirms new players first
+   */
+  playAsGuest() {
+    return this.#session.playAsGuest();
+  }
+
+  signOut() {
+    return this.#session.signOut();
+  }
+
+  /**
+   * Submits a score, in whole points.
+   *
+   * @returns {Promise<{gameArea: string, score: number, best: number, improved: boolean}>}
+   * @throws {PodiumError} 404: no such area; 422: outside the area's bounds
+   */
+  submitScore(gameArea, score) {
+    return this.request("POST", "/score", { gameArea, score });
+  }
+
+  /**
+   * A page of a board of any length, read once. `cursor` is the `nextCursor` of the page before.
+   *
+   * @returns {Promise<{gameArea: string, version: number, entries: object[], nextCursor: ?string}>}
+   */
+  leaderboard(gameArea, { limit, cursor } = {}) {
+    if (gameArea === GLOBAL) return this.request("GET", `/leaderboard/global${query({ limit, cursor })}`);
+    return this.request("GET", `/leaderboard${query({ gameArea, limit, cursor })}`);
+  }
+
+  /**
+   * The player's own place, and up to `around` neighbours on either side.
+   *
+   * @returns {Promise<{gameArea: string, rank: number, score: number, entries: object[]}>}
+   * @throws {PodiumError} 404 without a score there
+   */
+  rank(gameArea, around) {
+    return this.request("GET", `/leaderboard/me${query({ gameArea, around })}`);
+  }
+
+  /**
+   * Any request of the REST API; with the player's token, if somebody is signed in.
+   *
+   * @param {string} method
+   * @param {string} path from the API's root, with its query
+   * @param {unknown} [body] sent as JSON
+   * @param {object} [options]
+   * @param {Record<string, string>} [options.headers] such as `Idempotency-Key`
+   * @returns {Promise<any>} the answer's JSON; null where it has none
+   * @throws {PodiumError} what the API answered (`status`, `title`, `detail`, `errors`), or `NetworkError`
+   */
+  async request(method, path, body, { headers = {} } = {}) {
+    const send = async (fresh) => {
+      const authorization = this.user && { Authorization: `Bearer ${await this.#session.token({ fresh })}` };
+      const content = body !== undefined && { "Content-Type": "application/json" };
+      return exchange(this.#fetch, this.config.restUrl.replace(/\/+$/, "") + path, {
+        method,
+        headers: { ...content, ...authorization, ...headers },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+    };
+    let answer = await send(false);
+    if (answer.status === 401 && this.user) answer = await send(true);
+    if (answer.ok) return answer.body;
+    const { title, detail, errors } = answer.body ?? {};
+    const message = detail ?? title ?? `${method} ${path} was answered with ${answer.status}.`;
+    throw new PodiumError(message, { code: "HttpError", status: answer.status, title, detail, errors });
+  }
+
+  /**
+   * Watches a board live: an area's id, or `global`. The connection opens with the first board, once somebody is
+   * signed in; it is one for all of them.
+   *
+   * @param {string} board
+   * @param {(update: Update) => void} listener called at once where the board is held already
+   * @returns {() => void} stops watching
+   * @throws {PodiumError} `UnknownBoard`
+   */
+  subscribe(board, listener) {
+    const order = this.#orders.get(board);
+    if (!order) throw new PodiumError(`There is no board "${board}".`, { code: "UnknownBoard" });
+    const unsubscribe = this.#live.watch(board, order, listener);
+    this.#goLive();
+    return unsubscribe;
+  }
+
+  /**
+   * Sends a message to everyone on a channel (`all`, a board, or `user#<id>`). For the group `admins` only.
+   *
+   * @param {string} channel
+   * @param {object} message
+   * @returns {Promise<{delivered: number, failed: number}>} connections
+   * @throws {PodiumError} the server's refusal, or `NetworkError` without a live connection
+   */
+  async broadcast(channel, message) {
+    return this.#live.broadcast(channel, message);
+  }
+
+  /**
+   * Listens to an event:
+   * - `state`: the live connection's, a string as in `state`
+   * - `user`: `{id, username}`, or null after a sign-out or when a session can be renewed no longer
+   * - `announcement`: the frame, with `message`
+   * - `avatar`: the frame that says that the player's portrait is finished
+   * - `error`: what went wrong outside of any call
+   *
+   * @param {"state" | "user" | "announcement" | "avatar" | "error"} event
+   * @param {(value: any) => void} listener
+   * @returns {() => void} stops listening
+   */
+  on(event, listener) {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  /** Reconnects now, where it would wait for its backoff. */
+  reconnect() {
+    this.#live.nudge();
+  }
+
+  /** Closes the live connection for good. The player stays signed in. */
+  close() {
+    globalThis.removeEventListener?.("online", this.#online);
+    this.#live.stop();
+  }
+
+  #goLive() {
+    if (this.user && this.#live.busy) this.#live.start();
+  }
+
+  #userChanged(user) {
+    this.#live.stop();
+    this.#emit("user", user);
+    this.#goLive();
+  }
+
+  #emit(event, value) {
+    for (const listener of this.#listeners.get(event) ?? []) listener(value);
+  }
+}
+
+function query(parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null);
+  const text = new URLSearchParams(given).toString();
+  return text && `?${text}`;
+}
+
+/** `localStorage`; or memory, where there is none or the browser keeps it from the page. */
+function browserStorage() {
+  try {
+    if (globalThis.localStorage) return globalThis.localStorage;
+  } catch {
+    // blocked by the player's settings
+  }
+  const items = new Map();
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => items.set(key, value),
+    removeItem: (key) => items.delete(key),
+  };
+}

@@ -1,0 +1,18 @@
+/** Something that Podium, Cognito or the network refused. */
+export class PodiumError extends Error {
+  /**
+   * @param {string} message what went wrong, in a sentence
+   * @param {object} [about]
+   * @param {string} [about.code] a name for programs: Cognito's own (`UsernameExistsException`), that of an `error`
+   *   frame, or `NetworkError`, `TimeoutError`, `SignedOut`, `HttpError`, `UnknownBoard`
+   * @param {number} [about.status] HTTP status, where there was an answer
+   * @param {string} [about.title] `title` of a problem+json answer
+   * @param {string} [about.detail] `detail` of a problem+json answer
+   * @param {unknown[]} [about.errors] `errors` of a 422: what is wrong with each field
+   */
+  constructor(message, { code = "PodiumError", status, title, detail, errors = [], cause } = {}) {
+    super(message, { cause });
+    this.name = "PodiumError";
+    Object.assign(this, { code, status, title, detail, errors });
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * The boards that are watched, over one connection.
+ *
+ * What it ensures: each listener sees its board's versions in order and without gaps, and the newest in the end. A
+ * diff that does not follow from what is held makes it subscribe again, once; diffs that come while the answer is
+ * on its way may well fit on top of it, and are tried then. Each new connection subscribes again to every board,
+ * with the versions held, so that only what has moved is sent anew.
+ */
+import { Outcome, Replica } from "./board.js";
+import { Connection } from "./connection.js";
+import { PodiumError } from "./error.js";
+
+/** A board that is watched: its copy, its listeners, and what is asked of the server about it. */
+class Topic {
+  constructor(board, order) {
+    this.board = board;
+    this.replica = new Replica(order);
+    this.listeners = new Set();
+    this.asked = null; // the deadline of a subscribe that has no answer yet
+    this.early = []; // diffs that came while it had none, and do not follow from what is held
+  }
+}
+
+export class Live {
+  #clock;
+  #emit;
+  #connection;
+  #topics = new Map();
+  #leaving = new Map(); // board -> the deadline of an unsubscribe that has no answer yet
+  #broadcasts = []; // the promises of broadcasts that have no answer yet, oldest first
+
+  /** @param {(event: string, value: unknown) => void} emit told `state`, `announcement`, `avatar` and `error` */
+  constructor({ url, session, WebSocket, clock, random, emit }) {
+    this.#clock = clock;
+    this.#emit = emit;
+    this.#connection = new Connection({
+      url,
+      session,
+      WebSocket,
+      clock,
+      random,
+      versions: () => versionsHeld(this.#topics.values()),
+      onOpen: () => this.#ask([...this.#topics.values()]),
+      onLost: () => this.#lost(),
+      onFrame: (frame) => this.#received(frame),
+      onState: (state) => emit("state", state),
+      onError: (error) => emit("error", error),
+    });
+  }
+
+  get state() {
+    return this.#connection.state;
+  }
+
+  start() {
+    this.#connection.start();
+  }
+
+  /** Disconnects; the boards that are watched stay, for the next `start`. */
+  stop() {
+    this.#connection.stop();
+  }
+
+  nudge() {
+    this.#connection.nudge();
+  }
+
+  /** Whether a board is watched. */
+  get busy() {
+    return this.#topics.size > 0;
+  }
+
+  /** @returns {() => void} stops watching */
+  watch(board, order, listener) {
+    let topic = this.#topics.get(board);
+    const tell = (update) => listener(update); // a new function: the same listener may watch twice
+    if (topic) {
+      topic.listeners.add(tell);
+      if (topic.replica.position) this.#tell(topic, "snapshot", [], [tell]);
+    } else {
+      topic = new Topic(board, order);
+      topic.listeners.add(tell);
+      this.#topics.set(board, topic);
+      this.#ask([topic]);
+    }
+    return () => {
+      if (topic.listeners.delete(tell) && topic.listeners.size === 0) this.#leave(topic);
+    };
+  }
+
+  /** @returns {Promise<{delivered: number, failed: number}>} */
+  broadcast(channel, message) {
+    if (this.state !== "live") throw new PodiumError("There is no live connection.", { code: "NetworkError" });
+    return new Promise((resolve, reject) => {
+      this.#broadcasts.push({ resolve, reject });
+      this.#connection.send({ action: "broadcast", channel, message });
+    });
+  }
+
+  #received(frame) {
+    const topic = this.#topics.get(frame.board);
+    switch (frame.type) {
+      case "snapshot":
+      case "current":
+        if (topic) this.#answered(topic, frame);
+        break;
+      case "diff":
+        if (topic) this.#changed(topic, frame);
+        break;
+      case "unsubscribed":
+        for (const board of frame.boards) this.#left(board);
+        break;
+      case "broadcasted":
+        this.#broadcasts.shift()?.resolve({ delivered: frame.delivered, failed: frame.failed });
+        break;
+      case "announcement":
+      case "avatar":
+        this.#emit(frame.type, frame);
+        break;
+      default:
+        // An `error` frame; or API Gateway's own words for a handler that failed, which have no type.
+        if (frame.message) this.#refused(new PodiumError(frame.message, { code: frame.code ?? "ServerError" }));
+    }
+  }
+
+  #answered(topic, frame) {
+    this.#connection.forget(topic.asked);
+    topic.asked = null;
+    if (frame.type === "snapshot" && topic.replica.snapshot(frame) === Outcome.APPLIED) {
+      this.#tell(topic, "snapshot", []);
+    }
+    const early = topic.early.sort((a, b) => a.to - b.to);
+    topic.early = [];
+    const outcomes = early.map((diff) => this.#apply(topic, diff));
+    if (outcomes.includes(Outcome.RESYNC)) this.#ask([topic]);
+  }
+
+  #changed(topic, diff) {
+    if (this.#apply(topic, diff) !== Outcome.RESYNC) return;
+    if (topic.asked) topic.early.push(diff);
+    else this.#ask([topic]);
+  }
+
+  #apply(topic, diff) {
+    const outcome = topic.replica.diff(diff);
+    if (outcome === Outcome.APPLIED) this.#tell(topic, "diff", diff.changes);
+    return outcome;
+  }
+
+  #ask(topics) {
+    if (this.state !== "live") return;
+    const free = topics.filter(({ board }) => this.#topics.has(board) && !this.#leaving.has(board));
+    if (free.length === 0) return;
+    for (const topic of free) topic.asked = this.#connection.deadline();
+    const boards = free.map(({ board }) => board);
+    this.#connection.send({ action: "subscribe", boards, versions: versionsHeld(free) });
+  }
+
+  #leave(topic) {
+    this.#topics.delete(topic.board);
+    if (this.state !== "live") return;
+    this.#connection.forget(topic.asked);
+    this.#leaving.set(topic.board, this.#connection.deadline());
+    this.#connection.send({ action: "unsubscribe", boards: [topic.board] });
+  }
+
+  // API Gateway runs the messages of one connection side by side: a subscribe sent before this answer might be
+  // undone by the unsubscribe that went before it.
+  #left(board) {
+    this.#connection.forget(this.#leaving.get(board));
+    this.#leaving.delete(board);
+    const topic = this.#topics.get(board);
+    if (topic && !topic.asked) this.#ask([topic]);
+  }
+
+  // The frame does not say what it answers. All that this client sends is well-formed, so where a broadcast is
+  // waiting, it is the broadcast that was refused.
+  #refused(error) {
+    const broadcast = this.#broadcasts.shift();
+    if (broadcast) broadcast.reject(error);
+    else this.#emit("error", error);
+  }
+
+  #lost() {
+    this.#leaving.clear();
+    for (const topic of this.#topics.values()) {
+      topic.asked = null;
+      topic.early = [];
+    }
+    for (const { reject } of this.#broadcasts.splice(0)) {
+      reject(new PodiumError("The connection was lost before the answer came.", { code: "NetworkError" }));
+    }
+  }
+
+  #tell({ board, replica, listeners }, type, changes, told = listeners) {
+    const { entries, size, position } = replica;
+    const update = { type, board, entries, size, ...position, changes, receivedAt: this.#clock.now() };
+    for (const listener of told) {
+      try {
+        listener(update);
+      } catch (error) {
+        this.#emit("error", error); // one listener's fault must not keep the board from the others
+      }
+    }
+  }
+}
+
+function versionsHeld(topics) {
+  const held = [...topics].filter(({ replica }) => replica.position);
+  return Object.fromEntries(held.map(({ board, replica }) => [board, replica.position]));
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { DIALS, Dial, ROUND_MS } from "../../../clients/web/demo/dialRules.js";
+import { formatScore, ordinal } from "../../../clients/web/demo/format.js";
+import { makesTheBoard, ScoreToScreen } from "../../../clients/web/demo/scoreToScreen.js";
+import { PADS, PENALTY_MS, Sprint, TARGETS } from "../../../clients/web/demo/sprintRules.js";
+
+const offset = (dial, time) => Math.abs(((((dial.needle(time) - dial.gate(time) + 180) % 360) + 360) % 360) - 180);
+
+for (const [area, rules] of Object.entries(DIALS)) {
+  test(`${area}: a strike in the gate wins and turns the needle, one beside it breaks the chain`, () => {
+    const dial = new Dial(rules, () => 0.5);
+    let time = 0;
+    while (offset(dial, time) > 1) time += 1;
+    const ahead = dial.needle(time + 10) > dial.needle(time);
+    assert.ok(dial.strike(time) > 1900);
+    assert.equal(dial.chain, 1);
+    assert.notEqual(dial.needle(time + 10) > dial.needle(time), ahead);
+    const score = dial.score;
+    assert.equal(dial.strike(time), 0);
+    assert.equal(dial.chain, 0);
+    assert.equal(dial.score, score);
+  });
+
+  test(`${area}: a perfect player can score a lot and stays within the bounds`, () => {
+    const dial = new Dial(rules, () => 0);
+    for (let time = 0; time < ROUND_MS; time++) if (offset(dial, time) < 1) dial.strike(time);
+    assert.ok(dial.score > 30_000 && dial.score <= 1_000_000, `${dial.score}`);
+  });
+}
+
+test("sprint: the clock starts with the first pad and stops with the last", () => {
+  const sprint = new Sprint(() => 0.4);
+  assert.equal(sprint.time(5000), 0);
+  for (let hit = 0; hit < TARGETS; hit++) assert.equal(sprint.hit(sprint.lit, 1000 + hit * 100), true);
+  assert.equal(sprint.finished, true);
+  assert.equal(sprint.time(1000 + (TARGETS - 1) * 100), (TARGETS - 1) * 100);
+});
+
+test("sprint: a wrong pad costs time once the clock runs, and leaves the light where it is", () => {
+  const sprint = new Sprint(() => 0.4);
+  const wrong = () => (sprint.lit + 1) % PADS;
+  assert.equal(sprint.hit(wrong(), 0), false);
+  assert.equal(sprint.wrong, 0);
+  sprint.hit(sprint.lit, 0);
+  const { lit, left } = sprint;
+  assert.equal(sprint.hit(wrong(), 10), false);
+  assert.deepEqual([sprint.lit, sprint.left], [lit, left]);
+  assert.equal(sprint.time(10), 10 + PENALTY_MS);
+});
+
+test("sprint: the light never stays on one pad", () => {
+  for (const draw of [0, 0.3, 0.999]) {
+    const sprint = new Sprint(() => draw);
+    const before = sprint.lit;
+    sprint.hit(before, 0);
+    assert.notEqual(sprint.lit, before);
+    assert.ok(sprint.lit >= 0 && sprint.lit < PADS);
+  }
+});
+
+test("score to screen: from the submission to the player's own changed entry", () => {
+  const shown = [];
+  let now = 100;
+  const clock = new ScoreToScreen(() => now, (text) => shown.push(text));
+  const before = { score: 5, achievedAt: 1 };
+  clock.rendered(before); // nothing was submitted
+  clock.submitted(before);
+  now = 120;
+  clock.rendered(before); // somebody else's row moved
+  clock.rendered(undefined);
+  now = 143.4;
+  clock.rendered({ score: 9, achievedAt: 2 });
+  clock.rendered({ score: 10, achievedAt: 3 });
+  assert.deepEqual(shown, ["score to screen: …", "score to screen: 43 ms"]);
+});
+
+test("score to screen: a score that will not come is waited for no longer", () => {
+  const shown = [];
+  const clock = new ScoreToScreen(() => 0, (text) => shown.push(text));
+  clock.submitted(undefined);
+  clock.cancel("no new best");
+  clock.rendered({ score: 9, achievedAt: 2 });
+  assert.equal(shown.at(-1), "no new best");
+});
+
+test("a full board is made only by beating its last entry: of equal scores the earlier stays", () => {
+  const entries = [{ score: 9 }, { score: 5 }];
+  const made = (score, board) => makesTheBoard(score, { entries, size: 2, order: "desc", ...board });
+  assert.deepEqual([4, 5, 6].map((score) => made(score)), [false, false, true]);
+  const slow = { entries: [{ score: 5 }, { score: 9 }], order: "asc" };
+  assert.deepEqual([8, 9, 10].map((score) => made(score, slow)), [true, false, false]);
+  assert.equal(made(0, { size: 3 }), true);
+  assert.equal(made(0, { entries: [], size: 2 }), true);
+});
+
+test("scores and places read as people write them", () => {
+  assert.equal(formatScore("desc", 1234567), "1,234,567");
+  assert.equal(formatScore("asc", 8042), "8.042 s");
+  assert.deepEqual([1, 2, 3, 4, 10, 11, 12, 13].map(ordinal), "1st 2nd 3rd 4th 10th 11th 12th 13th".split(" "));
+  assert.deepEqual([21, 22, 101, 111, 1003].map(ordinal), "21st 22nd 101st 111th 1,003rd".split(" "));
+});

@@ -1,0 +1,215 @@
+/** Stand-ins for what a browser has: a clock that is moved by hand, sockets and HTTP answers under control. */
+import { Podium } from "../../../clients/web/podium.js";
+
+export const CONFIG = {
+  region: "eu-central-1",
+  restUrl: "http://podium.test/",
+  webSocketUrl: "ws://podium.test/live",
+  userPoolClientId: "client",
+  gameAreas: [
+    { id: "forest", title: "Forest", order: "desc" },
+    { id: "sprint", title: "Sprint", order: "asc" },
+  ],
+};
+
+export class FakeClock {
+  #time = 1_763_812_800_000;
+  #timers = new Map();
+  #last = 0;
+
+  now = () => this.#time;
+  clearTimeout = (timer) => this.#timers.delete(timer);
+  setTimeout = (act, delay) => {
+    this.#timers.set(++this.#last, { at: this.#time + delay, delay, act });
+    return this.#last;
+  };
+
+  /** The delays of the timers that are set. */
+  get delays() {
+    return [...this.#timers.values()].map(({ delay }) => delay);
+  }
+
+  /** Moves on, firing what falls due on the way, in order. */
+  async advance(milliseconds) {
+    const until = this.#time + milliseconds;
+    for (;;) {
+      const due = [...this.#timers].filter(([, { at }]) => at <= until).sort((a, b) => a[1].at - b[1].at)[0];
+      if (!due) break;
+      this.#timers.delete(due[0]);
+      this.#time = due[1].at;
+      due[1].act();
+      await settle();
+    }
+    this.#time = until;
+    await settle();
+  }
+}
+
+/** Lets everything run that waits on nothing but promises. */
+export async function settle() {
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+}
+
+export class FakeStorage {
+  items = new Map();
+  getItem = (key) => this.items.get(key) ?? null;
+  setItem = (key, value) => this.items.set(key, value);
+  removeItem = (key) => this.items.delete(key);
+}
+
+export function makeToken(sub, username, number = 1) {
+  const encode = (part) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  return `${encode({ alg: "RS256" })}.${encode({ sub, "cognito:username": username, number })}.signature`;
+}
+
+/** A response that, unlike a real one, waits on nothing but promises. */
+export const makeResponse = (status, text) => ({ status, ok: status < 300, text: async () => text });
+
+/**
+ * A user pool behind `fetch`, and an API whose answers the test gives in `api`.
+ *
+ * `refuse` holds Cognito's next refusals by operation.
+ */
+export class FakeServer {
+  calls = [];
+  users = new Map();
+  confirmsAtOnce = true;
+  refuse = new Map();
+  issued = 0;
+  api = () => [200, {}];
+
+  fetch = async (url, { method = "GET", headers = {}, body } = {}) => {
+    const target = headers["X-Amz-Target"]?.split(".")[1];
+    const parameters = body === undefined ? undefined : JSON.parse(body);
+    this.calls.push({ url: String(url), method, headers, body: parameters, target });
+    const [status, answer] = target ? this.#cognito(target, parameters) : this.api({ url, method, headers });
+    return makeResponse(status, JSON.stringify(answer));
+  };
+
+  operations() {
+    return this.calls.filter(({ target }) => target).map(({ target }) => target);
+  }
+
+  #cognito(target, parameters) {
+    const refusal = this.refuse.get(target);
+    if (refusal) return [400, { __type: `com.amazonaws#${refusal}`, message: `${refusal} it is` }];
+    return this[target](parameters);
+  }
+
+  SignUp({ Username, Password }) {
+    if (this.users.has(Username)) return [400, { __type: "UsernameExistsException", message: "User already exists" }];
+    this.users.set(Username, { password: Password, confirmed: this.confirmsAtOnce });
+    return [200, { UserConfirmed: this.confirmsAtOnce }];
+  }
+
+  ConfirmSignUp({ Username }) {
+    this.users.get(Username).confirmed = true;
+    return [200, {}];
+  }
+
+  RevokeToken() {
+    return [200, {}];
+  }
+
+  InitiateAuth({ AuthFlow, AuthParameters }) {
+    const refresh = AuthFlow === "REFRESH_TOKEN_AUTH";
+    const username = refresh ? AuthParameters.REFRESH_TOKEN.slice("refresh-".length) : AuthParameters.USERNAME;
+    const user = this.users.get(username);
+    if (!user || (!refresh && user.password !== AuthParameters.PASSWORD)) {
+      return [400, { __type: "NotAuthorizedException", message: "Incorrect username or password." }];
+    }
+    if (!user.confirmed) return [400, { __type: "UserNotConfirmedException", message: "User is not confirmed." }];
+    const result = { IdToken: makeToken(`id-${username}`, username, ++this.issued), ExpiresIn: 3600 };
+    if (!refresh) result.RefreshToken = `refresh-${username}`;
+    return [200, { AuthenticationResult: result }];
+  }
+}
+
+export class FakeSocket {
+  sent = [];
+  closed = false;
+
+  constructor(url, protocols) {
+    Object.assign(this, { url, protocols });
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.closed = true;
+  }
+
+  open() {
+    this.onopen({});
+  }
+
+  drop() {
+    this.onclose({ code: 1006 });
+  }
+
+  push(frame) {
+    this.onmessage({ data: JSON.stringify(frame) });
+  }
+
+  /** What was sent since the last call. */
+  take() {
+    return this.sent.splice(0);
+  }
+}
+
+/** A client with everything of it under control; `random` is what the jitter draws. */
+export async function makeClient({ config, storage = new FakeStorage(), server = new FakeServer(), random = 1 } = {}) {
+  const clock = new FakeClock();
+  const sockets = [];
+  class WebSocket extends FakeSocket {
+    constructor(...args) {
+      super(...args);
+      sockets.push(this);
+    }
+  }
+  const podium = await Podium.connect(
+    { ...CONFIG, ...config },
+    { storage, fetch: server.fetch, WebSocket, clock, random: () => random },
+  );
+  const events = [];
+  for (const name of ["state", "user", "announcement", "avatar", "error"]) {
+    podium.on(name, (value) => events.push([name, value]));
+  }
+  return { podium, clock, storage, server, sockets, events, socket: () => sockets.at(-1) };
+}
+
+/** A client that is signed in and watches a board, over a connection that is open. */
+export async function makeWatcher(board = "forest", options = {}) {
+  const client = await makeClient(options);
+  client.server.users.set("ada", { password: "secret", confirmed: true });
+  await client.podium.signIn("ada", "secret");
+  const updates = [];
+  const unsubscribe = client.podium.subscribe(board, (update) => updates.push(update));
+  await settle();
+  client.socket().open();
+  return { ...client, updates, unsubscribe };
+}
+
+export function entry(userId, score, achievedAt = 1) {
+  return { rank: 0, userId, name: userId, avatar: null, score, achievedAt };
+}
+
+export const snapshot = (version, entries = [], epoch = 7) => ({
+  type: "snapshot",
+  board: "forest",
+  epoch,
+  version,
+  size: 50,
+  entries: entries.map((one, index) => ({ ...one, rank: index + 1 })),
+});
+
+export const diff = (from, changes = [], epoch = 7) => ({
+  type: "diff",
+  board: "forest",
+  epoch,
+  from,
+  to: from + 1,
+  changes: changes.map((change) => ({ op: "set", ...change })),
+});
