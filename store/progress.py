@@ -1,5 +1,11 @@
-"""`UserProgress`: what a player has achieved. Every writer bumps `revision`, on condition that it read it."""
+"""`UserProgress`: what a player has achieved.
 
+Every writer replaces `revision`, on condition that it still is the one that it read. A revision is random
+and not a count: a count would start anew when a player's row is deleted, and a write that has been under way
+since before would then take the new row for the one that it read.
+"""
+
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -19,10 +25,10 @@ class Best(Row):
 
 
 class Progress(Row):
-    """A player's row. A player without a row is `Progress(user_id=…)`: revision 0 and nothing achieved."""
+    """A player's row. A player without a row is `Progress(user_id=…)`: no revision and nothing achieved."""
 
     user_id: str
-    revision: int = 0
+    revision: str | None = None
     bests: dict[str, Best] = Field(default_factory=dict)
 
 
@@ -41,13 +47,12 @@ async def load(db: Database, user_id: str) -> Progress:
 
 def replace_bests(db: Database, read: Progress, bests: dict[str, Best]) -> "TransactWriteItemTypeDef":
     """The transaction's part that sets a player's bests, unless the row has changed since it was read."""
-    condition = "revision = :read" if read.revision else "attribute_not_exists(revision)"
-    values = {
+    values: dict[str, Any] = {
         ":bests": {board: best.model_dump(by_alias=True) for board, best in bests.items()},
-        ":next": read.revision + 1,
+        ":next": secrets.token_hex(8),
+        ":read": read.revision,
     }
-    if read.revision:
-        values[":read"] = read.revision
+    condition = "revision = :read" if read.revision else "attribute_not_exists(revision)"
     return {
         "Update": {
             "TableName": db.name(USER_PROGRESS),

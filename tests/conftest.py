@@ -14,3 +14,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="how many random plans test_promise.py tries, instead of its fixed ones",
     )
+    parser.addoption("--screenshots", help="a folder where the browser tests leave their pictures")

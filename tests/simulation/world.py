@@ -101,6 +101,8 @@ class World:
         """A player's scores leave every board at once, unless the player scores at this very moment."""
         db = self.direct
         read = await progress.load(db, player)
+        if read.revision is None:
+            return
         writes: list[Any] = [
             scores.delete(db, self._catalogue.boards[board], best, player)
             for board, best in read.bests.items()

@@ -1,0 +1,91 @@
+"""Headless Chromium, and what a person does with the demo page in it."""
+
+import base64
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+# Without these Chromium looks up and calls hosts of its maker's at every start.
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+_SIDE_BY_SIDE = """<!doctype html>
+<body style="margin:0;display:flex;align-items:flex-start;gap:16px;padding:16px;width:max-content;background:#c9c6d8">
+{images}
+</body>
+"""
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser of its own, with nothing in its profile."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Window:
+    """One person's window on the page; whatever the page complains of is kept in `complaints`."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: self.complaints.append(message.text) if message.type == "error" else None,
+        )
+
+    @classmethod
+    async def open(cls, browser: Browser, url: str, *, width: int = 760, height: int = 860) -> "Window":
+        """A new window, with a storage of its own, on the page."""
+        context = await browser.new_context(viewport={"width": width, "height": height})
+        window = cls(await context.new_page())
+        await window.page.goto(url)
+        return window
+
+    async def play_as_guest(self) -> str:
+        """Become a guest with one click; the guest's name."""
+        await self.page.get_by_test_id("play-guest").click()
+        await expect(self.page.get_by_test_id("connection-state")).to_have_text("live")
+        return await self.page.get_by_test_id("player-name").inner_text()
+
+    async def post_score(self, points: int) -> None:
+        """Post an exact score with the demonstrator's form."""
+        form = self.page.get_by_test_id("submit-form")
+        if not await form.is_visible():
+            await self.page.get_by_test_id("quick-score").locator("summary").click()
+        await self.page.get_by_test_id("score-input").fill(str(points))
+        await self.page.get_by_test_id("submit-score").click()
+
+    def row(self, points: int) -> Locator:
+        """The row of the board with this score."""
+        return self.page.get_by_test_id("board").locator(f'[data-score="{points}"]')
+
+
+async def save_side_by_side(browser: Browser, windows: Sequence[Window], path: Path) -> None:
+    """A picture of several windows beside one another."""
+    shots = [base64.b64encode(await window.page.screenshot()).decode() for window in windows]
+    images = "".join(f'<img src="data:image/png;base64,{shot}">' for shot in shots)
+    page = await browser.new_page(viewport={"width": 100, "height": 100})
+    await page.set_content(_SIDE_BY_SIDE.format(images=images))
+    box = await page.locator("body").bounding_box()
+    assert box is not None
+    await page.set_viewport_size({"width": round(box["width"]), "height": round(box["height"])})
+    await page.screenshot(path=path)
+    await page.close()

@@ -1,0 +1,117 @@
+"""The demo page in headless Chromium, against the running backend."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from store import connections
+from tests.e2e.backend import BackendProcess, Ports
+from tests.e2e.browser import CHROMIUM, Window, chromium, save_side_by_side
+from tests.e2e.conftest import SignUp
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: the browser tests are skipped"),
+]
+
+# The board that everybody sees first.
+AREA = "forest"
+
+
+@pytest.fixture(scope="module")
+def backend(
+    tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
+) -> Iterator[BackendProcess]:
+    """A backend with Podium's own catalogue, as a newcomer sees it."""
+    process = BackendProcess(tmp_path_factory.mktemp("browser"), Ports.free(unused_tcp_port_factory))
+    try:
+        process.start()
+        yield process
+        assert process.stop() == 0
+    finally:
+        process.kill()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+async def test_a_score_given_in_one_window_appears_in_the_other(
+    backend: BackendProcess, browser: Browser, sign_up: SignUp, request: pytest.FixtureRequest
+) -> None:
+    for name, points in (("Ada", 431_000), ("Grace", 388_200), ("Alan", 260_150)):
+        await (await sign_up(name)).submit(AREA, points)
+    giver = await Window.open(browser, backend.rest_url)
+    watcher = await Window.open(browser, backend.rest_url)
+    giver_name = await giver.play_as_guest()
+    watcher_name = await watcher.play_as_guest()
+    assert giver_name != watcher_name
+
+    await giver.post_score(402_424)
+
+    await expect(watcher.row(402_424)).to_contain_text(giver_name)
+    await expect(giver.row(402_424)).to_have_attribute("aria-current", "true")
+    await expect(watcher.row(402_424)).not_to_have_attribute("aria-current", "true")
+    await expect(giver.page.get_by_test_id("score-to-screen")).to_contain_text("ms")
+    folder = request.config.getoption("--screenshots")
+    if folder:
+        # The rows have slid to their places, the flash is still there.
+        await giver.page.wait_for_timeout(600)
+        await save_side_by_side(browser, [giver, watcher], Path(folder) / "two-windows.png")
+    assert giver.complaints == watcher.complaints == []
+
+
+async def test_a_game_played_on_the_keyboard_ends_on_the_board(
+    backend: BackendProcess, browser: Browser
+) -> None:
+    window = await Window.open(browser, backend.rest_url)
+    name = await window.play_as_guest()
+    await window.page.get_by_test_id("start-game").press("Enter")
+    strike = window.page.get_by_test_id("strike")
+    result = window.page.locator("#result-points")
+    while not await result.is_visible():
+        if await strike.is_visible():
+            await strike.press("Space")
+        await window.page.wait_for_timeout(100)
+    points = int("".join(filter(str.isdigit, await result.inner_text())))
+    row = window.page.get_by_test_id("board").locator('[aria-current="true"]')
+    await expect(row).to_contain_text(name)
+    await expect(row).to_have_attribute("data-score", str(points))
+    assert window.complaints == []
+
+
+async def test_the_window_comes_back_by_itself_and_holds_the_board_as_it_is(
+    backend: BackendProcess, browser: Browser, sign_up: SignUp
+) -> None:
+    window = await Window.open(browser, backend.rest_url)
+    await window.play_as_guest()
+    await window.page.get_by_test_id("area-desert").click()
+    ada = await sign_up("Ada")
+    await ada.submit("desert", 111)
+    await expect(window.row(111)).to_be_visible()
+
+    await cut_connections(backend)
+    await ada.submit("desert", 222)
+
+    await expect(window.row(222)).to_be_visible(timeout=20_000)
+    await expect(window.row(111)).to_have_count(0)
+    await expect(window.page.get_by_test_id("connection-state")).to_have_text("live")
+
+
+async def cut_connections(backend: BackendProcess) -> None:
+    """Close every live connection from the server's side."""
+    async with (
+        backend.database() as db,
+        backend.session().client(
+            "apigatewaymanagementapi", endpoint_url=f"http://127.0.0.1:{backend.ports.ws}"
+        ) as client,
+    ):
+        async for page in connections.subscribers(db, connections.EVERYONE):
+            for connection_id in page:
+                with contextlib.suppress(client.exceptions.GoneException):
+                    await client.delete_connection(ConnectionId=connection_id)
