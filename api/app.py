@@ -1,5 +1,7 @@
 """The Lambda entry of the REST API."""
 
+import json
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +17,11 @@ from api.application import CORS, configure, serialize
 from api.backend import Backend, Deployment
 from api.routes.score import metrics
 from game.catalogue import load_catalogue
+from store.portraits import open_bucket
 from store.runtime import Container, now, open_database
+
+# Most requests count nothing.
+warnings.filterwarnings("ignore", "No application metrics to publish")
 
 logger = Logger(service="podium")
 app = APIGatewayRestResolver(cors=CORS, serializer=serialize)
@@ -31,13 +37,27 @@ class ApiSettings(BaseSettings):
     """What the tables' names start with in this deployment; "" by default."""
     deployment: Deployment
     """JSON, as in `client-config.json`."""
+    portrait_function: str
+    """The name of the Lambda function that makes portraits."""
 
 
 @asynccontextmanager
 async def _open_backend() -> AsyncIterator[Backend]:
     settings = ApiSettings()
-    async with open_database(aioboto3.Session(), settings.table_prefix) as db:
-        yield Backend(db, load_catalogue(), settings.deployment, now)
+    session = aioboto3.Session()
+    async with (
+        open_database(session, settings.table_prefix) as db,
+        open_bucket(session, settings.deployment.avatar_bucket) as portraits,
+        session.client("lambda") as functions,
+    ):
+
+        async def process_portrait(user_id: str, key: str, background: str) -> None:
+            event = {"userId": user_id, "key": key, "background": background}
+            await functions.invoke(
+                FunctionName=settings.portrait_function, InvocationType="Event", Payload=json.dumps(event)
+            )
+
+        yield Backend(db, load_catalogue(), settings.deployment, now, portraits, process_portrait)
 
 
 _container = Container(_open_backend)

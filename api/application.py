@@ -10,9 +10,10 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from api.problems import ProblemError, field_errors, invalid, to_response
-from api.routes import about, leaderboard, score
+from api.routes import about, avatar, leaderboard, money, profile, progress, score, shop, task, unlock
 from api.validation import validate
 from store.database import ConflictError
+from store.idempotency import KeyReusedError
 
 logger = logging.getLogger("podium.api")
 
@@ -29,7 +30,7 @@ def serialize(value: Any) -> str:
 def configure(app: ApiGatewayResolver) -> None:
     """Give a resolver every route, the validation and the problem+json errors of the API."""
     app.use(middlewares=[validate])  # type: ignore[list-item]  # typed for synchronous ones only
-    for routes in (score, leaderboard, about):
+    for routes in (score, leaderboard, profile, progress, unlock, task, money, shop, avatar, about):
         app.include_router(routes.router)
     app.configure_openapi(
         title="Podium",
@@ -49,6 +50,10 @@ def configure(app: ApiGatewayResolver) -> None:
     @app.not_found
     def on_unknown(_: NotFoundError) -> Response[str]:
         return to_response(ProblemError(404, "there is no such resource, or not with this method").problem)
+
+    @app.exception_handler(KeyReusedError)
+    def on_reused_key(_: KeyReusedError) -> Response[str]:
+        return to_response(ProblemError(422, "Idempotency-Key: came with another request before").problem)
 
     @app.exception_handler(ConflictError)
     def on_conflict(error: ConflictError) -> Response[str]:

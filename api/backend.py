@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from aws_lambda_powertools.event_handler import Request
 
@@ -12,7 +12,12 @@ from game.model import Model
 from game.names import default_name
 from game.scoring import Order
 from store.database import Database
+from store.portraits import PortraitBucket
 from store.profiles import Profile
+
+
+class RequestBody(Model, validate_by_name=False):
+    """The base of what clients send: fields by their JSON names only."""
 
 
 class GameArea(Model):
@@ -42,6 +47,13 @@ class ClientConfig(Deployment):
     game_areas: list[GameArea]
 
 
+class ProcessPortrait(Protocol):
+    """Starts the making of a portrait and does not wait for it."""
+
+    async def __call__(self, user_id: str, key: str, background: str) -> None:
+        """Make a portrait of the upload at `key`; `background` is `none`, `blur` or `#rrggbb`."""
+
+
 @dataclass(frozen=True)
 class Backend:
     """Everything behind the routes. `clock` gives milliseconds since the epoch, UTC."""
@@ -50,6 +62,8 @@ class Backend:
     catalogue: Catalogue
     deployment: Deployment
     clock: Callable[[], int]
+    portraits: PortraitBucket
+    process_portrait: ProcessPortrait
 
     def board(self, game_area: str) -> Board:
         """A board by id. Raises a 404 that names it."""

@@ -26,18 +26,27 @@ class Problem(Model):
     status: int
     detail: str
     errors: list[FieldError] | None = None
+    version: int | None = None
+    """Of the stored progress, where a save was made from an older one."""
 
 
 class ProblemError(Exception):
     """A request that cannot be served, with the status that says so."""
 
-    def __init__(self, status: int, detail: str, errors: Sequence[FieldError] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[FieldError] | None = None,
+        version: int | None = None,
+    ) -> None:
         super().__init__(detail)
         self.problem = Problem(
             title=HTTPStatus(status).phrase,
             status=status,
             detail=detail,
             errors=list(errors) if errors else None,
+            version=version,
         )
 
 
@@ -49,9 +58,14 @@ def invalid(errors: Sequence[FieldError]) -> ProblemError:
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
     """pydantic's error list as ours; at most 10, each field's name at most 100 characters."""
     return [
-        FieldError(field=".".join(map(str, error["loc"]))[:100], detail=str(error["msg"]))
+        FieldError(field=".".join(map(str, error["loc"]))[:100], detail=_message(error))
         for _, error in zip(range(10), errors, strict=False)
     ]
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    # pydantic puts this in front of what our own validators say.
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def to_response(problem: Problem) -> Response[str]:
@@ -74,7 +88,7 @@ def responses(*statuses: int) -> dict[int, Any]:
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "content": {CONTENT_TYPE: {"schema": Problem.model_json_schema(by_alias=True)}},
+            "content": {CONTENT_TYPE: {"model": Problem}},
         }
         for status in statuses
     }

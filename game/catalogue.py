@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
+from game.economy import Economy, Title
 from game.model import Model
 from game.scoring import POINTS_LIMIT, Order
 
@@ -29,10 +30,7 @@ def _not_reserved(area: str) -> str:
     return area
 
 
-AreaId = Annotated[
-    str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$"), AfterValidator(_not_reserved)
-]
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+AreaId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$"), AfterValidator(_not_reserved)]
 Top = Annotated[int, Field(ge=1, le=TOP_LIMIT, strict=True)]
 Points = Annotated[int, Field(gt=-POINTS_LIMIT, lt=POINTS_LIMIT, strict=True)]
 
@@ -72,7 +70,7 @@ class Board(Model):
     top: int
 
 
-class Catalogue(Model):
+class Catalogue(Economy):
     """Everything the designer's file says."""
 
     global_: GlobalBoard = Field(alias="global")
@@ -86,6 +84,13 @@ class Catalogue(Model):
                 raise ValueError(
                     f"the bounds of the areas that count add up to {bound}, beyond {POINTS_LIMIT - 1}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Self:
+        problems = self.broken_references()
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @cached_property

@@ -8,6 +8,10 @@ NAME_MAX = 24
 """A display name's length in code points, after trimming."""
 
 
+# The one invisible character that a name may need: it joins emoji.
+_JOINER = "\u200d"
+
+
 class DisplayNameError(ValueError):
     """The text cannot be a display name; the message says why."""
 
@@ -20,7 +24,7 @@ def clean_name(text: str) -> str:
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not NAME_MIN <= len(name) <= NAME_MAX:
         raise DisplayNameError(f"a name has {NAME_MIN} to {NAME_MAX} characters, not {len(name)}")
-    if any(unicodedata.category(character) in {"Cc", "Cn", "Co", "Cs"} for character in name):
+    if any(unicodedata.category(character).startswith("C") and character != _JOINER for character in name):
         raise DisplayNameError("a name holds no control characters")
     return name
 

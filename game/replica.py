@@ -43,7 +43,8 @@ class Replica:
         self.position = position
         self.entries = tuple(entries)
         newest, self._newest = self._newest, None
-        behind = newest is not None and newest.epoch == position.epoch and position.version < newest.version
+        # Epochs count up too.
+        behind = newest is not None and newest > position
         return Outcome.RESYNC if behind else Outcome.APPLIED
 
     def diff(self, epoch: int, from_version: int, to_version: int, changes: Sequence[Change]) -> Outcome:

@@ -59,7 +59,7 @@ def decode(order: Order, key: str) -> ScoreKey:
     """
     points, _, rest = key.partition(_SEPARATOR)
     time, _, user_id = rest.partition(_SEPARATOR)
-    if not (points.isdecimal() and time.isdecimal()):
+    if (len(points), len(time)) != (_POINTS_DIGITS, _TIME_DIGITS) or not (points + time).isdecimal():
         raise ScoreKeyError(f"not a sort key: {key!r}")
     score = ScoreKey(int(points) - POINTS_LIMIT, _time(order, int(time)), user_id)
     if encode(order, *score) != key:

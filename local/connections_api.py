@@ -4,6 +4,7 @@ Paths, statuses and errors are those that the SDKs and the AWS CLI understand:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 """
 
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -11,6 +12,11 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+_log = logging.getLogger(__name__)
+# A request that is no HTTP is answered with a 400; it is not our error, and no traceback is needed.
+_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
 
 class PushTarget(Protocol):
@@ -85,7 +91,7 @@ def serve_connections(connections: Mapping[str, PushTarget], *, stage: str, payl
         return _check_signed(request) or await method(request, unquote(match["id"]))
 
     methods = {"POST": post, "GET": get, "DELETE": delete}
-    return web.Server(handle, access_log=None)
+    return web.Server(handle, access_log=None, logger=_log)
 
 
 async def _read(request: web.BaseRequest, limit: int) -> bytes | None:

@@ -91,8 +91,9 @@ class Emulator:
     async def start(self) -> None:
         """Start the emulator and return when it answers; whatever goes wrong, no process is left behind.
 
-        Raises EmulatorError when the executable is missing, the port is taken, another emulator still uses
-        the data, or the process ends or does not answer in time (with the tail of its log).
+        Raises EmulatorError when the executable is missing, the port is taken, the folder cannot be used,
+        another emulator still uses the data, or the process ends or does not answer in time (with the tail
+        of its log).
         """
         if not os.access(self._executable, os.X_OK):
             raise EmulatorError(f"The emulator is not installed at {self._executable}: run `make run`.")
@@ -101,8 +102,15 @@ class Emulator:
                 f"Port {self.port} is in use: stop what listens there, "
                 "or set PODIUM_EMULATOR_PORT to a free port."
             )
-        self._data_dir.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            file = self.log.open("ab")
+        except OSError as error:
+            raise EmulatorError(
+                f"The folder {self._data_dir} cannot be used ({error.strerror}): "
+                "set PODIUM_DATA_DIR to another one."
+            ) from error
+        with file as log:
             await self._lock(log)
             log.truncate(0)
             self._process = self._spawn(log)

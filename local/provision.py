@@ -42,12 +42,35 @@ async def _create_table(db: Database, table: Table) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceInUseException":
             raise
+        await _add_index(db, table, name)
         return
     await db.client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
     if table.ttl:
         await db.client.update_time_to_live(
             TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": table.ttl}
         )
+
+
+async def _add_index(db: Database, table: Table, name: str) -> None:
+    """The index of a table that was created before the schema had one."""
+    request = create_request(table, name)
+    described = await db.client.describe_table(TableName=name)
+    existing = {index["IndexName"] for index in described["Table"].get("GlobalSecondaryIndexes", [])}
+    for index in request.get("GlobalSecondaryIndexes", []):
+        if index["IndexName"] not in existing:
+            await db.client.update_table(
+                TableName=name,
+                AttributeDefinitions=request["AttributeDefinitions"],
+                GlobalSecondaryIndexUpdates=[
+                    {
+                        "Create": {
+                            "IndexName": index["IndexName"],
+                            "KeySchema": index["KeySchema"],
+                            "Projection": index["Projection"],
+                        }
+                    }
+                ],
+            )
 
 
 async def create_bucket(session: aioboto3.Session) -> None:

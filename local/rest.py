@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.event_handler.http_resolver import HttpResolverLocal
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -62,7 +62,7 @@ class RestServer:
             await self._serve_page(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 500
+        status = 0
 
         async def watch(message: Message) -> None:
             nonlocal status
@@ -73,8 +73,13 @@ class RestServer:
             await self._serve_api(scope, receive, watch)
         except ProblemError as error:
             await _problem(error)(scope, receive, watch)
+        except ClientDisconnect:
+            logger.info("%s %s: the client left", scope["method"], scope["path"])
+            return
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
+            if status:
+                raise  # too late for another answer
             await _problem(ProblemError(500, "something went wrong on our side; it is logged"))(
                 scope, receive, watch
             )
@@ -82,7 +87,10 @@ class RestServer:
         logger.info("%s %s %d, %.0f ms", scope["method"], scope["path"], status, milliseconds)
 
     def _is_page(self, scope: Scope) -> bool:
-        _, found = self._pages.lookup_path(self._pages.get_path(scope))
+        try:
+            _, found = self._pages.lookup_path(self._pages.get_path(scope))
+        except (OSError, ValueError):  # a name too long for a file, or with a NUL in it
+            return False
         return scope["path"] == "/" or (found is not None and stat.S_ISREG(found.st_mode))
 
     async def _serve_page(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -45,13 +45,14 @@ def point_at_emulator(environment: MutableMapping[str, str], url: str) -> None:
         environment.pop(name, None)
     environment.update(
         {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "podium",
-        "AWS_SECRET_ACCESS_KEY": "podium",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    })
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "podium",
+            "AWS_SECRET_ACCESS_KEY": "podium",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+    )
     set_region(environment)
 
 

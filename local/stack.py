@@ -26,6 +26,7 @@ from local.emulator import Emulator
 from local.event_delivery import EventSourceSettings
 from local.event_source import EventSource
 from local.gateway import Event, Gateway, Handler
+from local.portraits import portrait_workers
 from local.rest import RestServer
 from local.settings import CHECKOUT, LocalSettings, has_own_endpoint, point_at_emulator, set_region
 from realtime.authorizer import authorize
@@ -34,6 +35,7 @@ from realtime.routes import ROUTES, Live, handle
 from realtime.tokens import TokenVerifier
 from store import boards
 from store.database import Database
+from store.portraits import open_bucket
 from store.runtime import now, open_database
 from store.schema import SCORES
 from streams.broadcaster import Broadcaster
@@ -81,7 +83,10 @@ async def serve(settings: LocalSettings, ready: Callable[[Deployment], None]) ->
         source = await _start_event_source(settings, session, db, broadcaster, stack)
         for board in catalogue.boards.values():
             await boards.rebuild(db, board, now())
-        rest = RestServer(Backend(db, catalogue, deployment, now), verifier, PAGES)
+        portraits = await stack.enter_async_context(open_bucket(session, provision.BUCKET))
+        workers = await stack.enter_async_context(portrait_workers(db, push, provision.BUCKET))
+        backend = Backend(db, catalogue, deployment, now, portraits, workers.start)
+        rest = RestServer(backend, verifier, PAGES)
         await stack.enter_async_context(_serving(rest, listener))
         # The first of these to end ends the backend.
         tasks = await stack.enter_async_context(asyncio.TaskGroup())

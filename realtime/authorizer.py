@@ -31,7 +31,7 @@ def find_token(event: Event) -> str | None:
 
 
 async def authorize(verifier: TokenVerifier, event: Event) -> dict[str, Any]:
-    """The policy that lets the player in, with `userId` and `groups` (comma-separated) as its context.
+    """The policy that lets the player in, with `userId` and `groups` (separated by spaces) as its context.
 
     Raises UnauthorizedError (401) without a good token, KeySetError (500) when none can be judged.
     """
@@ -50,5 +50,5 @@ async def authorize(verifier: TokenVerifier, event: Event) -> dict[str, Any]:
                 {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"]}
             ],
         },
-        "context": {"userId": claims["sub"], "groups": ",".join(claims.get("cognito:groups", []))},
+        "context": {"userId": claims["sub"], "groups": " ".join(claims.get("cognito:groups", []))},
     }

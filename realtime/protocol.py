@@ -1,9 +1,10 @@
 """The frames of the WebSocket: JSON text, one model each."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from game.board import Change, Entry, Position, diff
 from game.model import Model
@@ -56,12 +57,18 @@ class Ping(Model):
     versions: Versions = Field(default_factory=dict)
 
 
+def _finite(message: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    # pydantic reads NaN and infinities, which are no JSON, and would write them as null.
+    json.dumps(message, allow_nan=False)
+    return message
+
+
 class Broadcast(Model):
     """Push a message to everyone on a channel: `all`, a board's id, or `user#<userId>`."""
 
     action: Literal["broadcast"]
     channel: Annotated[str, Field(min_length=1, max_length=256)]
-    message: dict[str, JsonValue]
+    message: Annotated[dict[str, JsonValue], AfterValidator(_finite)]
 
 
 class Snapshot(Model):
@@ -124,6 +131,17 @@ class Broadcasted(Model):
     failed: int
 
 
+class Avatar(Model):
+    """A portrait is finished (`avatar`, and whether a `face` was found), or not (`error`, `message`)."""
+
+    type: Literal["avatar"] = "avatar"
+    key: str
+    avatar: str | None = None
+    face: bool | None = None
+    error: str | None = None
+    message: str | None = None
+
+
 class ErrorFrame(Model):
     """What was wrong with a client's frame; the connection stays open."""
 
@@ -132,7 +150,9 @@ class ErrorFrame(Model):
     message: str
 
 
-ServerFrame = Snapshot | Diff | Current | Unsubscribed | Pong | Announcement | Broadcasted | ErrorFrame
+ServerFrame = (
+    Snapshot | Diff | Current | Unsubscribed | Pong | Announcement | Broadcasted | Avatar | ErrorFrame
+)
 
 
 def encode(frame: ServerFrame) -> str:

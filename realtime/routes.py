@@ -105,7 +105,7 @@ async def ping(live: Live, event: Event) -> Response:
 
 async def broadcast(live: Live, event: Event) -> Response:
     """Push an admin's message to everyone on a channel."""
-    if ADMINS not in str(_authorizer(event).get("groups", "")).split(","):
+    if ADMINS not in str(_authorizer(event).get("groups", "")).split():
         raise FrameError("forbidden", f"action: broadcast is for the group {ADMINS}")
     frame = _parse(protocol.Broadcast, event)
     text = protocol.encode(protocol.Announcement(channel=frame.channel, message=frame.message))
@@ -126,6 +126,8 @@ async def default(_: Live, event: Event) -> Response:
     """`$default`: whatever no other route took. Says what is wrong with it."""
     actions = ", ".join(sorted(ACTIONS))
     frame = _parse(_AnyFrame, event)
+    if frame.action in ACTIONS:
+        raise FrameError("bad_frame", "a frame must be strict JSON: NaN and Infinity are not numbers")
     raise FrameError("unknown_action", f"action: must be one of {actions}, not {frame.action!r:.100}")
 
 

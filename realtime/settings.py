@@ -4,7 +4,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class RealtimeSettings(BaseSettings):
-    """Of the WebSocket routes and of the broadcaster. Each field is the environment variable `PODIUM_<FIELD>`."""
+    """Of the routes and the broadcaster. Each field is the environment variable `PODIUM_<FIELD>`."""
 
     model_config = SettingsConfigDict(env_prefix="PODIUM_", frozen=True)
 

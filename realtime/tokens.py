@@ -116,6 +116,7 @@ class TokenVerifier:
             ValueError,
             TypeError,
             LookupError,
+            AttributeError,
             jwt.PyJWTError,
         ) as error:
             raise KeySetError(f"the user pool's keys cannot be read: {error}") from error

@@ -8,7 +8,7 @@ TTL in any case.
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from store.database import Database, batch_write, from_item, to_item
+from store.database import Database, batch_write, query_pages, to_item
 from store.schema import BY_CONNECTION_ID, CONNECTIONS
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ async def subscribers(db: Database, channel: str) -> AsyncIterator[list[str]]:
         "ExpressionAttributeValues": to_item({":channel": channel}),
         "ProjectionExpression": "connectionId",
     }
-    async for page in _pages(db, request):
+    async for page in query_pages(db, request):
         yield [row["connectionId"] for row in page]
 
 
 def _rows(db: Database, connection_id: str) -> AsyncIterator[list[dict[str, Any]]]:
-    return _pages(
+    return query_pages(
         db,
         {
             "TableName": db.name(CONNECTIONS),
@@ -80,16 +80,6 @@ def _rows(db: Database, connection_id: str) -> AsyncIterator[list[dict[str, Any]
             "ExpressionAttributeValues": to_item({":id": connection_id}),
         },
     )
-
-
-async def _pages(db: Database, request: "QueryInputTypeDef") -> AsyncIterator[list[dict[str, Any]]]:
-    while True:
-        answer = await db.client.query(**request)
-        if answer["Items"]:
-            yield [from_item(item) for item in answer["Items"]]
-        if "LastEvaluatedKey" not in answer:
-            return
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 async def _delete(db: Database, keys: Iterable[Mapping[str, str]]) -> None:

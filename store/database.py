@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
@@ -15,11 +15,16 @@ from store.schema import Table
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
 
 Item = dict[str, Any]
 
 # Limits of the DynamoDB API: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference
 BATCH_WRITE_LIMIT = 25
+
+ATTEMPTS = 50
+
+T = TypeVar("T")
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -75,12 +80,39 @@ async def batch_write(db: Database, table: Table, requests: Sequence[Any]) -> No
             raise ConflictError(f"{len(pending)} rows of {name} stayed unprocessed")
 
 
+async def query_pages(db: Database, request: "QueryInputTypeDef") -> AsyncIterator[list[dict[str, Any]]]:
+    """The rows that a Query finds, a page of at most 1 MB at a time; empty pages are passed over."""
+    while True:
+        answer = await db.client.query(**request)
+        if answer["Items"]:
+            yield [from_item(item) for item in answer["Items"]]
+        if "LastEvaluatedKey" not in answer:
+            return
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
 async def backoff(attempt: int, *, base: float = 0.01, cap: float = 0.5) -> None:
     """Sleep a random part of an exponentially growing time: `attempt` counts from 0, seconds.
 
     Full jitter, https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     await asyncio.sleep(random.uniform(0, min(cap, base * 2**attempt)))
+
+
+async def win(attempt: Callable[[], Awaitable[T]]) -> T:
+    """The outcome of a read and a conditional write, attempted until nobody else wrote in between.
+
+    Raises ConflictError after 50 attempts: with one winner a round, that outlasts any number of devices that
+    a player can hold.
+    """
+    for number in range(ATTEMPTS):
+        try:
+            return await attempt()
+        except ClientError as error:
+            if not lost_race(error):
+                raise
+        await backoff(number)
+    raise ConflictError(f"others wrote the same rows {ATTEMPTS} times")
 
 
 def lost_race(error: ClientError) -> bool:

@@ -1,18 +1,62 @@
-"""`UserProfiles`: how a player is shown to others."""
+"""`UserProfiles`: how a player is shown to others. Like progress, guarded by a random `revision`."""
 
-from typing import Any
+import secrets
+from typing import TYPE_CHECKING, Any
 
-from store.database import Row, from_item
+from store.database import Database, Row, from_item, to_item
+from store.schema import USER_PROFILES
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import TransactGetItemTypeDef, TransactWriteItemTypeDef
 
 
 class Profile(Row):
-    """A player's display name and portrait (an object key, or None)."""
+    """A player's display name and portrait, and when they were set (milliseconds since the epoch).
+
+    `avatar` is the key under which the portrait's sizes lie, one of `portraits`, or None.
+    """
 
     user_id: str
     name: str
     avatar: str | None = None
+    portraits: tuple[str, ...] = ()
+    problem: str | None = None
+    """Why the last portrait uploaded could not be used."""
+    created_at: int = 0
+    updated_at: int = 0
+    revision: str | None = None
+
+
+def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
+    """The transaction's part that reads a player's row."""
+    return {"Get": {"TableName": db.name(USER_PROFILES), "Key": to_item({"userId": user_id})}}
 
 
 def parse(item: dict[str, Any] | None) -> Profile | None:
     """The row behind a DynamoDB item."""
     return Profile.model_validate(from_item(item)) if item else None
+
+
+async def load(db: Database, user_id: str) -> Profile | None:
+    """A player's row, read consistently."""
+    answer = await db.client.get_item(
+        TableName=db.name(USER_PROFILES), Key=to_item({"userId": user_id}), ConsistentRead=True
+    )
+    return parse(answer.get("Item"))
+
+
+def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemTypeDef":
+    """The transaction's part that makes a player's row the new one, unless it changed since it was read."""
+    row = new.model_dump(by_alias=True) | {"revision": secrets.token_hex(8)}
+    put: Any = {"TableName": db.name(USER_PROFILES), "Item": to_item(row)}
+    if read is None:
+        put["ConditionExpression"] = "attribute_not_exists(userId)"
+    else:
+        put["ConditionExpression"] = "revision = :read"
+        put["ExpressionAttributeValues"] = to_item({":read": read.revision})
+    return {"Put": put}
+
+
+def delete(db: Database, user_id: str) -> "TransactWriteItemTypeDef":
+    """The transaction's part that deletes a player's row."""
+    return {"Delete": {"TableName": db.name(USER_PROFILES), "Key": to_item({"userId": user_id})}}

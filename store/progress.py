@@ -1,20 +1,22 @@
-"""`UserProgress`: what a player has achieved.
+"""`UserProgress`: what a player has achieved and owns.
 
 Every writer replaces `revision`, on condition that it still is the one that it read. A revision is random
 and not a count: a count would start anew when a player's row is deleted, and a write that has been under way
 since before would then take the new row for the one that it read.
 """
 
+import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from game.player import Player
 from store.database import Database, Row, from_item, to_item
 from store.schema import USER_PROGRESS
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
+    from types_aiobotocore_dynamodb.type_defs import TransactGetItemTypeDef, TransactWriteItemTypeDef
 
 
 class Best(Row):
@@ -24,17 +26,29 @@ class Best(Row):
     achieved_at: int
 
 
-class Progress(Row):
+class Progress(Player):
     """A player's row. A player without a row is `Progress(user_id=…)`: no revision and nothing achieved."""
+
+    model_config = ConfigDict(extra="ignore")
 
     user_id: str
     revision: str | None = None
     bests: dict[str, Best] = Field(default_factory=dict)
 
 
+def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
+    """The transaction's part that reads a player's row."""
+    return {"Get": {"TableName": db.name(USER_PROGRESS), "Key": to_item({"userId": user_id})}}
+
+
 def parse(user_id: str, item: dict[str, Any] | None) -> Progress:
     """The row behind a DynamoDB item, or that of a player who has none."""
-    return Progress.model_validate(from_item(item)) if item else Progress(user_id=user_id)
+    if not item:
+        return Progress(user_id=user_id)
+    values = from_item(item)
+    # DynamoDB has no floats, and a checkpoint is any JSON: it is one text.
+    values["checkpoint"] = json.loads(values.get("checkpoint", "null"))
+    return Progress.model_validate(values)
 
 
 async def load(db: Database, user_id: str) -> Progress:
@@ -45,20 +59,49 @@ async def load(db: Database, user_id: str) -> Progress:
     return parse(user_id, answer.get("Item"))
 
 
-def replace_bests(db: Database, read: Progress, bests: dict[str, Best]) -> "TransactWriteItemTypeDef":
-    """The transaction's part that sets a player's bests, unless the row has changed since it was read."""
-    values: dict[str, Any] = {
-        ":bests": {board: best.model_dump(by_alias=True) for board, best in bests.items()},
-        ":next": secrets.token_hex(8),
-        ":read": read.revision,
-    }
-    condition = "revision = :read" if read.revision else "attribute_not_exists(revision)"
+def replace(db: Database, read: Progress, new: Progress) -> "TransactWriteItemTypeDef":
+    """The transaction's part that makes a player's row the new one, unless it changed since it was read."""
+    before, after = _attributes(read), _attributes(new)
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    changed["revision"] = secrets.token_hex(8)
+    names = {f"#{name}": name for name in changed}
+    values = {f":{name}": value for name, value in changed.items()}
     return {
         "Update": {
             "TableName": db.name(USER_PROGRESS),
             "Key": to_item({"userId": read.user_id}),
-            "UpdateExpression": "SET bests = :bests, revision = :next",
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": to_item(values),
+            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in changed),
+            "ConditionExpression": _unchanged(read),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": to_item(values | {":read": read.revision}),
         }
     }
+
+
+def delete(db: Database, read: Progress) -> "TransactWriteItemTypeDef":
+    """The transaction's part that deletes a player's row, unless it changed since it was read."""
+    return {"Delete": _condition(db, read)}
+
+
+def unchanged(db: Database, read: Progress) -> "TransactWriteItemTypeDef":
+    """The transaction's part that fails it if a player's row changed since it was read."""
+    return {"ConditionCheck": _condition(db, read)}
+
+
+def _condition(db: Database, read: Progress) -> Any:
+    values = {"ExpressionAttributeValues": to_item({":read": read.revision})} if read.revision else {}
+    return {
+        "TableName": db.name(USER_PROGRESS),
+        "Key": to_item({"userId": read.user_id}),
+        "ConditionExpression": _unchanged(read),
+        **values,
+    }
+
+
+def _unchanged(read: Progress) -> str:
+    return "revision = :read" if read.revision else "attribute_not_exists(revision)"
+
+
+def _attributes(row: Progress) -> dict[str, Any]:
+    values = row.model_dump(by_alias=True, mode="json", exclude={"user_id", "revision"})
+    return values | {"checkpoint": json.dumps(row.checkpoint)}

@@ -33,7 +33,8 @@ SCORES = Table("Scores", "gameArea", "score", stream="NEW_IMAGE")
 BY_CONNECTION_ID = Index("byConnectionId", "connectionId")
 CONNECTIONS = Table("Connections", "channel", "connectionId", index=BY_CONNECTION_ID, ttl="expiresAt")
 LEADERBOARDS = Table("Leaderboards", "gameArea")
-IDEMPOTENCY = Table("Idempotency", "id", ttl="expiresAt")
+BY_USER_ID = Index("byUserId", "userId")
+IDEMPOTENCY = Table("Idempotency", "id", index=BY_USER_ID, ttl="expiresAt")
 
 TABLES = (USER_PROFILES, USER_PROGRESS, SCORES, CONNECTIONS, LEADERBOARDS, IDEMPOTENCY)
 

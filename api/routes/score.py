@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import StrictInt
 
-from api.backend import backend_of, caller
+from api.backend import RequestBody, backend_of, caller
 from api.problems import FieldError, ProblemError, invalid, responses
 from game.model import Model
 from store.submission import submit
@@ -18,7 +18,7 @@ router = Router()
 metrics = Metrics(namespace="Podium", service="api")
 
 
-class ScoreRequest(Model):
+class ScoreRequest(RequestBody):
     """A score that the player reached in an area."""
 
     game_area: str

@@ -22,9 +22,11 @@ _FLAGS = (
 )
 
 _SIDE_BY_SIDE = """<!doctype html>
-<body style="margin:0;display:flex;align-items:flex-start;gap:16px;padding:16px;width:max-content;background:#c9c6d8">
-{images}
-</body>
+<style>
+body {{ display: flex; align-items: flex-start; gap: 16px; width: max-content; margin: 0; padding: 16px; }}
+body {{ background: #c9c6d8; }}
+</style>
+<body>{images}</body>
 """
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import aioboto3
@@ -36,8 +37,9 @@ class Response:
         return self._body.decode()
 
 
-def new_session() -> aioboto3.Session:
-    """A session with made-up credentials, whatever the environment says."""
+@cache
+def shared_session() -> aioboto3.Session:
+    """A session with made-up credentials, whatever the environment says; making one takes a while."""
     return aioboto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
 
 

@@ -22,7 +22,7 @@ async def world(catalogue: Catalogue, seed: int, rates: Rates) -> AsyncIterator[
     faults = Faults(seed, rates)
     engine = Engine(faults)
     gateway = SimulatedGateway(faults, Background())
-    session = aws.new_session()
+    session = aws.shared_session()
     async with (
         aws.database(session, engine.respond) as (db, direct),
         aws.answered_client(

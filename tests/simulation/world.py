@@ -12,9 +12,9 @@ from game.catalogue import Catalogue
 from realtime.push import PushClient
 from realtime.routes import Live, UnreachableError, handle
 from store import boards, progress, scores
-from store.database import ConflictError, Database, lost_race, to_item
+from store.database import ConflictError, Database, lost_race
 from store.profiles import Profile
-from store.schema import LEADERBOARDS, USER_PROGRESS
+from store.schema import LEADERBOARDS
 from store.submission import submit
 from streams.broadcaster import Broadcaster
 from streams.report import Report
@@ -93,9 +93,12 @@ class World:
         try:
             with self._faults.invocation(ClientError, BotoCoreError, ConflictError):
                 submission = await submit(self._db, self._catalogue, profile, area, points, now())
+            self.acknowledged.setdefault((player, area), []).append(submission.best)
         except InvocationError:
-            return
-        self.acknowledged.setdefault((player, area), []).append(submission.best)
+            pass
+        chance = self._faults.random
+        await asyncio.sleep(chance.choice((0, 0.005, 0.02)))
+        self.deliver(split=chance.random() < 0.3, shuffle=chance.random() < 0.3)
 
     async def erase(self, player: str) -> None:
         """A player's scores leave every board at once, unless the player scores at this very moment."""
@@ -103,16 +106,11 @@ class World:
         read = await progress.load(db, player)
         if read.revision is None:
             return
-        writes: list[Any] = [
+        writes = [
             scores.delete(db, self._catalogue.boards[board], best, player)
             for board, best in read.bests.items()
         ]
-        condition = {
-            "ConditionExpression": "revision = :read",
-            "ExpressionAttributeValues": to_item({":read": read.revision}),
-        }
-        key = {"TableName": USER_PROGRESS.name, "Key": to_item({"userId": player})}
-        writes.append({"Delete": key | condition})
+        writes.append(progress.delete(db, read))
         try:
             await db.client.transact_write_items(TransactItems=writes)
         except ClientError as error:

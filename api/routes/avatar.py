@@ -1,0 +1,130 @@
+"""`/avatar`"""
+
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler import Request, Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from pydantic import Field
+
+from api.backend import RequestBody, backend_of, caller
+from api.problems import ProblemError, responses
+from api.routes.profile import ProfileView, show
+from game.model import Model
+from store import appearance, profiles
+from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, avatar_prefix, upload_prefix
+
+router = Router()
+
+ContentType = Literal["image/jpeg", "image/png", "image/webp"]
+Background = Annotated[str, Field(pattern=r"^(none|blur|#[0-9a-fA-F]{6})$")]
+AvatarKey = Annotated[
+    str, Query(pattern=r"^avatars/[\w-]{1,128}/[\w-]{1,64}$", description="An entry's avatar")
+]
+Size = Annotated[Literal["48", "128", "512"], Query(description="Pixels a side")]
+
+
+class PresignRequest(RequestBody):
+    """The picture that is to be uploaded: its type, and its length in bytes."""
+
+    content_type: ContentType
+    content_length: Annotated[int, Field(ge=1, le=UPLOAD_LIMIT, strict=True)]
+
+
+class PresignResponse(Model):
+    """POST `fields`, and then the file as `file`, as multipart/form-data to `url`; then process `key`."""
+
+    url: str
+    fields: dict[str, str]
+    key: str
+    expires_in: int
+
+
+class ProcessRequest(RequestBody):
+    """The upload to make a portrait of, and what becomes of its background."""
+
+    key: Annotated[str, Field(max_length=300)]
+    background: Background = "none"
+
+
+class ProcessResponse(Model):
+    """The portrait is being made; an `avatar` frame tells when it is done."""
+
+    key: str
+    status: Literal["processing"] = "processing"
+
+
+class UpdateRequest(RequestBody):
+    """The portrait to be shown: one of the caller's own."""
+
+    key: Annotated[str, Field(max_length=300)]
+
+
+@router.post(
+    "/avatar/presign",
+    summary="Where to upload a picture",
+    responses={200: {"description": "A presigned POST"}} | responses(400, 401, 413, 415, 422),
+    security=[{"idToken": []}],
+)
+async def presign(request: Request, body: Annotated[PresignRequest, Body()]) -> PresignResponse:
+    """A presigned POST to a new key of the caller's: exactly this type, up to 5 MB, good for 5 minutes."""
+    player, backend = caller(request), backend_of(request)
+    upload = await backend.portraits.presign_upload(player.user_id, body.content_type)
+    return PresignResponse(
+        url=upload.url, fields=dict(upload.fields), key=upload.key, expires_in=UPLOAD_SECONDS
+    )
+
+
+@router.post(
+    "/avatar/process",
+    status_code=202,
+    summary="Make a portrait of an upload",
+    responses={202: {"description": "Under way"}} | responses(400, 401, 403, 404, 413, 415, 422),
+    security=[{"idToken": []}],
+)
+async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> ProcessResponse:
+    """Have a portrait made; the profile changes and an `avatar` frame comes when it is done."""
+    player, backend = caller(request), backend_of(request)
+    if not body.key.startswith(upload_prefix(player.user_id)):
+        raise ProblemError(403, "key: is not an upload of yours")
+    if not await backend.portraits.exists(body.key):
+        raise ProblemError(404, "key: nothing has been uploaded there")
+    await backend.process_portrait(player.user_id, body.key, body.background)
+    return ProcessResponse(key=body.key)
+
+
+@router.post(
+    "/avatar/update",
+    summary="Choose a portrait",
+    responses={200: {"description": "The profile"}} | responses(400, 401, 403, 404, 413, 415, 422, 503),
+    security=[{"idToken": []}],
+)
+async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> ProfileView:
+    """Choose among the portraits made for the caller; the boards follow."""
+    player, backend = caller(request), backend_of(request)
+    if not body.key.startswith(avatar_prefix(player.user_id)):
+        raise ProblemError(403, "key: is not a portrait of yours")
+    stored = await profiles.load(backend.db, player.user_id)
+    if stored is None or body.key not in stored.portraits:
+        raise ProblemError(404, "key: there is no such portrait")
+    new = await appearance.change(
+        backend.db,
+        backend.catalogue,
+        player,
+        lambda profile: profile.model_copy(update={"avatar": body.key}),
+        backend.clock(),
+    )
+    return show(new)
+
+
+@router.get(
+    "/avatar/view",
+    status_code=302,
+    summary="A portrait",
+    responses={302: {"description": "Where the picture is"}} | responses(422),
+)
+async def get_view(request: Request, key: AvatarKey, size: Size = "128") -> Response[Any]:
+    """Lead to a portrait's picture: the bucket itself is not public."""
+    url = await backend_of(request).portraits.view_url(key, int(size))
+    # Shorter than the address is good for.
+    return Response(status_code=302, body="", headers={"Location": url, "Cache-Control": "max-age=1800"})

@@ -1,0 +1,44 @@
+"""`/task/complete`"""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Request, Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from api.actions import act, json_response, today
+from api.backend import RequestBody, backend_of
+from api.problems import responses
+from api.progress_view import ProgressView, fields
+from game.player import complete_task
+
+router = Router()
+
+
+class TaskRequest(RequestBody):
+    """What was done."""
+
+    task_id: str
+
+
+class TaskResponse(ProgressView):
+    """What was done, and the progress with its reward."""
+
+    task_id: str
+
+
+@router.post(
+    "/task/complete",
+    summary="Complete a task",
+    responses=json_response(TaskResponse, "Rewarded") | responses(400, 401, 404, 409, 413, 415, 422, 503),
+    security=[{"idToken": []}],
+)
+async def post_task(request: Request, body: Annotated[TaskRequest, Body()]) -> Response[Any]:
+    """Get a task's reward: once, or once a day (UTC), as the catalogue says; 409 for more."""
+    backend = backend_of(request)
+    return await act(
+        request,
+        body,
+        lambda read: complete_task(backend.catalogue, read, body.task_id, today(backend)),
+        lambda new: TaskResponse(task_id=body.task_id, **fields(new)),
+    )

@@ -1,0 +1,112 @@
+"""What the catalogue offers besides areas: levels, unlocks, tasks, the shop, and the caps on earned money."""
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from game.model import Model
+
+# Below 2^53, so that JavaScript holds every balance exactly.
+AMOUNT_LIMIT = 10**12
+
+ItemId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+Amount = Annotated[int, Field(ge=0, le=AMOUNT_LIMIT, strict=True)]
+
+
+def _rises_from_zero(thresholds: tuple[int, ...]) -> tuple[int, ...]:
+    if thresholds[0] != 0 or any(later <= earlier for earlier, later in pairwise(thresholds)):
+        raise ValueError("must start at 0 and rise")
+    return thresholds
+
+
+class Levels(Model):
+    """The xp curve, and how far one save may move a player along it."""
+
+    xp: Annotated[tuple[Amount, ...], Field(min_length=1), AfterValidator(_rises_from_zero)]
+    """The xp with which level 1, level 2, … begins."""
+    xp_per_save: Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
+    backwards: bool
+    """Whether a save may lower level and xp."""
+
+    def level(self, xp: int) -> int:
+        """The level of a player with so much xp, counting from 1."""
+        return sum(threshold <= xp for threshold in self.xp)
+
+
+class Unlock(Model):
+    """Something that a player may open, once."""
+
+    title: Title
+    level: Annotated[int, Field(ge=1, strict=True)] = 1
+    price: Amount = 0
+    requires: tuple[ItemId, ...] = ()
+    """Other unlocks that must be open before."""
+
+
+class Task(Model):
+    """Something to do, for money and xp: once, or once a day (UTC)."""
+
+    title: Title
+    money: Amount = 0
+    xp: Amount = 0
+    repeat: Literal["once", "daily"]
+
+
+class ShopItem(Model):
+    """Something to buy: one at most if `unique`, any number otherwise."""
+
+    title: Title
+    price: Amount
+    unique: bool
+    requires: ItemId | None = None
+    """The unlock that must be open before."""
+
+
+class Earning(Model):
+    """How much money a game may add for one reason: in a request, and in a day (UTC)."""
+
+    per_request: Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
+    per_day: Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
+
+
+class Economy(Model):
+    """All of it; every part may be left out of a game."""
+
+    levels: Levels = Levels(xp=(0,), xp_per_save=AMOUNT_LIMIT, backwards=False)
+    unlocks: dict[ItemId, Unlock] = Field(default_factory=dict)
+    tasks: dict[ItemId, Task] = Field(default_factory=dict)
+    shop: dict[ItemId, ShopItem] = Field(default_factory=dict)
+    money: dict[ItemId, Earning] = Field(default_factory=dict)
+
+    def broken_references(self) -> list[str]:
+        """What names something that is not there, each by its table and key."""
+        problems = []
+        for name, unlock in self.unlocks.items():
+            problems += [
+                f"unlocks.{name}.requires: there is no unlock {required!r}"
+                for required in unlock.requires
+                if required not in self.unlocks
+            ]
+            if unlock.level > len(self.levels.xp):
+                problems.append(f"unlocks.{name}.level: there are only {len(self.levels.xp)} levels")
+            if self._requires_itself(name):
+                problems.append(f"unlocks.{name}.requires: it would have to be open before itself")
+        for name, item in self.shop.items():
+            if item.requires is not None and item.requires not in self.unlocks:
+                problems.append(f"shop.{name}.requires: there is no unlock {item.requires!r}")
+        for name, earning in self.money.items():
+            if earning.per_request > earning.per_day:
+                problems.append(f"money.{name}.per_request: is above per_day")
+        return problems
+
+    def _requires_itself(self, name: str) -> bool:
+        reached: set[str] = set()
+        waiting = list(self.unlocks[name].requires)
+        while waiting:
+            required = waiting.pop()
+            if required in self.unlocks and required not in reached:
+                reached.add(required)
+                waiting += self.unlocks[required].requires
+        return name in reached

@@ -1,0 +1,104 @@
+"""The portrait container on this machine: a process a picture, so that a bad one hurts nobody else.
+
+What Lambda does for an asynchronous invocation is done here: it is not waited for, it has a time limit, and
+its outcome goes to the destination, which tells the player.
+"""
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from local.settings import CHECKOUT
+from realtime.avatars import announce
+from realtime.push import PushClient
+from store.database import Database
+
+PYTHON = CHECKOUT / ".venvs" / "cv" / "bin" / "python"
+TIMEOUT_SECONDS = 60
+"""As the function's own on AWS."""
+
+logger = logging.getLogger("podium.portraits")
+
+
+class PortraitWorkers:
+    """Starts the making of portraits, one at a time; `start` is the API's `process_portrait`."""
+
+    def __init__(self, db: Database, push: PushClient, bucket: str, *, python: Path = PYTHON) -> None:
+        self._db = db
+        self._push = push
+        self._bucket = bucket
+        self._python = python
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, user_id: str, key: str, background: str) -> None:
+        """Have a portrait made; returns at once."""
+        event = {"userId": user_id, "key": key, "background": background}
+        task = asyncio.create_task(self._invoke(event))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Give up what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _invoke(self, event: dict[str, Any]) -> None:
+        async with self._turn:
+            result = await self._run(event)
+        if result is not None:
+            logger.info("portrait of %s: %s", event["userId"], result.get("avatar") or result.get("error"))
+        await announce(
+            self._db,
+            self._push,
+            {
+                "requestPayload": event,
+                "requestContext": {"condition": "RetriesExhausted" if result is None else "Success"},
+                "responsePayload": result,
+            },
+        )
+
+    async def _run(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        """The handler's result; None when the process failed or took too long."""
+        process = await asyncio.create_subprocess_exec(
+            self._python,
+            "-m",
+            "local.portrait_worker",
+            cwd=CHECKOUT,
+            env=os.environ | {"PODIUM_AVATAR_BUCKET": self._bucket},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                output, log = await process.communicate(json.dumps(event).encode())
+        except TimeoutError:
+            logger.error("the portrait of %s took over %d seconds", event["userId"], TIMEOUT_SECONDS)
+            return None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode:
+            last = log.decode(errors="replace").strip().rpartition("\n")[2]
+            logger.error("the portrait of %s failed: %s", event["userId"], last)
+            return None
+        result: dict[str, Any] = json.loads(output)
+        return result
+
+
+@asynccontextmanager
+async def portrait_workers(db: Database, push: PushClient, bucket: str) -> AsyncIterator[PortraitWorkers]:
+    """Workers that are stopped at the end."""
+    workers = PortraitWorkers(db, push, bucket)
+    try:
+        yield workers
+    finally:
+        await workers.stop()

@@ -1,0 +1,72 @@
+"""How a player looks to others, on the profile and on every board, and that they can be forgotten.
+
+Each is one transaction over the player's rows in every table: a board never shows a name that the profile
+does not have, and a score that is being submitted meanwhile is turned back, to read the new name.
+"""
+
+from collections.abc import Callable
+
+from game.catalogue import Catalogue
+from store import connections, idempotency, profiles, progress, scores
+from store.database import Database, win
+from store.profiles import Profile
+from store.progress import Progress
+
+
+async def read(db: Database, user_id: str) -> tuple[Progress, Profile | None]:
+    """A player's progress, and the profile where one is stored, as of one moment."""
+    answer = await db.client.transact_get_items(
+        TransactItems=[progress.get(db, user_id), profiles.get(db, user_id)]
+    )
+    rows = [response.get("Item") for response in answer["Responses"]]
+    return progress.parse(user_id, rows[0]), profiles.parse(rows[1])
+
+
+async def change(
+    db: Database, catalogue: Catalogue, default: Profile, change: Callable[[Profile], Profile], now: int
+) -> Profile:
+    """The player's profile after a change, which is on every board by then too.
+
+    `default` is the profile of a player who has none stored; `now` in milliseconds since the epoch. Raises
+    ConflictError when the player's rows never stayed still, with nothing written.
+    """
+
+    async def attempt() -> Profile:
+        achieved, stored = await read(db, default.user_id)
+        before = stored or default.model_copy(update={"created_at": now})
+        new = change(before).model_copy(update={"updated_at": now})
+        writes = [profiles.put(db, stored, new), progress.replace(db, achieved, achieved)]
+        if stored is None or (new.name, new.avatar) != (stored.name, stored.avatar):
+            writes += [
+                scores.put(db, scores.new_score(catalogue.boards[board], best, new))
+                for board, best in achieved.bests.items()
+                if board in catalogue.boards
+            ]
+        await db.client.transact_write_items(TransactItems=writes)
+        return new
+
+    return await win(attempt)
+
+
+async def erase(db: Database, catalogue: Catalogue, user_id: str) -> None:
+    """Delete a player's rows in every table; a player without any is no error.
+
+    Raises ConflictError when the player's rows never stayed still; what is deleted by then stays deleted,
+    and asking again deletes the rest.
+    """
+
+    async def attempt() -> None:
+        achieved, _ = await read(db, user_id)
+        writes = [profiles.delete(db, user_id), progress.delete(db, achieved)]
+        writes += [
+            scores.delete(db, catalogue.boards[board], best, user_id)
+            for board, best in achieved.bests.items()
+            if board in catalogue.boards
+        ]
+        await db.client.transact_write_items(TransactItems=writes)
+
+    await win(attempt)
+    await idempotency.delete_all(db, user_id)
+    async for page in connections.subscribers(db, connections.user_channel(user_id)):
+        for connection_id in page:
+            await connections.close_connection(db, connection_id)

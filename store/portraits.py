@@ -1,0 +1,107 @@
+"""The bucket of the portraits: uploads by players, and the pictures made of them.
+
+uploads/<userId>/<uuid>                 what a player uploaded; expires after a day
+avatars/<userId>/<uuid>/<size>.webp     the portrait that was made of it, in each size
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+UPLOAD_LIMIT = 5 * 1024 * 1024
+"""Bytes of a picture that a player uploads."""
+UPLOAD_SECONDS = 300
+"""How long a presigned upload is good for."""
+VIEW_SECONDS = 3600
+"""How long the address of a portrait is good for."""
+SIZES = (512, 128, 48)
+"""Pixels a side of the pictures that are made."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Where and how to POST a picture, as multipart/form-data: `fields` first, then the file as `file`."""
+
+    url: str
+    fields: Mapping[str, str]
+    key: str
+
+
+@dataclass(frozen=True)
+class PortraitBucket:
+    """The bucket, and the S3 client to reach it."""
+
+    client: "S3Client"
+    name: str
+
+    async def presign_upload(self, user_id: str, content_type: str) -> Upload:
+        """An upload to a key of its own, of exactly this content type, of 1 byte to 5 MB, in 5 minutes."""
+        key = f"{upload_prefix(user_id)}{uuid.uuid4()}"
+        conditions: list[Any] = [
+            {"key": key},
+            {"Content-Type": content_type},
+            ["content-length-range", 1, UPLOAD_LIMIT],
+        ]
+        post = await self.client.generate_presigned_post(
+            self.name,
+            key,
+            Fields={"Content-Type": content_type},
+            Conditions=conditions,
+            ExpiresIn=UPLOAD_SECONDS,
+        )
+        return Upload(url=post["url"], fields=post["fields"], key=key)
+
+    async def exists(self, key: str) -> bool:
+        """Whether something lies there."""
+        try:
+            await self.client.head_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    async def view_url(self, avatar: str, size: int) -> str:
+        """The address of a portrait in one of its sizes, good for an hour."""
+        return await self.client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self.name, "Key": f"{avatar}/{size}.webp"},
+            ExpiresIn=VIEW_SECONDS,
+        )
+
+    async def delete_all(self, user_id: str) -> None:
+        """Delete every upload and portrait of a player."""
+        for prefix in (upload_prefix(user_id), avatar_prefix(user_id)):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+            async for page in pages:
+                keys: list[Any] = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+                if keys:
+                    await self.client.delete_objects(Bucket=self.name, Delete={"Objects": keys})
+
+
+def upload_prefix(user_id: str) -> str:
+    """What the keys of a player's uploads start with."""
+    return f"uploads/{user_id}/"
+
+
+def avatar_prefix(user_id: str) -> str:
+    """What the keys of a player's portraits start with."""
+    return f"avatars/{user_id}/"
+
+
+@asynccontextmanager
+async def open_bucket(session: aioboto3.Session, name: str) -> AsyncIterator[PortraitBucket]:
+    """The bucket of this deployment; endpoint, Region and credentials come from the SDK's own settings."""
+    # Presigned addresses are made with Signature Version 4, which every Region takes.
+    async with session.client("s3", config=AioConfig(signature_version="s3v4")) as client:
+        yield PortraitBucket(client, name)

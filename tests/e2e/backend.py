@@ -1,0 +1,211 @@
+"""The real `python -m local run` as a child process, as a person at a terminal has it."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aioboto3
+import httpx
+
+from game.catalogue import Catalogue, load_catalogue
+from store.database import Database
+
+CHECKOUT = Path(__file__).parents[2]
+START_SECONDS = 60
+STOP_SECONDS = 30
+_POLL_SECONDS = 0.05
+
+
+class Ports(NamedTuple):
+    """The three ports of a backend."""
+
+    http: int
+    ws: int
+    emulator: int
+
+    @classmethod
+    def free(cls, unused_port: Callable[[], int]) -> "Ports":
+        """Three ports that nobody uses."""
+        return cls(unused_port(), unused_port(), unused_port())
+
+
+def environment(**variables: object) -> dict[str, str]:
+    """The environment of a child: ours without what points elsewhere, and these `PODIUM_` variables."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PODIUM_"))
+    }
+    ours = {f"PODIUM_{name.upper()}": str(value) for name, value in variables.items()}
+    # Wide enough that the log's lines are not wrapped.
+    return inherited | {"COLUMNS": "400"} | ours
+
+
+class BackendProcess:
+    """One backend on a data folder. `settings` are `PODIUM_` variables, by their names in lower case.
+
+    Everything that it says is kept: `output` has what is for the person, `log` what is on standard error.
+    """
+
+    def __init__(self, folder: Path, ports: Ports, **settings: object) -> None:
+        self.ports = ports
+        self.folder = folder
+        self._settings = {
+            "http_port": ports.http,
+            "ws_port": ports.ws,
+            "emulator_port": ports.emulator,
+            "data_dir": folder,
+        } | settings
+        self._out, self._err = folder.with_suffix(".out"), folder.with_suffix(".err")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def output(self) -> str:
+        """Standard output, of all starts."""
+        return self._out.read_text()
+
+    @property
+    def log(self) -> str:
+        """Standard error, of all starts."""
+        return self._err.read_text()
+
+    @property
+    def rest_url(self) -> str:
+        """The address of the REST API."""
+        return f"http://127.0.0.1:{self.ports.http}"
+
+    @property
+    def emulator_url(self) -> str:
+        """The address of the AWS emulator."""
+        return f"http://127.0.0.1:{self.ports.emulator}"
+
+    def launch(self) -> None:
+        """Start the process and wait for nothing."""
+        with self._out.open("ab") as out, self._err.open("ab") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "local", "run"],
+                cwd=CHECKOUT,
+                env=environment(**self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+
+    def start(self) -> None:
+        """Start and wait for `ready`; fails with what the process said instead."""
+        before = len(self.output) if self._out.exists() else 0
+        self.launch()
+        until(lambda: "ready" in self.output[before:] or self._ended(), START_SECONDS, self._told)
+        assert "ready" in self.output[before:], self._told()
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end; the exit status."""
+        assert self._process is not None
+        until(self._ended, STOP_SECONDS, self._told)
+        return self._process.wait()
+
+    def kill(self) -> None:
+        """Leave nothing behind, whatever has happened."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+
+    def emulator_pid(self) -> int:
+        """The process id of the emulator."""
+        assert self._process is not None
+        (pid,) = set(self.processes()) - {self._process.pid}
+        return pid
+
+    def processes(self) -> list[int]:
+        """The living processes that were given the data folder (read from /proc: Linux only)."""
+        return [
+            int(entry.name)
+            for entry in Path("/proc").glob("[0-9]*")
+            if str(self.folder).encode() in _environment_of(entry)
+        ]
+
+    def assert_nothing_is_left(self) -> None:
+        """No process of this backend lives, and its ports are free."""
+        assert self.processes() == []
+        for port in self.ports:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+
+    def config(self) -> dict[str, Any]:
+        """`client-config.json`, as any client reads it."""
+        answer = httpx.get(f"{self.rest_url}/client-config.json").raise_for_status()
+        config: dict[str, Any] = answer.json()
+        return config
+
+    def catalogue(self) -> Catalogue:
+        """The catalogue that the backend was started with."""
+        path = self._settings.get("catalogue")
+        return load_catalogue(Path(str(path))) if path else load_catalogue()
+
+    def session(self) -> aioboto3.Session:
+        """An SDK session for the emulator's account; its clients need `endpoint_url`."""
+        return aioboto3.Session("podium", "podium", region_name="us-east-1")
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[Database]:
+        """The backend's tables."""
+        async with self.session().client("dynamodb", endpoint_url=self.emulator_url) as client:
+            yield Database(client)
+
+    def _ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def _told(self) -> str:
+        return f"output: {self.output[-2000:]}\nlog: {self.log[-4000:]}"
+
+
+def until(holds: Callable[[], bool], seconds: float, seen: Callable[[], str]) -> None:
+    """Wait until it holds, `seconds` at most; then fail with what was seen."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds} seconds; {seen()}"
+        time.sleep(_POLL_SECONDS)
+
+
+async def until_async(holds: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    """Wait until it holds, `seconds` at most."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def run_to_end(*arguments: str, variables: Mapping[str, object]) -> subprocess.CompletedProcess[str]:
+    """Run `python -m local` until it ends by itself, a minute at most."""
+    return subprocess.run(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=CHECKOUT,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _environment_of(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""

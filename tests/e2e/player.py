@@ -1,0 +1,212 @@
+"""A player and a live connection, as any game client is one: over plain HTTP and WebSocket."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import httpx
+import jwt
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from game.board import Entry, Position
+from game.catalogue import Catalogue
+from game.replica import Outcome, Replica
+from realtime.protocol import Diff, Snapshot
+from tests.e2e.backend import BackendProcess
+
+WAIT_SECONDS = 20
+PASSWORD = "Correct-horse-1"
+
+Frame = dict[str, Any]
+
+
+class Player:
+    """Somebody who has signed in. `id_token` and `access_token` are those of the last sign-in."""
+
+    def __init__(self, backend: BackendProcess, http: httpx.AsyncClient, username: str) -> None:
+        self.config = backend.config()
+        self.username = username
+        self.id_token = ""
+        self.access_token = ""
+        self._catalogue = backend.catalogue()
+        self._http = http
+
+    @classmethod
+    async def sign_up(cls, backend: BackendProcess, http: httpx.AsyncClient, name: str) -> Self:
+        """A new player of this display name, signed in."""
+        player = cls(backend, http, f"{name.lower()}-{uuid.uuid4().hex[:8]}")
+        attributes = [{"Name": "name", "Value": name}]
+        await player._cognito(
+            "SignUp", Username=player.username, Password=PASSWORD, UserAttributes=attributes
+        )
+        await player._cognito("ConfirmSignUp", Username=player.username, ConfirmationCode="123456")
+        await player.sign_in()
+        return player
+
+    async def sign_in(self) -> None:
+        """Get new tokens."""
+        parameters = {"USERNAME": self.username, "PASSWORD": PASSWORD}
+        answer = await self._cognito("InitiateAuth", AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)
+        self.id_token = answer["AuthenticationResult"]["IdToken"]
+        self.access_token = answer["AuthenticationResult"]["AccessToken"]
+
+    @property
+    def user_id(self) -> str:
+        """The player's `sub`."""
+        claims: dict[str, str] = jwt.decode(self.id_token, options={"verify_signature": False})
+        return claims["sub"]
+
+    async def post_score(self, area: str, score: int) -> httpx.Response:
+        """`POST /score`, whatever the answer."""
+        return await self._http.post(
+            "/score", json={"gameArea": area, "score": score}, headers=bearer(self.id_token)
+        )
+
+    async def submit(self, area: str, score: int) -> dict[str, Any]:
+        """Submit a score that must be accepted; the answer."""
+        answer = await self.post_score(area, score)
+        assert answer.status_code == 201, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def get(self, path: str, **query: object) -> httpx.Response:
+        """`GET` with the player's token."""
+        parameters = {name: str(value) for name, value in query.items()}
+        return await self._http.get(path, params=parameters, headers=bearer(self.id_token))
+
+    async def top(self, area: str) -> tuple[Entry, ...]:
+        """The top K of a board, as REST has it."""
+        answer = await self.get("/leaderboard", gameArea=area, limit=self._catalogue.boards[area].top)
+        assert answer.status_code == 200, answer.text
+        return tuple(Entry.model_validate(entry) for entry in answer.json()["entries"])
+
+    @asynccontextmanager
+    async def live(self, *boards: str) -> AsyncIterator["LiveClient"]:
+        """A live connection that has subscribed to these boards and has their snapshots."""
+        protocols = [Subprotocol("podium"), Subprotocol(self.id_token)]
+        async with connect(self.config["webSocketUrl"], subprotocols=protocols, proxy=None) as socket:
+            client = LiveClient(socket, self._catalogue)
+            if boards:
+                await client.subscribe(*boards)
+            yield client
+
+    async def _cognito(self, operation: str, **request: object) -> dict[str, Any]:
+        answer = await self._http.post(
+            self.config["cognitoEndpoint"],
+            content=json.dumps({"ClientId": self.config["userPoolClientId"], **request}),
+            headers={
+                "Content-Type": "application/x-amz-json-1.1",
+                "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}",
+            },
+        )
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+
+class LiveClient:
+    """A live connection that keeps its boards by the client's rules. `frames` is all that it received."""
+
+    def __init__(self, socket: ClientConnection, catalogue: Catalogue) -> None:
+        self.socket = socket
+        self.frames: list[Frame] = []
+        self.replicas: dict[str, Replica] = {}
+        self._catalogue = catalogue
+
+    async def subscribe(self, *boards: str) -> None:
+        """Subscribe and wait for every snapshot."""
+        await self.send("subscribe", boards=list(boards))
+        for _ in boards:
+            frame = await self.receive()
+            assert frame["type"] == "snapshot", frame
+
+    async def send(self, action: str, **fields: object) -> None:
+        """Send one frame."""
+        await self.socket.send(json.dumps({"action": action, **fields}))
+
+    async def receive(self) -> Frame:
+        """The next frame, with the replica of its board brought up to it."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            frame: Frame = json.loads(await self.socket.recv())
+        self.frames.append(frame)
+        if frame["type"] == "snapshot":
+            await self._resync(frame["board"], self._take_snapshot(Snapshot.model_validate(frame)))
+        elif frame["type"] == "diff":
+            assert frame["to"] == frame["from"] + 1
+            await self._resync(frame["board"], self._take_diff(Diff.model_validate(frame)))
+        return frame
+
+    async def next(self, kind: str) -> Frame:
+        """Receive until a frame of this type comes."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while (frame := await self.receive())["type"] != kind:
+                pass
+        return frame
+
+    async def ask(self, action: str, **fields: object) -> Frame:
+        """Send a frame; the next frame that comes."""
+        await self.send(action, **fields)
+        return await self.receive()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Receive until it holds; fails with the frames that came."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                while not holds():
+                    await self.receive()
+        except TimeoutError:
+            raise AssertionError(f"did not come true after {self.frames[-20:]}") from None
+
+    async def follows(self, board: str, entries: tuple[Entry, ...]) -> None:
+        """Receive until the board as held has exactly these entries."""
+        await self.until(lambda: self.replicas[board].entries == entries)
+
+    def position(self, board: str) -> Position:
+        """Where the board as held stands."""
+        position = self.replicas[board].position
+        assert position is not None
+        return position
+
+    def _replica(self, board: str) -> Replica:
+        return self.replicas.setdefault(board, Replica(self._catalogue.boards[board].order))
+
+    def _take_snapshot(self, snapshot: Snapshot) -> Outcome:
+        position = Position(snapshot.epoch, snapshot.version)
+        return self._replica(snapshot.board).snapshot(position, snapshot.entries)
+
+    def _take_diff(self, diff: Diff) -> Outcome:
+        return self._replica(diff.board).diff(diff.epoch, diff.from_, diff.to, diff.changes)
+
+    async def _resync(self, board: str, outcome: Outcome) -> None:
+        if outcome is Outcome.RESYNC:
+            await self.send("subscribe", boards=[board])
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that says who is calling."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def make_admin(backend: BackendProcess, player: Player) -> None:
+    """Put a player into the group `admins`, and sign them in again so that their tokens say so."""
+    async with backend.session().client("cognito-idp", endpoint_url=backend.emulator_url) as cognito:
+        await cognito.admin_add_user_to_group(
+            UserPoolId=player.config["userPoolId"], Username=player.username, GroupName="admins"
+        )
+    await player.sign_in()
+
+
+def assert_problem(answer: httpx.Response, status: int, mention: str) -> None:
+    """The answer is problem+json of this status, and mentions what is wrong (a 422: as a field)."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), (
+        answer.text
+    )
+    problem = answer.json()
+    assert problem["status"] == status
+    assert mention in problem["detail"]
+    if status == 422:
+        assert any(mention in error["field"] for error in problem["errors"]), problem

@@ -1,0 +1,113 @@
+"""Live connections as operators see them: announcements, `@connections`, limits, and those cut off."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from store import connections
+from tests.e2e.backend import CHECKOUT, BackendProcess, environment, until_async
+from tests.e2e.conftest import SignUp
+from tests.e2e.player import WAIT_SECONDS, Player, make_admin
+
+
+async def test_admin_broadcasts_to_everyone_to_a_board_and_to_a_player(
+    backend: BackendProcess, sign_up: SignUp, arena: str
+) -> None:
+    root, ada, bob = await sign_up("Root"), await sign_up("Ada"), await sign_up("Bob")
+    await make_admin(backend, root)
+    async with root.live() as desk, ada.live(arena) as on_board, bob.live() as elsewhere:
+        screens = {"all": [on_board, elsewhere], arena: [on_board], f"user#{bob.user_id}": [elsewhere]}
+        for channel, reached in screens.items():
+            message = {"text": f"hello {channel}"}
+            await desk.send("broadcast", channel=channel, message=message)
+            announcement = {"type": "announcement", "channel": channel, "message": message}
+            for screen in reached:
+                assert await screen.receive() == announcement
+            delivered = len(reached) + (channel == "all")
+            answer = await desk.next("broadcasted")
+            assert answer == {"type": "broadcasted", "delivered": delivered, "failed": 0}
+        for screen in (on_board, elsewhere):
+            assert await screen.ask("ping") == {"type": "pong"}, "nothing that was for others"
+
+
+async def test_broadcast_is_refused_to_a_player(sign_up: SignUp) -> None:
+    ada, bob = await sign_up("Ada"), await sign_up("Bob")
+    async with ada.live() as sender, bob.live() as other:
+        answer = await sender.ask("broadcast", channel="all", message={"text": "free money"})
+        assert (answer["type"], answer["code"]) == ("error", "forbidden")
+        assert await other.ask("ping") == {"type": "pong"}
+
+
+async def test_stock_aws_cli_reaches_a_live_connection(
+    backend: BackendProcess, sign_up: SignUp, tmp_path: Path
+) -> None:
+    frame = tmp_path / "frame.json"
+    frame.write_text('{"type":"pong"}')
+    ada = await sign_up("Ada")
+    async with ada.live() as screen:
+        connection_id = await _connection_id(backend, ada)
+        posted, seen, dead = await asyncio.gather(
+            _aws(backend, "post-to-connection", connection_id, "--data", f"fileb://{frame}"),
+            _aws(backend, "get-connection", connection_id),
+            _aws(backend, "get-connection", "dead="),
+        )
+        assert posted == (0, "", "")
+        assert await screen.receive() == {"type": "pong"}
+    assert seen[0] == 0
+    assert json.loads(seen[1])["Identity"]["SourceIp"] == "127.0.0.1"
+    assert dead[0] != 0
+    assert "GoneException" in dead[2]
+
+
+async def test_connection_that_is_cut_off_is_forgotten(
+    backend: BackendProcess, sign_up: SignUp, arena: str
+) -> None:
+    ada, bob = await sign_up("Ada"), await sign_up("Bob")
+    async with bob.live(arena) as screen, ada.live(arena) as cut:
+        connection_id = await _connection_id(backend, ada)
+        cut.socket.transport.abort()
+        await bob.submit(arena, 1)
+        await screen.follows(arena, await bob.top(arena))
+        async with backend.database() as db:
+
+            async def forgotten() -> bool:
+                return not await connections.channels(db, connection_id)
+
+            await until_async(forgotten, WAIT_SECONDS)
+
+
+async def test_at_most_32_boards_are_followed(backend: BackendProcess, sign_up: SignUp) -> None:
+    names = sorted(backend.catalogue().boards)
+    ada = await sign_up("Ada")
+    async with ada.live(*names[:16]) as screen:
+        await screen.subscribe(*names[16:32])
+        answer = await screen.ask("subscribe", boards=names[32:33])
+        assert (answer["type"], answer["code"]) == ("error", "too_many_boards")
+        await screen.ask("unsubscribe", boards=names[:1])
+        await screen.subscribe(names[32])
+
+
+async def _connection_id(backend: BackendProcess, player: Player) -> str:
+    async with backend.database() as db:
+        channel = connections.user_channel(player.user_id)
+        (connection_id,) = [one async for page in connections.subscribers(db, channel) for one in page]
+    return connection_id
+
+
+async def _aws(
+    backend: BackendProcess, command: str, connection_id: str, *arguments: str
+) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        ".venvs/awscli/bin/aws",
+        *("apigatewaymanagementapi", command, "--endpoint-url", f"http://127.0.0.1:{backend.ports.ws}/local"),
+        *("--connection-id", connection_id),
+        *arguments,
+        cwd=CHECKOUT,
+        env=environment()
+        | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        output, errors = await process.communicate()
+    return process.returncode, output.decode(), errors.decode()

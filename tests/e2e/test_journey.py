@@ -1,0 +1,154 @@
+"""A player's journey through the running backend: sign up, connect, follow boards, score."""
+
+import asyncio
+import json
+import random
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from store import boards
+from tests.e2e.backend import BackendProcess, until_async
+from tests.e2e.conftest import SignUp
+from tests.e2e.player import WAIT_SECONDS
+
+
+@pytest.mark.parametrize("kind", ["id_token", "access_token"])
+async def test_token_as_subprotocol_connects(sign_up: SignUp, kind: str) -> None:
+    ada = await sign_up("Ada")
+    offered = [Subprotocol("podium"), Subprotocol(getattr(ada, kind))]
+    async with connect(ada.config["webSocketUrl"], subprotocols=offered, proxy=None) as socket:
+        assert socket.subprotocol == "podium"
+        await socket.send('{"action":"ping"}')
+        assert json.loads(await socket.recv()) == {"type": "pong"}
+
+
+@pytest.mark.parametrize("kind", ["id_token", "access_token"])
+async def test_token_in_the_query_connects(sign_up: SignUp, kind: str) -> None:
+    ada = await sign_up("Ada")
+    url = f"{ada.config['webSocketUrl']}?token={getattr(ada, kind)}"
+    async with connect(url, proxy=None) as socket:
+        assert socket.subprotocol is None
+        await socket.send('{"action":"ping"}')
+        assert json.loads(await socket.recv()) == {"type": "pong"}
+
+
+async def test_score_of_another_player_arrives_and_the_board_equals_the_table(
+    sign_up: SignUp, arena: str
+) -> None:
+    ada, bob = await sign_up("Ada"), await sign_up("Bob")
+    async with bob.live(arena, "forest", "global") as screen:
+        start = screen.position(arena)
+        for number, score in enumerate((100, 200, 300), start=1):
+            assert await ada.submit(arena, score) == {
+                "gameArea": arena,
+                "score": score,
+                "best": score,
+                "improved": True,
+            }
+            table = await bob.top(arena)
+            await screen.follows(arena, table)
+            assert screen.position(arena) == (start.epoch, start.version + number)
+        (entry,) = table
+        assert (entry.rank, entry.user_id, entry.name, entry.score) == (1, ada.user_id, "Ada", 300)
+        page = (await bob.get("/leaderboard", gameArea=arena)).json()
+        assert page["version"] == screen.position(arena).version
+        assert {frame["board"] for frame in screen.frames[3:]} == {arena}
+
+
+async def test_resubscribing_with_the_current_version_gets_current(
+    backend: BackendProcess, sign_up: SignUp, arena: str
+) -> None:
+    ada = await sign_up("Ada")
+    await ada.submit(arena, 1)
+    await _pushed(backend, arena, after=1)
+    async with ada.live(arena) as screen:
+        epoch, version = screen.position(arena)
+        held = {"epoch": epoch, "version": version}
+        answer = await screen.ask("subscribe", boards=[arena], versions={arena: held})
+        assert answer == {"type": "current", "board": arena, **held}
+        for other in ({"epoch": epoch, "version": version - 1}, {"epoch": epoch - 1, "version": version}):
+            answer = await screen.ask("subscribe", boards=[arena], versions={arena: other})
+            assert (answer["type"], answer["epoch"], answer["version"]) == ("snapshot", epoch, version)
+
+
+async def test_ping_tells_what_has_moved_on(sign_up: SignUp, arena: str) -> None:
+    ada = await sign_up("Ada")
+    async with ada.live(arena, "forest") as screen:
+        epoch, version = screen.position(arena)
+        held = {board: screen.position(board)._asdict() for board in (arena, "forest")}
+        await screen.send("ping", versions=held)
+        assert await screen.ask("ping") == {"type": "pong"}
+        assert await screen.receive() == {"type": "pong"}, "what has not moved is not sent"
+        await screen.send("ping", versions=held | {arena: {"epoch": epoch, "version": version - 1}})
+        assert await screen.receive() == {"type": "pong"}
+        snapshot = await screen.receive()
+        assert (snapshot["type"], snapshot["board"], snapshot["version"]) == ("snapshot", arena, version)
+
+
+async def test_unsubscribing_stops_the_frames(backend: BackendProcess, sign_up: SignUp, arena: str) -> None:
+    ada = await sign_up("Ada")
+    async with ada.live(arena) as screen:
+        answer = await screen.ask("unsubscribe", boards=[arena])
+        assert answer == {"type": "unsubscribed", "boards": [arena]}
+        before = screen.position(arena).version
+        await ada.submit(arena, 5)
+        await _pushed(backend, arena, after=before)
+        assert await screen.ask("ping") == {"type": "pong"}
+
+
+async def test_no_better_score_changes_nothing_and_sends_no_frame(
+    backend: BackendProcess, sign_up: SignUp, arena: str
+) -> None:
+    ada, bob = await sign_up("Ada"), await sign_up("Bob")
+    await ada.submit(arena, 100)
+    await _pushed(backend, arena, after=1)
+    async with bob.live(arena) as screen:
+        before = screen.position(arena)
+        for score in (99, 100):
+            answer = await ada.submit(arena, score)
+            assert (answer["best"], answer["improved"]) == (100, False)
+        await bob.submit(arena, 50)
+        await screen.receive()
+        assert screen.position(arena) == (before.epoch, before.version + 1)
+        assert screen.replicas[arena].entries == await ada.top(arena)
+
+
+async def test_every_screen_ends_up_as_the_table_after_a_storm_of_scores(sign_up: SignUp, arena: str) -> None:
+    areas = (arena, "forest", "global")
+    players = [await sign_up(f"Storm {number}") for number in range(7)]
+    async with (
+        players[0].live(*areas) as one,
+        players[1].live(*areas) as two,
+        players[2].live(*areas) as three,
+    ):
+        rng = random.Random(1)
+        await asyncio.gather(
+            *(
+                player.submit(rng.choice(("forest", arena)), rng.randrange(1_000))
+                for player in players
+                for _ in range(6)
+            )
+        )
+        await players[3].submit(arena, 1_000)
+        for area in areas:
+            table = await players[0].top(area)
+            assert len(table) <= 50
+            for screen in (one, two, three):
+                await screen.follows(area, table)
+    assert len(await players[0].top(arena)) == 5, "the arena's K"
+
+
+async def _pushed(backend: BackendProcess, board: str, *, after: int) -> None:
+    """Wait until a later version of a board is published and has been pushed to everyone.
+
+    Until then somebody who subscribes may get it twice: in the snapshot, and pushed.
+    """
+    async with backend.database() as db:
+
+        async def pushed() -> bool:
+            row = await boards.load(db, board)
+            return row is not None and row.version > after and not row.outbox
+
+        await until_async(pushed, WAIT_SECONDS)

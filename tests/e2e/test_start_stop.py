@@ -1,0 +1,186 @@
+"""Starting, stopping and starting again; and one clear sentence for whatever is in the way."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.backend import START_SECONDS, BackendProcess, Ports, run_to_end, until
+from tests.e2e.player import Player
+
+
+@pytest.fixture
+def own_backend(
+    tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+) -> Iterator[Callable[..., BackendProcess]]:
+    """Makes backends on one data folder, not yet started; leaves none behind."""
+    made: list[BackendProcess] = []
+
+    def make(**settings: object) -> BackendProcess:
+        made.append(BackendProcess(tmp_path / "data", Ports.free(unused_tcp_port_factory), **settings))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.kill()
+
+
+def _assert_one_sentence(process: BackendProcess, status: int, *mentions: str) -> None:
+    """The process has ended as one should with something in the way, and said what."""
+    assert status == 1
+    complaint = [line for line in process.log.splitlines() if " INFO " not in line]
+    assert len(complaint) == 1, process.log
+    for mention in mentions:
+        assert mention in complaint[0]
+    assert "ready" not in process.output
+    assert process.processes() == []
+
+
+async def test_scores_players_and_pool_outlive_a_restart(
+    own_backend: Callable[..., BackendProcess],
+) -> None:
+    first = own_backend()
+    first.start()
+    async with httpx.AsyncClient(base_url=first.rest_url, timeout=30, trust_env=False) as http:
+        ada = await Player.sign_up(first, http, "Ada")
+        async with ada.live("forest") as screen:
+            await ada.submit("forest", 4_711)
+            before = await ada.top("forest")
+            await screen.follows("forest", before)
+            old = screen.position("forest")
+    assert first.stop(signal.SIGINT) == 0
+    assert "The data is kept" in first.output
+    first.assert_nothing_is_left()
+
+    second = own_backend()
+    second.start()
+    async with httpx.AsyncClient(base_url=second.rest_url, timeout=30, trust_env=False) as http:
+        again = Player(second, http, ada.username)
+        assert again.config["userPoolId"] == ada.config["userPoolId"]
+        assert again.config["userPoolClientId"] == ada.config["userPoolClientId"]
+        await again.sign_in()
+        assert again.user_id == ada.user_id
+        assert await again.top("forest") == before
+        async with again.live() as screen:
+            await screen.send("subscribe", boards=["forest"], versions={"forest": old._asdict()})
+            assert (await screen.receive())["type"] == "snapshot"
+            new = screen.position("forest")
+            assert new.epoch > old.epoch
+            assert screen.replicas["forest"].entries == before
+            await again.submit("forest", 4_712)
+            await screen.follows("forest", await again.top("forest"))
+            assert screen.position("forest") == (new.epoch, new.version + 1)
+            assert await asyncio.to_thread(second.stop, signal.SIGTERM) == 0
+            await screen.socket.wait_closed()
+            assert screen.socket.close_code == 1001
+    second.assert_nothing_is_left()
+    for process in (first, second):
+        assert "Traceback" not in process.log
+
+
+@pytest.mark.parametrize("port", ["http", "ws", "emulator"])
+def test_port_in_use_is_one_sentence_that_names_it(
+    own_backend: Callable[..., BackendProcess], port: str
+) -> None:
+    process = own_backend()
+    taken = getattr(process.ports, port)
+    with socket.create_server(("127.0.0.1", taken)):
+        process.launch()
+        status = process.wait()
+    _assert_one_sentence(process, status, str(taken), f"PODIUM_{port.upper()}_PORT")
+
+
+@pytest.mark.parametrize("value", ["http", "65536"])
+def test_bad_port_is_one_sentence_that_names_the_variable(
+    own_backend: Callable[..., BackendProcess], value: str
+) -> None:
+    process = own_backend(http_port=value)
+    process.launch()
+    _assert_one_sentence(process, process.wait(), "PODIUM_HTTP_PORT")
+
+
+@pytest.mark.parametrize(
+    ("content", "mention"),
+    [
+        ("[areas.forest\n", "line 1"),
+        ('[global]\ntitle = "All"\ntop = 5000\n[areas]\n', "global.top"),
+        (None, "No such file"),
+    ],
+)
+def test_broken_catalogue_is_one_sentence_that_names_file_and_key(
+    own_backend: Callable[..., BackendProcess], tmp_path: Path, content: str | None, mention: str
+) -> None:
+    catalogue = tmp_path / "catalogue.toml"
+    if content is not None:
+        catalogue.write_text(content)
+    process = own_backend(catalogue=catalogue)
+    process.launch()
+    _assert_one_sentence(process, process.wait(), "catalogue.toml", mention)
+
+
+def test_unwritable_data_folder_is_one_sentence(
+    own_backend: Callable[..., BackendProcess], tmp_path: Path
+) -> None:
+    (tmp_path / "data").write_text("a file is in the way")
+    process = own_backend()
+    process.launch()
+    _assert_one_sentence(process, process.wait(), str(tmp_path / "data"))
+
+
+def test_emulator_that_dies_ends_the_backend_with_one_sentence(
+    own_backend: Callable[..., BackendProcess],
+) -> None:
+    process = own_backend()
+    process.start()
+    os.kill(process.emulator_pid(), signal.SIGKILL)
+    assert process.wait() == 1
+    complaint = [line for line in process.log.splitlines() if " INFO " not in line]
+    assert len(complaint) == 1, process.log
+    assert "emulator ended" in complaint[0]
+    process.assert_nothing_is_left()
+
+
+def test_ctrl_c_while_starting_leaves_nothing_behind(own_backend: Callable[..., BackendProcess]) -> None:
+    process = own_backend()
+    process.launch()
+    until(lambda: len(process.processes()) == 2, START_SECONDS, lambda: process.log)
+    assert process.stop(signal.SIGINT) == 0
+    assert "ready" not in process.output
+    assert "Traceback" not in process.log
+    process.assert_nothing_is_left()
+
+
+def test_simulated_players_move_a_board(own_backend: Callable[..., BackendProcess]) -> None:
+    # Not the shared one: the players score in every area there is.
+    backend = own_backend()
+    backend.start()
+
+    def points() -> list[int]:
+        page = httpx.get(f"{backend.rest_url}/leaderboard?gameArea=desert&limit=100", trust_env=False).json()
+        return [entry["score"] for entry in page["entries"]]
+
+    assert points() == []
+    played = run_to_end(
+        "players",
+        *("--config", f"{backend.rest_url}/client-config.json"),
+        *("--players", "3", "--pause", "0.02", "--minutes", "0.05"),
+        variables={},
+    )
+    assert (played.returncode, played.stdout) == (0, ""), played.stderr
+    assert "Traceback" not in played.stderr
+    assert points() != []
+    assert backend.stop() == 0
+
+
+def test_simulated_players_without_a_backend_say_so(unused_tcp_port: int) -> None:
+    url = f"http://127.0.0.1:{unused_tcp_port}/client-config.json"
+    played = run_to_end("players", "--config", url, variables={})
+    assert played.returncode == 1
+    (complaint,) = played.stderr.splitlines()
+    assert url.removesuffix("/client-config.json").removeprefix("http://") in complaint
+    assert "make run" in complaint

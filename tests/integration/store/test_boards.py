@@ -1,0 +1,125 @@
+"""`Leaderboards`: publishing versions, the outbox, and a new epoch."""
+
+import asyncio
+
+import pytest
+
+from game.board import Entry
+from game.catalogue import Board, Catalogue
+from store import boards
+from store.boards import PublishedBoard, StaleBoardError
+from store.database import Database
+from store.profiles import Profile
+from store.submission import submit
+
+
+@pytest.fixture
+def forest(catalogue: Catalogue) -> Board:
+    """The board that the tests publish."""
+    return catalogue.boards["forest"]
+
+
+def _entries(*scores: int) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(rank=rank, user_id=f"u{score}", name="Ärger 🦔", avatar=None, score=score, achieved_at=score)
+        for rank, score in enumerate(scores, start=1)
+    )
+
+
+async def _loaded(db: Database, board: Board) -> PublishedBoard:
+    published = await boards.load(db, board.id)
+    assert published is not None
+    return published
+
+
+async def test_board_is_created_as_the_table_has_it(
+    db: Database, catalogue: Catalogue, forest: Board
+) -> None:
+    assert await boards.load(db, "forest") is None
+    await submit(db, catalogue, Profile(user_id="ada", name="Ada"), "forest", 5, 1000)
+    created = await boards.load_or_create(db, forest, 777)
+    assert (created.position, created.outbox) == ((777, 1), {})
+    assert [entry.user_id for entry in created.entries] == ["ada"]
+    assert await boards.load_or_create(db, forest, 888) == created == await _loaded(db, forest)
+
+
+async def test_creators_at_once_agree_on_one_board(db: Database, forest: Board) -> None:
+    created = await asyncio.gather(*(boards.load_or_create(db, forest, epoch) for epoch in range(1, 9)))
+    assert {board.position for board in created} == {(await _loaded(db, forest)).position}
+
+
+async def test_publishing_counts_versions_up_and_fills_the_outbox(db: Database, forest: Board) -> None:
+    first = await boards.load_or_create(db, forest, 777)
+    second = await boards.publish(db, first, _entries(9), "two", collapse=False)
+    third = await boards.publish(db, second, _entries(9, 8), "three", collapse=False)
+    assert (third.position, third.entries) == ((777, 3), _entries(9, 8))
+    assert third.outbox == {2: "two", 3: "three"}
+    assert await _loaded(db, forest) == third
+
+
+async def test_only_one_of_two_publishers_wins(db: Database, forest: Board) -> None:
+    read = await boards.load_or_create(db, forest, 777)
+    won = await boards.publish(db, read, _entries(9), "mine", collapse=False)
+    for collapse in (False, True):
+        with pytest.raises(StaleBoardError):
+            await boards.publish(db, read, _entries(8), "late", collapse=collapse)
+    assert await _loaded(db, forest) == won
+
+
+async def test_publisher_of_an_earlier_epoch_is_stale(db: Database, forest: Board) -> None:
+    read = await boards.load_or_create(db, forest, 777)
+    await boards.rebuild(db, forest, 888)
+    with pytest.raises(StaleBoardError):
+        await boards.publish(db, read, _entries(8), "late", collapse=False)
+
+
+async def test_collapsing_replaces_the_outbox(db: Database, forest: Board) -> None:
+    read = await boards.load_or_create(db, forest, 777)
+    for version in (2, 3):
+        read = await boards.publish(db, read, _entries(version), str(version), collapse=False)
+    collapsed = await boards.publish(db, read, _entries(4), "snapshot", collapse=True)
+    assert collapsed.outbox == {4: "snapshot"}
+    assert (await boards.publish(db, collapsed, _entries(5), "5", collapse=False)).outbox == {
+        4: "snapshot",
+        5: "5",
+    }
+
+
+async def test_clearing_leaves_the_frames_that_came_later(db: Database, forest: Board) -> None:
+    read = await boards.load_or_create(db, forest, 777)
+    pushed = await boards.publish(db, read, _entries(2), "two", collapse=False)
+    later = await boards.publish(db, pushed, _entries(3), "three", collapse=False)
+    await boards.clear_outbox(db, pushed)
+    await boards.clear_outbox(db, pushed)
+    assert (await _loaded(db, forest)).outbox == {3: "three"}
+    await boards.clear_outbox(db, later)
+    assert (await _loaded(db, forest)).outbox == {}
+
+
+async def test_clearing_leaves_a_later_epoch_alone(db: Database, forest: Board) -> None:
+    read = await boards.load_or_create(db, forest, 777)
+    pushed = await boards.publish(db, read, _entries(2), "old", collapse=False)
+    rebuilt = await boards.rebuild(db, forest, 888)
+    new = await boards.publish(db, rebuilt, _entries(2), "new", collapse=False)
+    await boards.clear_outbox(db, pushed)
+    assert await _loaded(db, forest) == new
+
+
+async def test_rebuilding_starts_a_later_epoch_whatever_the_clock_says(
+    db: Database, catalogue: Catalogue, forest: Board
+) -> None:
+    read = await boards.load_or_create(db, forest, 777)
+    await boards.publish(db, read, _entries(2), "two", collapse=False)
+    await submit(db, catalogue, Profile(user_id="ada", name="Ada"), "forest", 5, 1000)
+    rebuilt = await boards.rebuild(db, forest, 5)
+    assert (rebuilt.position, rebuilt.outbox) == ((778, 1), {})
+    assert [entry.user_id for entry in rebuilt.entries] == ["ada"]
+    assert (await boards.rebuild(db, forest, 9_999)).position == (9_999, 1)
+    assert (await _loaded(db, forest)).position == (9_999, 1)
+
+
+async def test_loading_many_leaves_out_what_was_never_published(db: Database, catalogue: Catalogue) -> None:
+    created = {
+        name: await boards.load_or_create(db, catalogue.boards[name], 777) for name in ("forest", "global")
+    }
+    assert await boards.load_many(db, catalogue.boards) == created

@@ -1,0 +1,75 @@
+"""`Connections`: who follows which channel."""
+
+from store import connections
+from store.connections import LIFETIME_SECONDS, user_channel
+from store.database import Database, from_item
+from store.schema import CONNECTIONS
+
+NOW = 1_763_812_800_123
+
+
+async def _subscribers(db: Database, channel: str) -> list[str]:
+    return [one async for page in connections.subscribers(db, channel) for one in page]
+
+
+async def test_open_connection_is_on_its_players_channel_and_on_everyones(db: Database) -> None:
+    await connections.open_connection(db, "c1", "ada", NOW)
+    await connections.open_connection(db, "c2", "ada", NOW)
+    await connections.open_connection(db, "c3", "bob", NOW)
+    assert sorted(await _subscribers(db, "all")) == ["c1", "c2", "c3"]
+    assert sorted(await _subscribers(db, user_channel("ada"))) == ["c1", "c2"]
+    assert sorted(await connections.channels(db, "c3")) == ["all", "user#bob"]
+    row = await db.client.get_item(
+        TableName=db.name(CONNECTIONS), Key={"channel": {"S": "all"}, "connectionId": {"S": "c1"}}
+    )
+    assert from_item(row["Item"])["expiresAt"] == NOW // 1000 + LIFETIME_SECONDS
+
+
+async def test_subscribing_twice_leaves_one_row(db: Database) -> None:
+    for _ in range(2):
+        await connections.subscribe(db, "c1", ["forest", "global"], "ada", NOW)
+    assert await _subscribers(db, "forest") == ["c1"]
+    assert sorted(await connections.channels(db, "c1")) == ["forest", "global"]
+
+
+async def test_unsubscribing_leaves_the_other_channels_and_connections(db: Database) -> None:
+    await connections.subscribe(db, "c1", ["forest", "global"], "ada", NOW)
+    await connections.subscribe(db, "c2", ["forest"], "ada", NOW)
+    await connections.unsubscribe(db, "c1", ["forest", "never-followed"])
+    assert await _subscribers(db, "forest") == ["c2"]
+    assert await connections.channels(db, "c1") == ["global"]
+
+
+async def test_closing_a_connection_removes_all_of_its_rows_and_nobody_elses(db: Database) -> None:
+    for connection_id in ("c1", "c2"):
+        await connections.open_connection(db, connection_id, "ada", NOW)
+        await connections.subscribe(db, connection_id, ["forest"], "ada", NOW)
+    for _ in range(2):
+        await connections.close_connection(db, "c1")
+    assert await connections.channels(db, "c1") == []
+    for channel in ("forest", "all", user_channel("ada")):
+        assert await _subscribers(db, channel) == ["c2"]
+
+
+async def test_more_rows_than_one_batch_takes(db: Database) -> None:
+    boards = [f"board-{number}" for number in range(60)]
+    await connections.subscribe(db, "c1", boards, "ada", NOW)
+    assert sorted(await connections.channels(db, "c1")) == sorted(boards)
+    await connections.unsubscribe(db, "c1", boards[:30])
+    assert sorted(await connections.channels(db, "c1")) == sorted(boards[30:])
+    await connections.close_connection(db, "c1")
+    assert await connections.channels(db, "c1") == []
+
+
+async def test_subscribers_come_in_pages_that_cover_all_of_them_once(db: Database) -> None:
+    # Rows padded to 100 KB through the user id: a dozen is more than the 1 MB that a Query returns.
+    ids = [f"c{number:02}" for number in range(25)]
+    for connection_id in ids:
+        await connections.subscribe(db, connection_id, ["forest"], "x" * 100_000, NOW)
+    pages = [page async for page in connections.subscribers(db, "forest")]
+    assert sorted(one for page in pages for one in page) == ids
+    assert len(pages) > 1
+
+
+async def test_channel_without_subscribers_has_no_page(db: Database) -> None:
+    assert [page async for page in connections.subscribers(db, "forest")] == []

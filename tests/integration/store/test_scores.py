@@ -1,0 +1,85 @@
+"""Reading `Scores`: top, pages and neighbourhoods, on boards of both orders."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from game.board import Entry
+from game.catalogue import Board, Catalogue
+from game.scoring import encode
+from store import scores
+from store.database import Database
+from store.profiles import Profile
+from store.progress import Best
+
+# Two ties: one that time decides, and one that only the user id does.
+ROWS = {"ada": (50, 1), "bob": (50, 2), "cleo": (70, 9), "dan": (30, 5), "eve": (30, 5), "fay": (10, 1)}
+LEADERS = {
+    "forest": ["cleo", "ada", "bob", "eve", "dan", "fay"],
+    "sprint": ["fay", "dan", "eve", "ada", "bob", "cleo"],
+}
+
+
+@pytest.fixture(params=["forest", "sprint"])
+async def board(request: pytest.FixtureRequest, db: Database, catalogue: Catalogue) -> Board:
+    """A board with the rows above, beside another one with a row that must not show."""
+    board = catalogue.boards[request.param]
+    for user_id, (points, achieved_at) in ROWS.items():
+        await _put(db, board, user_id, Best(points=points, achieved_at=achieved_at))
+    await _put(db, catalogue.boards["global"], "zoe", Best(points=50, achieved_at=1))
+    return board
+
+
+async def _put(db: Database, board: Board, user_id: str, best: Best) -> None:
+    row = scores.new_score(board, best, Profile(user_id=user_id, name=user_id.title()))
+    await db.client.transact_write_items(TransactItems=[scores.put(db, row)])
+
+
+def _seen(entries: Sequence[Entry]) -> list[tuple[int, str]]:
+    return [(entry.rank, entry.user_id) for entry in entries]
+
+
+def _expected(board: Board, first: int, last: int) -> list[tuple[int, str]]:
+    return list(enumerate(LEADERS[board.id], start=1))[first - 1 : last]
+
+
+async def test_top_is_the_best_k_in_the_boards_order(db: Database, board: Board) -> None:
+    entries = await scores.top(db, board)
+    assert _seen(entries) == _expected(board, 1, 3)
+    for entry in entries:
+        assert (entry.score, entry.achieved_at) == ROWS[entry.user_id]
+        assert (entry.name, entry.avatar) == (entry.user_id.title(), None)
+
+
+async def test_top_of_an_empty_board_is_empty(db: Database, catalogue: Catalogue) -> None:
+    assert await scores.top(db, catalogue.boards["forest"]) == ()
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 6, 10])
+async def test_pages_cover_the_board_once(db: Database, board: Board, limit: int) -> None:
+    seen: list[Entry] = []
+    after = None
+    while page := await scores.page(db, board, limit=limit, after=after, rank=len(seen) + 1):
+        assert len(page) <= limit
+        seen += page
+        after = encode(board.order, page[-1].score, page[-1].achieved_at, page[-1].user_id)
+    assert _seen(seen) == _expected(board, 1, 6)
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "rank", "first", "last"),
+    [(0, 3, 3, 3), (1, 1, 1, 2), (1, 3, 2, 4), (2, 6, 4, 6), (10, 4, 1, 6)],
+)
+async def test_around_has_the_neighbours_with_their_ranks(
+    db: Database, board: Board, neighbours: int, rank: int, first: int, last: int
+) -> None:
+    user_id = LEADERS[board.id][rank - 1]
+    points, achieved_at = ROWS[user_id]
+    best = Best(points=points, achieved_at=achieved_at)
+    entries = await scores.around(db, board, best, user_id, neighbours=neighbours)
+    assert _seen(entries) == _expected(board, first, last)
+
+
+async def test_around_a_row_that_is_gone_lacks_the_player(db: Database, board: Board) -> None:
+    entries = await scores.around(db, board, Best(points=40, achieved_at=1), "gone", neighbours=1)
+    assert "gone" not in [entry.user_id for entry in entries]

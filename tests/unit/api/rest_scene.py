@@ -1,0 +1,150 @@
+"""The REST API behind its Lambda entry, over moto's tables."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from api import app
+from api.backend import Backend, Deployment
+from game.catalogue import load_catalogue
+from store.database import Database
+from store.portraits import PortraitBucket
+from store.profiles import Profile
+from store.runtime import Container
+from store.submission import submit
+from tests.simulation.aws import answered_client, ask_moto, shared_session
+from tests.unit.events import recorded
+from tests.unit.realtime.fakes import NOW, clock, recorded_database
+from tests.unit.realtime.lambda_container import container_of, fake_context
+
+T = TypeVar("T")
+
+PLAYER = "87313b53-604d-4405-b676-4eb8a21c5969"
+DEPLOYMENT = Deployment(
+    region="us-east-1",
+    rest_url="https://rest.example.com/prod",
+    web_socket_url="wss://live.example.com/prod",
+    user_pool_id="us-east-1_Podium123",
+    user_pool_client_id="4h57k5example",
+    avatar_bucket="podium-avatars",
+)
+
+
+@dataclass
+class Answer:
+    """A response as API Gateway gets it."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    def problem(self, status: int) -> dict[str, Any]:
+        """The body, which must be a problem of this status."""
+        assert self.status == status, self.text
+        assert self.headers["Content-Type"] == "application/problem+json"
+        problem: dict[str, Any] = self.json
+        assert problem.keys() - {"errors"} == {"type", "title", "status", "detail"}
+        assert problem["status"] == status
+        return problem
+
+
+@dataclass
+class RestScene:
+    """`log` has every request to the tables."""
+
+    container: Container[Backend]
+    log: list[str] = field(default_factory=list)
+
+    def invoke(self, event: dict[str, Any]) -> Answer:
+        answer = app.handler(event, fake_context())
+        headers = {name: values[0] for name, values in answer["multiValueHeaders"].items()}
+        return Answer(answer["statusCode"], headers, answer["body"])
+
+    def get(self, path: str, query: dict[str, Any] | None = None, *, player: str | None = None) -> Answer:
+        """A value that is a list is a repeated parameter."""
+        many = {
+            name: value if isinstance(value, list) else [str(value)] for name, value in (query or {}).items()
+        }
+        event = request_event("GET", path, player=player) | {
+            "queryStringParameters": {name: values[-1] for name, values in many.items()} or None,
+            "multiValueQueryStringParameters": many or None,
+        }
+        return self.invoke(event)
+
+    def post(
+        self, path: str, body: str | None, *, player: str | None = PLAYER, content_type: str | None = None
+    ) -> Answer:
+        event = request_event("POST", path, player=player) | {"body": body}
+        if content_type is not None:
+            event["headers"]["Content-Type"] = content_type
+            event["multiValueHeaders"]["Content-Type"] = [content_type]
+        return self.invoke(event)
+
+    def score(self, player: str, points: int, area: str = "forest", *, at: int = NOW) -> None:
+        async def work(backend: Backend) -> object:
+            return await submit(
+                backend.db, backend.catalogue, Profile(user_id=player, name=player.title()), area, points, at
+            )
+
+        self.container.run(work)
+
+    def run(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        """Something done to the tables directly."""
+        return self.container.run(lambda backend: work(backend.db))
+
+
+def request_event(method: str, path: str, *, player: str | None) -> dict[str, Any]:
+    """The recorded event as another request."""
+    event = recorded("rest_score") | {"httpMethod": method, "path": path, "resource": path, "body": None}
+    event["requestContext"] |= {"httpMethod": method, "resourcePath": path, "path": f"/prod{path}"}
+    if player is None:
+        del event["requestContext"]["authorizer"]
+    else:
+        event["requestContext"]["authorizer"]["claims"]["sub"] = player
+    return event
+
+
+PROCESSED: list[tuple[str, str, str]] = []
+
+
+async def process_portrait(user_id: str, key: str, background: str) -> None:
+    """Takes note of the portraits asked for."""
+    PROCESSED.append((user_id, key, background))
+
+
+@contextmanager
+def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
+    log: list[str] = []
+
+    @asynccontextmanager
+    async def open_backend() -> AsyncIterator[Backend]:
+        async with recorded_database() as tables, answered_client(shared_session(), "s3", ask_moto) as s3:
+            tables.log.append("open")
+            log_of_tables.append(tables.log)
+            yield Backend(
+                tables.db,
+                load_catalogue(),
+                DEPLOYMENT,
+                clock,
+                PortraitBucket(s3, DEPLOYMENT.avatar_bucket),
+                process_portrait,
+            )
+
+    log_of_tables: list[list[str]] = []
+
+    async def nothing(_: Backend) -> None:
+        """The first invocation opens the tables."""
+
+    with container_of(monkeypatch, app, open_backend) as container:
+        container.run(nothing)
+        log = log_of_tables[0]
+        log.clear()
+        yield RestScene(container, log)

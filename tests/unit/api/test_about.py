@@ -1,0 +1,167 @@
+"""`/health`, `/client-config.json`, `/openapi.json`, and what is no resource at all."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from api import app
+from game.catalogue import load_catalogue
+from store.boards import PublishedBoard
+from store.database import ConflictError
+from tests.unit.api.rest_scene import DEPLOYMENT, RestScene, request_event
+from tests.unit.events import recorded
+from tests.unit.realtime.lambda_container import container_of, fake_context
+
+# Powertools warns of a request that counts nothing.
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+
+def test_health_asks_nobody(rest: RestScene) -> None:
+    answer = rest.get("/health")
+    assert (answer.status, answer.json) == (200, {"status": "ok"})
+    assert rest.log == []
+
+
+def test_client_config_is_the_deployment_and_the_areas(rest: RestScene) -> None:
+    config = rest.get("/client-config.json").json
+    assert config == {
+        "region": "us-east-1",
+        "restUrl": "https://rest.example.com/prod",
+        "webSocketUrl": "wss://live.example.com/prod",
+        "userPoolId": "us-east-1_Podium123",
+        "userPoolClientId": "4h57k5example",
+        "avatarBucket": "podium-avatars",
+        "gameAreas": [
+            {"id": name, "title": area.title, "order": area.order}
+            for name, area in load_catalogue().areas.items()
+        ],
+    }
+
+
+def description(rest: RestScene) -> dict[str, Any]:
+    document: dict[str, Any] = rest.get("/openapi.json").json
+    return document
+
+
+def test_openapi_names_each_documented_status(rest: RestScene) -> None:
+    document = description(rest)
+    assert document["openapi"].startswith("3.1")
+    statuses = {
+        f"{method.upper()} {path}": sorted(operation["responses"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert statuses["POST /score"] == ["201", "400", "401", "404", "413", "415", "422", "503"]
+    assert statuses["GET /leaderboard"] == ["200", "404", "422"]
+    assert statuses["GET /leaderboard/global"] == ["200", "422"]
+    assert statuses["GET /leaderboard/me"] == ["200", "401", "404", "422", "503"]
+    assert {"GET /health", "GET /client-config.json"} <= statuses.keys()
+
+
+def test_openapi_references_lead_somewhere(rest: RestScene) -> None:
+    document = description(rest)
+
+    def references(node: Any) -> set[str]:
+        if isinstance(node, dict):
+            own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+            return own.union(*map(references, node.values()))
+        if isinstance(node, list):
+            return set().union(*map(references, node))
+        return set()
+
+    found = references(document)
+    assert found
+    for reference in found:
+        target: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            target = target[part]
+
+
+def test_openapi_says_which_routes_want_a_token(rest: RestScene) -> None:
+    document = description(rest)
+    secured = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if operation.get("security")
+    }
+    assert {"/score", "/leaderboard/me"} <= secured
+    assert not secured & {"/leaderboard", "/leaderboard/global", "/health", "/client-config.json"}
+    assert document["components"]["securitySchemes"]["idToken"]["scheme"] == "bearer"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/nowhere"), ("GET", "/score"), ("DELETE", "/leaderboard"), ("GET", "/")]
+)
+def test_unknown_resource_is_a_problem(rest: RestScene, method: str, path: str) -> None:
+    rest.invoke(request_event(method, path, player=None)).problem(404)
+
+
+def test_preflight_is_answered_for_any_origin(rest: RestScene) -> None:
+    event = request_event("OPTIONS", "/score", player=None)
+    answer = rest.invoke(event)
+    assert answer.status == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+
+
+def test_problem_can_be_read_from_another_origin(rest: RestScene) -> None:
+    answer = rest.get("/leaderboard", {"gameArea": "swamp"})
+    answer.problem(404)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_unexpected_error_is_logged_and_told_without_its_secrets(
+    rest: RestScene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> PublishedBoard | None:
+        raise RuntimeError("table arn:aws:secret")
+
+    monkeypatch.setattr("store.boards.load", broken)
+    with caplog.at_level(logging.ERROR, "podium.api"):
+        answer = rest.get("/leaderboard", {"gameArea": "forest"})
+    answer.problem(500)
+    assert "secret" not in answer.text
+    assert "table arn:aws:secret" in caplog.text
+
+
+def test_too_many_writes_at_once_say_when_to_come_back(
+    rest: RestScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def conflict(*_: object) -> None:
+        raise ConflictError("50 times")
+
+    monkeypatch.setattr("api.routes.score.submit", conflict)
+    answer = rest.invoke(recorded("rest_score"))
+    answer.problem(503)
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_one_request_leaves_nothing_for_the_next(rest: RestScene) -> None:
+    event = recorded("rest_score")
+    assert rest.invoke(event).status == 201
+    del event["requestContext"]["authorizer"]
+    rest.invoke(event).problem(401)
+
+
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODIUM_TABLE_PREFIX", "dev-")
+    monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))
+    monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "portraits")
+    settings = app.ApiSettings()
+    assert (settings.table_prefix, settings.deployment) == ("dev-", DEPLOYMENT)
+
+
+@pytest.mark.parametrize(("value", "named"), [(None, "deployment"), (json.dumps({"region": "x"}), "restUrl")])
+def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, value: str | None, named: str) -> None:
+    monkeypatch.delenv("PODIUM_DEPLOYMENT", raising=False)
+    if value is not None:
+        monkeypatch.setenv("PODIUM_DEPLOYMENT", value)
+    with (
+        container_of(monkeypatch, app, app._open_backend),
+        pytest.raises(ValidationError, match=named),
+    ):
+        app.handler(request_event("GET", "/health", player=None), fake_context())

@@ -1,0 +1,31 @@
+"""Random boards."""
+
+from hypothesis import strategies as st
+
+from game.board import Entry, ranked
+from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order
+
+ORDERS: list[Order] = ["asc", "desc"]
+
+# Few values, so that ties are common.
+points = st.one_of(st.integers(-2, 2), st.integers(1 - POINTS_LIMIT, POINTS_LIMIT - 1))
+times = st.one_of(st.integers(0, 2), st.integers(0, TIME_LIMIT - 1))
+user_ids = st.text(st.sampled_from("ab#-0"), min_size=1, max_size=3)
+
+
+@st.composite
+def boards(draw: st.DrawFn, order: Order, max_size: int = 6) -> tuple[Entry, ...]:
+    """A ranked board, with players from a small circle so that two boards share some."""
+    players = draw(st.lists(user_ids, unique=True, max_size=max_size))
+    entries = [
+        Entry(
+            rank=1,
+            user_id=player,
+            name=draw(st.sampled_from(["Ada", "Grace"])),
+            avatar=draw(st.sampled_from([None, "portrait"])),
+            score=draw(points),
+            achieved_at=draw(times),
+        )
+        for player in players
+    ]
+    return ranked(order, entries)

@@ -1,0 +1,88 @@
+"""Boards, and the least changes between two states of one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from game.board import Change, Entry, RemoveEntry, SetEntry, apply, diff, ranked
+from game.scoring import Order
+from tests.unit.game.strategies import ORDERS, boards
+
+
+def entry(rank: int, user_id: str, score: int, achieved_at: int = 0) -> Entry:
+    return Entry(rank=rank, user_id=user_id, name="Ada", avatar=None, score=score, achieved_at=achieved_at)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(data=st.data())
+def test_applying_a_diff_gives_the_new_board(order: Order, data: st.DataObject) -> None:
+    old, new = data.draw(boards(order)), data.draw(boards(order))
+    assert apply(order, old, diff(old, new)) == new
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(data=st.data())
+def test_no_change_of_a_diff_can_be_spared(order: Order, data: st.DataObject) -> None:
+    old, new = data.draw(boards(order)), data.draw(boards(order))
+    changes = diff(old, new)
+    for index in range(len(changes)):
+        assert apply(order, old, changes[:index] + changes[index + 1 :]) != new
+    named = [change.user_id for change in changes]
+    assert len(named) == len(set(named))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(data=st.data())
+def test_changes_give_the_same_board_in_any_order(order: Order, data: st.DataObject) -> None:
+    old, new = data.draw(boards(order)), data.draw(boards(order))
+    shuffled: list[Change] = data.draw(st.permutations(diff(old, new)))
+    assert apply(order, old, shuffled) == new
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(data=st.data())
+def test_equal_boards_have_no_diff(order: Order, data: st.DataObject) -> None:
+    board = data.draw(boards(order))
+    assert diff(board, board) == []
+
+
+def test_player_whose_rank_alone_moved_is_not_named() -> None:
+    old = (entry(1, "ada", 30), entry(2, "bo", 20))
+    new = (entry(1, "cy", 40), entry(2, "ada", 30), entry(3, "bo", 20))
+    assert diff(old, new) == [SetEntry(**entry(1, "cy", 40).model_dump())]
+
+
+def test_removals_come_first() -> None:
+    old, new = (entry(1, "ada", 30),), (entry(1, "bo", 20),)
+    assert [change.op for change in diff(old, new)] == ["remove", "set"]
+
+
+def test_removing_a_stranger_changes_nothing() -> None:
+    board = (entry(1, "ada", 30),)
+    assert apply("desc", board, [RemoveEntry(user_id="bo")]) == board
+
+
+def test_new_name_or_avatar_is_a_change() -> None:
+    old = (entry(1, "ada", 30),)
+    for update in ({"name": "Grace"}, {"avatar": "portrait"}):
+        new = (old[0].model_copy(update=update),)
+        assert [change.user_id for change in diff(old, new)] == ["ada"]
+        assert apply("desc", old, diff(old, new)) == new
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(data=st.data())
+def test_ranks_count_from_one_without_gaps(order: Order, data: st.DataObject) -> None:
+    board = data.draw(boards(order))
+    assert [one.rank for one in board] == list(range(1, len(board) + 1))
+    assert ranked(order, reversed(board)) == board
+
+
+def test_descending_board_breaks_ties_by_time_then_by_greater_id() -> None:
+    board = ranked("desc", [entry(9, "ada", 5, 2), entry(9, "bo", 5, 2), entry(9, "cy", 5, 1)])
+    assert [one.user_id for one in board] == ["cy", "bo", "ada"]
+
+
+def test_ascending_board_breaks_ties_by_time_then_by_lesser_id() -> None:
+    board = ranked("asc", [entry(9, "ada", 5, 2), entry(9, "bo", 5, 2), entry(9, "cy", 5, 1)])
+    assert [one.user_id for one in board] == ["cy", "ada", "bo"]

@@ -1,0 +1,108 @@
+"""Sort keys."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order, ScoreKey, ScoreKeyError, better, decode, encode
+from tests.unit.game.strategies import ORDERS, points, times, user_ids
+
+KEYS = st.builds(ScoreKey, points, times, user_ids)
+
+
+def ranks_above(order: Order, one: ScoreKey, other: ScoreKey) -> bool:
+    """The board's order in words: points, then who was first, then the user id."""
+    if one.points != other.points:
+        return one.points > other.points if order == "desc" else one.points < other.points
+    if one.achieved_at != other.achieved_at:
+        return one.achieved_at < other.achieved_at
+    return one.user_id > other.user_id if order == "desc" else one.user_id < other.user_id
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(one=KEYS, other=KEYS)
+def test_keys_sort_in_the_documented_order(order: Order, one: ScoreKey, other: ScoreKey) -> None:
+    first, second = encode(order, *one), encode(order, *other)
+    assert (first > second if order == "desc" else first < second) == ranks_above(order, one, other)
+    assert (first == second) == (one == other)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(key=KEYS)
+def test_decode_gives_back_what_was_encoded(order: Order, key: ScoreKey) -> None:
+    assert decode(order, encode(order, *key)) == key
+
+
+def test_key_is_the_documented_text() -> None:
+    key = encode("desc", 12345, 1_763_812_800_000, "87313b53-604d-4405-b676-4eb8a21c5969")
+    assert key == "1000000000012345#998236187199999#87313b53-604d-4405-b676-4eb8a21c5969"
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(text=st.text(st.sampled_from("0123456789#-a٣²"), max_size=40))
+def test_decode_refuses_or_reads_back_the_very_text(order: Order, text: str) -> None:
+    try:
+        key = decode(order, text)
+    except ScoreKeyError:
+        return
+    assert encode(order, *key) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "#",
+        "##",
+        "12345",
+        "1000000000012345#998236187199999#",
+        "1000000000012345#998236187199999",
+        "1000000000012345#98236187199999#player",
+        "2000000000000000#998236187199999#player",
+        "0000000000000000#998236187199999#player",
+        "-000000000012345#998236187199999#player",
+        "1000000000012345#-98236187199999#player",
+        " 000000000012345#998236187199999#player",
+        "\u0661000000000012345#998236187199999#player",
+        "1000000000012345#1998236187199999#player",
+        "9" * 5000 + "#998236187199999#player",
+    ],
+)
+def test_decode_refuses_what_encode_never_writes(text: str) -> None:
+    with pytest.raises(ScoreKeyError):
+        decode("desc", text)
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [
+        ({"points": POINTS_LIMIT}, "points"),
+        ({"points": -POINTS_LIMIT}, "points"),
+        ({"achieved_at": -1}, "achieved_at"),
+        ({"achieved_at": TIME_LIMIT}, "achieved_at"),
+        ({"user_id": ""}, "user_id"),
+    ],
+)
+def test_encode_refuses_a_part_that_would_sort_wrongly(part: dict[str, Any], named: str) -> None:
+    arguments: dict[str, Any] = {"points": 1, "achieved_at": 1, "user_id": "ada"} | part
+    with pytest.raises(ScoreKeyError, match=named):
+        encode("desc", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("order", "points", "best", "expected"),
+    [
+        ("desc", 2, 1, True),
+        ("desc", 1, 1, False),
+        ("desc", 0, 1, False),
+        ("asc", 2, 1, False),
+        ("asc", 1, 1, False),
+        ("asc", 0, 1, True),
+    ],
+)
+def test_only_strictly_better_points_beat_a_best(
+    order: Order, points: int, best: int, expected: bool
+) -> None:
+    assert better(order, points, best) is expected

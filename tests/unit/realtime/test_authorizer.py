@@ -1,0 +1,115 @@
+"""Who may open a connection."""
+
+from typing import Any
+
+import pytest
+
+from realtime.authorizer import UnauthorizedError, authorize, find_token
+from realtime.tokens import KeySetError, TokenVerifier
+from tests.unit.events import recorded
+from tests.unit.realtime.user_pool import (
+    ACCESS_CLAIMS,
+    CLIENT_ID,
+    ID_CLAIMS,
+    ISSUER,
+    KEY_SET_URL,
+    NOW,
+    key_set,
+    token,
+)
+
+pytestmark = pytest.mark.usefixtures("_token_time")
+
+
+async def fetch(_: str) -> Any:
+    return key_set("key-1")
+
+
+def verifier() -> TokenVerifier:
+    return TokenVerifier(issuer=ISSUER, client_id=CLIENT_ID, key_set_url=KEY_SET_URL, fetch=fetch)
+
+
+def event(*, query: str | None = None, protocols: str | None = None, **changes: Any) -> dict[str, Any]:
+    """The recorded event with a token in its query, in its subprotocols, or both."""
+    request = recorded("websocket_authorizer")
+    if query is not None:
+        request["queryStringParameters"] = {"token": query}
+    if protocols is not None:
+        request["headers"]["Sec-WebSocket-Protocol"] = protocols
+    return request | changes
+
+
+@pytest.mark.parametrize(
+    ("request_event", "found"),
+    [
+        (event(query="one"), "one"),
+        (event(protocols="podium, two"), "two"),
+        (event(protocols="podium,two"), "two"),
+        (event(query="one", protocols="podium, two"), "two"),
+        (event(query="one", protocols="podium"), "one"),
+        (event(query="one", protocols="podium, "), "one"),
+        (event(headers={"sec-websocket-protocol": "podium, two"}), "two"),
+        (event(), None),
+        (event(query=""), None),
+        (event(protocols="podium"), None),
+        (event(protocols="two, podium"), None),
+        (event(protocols="graphql-ws, two"), None),
+        (event(protocols="podium, two, three"), None),
+        (event(headers=None, queryStringParameters=None), None),
+    ],
+)
+def test_token_is_found_where_it_may_be(request_event: dict[str, Any], found: str | None) -> None:
+    assert find_token(request_event) == found
+
+
+@pytest.mark.parametrize("claims", [ID_CLAIMS, ACCESS_CLAIMS])
+@pytest.mark.parametrize("place", ["query", "subprotocol"])
+async def test_good_token_lets_the_player_in(claims: dict[str, Any], place: str) -> None:
+    text = token(claims)
+    request = event(query=text) if place == "query" else event(protocols=f"podium, {text}")
+    assert await authorize(verifier(), request) == {
+        "principalId": ID_CLAIMS["sub"],
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Action": "execute-api:Invoke",
+                    "Effect": "Allow",
+                    "Resource": "arn:aws:execute-api:us-east-1:123456789012:abcdef123/prod/$connect",
+                }
+            ],
+        },
+        "context": {"userId": ID_CLAIMS["sub"], "groups": ""},
+    }
+
+
+async def test_groups_are_handed_on_as_text() -> None:
+    claims = ID_CLAIMS | {"cognito:groups": ["players", "admins"]}
+    policy = await authorize(verifier(), event(query=token(claims)))
+    # API Gateway's context takes texts, numbers and booleans only.
+    assert policy["context"]["groups"] == "players admins"
+
+
+@pytest.mark.parametrize(
+    "request_event",
+    [
+        pytest.param(event(), id="no token"),
+        pytest.param(event(query="garbled"), id="garbled"),
+        pytest.param(event(query=token(ID_CLAIMS | {"exp": NOW - 3600})), id="expired"),
+        pytest.param(event(query=token(ID_CLAIMS | {"iss": "https://evil.example"})), id="another pool"),
+        pytest.param(event(query=token(), protocols="podium, garbled"), id="the preferred one is garbled"),
+    ],
+)
+async def test_refusal_is_the_one_message_that_means_401(request_event: dict[str, Any]) -> None:
+    with pytest.raises(UnauthorizedError) as caught:
+        await authorize(verifier(), request_event)
+    assert str(caught.value) == "Unauthorized"
+
+
+async def test_unreadable_keys_are_not_the_players_fault() -> None:
+    async def fail(_: str) -> Any:
+        raise TimeoutError
+
+    broken = TokenVerifier(issuer=ISSUER, client_id=CLIENT_ID, key_set_url=KEY_SET_URL, fetch=fail)
+    with pytest.raises(KeySetError):
+        await authorize(broken, event(query=token()))

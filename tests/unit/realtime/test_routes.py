@@ -1,0 +1,206 @@
+"""The WebSocket routes: what each frame is answered with, and what is remembered."""
+
+from typing import Any
+
+import pytest
+
+from realtime.authorizer import SUBPROTOCOL
+from realtime.routes import UnreachableError
+from store import boards
+from store.connections import LIFETIME_SECONDS
+from tests.unit.realtime.fakes import NOW
+from tests.unit.realtime.live_scene import CALLER, PLAYER, LiveScene, catalogue_of, live_scene, position
+
+FOREST = "area-1"
+DESERT = "area-2"
+
+
+async def published(scene: LiveScene, board: str) -> boards.PublishedBoard:
+    return await boards.load_or_create(scene.direct, scene.live.catalogue.boards[board], NOW)
+
+
+async def publish_next(scene: LiveScene, board: str) -> boards.PublishedBoard:
+    """The board's next version, whatever is on it."""
+    read = await published(scene, board)
+    return await boards.publish(scene.direct, read, read.entries, "{}", collapse=False)
+
+
+async def test_connect_records_the_player_and_everyone(scene: LiveScene) -> None:
+    assert await scene.event("$connect") == {"statusCode": 200}
+    assert await scene.channels() == {"all", f"user#{PLAYER}"}
+    row = await scene.row("all")
+    assert row["userId"] == {"S": PLAYER}
+    assert row["expiresAt"] == {"N": str(NOW // 1000 + LIFETIME_SECONDS)}
+
+
+async def test_connect_chooses_our_subprotocol_when_offered(scene: LiveScene) -> None:
+    answer = await scene.event("$connect", headers={"Sec-WebSocket-Protocol": "podium, token"})
+    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
+
+
+async def test_connect_chooses_no_other_subprotocol(scene: LiveScene) -> None:
+    assert await scene.event("$connect", headers={"Sec-WebSocket-Protocol": "token"}) == {"statusCode": 200}
+
+
+async def test_disconnect_forgets_the_connection_alone(scene: LiveScene) -> None:
+    await scene.event("$connect")
+    await scene.ask({"action": "subscribe", "boards": [FOREST]})
+    await scene.subscribe("another", FOREST)
+    assert await scene.event("$disconnect") == {"statusCode": 200}
+    assert await scene.channels() == set()
+    assert await scene.channels("another") == {FOREST}
+
+
+async def test_disconnect_of_a_stranger_is_no_error(scene: LiveScene) -> None:
+    assert await scene.event("$disconnect") == {"statusCode": 200}
+
+
+async def test_subscribe_answers_a_snapshot_for_each_board(scene: LiveScene) -> None:
+    await scene.score("ada", FOREST, 7)
+    forest, desert = await scene.ask({"action": "subscribe", "boards": [FOREST, DESERT, FOREST]})
+    assert forest == {
+        "type": "snapshot",
+        "board": FOREST,
+        "epoch": NOW,
+        "version": 1,
+        "size": 3,
+        "entries": [
+            {"rank": 1, "userId": "ada", "name": "Ada", "avatar": None, "score": 7, "achievedAt": NOW}
+        ],
+    }
+    assert (desert["board"], desert["entries"]) == (DESERT, [])
+    assert await scene.channels() == {FOREST, DESERT}
+
+
+async def test_subscribe_writes_the_row_before_it_reads_the_board(scene: LiveScene) -> None:
+    await published(scene, FOREST)
+    await scene.ask({"action": "subscribe", "boards": [FOREST]})
+    assert scene.log == ["BatchWriteItem Connections", "BatchGetItem Leaderboards", "push"]
+
+
+async def test_subscribe_makes_an_unpublished_board_after_the_row(scene: LiveScene) -> None:
+    await scene.ask({"action": "subscribe", "boards": [FOREST]})
+    assert scene.log[0] == "BatchWriteItem Connections"
+    assert "PutItem Leaderboards" in scene.log[1:-1]
+    assert scene.log[-1] == "push"
+
+
+async def test_subscribe_with_the_version_held_answers_current(scene: LiveScene) -> None:
+    held = position(await published(scene, FOREST))
+    answers = await scene.ask({"action": "subscribe", "boards": [FOREST], "versions": {FOREST: held}})
+    assert answers == [{"type": "current", "board": FOREST, **held}]
+    assert await scene.channels() == {FOREST}
+
+
+@pytest.mark.parametrize(
+    "held", [{"epoch": NOW, "version": 1}, {"epoch": NOW, "version": 3}, {"epoch": 1, "version": 2}]
+)
+async def test_subscribe_with_another_version_answers_a_snapshot(
+    scene: LiveScene, held: dict[str, int]
+) -> None:
+    await publish_next(scene, FOREST)
+    (answer,) = await scene.ask({"action": "subscribe", "boards": [FOREST], "versions": {FOREST: held}})
+    assert (answer["type"], answer["epoch"], answer["version"]) == ("snapshot", NOW, 2)
+
+
+async def test_unsubscribe_forgets_the_boards_named(scene: LiveScene) -> None:
+    await scene.ask({"action": "subscribe", "boards": [FOREST, DESERT]})
+    answers = await scene.ask({"action": "unsubscribe", "boards": [FOREST, "area-3", FOREST]})
+    assert answers == [{"type": "unsubscribed", "boards": [FOREST, "area-3"]}]
+    assert await scene.channels() == {DESERT}
+
+
+async def test_ping_answers_pong_and_reads_nothing(scene: LiveScene) -> None:
+    assert await scene.ask({"action": "ping"}) == [{"type": "pong"}]
+    assert scene.log == ["push"]
+
+
+async def test_ping_answers_a_snapshot_for_each_board_that_moved_on(scene: LiveScene) -> None:
+    still = position(await published(scene, FOREST))
+    moved = position(await published(scene, DESERT))
+    await publish_next(scene, DESERT)
+    answers = await scene.ask({"action": "ping", "versions": {FOREST: still, DESERT: moved}})
+    assert [(one["type"], one.get("board"), one.get("version")) for one in answers] == [
+        ("pong", None, None),
+        ("snapshot", DESERT, 2),
+    ]
+
+
+@pytest.mark.parametrize("groups", ["admins", "players admins"])
+async def test_admin_broadcasts_to_a_channel(scene: LiveScene, groups: str) -> None:
+    for connection_id in ("one", "two", "three"):
+        await scene.subscribe(connection_id, "all")
+    scene.push.failing = {"two"}
+    frame = {"action": "broadcast", "channel": "all", "message": {"text": "Grüße \U0001f3c6"}}
+    assert await scene.ask(frame, groups=groups) == [{"type": "broadcasted", "delivered": 2, "failed": 1}]
+    announcement = {"type": "announcement", "channel": "all", "message": {"text": "Grüße \U0001f3c6"}}
+    assert scene.push.sent_to("one") == scene.push.sent_to("three") == [announcement]
+
+
+@pytest.mark.parametrize("groups", ["", "players", "admins2", "no-admins", "Admins", "x,admins"])
+async def test_broadcast_is_for_admins_only(scene: LiveScene, groups: str) -> None:
+    await scene.subscribe("one", "all")
+    frame = {"action": "broadcast", "channel": "all", "message": {"text": "hi"}}
+    (answer,) = await scene.ask(frame, groups=groups)
+    assert (answer["type"], answer["code"]) == ("error", "forbidden")
+    assert scene.push.sent_to("one") == []
+
+
+async def test_broadcast_forgets_connections_that_are_gone(scene: LiveScene) -> None:
+    for connection_id in ("one", "two"):
+        await scene.subscribe(connection_id, "all")
+    await scene.subscribe("two", FOREST)
+    scene.push.gone = {"two"}
+    frame = {"action": "broadcast", "channel": "all", "message": {}}
+    assert await scene.ask(frame, groups="admins") == [{"type": "broadcasted", "delivered": 1, "failed": 0}]
+    assert await scene.channels("two") == set()
+    assert scene.push.closed == ["two"]
+
+
+async def test_broadcast_that_does_not_fit_into_a_frame_is_refused(scene: LiveScene) -> None:
+    await scene.subscribe("one", "all")
+    # The announcement is a little longer than the frame that asks for it.
+    body = '{"action":"broadcast","channel":"all","message":{"text":"%s"}}'
+    body %= "x" * (32 * 1024 - len(body % ""))
+    (answer,) = await scene.ask_text(body, route="broadcast", groups="admins")
+    assert answer["code"] == "too_large"
+    assert answer["message"].startswith("message: ")
+    assert scene.push.sent_to("one") == []
+
+
+async def test_caller_that_is_gone_is_forgotten(scene: LiveScene) -> None:
+    scene.push.gone = {CALLER}
+    await scene.ask({"action": "subscribe", "boards": [FOREST, DESERT]})
+    assert await scene.channels() == set()
+    assert scene.log.count("push") == 1, "the second answer is not worth a try"
+    assert scene.push.closed == [CALLER]
+
+
+async def test_caller_that_takes_no_answer_is_closed_and_the_route_fails(scene: LiveScene) -> None:
+    scene.push.failing = {CALLER}
+    with pytest.raises(UnreachableError, match=CALLER):
+        await scene.event("ping", body='{"action":"ping"}')
+    assert scene.push.closed == [CALLER]
+
+
+async def test_connection_follows_at_most_32_boards() -> None:
+    names = [f"area-{number}" for number in range(1, 41)]
+    async with live_scene(catalogue_of(40)) as scene:
+        await scene.event("$connect")
+        assert len(await scene.ask({"action": "subscribe", "boards": names[:32]})) == 32
+        assert len(await scene.ask({"action": "subscribe", "boards": names[:32]})) == 32, "the same again"
+        (refused,) = await scene.ask({"action": "subscribe", "boards": names[31:33]})
+        assert (refused["type"], refused["code"]) == ("error", "too_many_boards")
+        assert refused["message"].startswith("boards: ")
+        assert names[32] not in await scene.channels()
+        await scene.ask({"action": "unsubscribe", "boards": names[:1]})
+        (answer,) = await scene.ask({"action": "subscribe", "boards": names[32:33]})
+        assert answer["type"] == "snapshot"
+
+
+async def test_error_leaves_nothing_behind(scene: LiveScene) -> None:
+    frame: dict[str, Any] = {"action": "subscribe", "boards": [FOREST, "nowhere"]}
+    (answer,) = await scene.ask(frame)
+    assert answer["code"] == "unknown_board"
+    assert await scene.channels() == set()
+    assert scene.log == ["push"]

@@ -1,0 +1,136 @@
+"""A broadcaster over moto's tables and a recording push client, with a hand on what happens in between."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest
+
+from game.catalogue import Board, Catalogue
+from store import boards, connections, progress, scores
+from store.boards import PublishedBoard
+from store.database import Database
+from store.profiles import Profile
+from store.submission import submit
+from streams.broadcaster import Broadcaster
+from streams.report import Report
+from tests.simulation import aws
+from tests.unit.realtime.fakes import NOW, RecordingPush, described, session
+
+CATALOGUE = Catalogue.model_validate(
+    {
+        "global": {"title": "All", "top": 3},
+        "areas": {
+            "forest": {"title": "F", "order": "desc", "min": -99, "max": 99, "top": 3, "counts": False},
+            "desert": {"title": "D", "order": "desc", "min": 0, "max": 99, "top": 3, "counts": False},
+            "sprint": {"title": "S", "order": "asc", "min": 1, "max": 99, "top": 3, "counts": False},
+        },
+    }
+)
+Meanwhile = Callable[[], Awaitable[object]]
+
+
+@dataclass
+class BroadcastScene:
+    """`log` has every request and push of the broadcaster; `direct` goes past it and past every fault."""
+
+    broadcaster: Broadcaster
+    push: RecordingPush
+    log: list[str]
+    refused: set[str] = field(default_factory=set)
+    """Boards whose every request is refused."""
+    meanwhile: dict[str, Meanwhile] = field(default_factory=dict)
+    """What happens right before the first request of a kind."""
+    now: int = NOW
+    direct: Database = field(init=False)
+    _read: int = 0
+
+    def clock(self) -> int:
+        return self.now
+
+    async def respond(self, request: AWSPreparedRequest) -> tuple[int, bytes]:
+        kind = described(request)
+        self.log.append(kind)
+        if any(f'"{board}"'.encode() in aws.body_of(request) for board in self.refused):
+            return 400, json.dumps({"__type": "AccessDeniedException", "message": "refused"}).encode()
+        if kind in self.meanwhile:
+            await self.meanwhile.pop(kind)()
+        return await aws.ask_moto(request)
+
+    async def score(self, player: str, points: int, area: str = "forest", *, at: int = NOW) -> None:
+        await submit(self.direct, CATALOGUE, Profile(user_id=player, name=player.title()), area, points, at)
+
+    async def erase(self, player: str, area: str = "forest") -> None:
+        """A player's row leaves the board."""
+        best = (await progress.load(self.direct, player)).bests[area]
+        await self.direct.client.transact_write_items(
+            TransactItems=[scores.delete(self.direct, CATALOGUE.boards[area], best, player)]
+        )
+
+    async def subscribe(self, connection_id: str, *channels: str) -> None:
+        await connections.subscribe(self.direct, connection_id, channels, "viewer", NOW)
+
+    async def published(self, area: str = "forest") -> PublishedBoard:
+        """The board as published; published now if it never was."""
+        return await boards.load_or_create(self.direct, self.board(area), NOW)
+
+    async def shown(self, area: str = "forest") -> list[str]:
+        """The players on the published board, best first."""
+        return [entry.user_id for entry in (await self.published(area)).entries]
+
+    def board(self, area: str) -> Board:
+        return CATALOGUE.boards[area]
+
+    def records(self) -> list[dict[str, Any]]:
+        """What the stream has got since the last call."""
+        records = aws.score_records()
+        new, self._read = records[self._read :], len(records)
+        return new
+
+    async def process(
+        self, records: list[dict[str, Any]] | None = None, report: Report | None = None
+    ) -> list[str]:
+        """Work off the records given, or the stream's new ones."""
+        self.log.clear()
+        batch = self.records() if records is None else records
+        return await self.broadcaster.process(batch, Report() if report is None else report)
+
+
+def number(record: dict[str, Any]) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])
+
+
+def told(scene: BroadcastScene, connection_id: str = "viewer") -> list[tuple[str, int]]:
+    """The frames that a connection got: what they are, and the version that each leads to."""
+    return [
+        (frame["type"], frame["to"] if frame["type"] == "diff" else frame["version"])
+        for frame in scene.push.sent_to(connection_id)
+    ]
+
+
+async def full_board(
+    scene: BroadcastScene, area: str = "forest", points: tuple[int, ...] = (30, 20, 10)
+) -> None:
+    """Ada, Bo and Cy on a board of three that is published, and a viewer who has it."""
+    for player, one in zip(("ada", "bo", "cy"), points, strict=True):
+        await scene.score(player, one, area)
+    await scene.published(area)
+    await scene.subscribe("viewer", area)
+    scene.records()
+
+
+@asynccontextmanager
+async def broadcast_scene() -> AsyncIterator[BroadcastScene]:
+    log: list[str] = []
+    scene: BroadcastScene
+
+    async def respond(request: AWSPreparedRequest) -> tuple[int, bytes]:
+        return await scene.respond(request)
+
+    async with aws.database(session(), respond) as (db, direct):
+        push = RecordingPush(log)
+        scene = BroadcastScene(Broadcaster(db, CATALOGUE, push, lambda: scene.clock()), push, log)
+        scene.direct = direct
+        yield scene

@@ -1,0 +1,14 @@
+"""What the tests of the broadcaster share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[BroadcastScene]:
+    """Boards of three, with nobody on them and nobody connected."""
+    async with broadcast_scene() as it:
+        yield it

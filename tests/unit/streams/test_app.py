@@ -1,0 +1,110 @@
+"""The broadcaster's Lambda entries."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from streams import app
+from streams.broadcaster import Broadcaster
+from tests.unit.events import recorded
+from tests.unit.realtime.lambda_container import container_of, fake_context
+from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[BroadcastScene]:
+    """The scene behind the container of `streams.app`, on the container's own event loop."""
+    opened: list[BroadcastScene] = []
+
+    @asynccontextmanager
+    async def open_scene() -> AsyncIterator[Broadcaster]:
+        async with broadcast_scene() as it:
+            opened.append(it)
+            yield it.broadcaster
+
+    async def nothing(_: Broadcaster) -> None:
+        """The first invocation opens the scene."""
+
+    with container_of(monkeypatch, app, open_scene) as container:
+        container.run(nothing)
+        yield opened[0]
+
+
+def emitted(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The one line of metrics in Embedded Metric Format."""
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"CloudWatchMetrics"' in line]
+    metrics: dict[str, Any] = json.loads(line)
+    return metrics
+
+
+def names(metrics: dict[str, Any]) -> set[str]:
+    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Podium"
+    return {metric["Name"] for metric in directive["Metrics"]}
+
+
+def test_recorded_batch_is_pushed(scene: BroadcastScene, capsys: pytest.CaptureFixture[str]) -> None:
+    async def play(_: Broadcaster) -> None:
+        await scene.published()
+        await scene.subscribe("viewer", "forest")
+        await scene.score("87313b53-604d-4405-b676-4eb8a21c5969", 42)
+
+    app._container.run(play)
+    assert app.handler(recorded("dynamodb_stream"), fake_context()) == {"batchItemFailures": []}
+    assert [frame["board"] for frame in scene.push.sent_to("viewer")] == ["forest"]
+    metrics = emitted(capsys)
+    assert names(metrics) == {
+        "BoardsChanged",
+        "DiffsPushed",
+        "PushesFailed",
+        "ConnectionsGone",
+        "OldestRecordAge",
+        "ScoreToPushed",
+    }
+    assert (metrics["BoardsChanged"], metrics["DiffsPushed"]) == ([1.0], [1.0])
+    assert metrics["OldestRecordAge"] == [0.0]
+    # The recorded score was achieved 501 milliseconds before this clock's time.
+    assert metrics["ScoreToPushed"] == [501.0]
+
+
+def test_failures_are_named_as_lambda_wants_them(scene: BroadcastScene) -> None:
+    scene.refused = {"forest"}
+    assert app.handler(recorded("dynamodb_stream"), fake_context()) == {
+        "batchItemFailures": [{"itemIdentifier": "4421584500000000017450439091"}]
+    }
+
+
+def test_metrics_are_emitted_though_the_run_fails(
+    scene: BroadcastScene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> list[str]:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(scene.broadcaster, "process", broken)
+    with pytest.raises(RuntimeError):
+        app.handler(recorded("dynamodb_stream"), fake_context())
+    assert "BoardsChanged" in names(emitted(capsys))
+
+
+def test_sweep_raises_for_boards_that_failed(
+    scene: BroadcastScene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.refused = {"forest", "sprint"}
+    with pytest.raises(app.SweepError, match="forest, sprint"):
+        app.sweep_handler({}, fake_context())
+    assert "BoardsChanged" in names(emitted(capsys))
+    scene.refused = set()
+    app.sweep_handler({}, fake_context())
+    emitted(capsys)
+
+
+def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PODIUM_CONNECTIONS_URL", raising=False)
+    with container_of(monkeypatch, app, app._open_broadcaster):
+        for _ in range(2):
+            with pytest.raises(ValidationError, match="connections_url"):
+                app.handler({"Records": []}, fake_context())
