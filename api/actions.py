@@ -1,11 +1,13 @@
 """A player's action on their own progress, answered once for each `Idempotency-Key`."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Request, Response
+from aws_lambda_powertools.event_handler.openapi.params import Header
 
 from api.backend import Backend, backend_of, caller
 from api.problems import CONTENT_TYPE, FieldError, Problem, ProblemError, invalid
@@ -15,7 +17,13 @@ from store import actions
 from store.idempotency import Answer, RequestKey, request_key
 from store.progress import Progress
 
-HEADER = "idempotency-key"
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="1 to 255 printable ASCII characters: the same request gets the same answer for a day",
+    ),
+]
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _OK = 200
 
@@ -35,13 +43,15 @@ def today(backend: Backend) -> date:
     return datetime.fromtimestamp(backend.clock() / 1000, UTC).date()
 
 
-async def act(request: Request, body: Model, change: Change, show: Show) -> Response[str]:
+async def act(
+    request: Request, body: Model, idempotency_key: str | None, change: Change, show: Show
+) -> Response[str]:
     """Change the caller's progress by the rules and answer with what `show` makes of it.
 
-    A refusal by the rules becomes its problem: 402, 404, 409 or 422.
+    A refusal by the rules becomes its problem: 402, 404, 409 or 422. A key that is none is a 400.
     """
     player, backend = caller(request), backend_of(request)
-    key = _key(request, player.user_id, body)
+    key = _key(request, player.user_id, idempotency_key, body)
 
     def decide(read: Progress) -> tuple[Progress, Answer]:
         try:
@@ -56,14 +66,14 @@ async def act(request: Request, body: Model, change: Change, show: Show) -> Resp
     return Response(status_code=answer.status, content_type=content_type, body=answer.body)
 
 
-def _key(request: Request, user_id: str, body: Model) -> RequestKey | None:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    key = headers.get(HEADER)
+def _key(request: Request, user_id: str, key: str | None, body: Model) -> RequestKey | None:
     if key is None:
         return None
     if not _KEY.fullmatch(key):
         raise ProblemError(400, "Idempotency-Key: must be 1 to 255 printable ASCII characters without spaces")
-    return request_key(user_id, key, request.method, request.route, body.model_dump_json())
+    # In ASCII: pydantic's own JSON cannot carry half of a surrogate pair.
+    content = json.dumps(body.model_dump())
+    return request_key(user_id, key, request.method, request.route, content)
 
 
 def _problem(error: RefusedError | StaleVersionError) -> Problem:

@@ -3,27 +3,28 @@
 import json
 import warnings
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aioboto3
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.application import CORS, configure, serialize
 from api.backend import Backend, Deployment
-from api.routes.score import metrics
 from game.catalogue import load_catalogue
 from store.portraits import open_bucket
-from store.runtime import Container, now, open_database
+from store.runtime import SDK_CONFIG, Container, now, open_database
 
 # Most requests count nothing.
 warnings.filterwarnings("ignore", "No application metrics to publish")
 
 logger = Logger(service="podium")
+metrics = Metrics(namespace="Podium", service="api")
 app = APIGatewayRestResolver(cors=CORS, serializer=serialize)
 configure(app)
 
@@ -39,6 +40,13 @@ class ApiSettings(BaseSettings):
     """JSON, as in `client-config.json`."""
     portrait_function: str
     """The name of the Lambda function that makes portraits."""
+    connections_url: str
+    """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
+
+
+def count(name: str) -> None:
+    """Count one of a metric."""
+    metrics.add_metric(name, MetricUnit.Count, 1)
 
 
 @asynccontextmanager
@@ -48,7 +56,10 @@ async def _open_backend() -> AsyncIterator[Backend]:
     async with (
         open_database(session, settings.table_prefix) as db,
         open_bucket(session, settings.deployment.avatar_bucket) as portraits,
-        session.client("lambda") as functions,
+        session.client("lambda", config=SDK_CONFIG) as functions,
+        session.client(
+            "apigatewaymanagementapi", endpoint_url=settings.connections_url, config=SDK_CONFIG
+        ) as live,
     ):
 
         async def process_portrait(user_id: str, key: str, background: str) -> None:
@@ -57,7 +68,13 @@ async def _open_backend() -> AsyncIterator[Backend]:
                 FunctionName=settings.portrait_function, InvocationType="Event", Payload=json.dumps(event)
             )
 
-        yield Backend(db, load_catalogue(), settings.deployment, now, portraits, process_portrait)
+        async def hang_up(connection_id: str) -> None:
+            with suppress(live.exceptions.GoneException):
+                await live.delete_connection(ConnectionId=connection_id)
+
+        yield Backend(
+            db, load_catalogue(), settings.deployment, now, portraits, process_portrait, hang_up, count
+        )
 
 
 _container = Container(_open_backend)

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
-from api.problems import ProblemError, field_errors, invalid, to_response
+from api.problems import FieldError, ProblemError, field_errors, invalid, to_response
 from api.routes import about, avatar, leaderboard, money, profile, progress, score, shop, task, unlock
 from api.validation import validate
 from store.database import ConflictError
@@ -53,7 +53,8 @@ def configure(app: ApiGatewayResolver) -> None:
 
     @app.exception_handler(KeyReusedError)
     def on_reused_key(_: KeyReusedError) -> Response[str]:
-        return to_response(ProblemError(422, "Idempotency-Key: came with another request before").problem)
+        error = FieldError(field="header.Idempotency-Key", detail="came with another request before")
+        return to_response(invalid([error]).problem)
 
     @app.exception_handler(ConflictError)
     def on_conflict(error: ConflictError) -> Response[str]:

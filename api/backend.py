@@ -54,6 +54,13 @@ class ProcessPortrait(Protocol):
         """Make a portrait of the upload at `key`; `background` is `none`, `blur` or `#rrggbb`."""
 
 
+class HangUp(Protocol):
+    """Closes a live connection."""
+
+    async def __call__(self, connection_id: str) -> object:
+        """Close it; one that is gone already is no error."""
+
+
 @dataclass(frozen=True)
 class Backend:
     """Everything behind the routes. `clock` gives milliseconds since the epoch, UTC."""
@@ -64,6 +71,9 @@ class Backend:
     clock: Callable[[], int]
     portraits: PortraitBucket
     process_portrait: ProcessPortrait
+    hang_up: HangUp
+    count: Callable[[str], None]
+    """Counts one of a metric, by its name."""
 
     def board(self, game_area: str) -> Board:
         """A board by id. Raises a 404 that names it."""

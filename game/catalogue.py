@@ -74,7 +74,8 @@ class Catalogue(Economy):
     """Everything the designer's file says."""
 
     global_: GlobalBoard = Field(alias="global")
-    areas: dict[AreaId, Area] = Field(min_length=1)
+    # A new name is one transaction over the player's rows on every board, and DynamoDB takes 100 items.
+    areas: dict[AreaId, Area] = Field(min_length=1, max_length=96)
 
     @model_validator(mode="after")
     def _check_sum(self) -> Self:

@@ -26,12 +26,17 @@ def clean_name(text: str) -> str:
         raise DisplayNameError(f"a name has {NAME_MIN} to {NAME_MAX} characters, not {len(name)}")
     if any(unicodedata.category(character).startswith("C") and character != _JOINER for character in name):
         raise DisplayNameError("a name holds no control characters")
+    if not any(unicodedata.category(character)[0] in "LMNPS" for character in name):
+        raise DisplayNameError("a name holds at least one character that can be seen")
     return name
 
 
 def default_name(candidates: Iterable[str], user_id: str) -> str:
     """The name shown for a player who has not chosen one: the first candidate that will do, cut to length."""
     for candidate in candidates:
+        # Some sign in with their e-mail address, which is nobody's business.
+        if "@" in candidate:
+            continue
         try:
             return clean_name(candidate.strip()[:NAME_MAX])
         except DisplayNameError:

@@ -56,7 +56,7 @@ class Player(Model):
     xp: int = 0
     checkpoint: JsonValue = None
     version: int = 0
-    """Counts the saves of level, xp and checkpoint, and nothing else."""
+    """Counts the changes of level, xp and checkpoint, by saves and by rewards."""
     money: int = 0
     unlocked: tuple[str, ...] = ()
     tasks: dict[str, date] = Field(default_factory=dict)
@@ -77,7 +77,9 @@ def save(economy: Economy, player: P, *, level: int, xp: int, checkpoint: JsonVa
         raise RefusedError(
             Refusal.OVER_LIMIT, "xp", f"a save adds at most {levels.xp_per_save} xp to the {player.xp} stored"
         )
-    if level > levels.level(xp):
+    # A level once reached stays with its xp, though the curve may have been raised since.
+    kept = player.level if xp >= player.xp else 1
+    if level > max(kept, levels.level(xp)):
         raise RefusedError(Refusal.OVER_LIMIT, "level", f"{xp} xp reach level {levels.level(xp)} at most")
     if not levels.backwards:
         if xp < player.xp:
@@ -116,10 +118,14 @@ def complete_task(economy: Economy, player: P, name: str, today: date) -> P:
         again = "for good" if task.repeat == "once" else f"for {completed.isoformat()}"
         raise RefusedError(Refusal.CONFLICT, "taskId", f"{name} is completed {again}")
     xp = min(player.xp + task.xp, AMOUNT_LIMIT)
+    level = max(player.level, economy.levels.level(xp))
+    # A save made before the reward must not take it away again.
+    moved = (level, xp) != (player.level, player.xp)
     changes = {
         "money": _with_money(player, task.money, "taskId"),
+        "level": level,
         "xp": xp,
-        "level": max(player.level, economy.levels.level(xp)),
+        "version": player.version + moved,
         "tasks": player.tasks | {name: today},
     }
     return player.model_copy(update=changes)
@@ -135,7 +141,7 @@ def add_money(economy: Economy, player: P, *, amount: int, reason: str, today: d
     earned = player.earned.get(reason)
     so_far = earned.amount if earned is not None and earned.day >= today else 0
     if so_far + amount > caps.per_day:
-        left = caps.per_day - so_far
+        left = max(0, caps.per_day - so_far)  # the cap may have been lowered since
         raise RefusedError(Refusal.OVER_LIMIT, "amount", f"only {left} more today for {reason}")
     day = max(today, earned.day) if earned else today
     changes = {

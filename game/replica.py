@@ -16,14 +16,15 @@ class Outcome(Enum):
     APPLIED = "applied"
     IGNORED = "ignored"
     RESYNC = "resync"
-    """The replica is known to be behind: subscribe again, unless that is under way."""
+    """The diff does not follow from what is held: subscribe again, unless that is under way."""
 
 
 class Replica:
     """One board as a client holds it; `position` is None until the first snapshot.
 
     Frames to one connection are not ordered among themselves. So a diff can overtake the snapshot that it
-    follows from: it is not kept, but remembered, and the snapshot then counts as behind.
+    follows from: it is not kept, but remembered, and the replica counts as `behind`. Look there whenever a
+    subscription is answered, and if it is, subscribe again.
     """
 
     def __init__(self, order: Order) -> None:
@@ -32,20 +33,21 @@ class Replica:
         self.position: Position | None = None
         self.entries: tuple[Entry, ...] = ()
 
-    def snapshot(self, position: Position, entries: Sequence[Entry]) -> Outcome:
-        """Take a snapshot, unless it is older than what is held in the same epoch.
+    @property
+    def behind(self) -> bool:
+        """Whether a diff was refused that is newer than what is held by now, in the same epoch."""
+        if self.position is None or self._newest is None:
+            return False
+        return self._newest.epoch == self.position.epoch and self._newest.version > self.position.version
 
-        RESYNC: it is taken, and a diff that came earlier was newer still.
-        """
+    def snapshot(self, position: Position, entries: Sequence[Entry]) -> Outcome:
+        """Take a snapshot, unless it is older than what is held in the same epoch."""
         held = self.position
         if held is not None and held.epoch == position.epoch and position.version < held.version:
             return Outcome.IGNORED
         self.position = position
         self.entries = tuple(entries)
-        newest, self._newest = self._newest, None
-        # Epochs count up too.
-        behind = newest is not None and newest > position
-        return Outcome.RESYNC if behind else Outcome.APPLIED
+        return Outcome.APPLIED
 
     def diff(self, epoch: int, from_version: int, to_version: int, changes: Sequence[Change]) -> Outcome:
         """Apply a diff that follows from what is held, ignore one that is not newer.

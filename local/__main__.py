@@ -2,16 +2,12 @@
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Coroutine
 
 import uvloop
 from pydantic import ValidationError
-
-# Powertools' metrics are JSON lines for CloudWatch: on a laptop the log says the same for people.
-os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
 
 from api.backend import Deployment
 from game.catalogue import CatalogueError

@@ -25,16 +25,17 @@ from typing import BinaryIO
 
 import aiohttp
 
+from local.settings import CHECKOUT, EMULATOR_CREDENTIALS
+
 SERVICES = ("dynamodb", "dynamodbstreams", "s3", "cognito-idp", "sts")
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
 _POLL_INTERVAL = 0.05
 _LOG_TAIL_LINES = 15
 
 # Seconds that an emulator which has closed its port, but is still writing its state, is waited for.
 _HANDOVER_TIMEOUT = 10.0
 
-# All that the emulator gets of our environment: no credentials, and none of the variables that configure it.
+# All that the emulator gets of our environment: none of the variables that configure it.
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
 # Runs in the child before the emulator: PR_SET_PDEATHSIG (1) survives the exec, and the parent's id is
@@ -78,7 +79,7 @@ class Emulator:
         self.url = f"http://127.0.0.1:{port}"
         self.log = data_dir / "emulator.log"
         self._data_dir = data_dir
-        self._executable = executable or _CHECKOUT / ".venvs" / "emulator" / "bin" / "ministack"
+        self._executable = executable or CHECKOUT / ".venvs" / "emulator" / "bin" / "ministack"
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
         self._process: subprocess.Popen[bytes] | None = None
@@ -172,17 +173,22 @@ class Emulator:
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        return inherited | {
-            "BIND_HOST": "127.0.0.1",
-            "GATEWAY_PORT": str(self.port),
-            "PERSIST_STATE": "1",
-            "STATE_DIR": str(self._data_dir.resolve() / "state"),
-            "S3_PERSIST": "1",
-            "S3_DATA_DIR": str(self._data_dir.resolve() / "s3"),
-            "SERVICES": ",".join(SERVICES),
-            "IOT_MTLS_ENABLED": "0",  # would listen on port 8883
-            "SFTP_ENABLED": "0",
-        }
+        # It checks presigned addresses against the credentials of its own environment.
+        return (
+            inherited
+            | EMULATOR_CREDENTIALS
+            | {
+                "BIND_HOST": "127.0.0.1",
+                "GATEWAY_PORT": str(self.port),
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(self._data_dir.resolve() / "state"),
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(self._data_dir.resolve() / "s3"),
+                "SERVICES": ",".join(SERVICES),
+                "IOT_MTLS_ENABLED": "0",  # would listen on port 8883
+                "SFTP_ENABLED": "0",
+            }
+        )
 
     async def _becomes_ready(self, process: subprocess.Popen[bytes]) -> bool:
         deadline = time.monotonic() + self._start_timeout

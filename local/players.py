@@ -44,15 +44,22 @@ async def play(arguments: argparse.Namespace) -> None:
             async with http.get(arguments.config) as response:
                 config = await response.json()
             logger.info("%d players for %g minutes", arguments.players, arguments.minutes)
-            async with asyncio.timeout(arguments.minutes * 60), asyncio.TaskGroup() as group:
-                for name in NAMES[: arguments.players]:
-                    group.create_task(_Player(name, config, http).play(arguments.pause))
+            await _play_together(arguments, config, http)
+    except* (aiohttp.ClientError, BotoCoreError, ClientError, TimeoutError, ValueError) as group:
+        raise PlayersError(f"No backend answers as {arguments.config} says: is `make run` on?") from group
+
+
+async def _play_together(
+    arguments: argparse.Namespace, config: dict[str, Any], http: aiohttp.ClientSession
+) -> None:
+    try:
+        async with asyncio.timeout(arguments.minutes * 60) as time, asyncio.TaskGroup() as group:
+            for name in NAMES[: arguments.players]:
+                group.create_task(_Player(name, config, http).play(arguments.pause))
     except TimeoutError:
+        if not time.expired():
+            raise
         logger.info("the players go home")
-    except (aiohttp.ClientError, BotoCoreError, ClientError) as error:
-        raise PlayersError(
-            f"No backend answers as {arguments.config} says ({error}): is `make run` on?"
-        ) from error
 
 
 class _Player:
@@ -82,9 +89,12 @@ class _Player:
             f"{self._config['restUrl']}/score",
             json={"gameArea": area["id"], "score": score},
             headers={"Authorization": f"Bearer {token}"},
+            raise_for_status=False,
         ) as response:
             answer = await response.json()
-        logger.info("%s: %d in %s%s", self._name, score, area["id"], ", a best" if answer["improved"] else "")
+        # Another catalogue may have other bounds.
+        outcome = answer.get("detail") or ("a best" if answer["improved"] else "no best")
+        logger.info("%s: %d in %s: %s", self._name, score, area["id"], outcome)
 
     async def _sign_in(self) -> str:
         username = f"player-{self._name.lower()}"

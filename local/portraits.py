@@ -35,9 +35,13 @@ class PortraitWorkers:
         self._python = python
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._keys: set[str] = set()
 
     async def start(self, user_id: str, key: str, background: str) -> None:
-        """Have a portrait made; returns at once."""
+        """Have a portrait made; returns at once. An upload that is under way already is not queued again."""
+        if key in self._keys:
+            return
+        self._keys.add(key)
         event = {"userId": user_id, "key": key, "background": background}
         task = asyncio.create_task(self._invoke(event))
         self._tasks.add(task)
@@ -50,8 +54,11 @@ class PortraitWorkers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _invoke(self, event: dict[str, Any]) -> None:
-        async with self._turn:
-            result = await self._run(event)
+        try:
+            async with self._turn:
+                result = await self._run(event)
+        finally:
+            self._keys.discard(event["key"])
         if result is not None:
             logger.info("portrait of %s: %s", event["userId"], result.get("avatar") or result.get("error"))
         await announce(
@@ -66,16 +73,11 @@ class PortraitWorkers:
 
     async def _run(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """The handler's result; None when the process failed or took too long."""
-        process = await asyncio.create_subprocess_exec(
-            self._python,
-            "-m",
-            "local.portrait_worker",
-            cwd=CHECKOUT,
-            env=os.environ | {"PODIUM_AVATAR_BUCKET": self._bucket},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        try:
+            process = await self._start_process()
+        except OSError as error:
+            logger.error("no portraits can be made (%s): run `make run`, which installs what it takes", error)
+            return None
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 output, log = await process.communicate(json.dumps(event).encode())
@@ -92,6 +94,18 @@ class PortraitWorkers:
             return None
         result: dict[str, Any] = json.loads(output)
         return result
+
+    async def _start_process(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            self._python,
+            "-m",
+            "local.portrait_worker",
+            cwd=CHECKOUT,
+            env=os.environ | {"PODIUM_AVATAR_BUCKET": self._bucket},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Tables, bucket and user pool: made where they are missing, left alone where they are not."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,8 @@ async def create_user_pool(session: aioboto3.Session) -> UserPool:
     """The user pool, its app client and the admins' group; created where they are missing."""
     async with session.client("cognito-idp") as cognito:
         pool_id = await _pool_id(cognito)
+        with suppress(cognito.exceptions.GroupExistsException):
+            await cognito.create_group(UserPoolId=pool_id, GroupName=ADMINS)
         clients = await cognito.list_user_pool_clients(UserPoolId=pool_id, MaxResults=_PAGE)
         for client in clients["UserPoolClients"]:
             if client["ClientName"] == APP_CLIENT:
@@ -111,7 +114,6 @@ async def create_user_pool(session: aioboto3.Session) -> UserPool:
                 "ALLOW_REFRESH_TOKEN_AUTH",
             ],
         )
-        await cognito.create_group(UserPoolId=pool_id, GroupName=ADMINS)
         return UserPool(pool_id, created["UserPoolClient"]["ClientId"])
 
 

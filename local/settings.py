@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 REGION = "us-east-1"
+EMULATOR_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "podium", "AWS_SECRET_ACCESS_KEY": "podium"}
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -46,8 +47,7 @@ def point_at_emulator(environment: MutableMapping[str, str], url: str) -> None:
     environment.update(
         {
             "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": "podium",
-            "AWS_SECRET_ACCESS_KEY": "podium",
+            **EMULATOR_CREDENTIALS,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -1,10 +1,10 @@
 """The whole backend on one machine, started in order and stopped in reverse.
 
-emulator -> tables, bucket, user pool -> gateway -> stream position -> boards rebuilt -> poller, sweep, REST
+emulator -> tables, bucket, user pool -> stream position -> boards rebuilt -> gateway, REST, poller, sweep
 
 The stream position is taken before the boards are rebuilt, so that nothing written in between is missed. The
-boards are rebuilt, in a new epoch, at every start: nothing relies on what was published before, for the
-emulator writes its state when it is stopped, and may have been killed.
+boards are rebuilt, in a new epoch, at every start and before anybody can connect: nothing relies on what was
+published before, for the emulator writes its state when it is stopped, and may have been killed.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import aioboto3
 import uvicorn
+from botocore.exceptions import BotoCoreError, ClientError
 
 from api.backend import Backend, Deployment
 from game.catalogue import load_catalogue
@@ -60,7 +61,15 @@ async def serve(settings: LocalSettings, ready: Callable[[Deployment], None]) ->
     Raises StackError, EmulatorError or CatalogueError when something is in the way, or when the emulator
     ends by itself.
     """
+    try:
+        await _serve(settings, ready)
+    except (ClientError, BotoCoreError) as error:
+        raise StackError(f"A service of AWS, or what stands in for it, does not answer: {error}") from error
+
+
+async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -> None:
     catalogue = load_catalogue(settings.catalogue)
+    set_region(os.environ)
     async with AsyncExitStack() as stack:
         # Both ports first: nothing has to be undone when one is in use.
         listener = stack.enter_context(contextlib.closing(_bind(settings.http_port, "PODIUM_HTTP_PORT")))
@@ -74,18 +83,28 @@ async def serve(settings: LocalSettings, ready: Callable[[Deployment], None]) ->
         verifier = _verifier(deployment)
         push = await stack.enter_async_context(open_push_client(session, f"http://{HOST}:{settings.ws_port}"))
         live = Live(db, catalogue, push, now)
+        broadcaster = Broadcaster(db, catalogue, push, now)
+        source = await _start_event_source(settings, session, db, broadcaster, stack)
+        for board in catalogue.boards.values():
+            await boards.rebuild(db, board, now())
         gateway = Gateway(
             authorizer=lambda event: authorize(verifier, event), routes=_routes(live), stage=STAGE
         )
         await gateway.start(HOST, settings.ws_port)
         stack.push_async_callback(gateway.stop)
-        broadcaster = Broadcaster(db, catalogue, push, now)
-        source = await _start_event_source(settings, session, db, broadcaster, stack)
-        for board in catalogue.boards.values():
-            await boards.rebuild(db, board, now())
         portraits = await stack.enter_async_context(open_bucket(session, provision.BUCKET))
         workers = await stack.enter_async_context(portrait_workers(db, push, provision.BUCKET))
-        backend = Backend(db, catalogue, deployment, now, portraits, workers.start)
+        backend = Backend(
+            db,
+            catalogue,
+            deployment,
+            now,
+            portraits,
+            process_portrait=workers.start,
+            hang_up=push.close,
+            # Metrics are for CloudWatch; the log tells the same to people.
+            count=lambda _: None,
+        )
         rest = RestServer(backend, verifier, PAGES)
         await stack.enter_async_context(_serving(rest, listener))
         # The first of these to end ends the backend.
@@ -215,6 +234,7 @@ async def _serving(rest: RestServer, listener: socket.socket) -> AsyncIterator[N
     config = uvicorn.Config(
         rest,
         lifespan="off",
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

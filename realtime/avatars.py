@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from realtime import protocol
-from realtime.gone import forget
+from realtime.gone import forget, hang_up
 from realtime.push import PushClient
 from store import connections
 from store.database import Database
@@ -33,3 +33,4 @@ async def announce(db: Database, push: PushClient, record: Mapping[str, Any]) ->
     async for page in connections.subscribers(db, connections.user_channel(request["userId"])):
         outcome = await push.push(protocol.encode(frame), page, within=PUSH_SECONDS)
         await forget(db, push, outcome.gone)
+        await hang_up(push, outcome.failed)

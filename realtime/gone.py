@@ -1,8 +1,9 @@
-"""What is done about a connection that a push found gone."""
+"""What is done about connections that a push found gone, or that took no frame."""
 
+import asyncio
 from collections.abc import Iterable
 
-from realtime.push import PushClient
+from realtime.push import IN_FLIGHT, PushClient
 from store import connections
 from store.database import Database
 
@@ -13,6 +14,26 @@ async def forget(db: Database, push: PushClient, connection_ids: Iterable[str]) 
     The closing is for the one that is alive after all: without its rows it would be stale in silence, closed
     it comes back and subscribes anew.
     """
-    for connection_id in connection_ids:
-        await connections.close_connection(db, connection_id)
-        await push.close(connection_id)
+    limit = asyncio.Semaphore(IN_FLIGHT)
+
+    async def one(connection_id: str) -> None:
+        async with limit:
+            await connections.close_connection(db, connection_id)
+            await push.close(connection_id)
+
+    async with asyncio.TaskGroup() as group:
+        for connection_id in connection_ids:
+            group.create_task(one(connection_id))
+
+
+async def hang_up(push: PushClient, connection_ids: Iterable[str]) -> list[str]:
+    """Close connections that took no frame; those for which that failed, so that they may be open still."""
+    ids = list(connection_ids)
+    limit = asyncio.Semaphore(IN_FLIGHT)
+
+    async def one(connection_id: str) -> bool:
+        async with limit:
+            return await push.close(connection_id)
+
+    closed = await asyncio.gather(*map(one, ids))
+    return [connection_id for connection_id, done in zip(ids, closed, strict=True) if not done]

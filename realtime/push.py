@@ -1,8 +1,9 @@
 """Pushing one frame to many connections through API Gateway's `@connections`.
 
-The broadcaster's inner loop: POST the same bytes to N connections. Every id ends in one of three places:
-delivered, gone (410: its rows can be deleted), or failed (still throttled, timed out or refused when the
-time was up: close it, so that its client comes back and asks for a snapshot).
+The broadcaster's inner loop: POST the same bytes to N connections. Every id ends in one of four places:
+delivered, gone (410: its rows can be deleted), failed (still throttled, timed out or refused when the time
+was up: close it, so that its client comes back and asks for a snapshot), or untried (the time was up before
+its turn: nothing is known against it, so give it the frame again).
 """
 
 import asyncio
@@ -38,6 +39,7 @@ class PushResult:
     delivered: int = 0
     gone: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
 
 
 class PushClient(Protocol):
@@ -78,6 +80,9 @@ class ManagementApiPushClient:
 
     async def _work(self, data: bytes, waiting: Iterator[str], deadline: float, result: PushResult) -> None:
         for connection_id in waiting:
+            if asyncio.get_running_loop().time() >= deadline:
+                result.untried.append(connection_id)
+                continue
             status = await self._post(data, connection_id, deadline)
             if status == _GONE:
                 result.gone.append(connection_id)

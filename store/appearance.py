@@ -6,7 +6,6 @@ does not have, and a score that is being submitted meanwhile is turned back, to 
 
 from collections.abc import Callable
 
-from game.catalogue import Catalogue
 from store import connections, idempotency, profiles, progress, scores
 from store.database import Database, win
 from store.profiles import Profile
@@ -22,9 +21,7 @@ async def read(db: Database, user_id: str) -> tuple[Progress, Profile | None]:
     return progress.parse(user_id, rows[0]), profiles.parse(rows[1])
 
 
-async def change(
-    db: Database, catalogue: Catalogue, default: Profile, change: Callable[[Profile], Profile], now: int
-) -> Profile:
+async def change(db: Database, default: Profile, change: Callable[[Profile], Profile], now: int) -> Profile:
     """The player's profile after a change, which is on every board by then too.
 
     `default` is the profile of a player who has none stored; `now` in milliseconds since the epoch. Raises
@@ -38,9 +35,7 @@ async def change(
         writes = [profiles.put(db, stored, new), progress.replace(db, achieved, achieved)]
         if stored is None or (new.name, new.avatar) != (stored.name, stored.avatar):
             writes += [
-                scores.put(db, scores.new_score(catalogue.boards[board], best, new))
-                for board, best in achieved.bests.items()
-                if board in catalogue.boards
+                scores.put(db, scores.new_score(board, best, new)) for board, best in achieved.bests.items()
             ]
         await db.client.transact_write_items(TransactItems=writes)
         return new
@@ -48,25 +43,23 @@ async def change(
     return await win(attempt)
 
 
-async def erase(db: Database, catalogue: Catalogue, user_id: str) -> None:
-    """Delete a player's rows in every table; a player without any is no error.
+async def erase(db: Database, user_id: str) -> list[str]:
+    """Delete a player's rows in every table; the ids of the player's connections, which are to be closed.
 
-    Raises ConflictError when the player's rows never stayed still; what is deleted by then stays deleted,
-    and asking again deletes the rest.
+    A player without any rows is no error. Raises ConflictError when the player's rows never stayed still;
+    what is deleted by then stays deleted, and asking again deletes the rest.
     """
 
     async def attempt() -> None:
         achieved, _ = await read(db, user_id)
         writes = [profiles.delete(db, user_id), progress.delete(db, achieved)]
-        writes += [
-            scores.delete(db, catalogue.boards[board], best, user_id)
-            for board, best in achieved.bests.items()
-            if board in catalogue.boards
-        ]
+        writes += [scores.delete(db, board, best) for board, best in achieved.bests.items()]
         await db.client.transact_write_items(TransactItems=writes)
 
     await win(attempt)
     await idempotency.delete_all(db, user_id)
-    async for page in connections.subscribers(db, connections.user_channel(user_id)):
-        for connection_id in page:
-            await connections.close_connection(db, connection_id)
+    pages = connections.subscribers(db, connections.user_channel(user_id))
+    connected = [connection_id async for page in pages for connection_id in page]
+    for connection_id in connected:
+        await connections.close_connection(db, connection_id)
+    return connected

@@ -15,6 +15,8 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
+from store.runtime import SDK_CONFIG
+
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
@@ -26,6 +28,10 @@ VIEW_SECONDS = 3600
 """How long the address of a portrait is good for."""
 SIZES = (512, 128, 48)
 """Pixels a side of the pictures that are made."""
+
+
+class UndeletedError(Exception):
+    """Some pictures could not be deleted; asking again tries the rest."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,9 @@ class PortraitBucket:
             async for page in pages:
                 keys: list[Any] = [{"Key": item["Key"]} for item in page.get("Contents", [])]
                 if keys:
-                    await self.client.delete_objects(Bucket=self.name, Delete={"Objects": keys})
+                    answer = await self.client.delete_objects(Bucket=self.name, Delete={"Objects": keys})
+                    if answer.get("Errors"):
+                        raise UndeletedError(f"{len(answer['Errors'])} pictures under {prefix} are left")
 
 
 def upload_prefix(user_id: str) -> str:
@@ -103,5 +111,5 @@ def avatar_prefix(user_id: str) -> str:
 async def open_bucket(session: aioboto3.Session, name: str) -> AsyncIterator[PortraitBucket]:
     """The bucket of this deployment; endpoint, Region and credentials come from the SDK's own settings."""
     # Presigned addresses are made with Signature Version 4, which every Region takes.
-    async with session.client("s3", config=AioConfig(signature_version="s3v4")) as client:
+    async with session.client("s3", config=SDK_CONFIG.merge(AioConfig(signature_version="s3v4"))) as client:
         yield PortraitBucket(client, name)

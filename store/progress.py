@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 class Best(Row):
-    """A player's best on one board: points, and when they were reached (milliseconds since the epoch)."""
+    """A player's best on one board: points, and when they were reached (milliseconds since the epoch).
+
+    `score` is the sort key of its row, which stays deletable when its board has left the catalogue.
+    """
 
     points: int
     achieved_at: int
+    score: str
 
 
 class Progress(Player):

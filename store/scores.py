@@ -38,11 +38,17 @@ class Score(Row):
         )
 
 
-def new_score(board: Board, best: Best, profile: Profile) -> Score:
+def new_best(board: Board, points: int, achieved_at: int, user_id: str) -> Best:
+    """A player's best on a board, with the sort key of its row."""
+    score = encode(board.order, points, achieved_at, user_id)
+    return Best(points=points, achieved_at=achieved_at, score=score)
+
+
+def new_score(board: str, best: Best, profile: Profile) -> Score:
     """The row of a player's best on a board."""
     return Score(
-        game_area=board.id,
-        score=encode(board.order, best.points, best.achieved_at, profile.user_id),
+        game_area=board,
+        score=best.score,
         points=best.points,
         user_id=profile.user_id,
         name=profile.name,
@@ -56,15 +62,10 @@ def put(db: Database, score: Score) -> "TransactWriteItemTypeDef":
     return {"Put": {"TableName": db.name(SCORES), "Item": to_item(score.model_dump(by_alias=True))}}
 
 
-def delete(db: Database, board: Board, best: Best, user_id: str) -> "TransactWriteItemTypeDef":
+def delete(db: Database, board: str, best: Best) -> "TransactWriteItemTypeDef":
     """The transaction's part that deletes the row of a player's earlier best."""
-    key = encode(board.order, best.points, best.achieved_at, user_id)
-    return {
-        "Delete": {
-            "TableName": db.name(SCORES),
-            "Key": to_item({"gameArea": board.id, "score": key}),
-        }
-    }
+    key = to_item({"gameArea": board, "score": best.score})
+    return {"Delete": {"TableName": db.name(SCORES), "Key": key}}
 
 
 async def top(db: Database, board: Board) -> tuple[Entry, ...]:
@@ -84,15 +85,13 @@ async def page(
     return _entries(rows, rank)
 
 
-async def around(
-    db: Database, board: Board, best: Best, user_id: str, *, neighbours: int
-) -> tuple[Entry, ...]:
+async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> tuple[Entry, ...]:
     """A player's entry with up to `neighbours` above it and below it, with their ranks on the board.
 
     The player is missing from the answer when the row of `best` is gone: read the best again. Costs a count
     of every row above, one consistent read unit for each 4 KB of them.
     """
-    own = encode(board.order, best.points, best.achieved_at, user_id)
+    own = best.score
     above = await _query(db, board, limit=neighbours, key=own, condition=_better(board), towards_better=True)
     rank = 1 + await _count_better(db, board, own)
     rows = await _query(db, board, limit=neighbours + 1, key=own, condition=_worse(board, "<="))

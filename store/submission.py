@@ -46,7 +46,7 @@ async def submit(
         best = read.bests.get(area)
         if best and not better(catalogue.areas[area].order, points, best.points):
             return Submission(best=best.points, improved=False)
-        new = Best(points=points, achieved_at=achieved_at)
+        new = scores.new_best(catalogue.boards[area], points, achieved_at, profile.user_id)
         writes = _transaction(db, catalogue, read, stored or profile, area, new)
         await db.client.transact_write_items(TransactItems=writes)
         return Submission(best=points, improved=True)
@@ -62,14 +62,14 @@ def _transaction(
     held = read.bests.get(GLOBAL_BOARD)
     # Only a sum that moved was reached anew: otherwise whoever reached it first keeps the place.
     if area in catalogue.counting_areas and (held is None or held.points != sum(counting)):
-        bests[GLOBAL_BOARD] = Best(points=sum(counting), achieved_at=best.achieved_at)
+        board = catalogue.boards[GLOBAL_BOARD]
+        bests[GLOBAL_BOARD] = scores.new_best(board, sum(counting), best.achieved_at, profile.user_id)
     writes = [progress.replace(db, read, read.model_copy(update={"bests": bests}))]
     for name, new in bests.items():
         old = read.bests.get(name)
         if new == old:
             continue
-        board = catalogue.boards[name]
         if old:
-            writes.append(scores.delete(db, board, old, profile.user_id))
-        writes.append(scores.put(db, scores.new_score(board, new, profile)))
+            writes.append(scores.delete(db, name, old))
+        writes.append(scores.put(db, scores.new_score(name, new, profile)))
     return writes

@@ -32,7 +32,7 @@ from game.board import Entry
 from game.catalogue import Board, Catalogue
 from game.scoring import encode
 from realtime import protocol
-from realtime.gone import forget
+from realtime.gone import forget, hang_up
 from realtime.push import PushClient
 from store import boards, connections, scores
 from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
@@ -41,13 +41,16 @@ from streams.records import RecordError, Touch, parse, sequence_number
 from streams.report import Report
 
 PUSH_SECONDS = 10
-"""How long one frame's push to one page of subscribers may take, retries included."""
+"""How long one frame's push to one subscriber may take, retries included."""
+
+PUSH_RATE = 200
+"""Subscribers a second for whom a push is given more time: slower than any endpoint in good health."""
 
 logger = logging.getLogger("podium.broadcaster")
 
 
 class UnpushedError(Exception):
-    """Subscribers took neither a frame nor their closing: the frames stay in the outbox."""
+    """Subscribers have neither their frames nor been closed: the frames stay in the outbox."""
 
 
 class Broadcaster:
@@ -142,13 +145,14 @@ class Broadcaster:
         async for page in connections.subscribers(self._db, board.id):
             reachable = set(page)
             for _, frame in sorted(published.outbox.items()):
-                result = await self._push.push(frame, reachable, within=PUSH_SECONDS)
+                within = PUSH_SECONDS + len(reachable) / PUSH_RATE
+                result = await self._push.push(frame, reachable, within=within)
                 report.took(result)
-                reachable.difference_update(result.gone, result.failed)
+                reachable.difference_update(result.gone, result.failed, result.untried)
                 await forget(self._db, self._push, result.gone)
-                stuck += [one for one in result.failed if not await self._push.close(one)]
+                stuck += await hang_up(self._push, result.failed) + result.untried
         if stuck:
-            raise UnpushedError(f"{len(stuck)} connections took neither a frame nor their closing")
+            raise UnpushedError(f"{len(stuck)} connections have neither their frames nor been closed")
         await boards.clear_outbox(self._db, published)
 
 

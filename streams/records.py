@@ -13,8 +13,8 @@ class RecordError(Exception):
 class Touch(NamedTuple):
     """A row that was written or removed.
 
-    `score` is its sort key; `achieved_at` (milliseconds) is None where the row was removed; `written_at` is
-    the stream's own time, in seconds.
+    `score` is its sort key; `achieved_at` (milliseconds) is None unless the row is a new score: another name
+    or portrait rewrites it too. `written_at` is the stream's own time, in seconds.
     """
 
     sequence_number: str
@@ -42,8 +42,14 @@ def parse(record: Mapping[str, Any]) -> Touch:
             sequence_number=str(change["SequenceNumber"]),
             board=str(keys["gameArea"]),
             score=str(keys["score"]),
-            achieved_at=int(image["achievedAt"]) if "achievedAt" in image else None,
+            achieved_at=_achieved_at(record, image),
             written_at=float(change["ApproximateCreationDateTime"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordError(f"record {sequence_number(record) or '(no number)'}: {error!r}") from error
+
+
+def _achieved_at(record: Mapping[str, Any], image: Mapping[str, Any]) -> int | None:
+    if record.get("eventName") != "INSERT" or "achievedAt" not in image:
+        return None
+    return int(image["achievedAt"])

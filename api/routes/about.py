@@ -23,7 +23,16 @@ async def get_health() -> Health:
     return Health(status="ok")
 
 
-@router.get("/client-config.json", summary="What a client needs to connect")
+@router.get(
+    "/client-config.json",
+    summary="What a client needs to connect",
+    responses={
+        200: {
+            "description": "Addresses, ids and areas",
+            "content": {"application/json": {"model": ClientConfig}},
+        }
+    },
+)
 async def get_client_config(request: Request) -> dict[str, Any]:
     """Addresses and ids of this deployment, and the areas of the catalogue."""
     backend = backend_of(request)

@@ -21,6 +21,8 @@ Background = Annotated[str, Field(pattern=r"^(none|blur|#[0-9a-fA-F]{6})$")]
 AvatarKey = Annotated[
     str, Query(pattern=r"^avatars/[\w-]{1,128}/[\w-]{1,64}$", description="An entry's avatar")
 ]
+# No key that the bucket holds has other characters, and S3 answers some of those with a 400.
+ObjectKey = Annotated[str, Field(max_length=300, pattern=r"^[!-~]*$")]
 Size = Annotated[Literal["48", "128", "512"], Query(description="Pixels a side")]
 
 
@@ -43,7 +45,7 @@ class PresignResponse(Model):
 class ProcessRequest(RequestBody):
     """The upload to make a portrait of, and what becomes of its background."""
 
-    key: Annotated[str, Field(max_length=300)]
+    key: ObjectKey
     background: Background = "none"
 
 
@@ -57,7 +59,7 @@ class ProcessResponse(Model):
 class UpdateRequest(RequestBody):
     """The portrait to be shown: one of the caller's own."""
 
-    key: Annotated[str, Field(max_length=300)]
+    key: ObjectKey
 
 
 @router.post(
@@ -79,7 +81,7 @@ async def presign(request: Request, body: Annotated[PresignRequest, Body()]) -> 
     "/avatar/process",
     status_code=202,
     summary="Make a portrait of an upload",
-    responses={202: {"description": "Under way"}} | responses(400, 401, 403, 404, 413, 415, 422),
+    responses={202: {"description": "Under way"}} | responses(400, 401, 403, 404, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> ProcessResponse:
@@ -89,6 +91,9 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
         raise ProblemError(403, "key: is not an upload of yours")
     if not await backend.portraits.exists(body.key):
         raise ProblemError(404, "key: nothing has been uploaded there")
+    if await profiles.load(backend.db, player.user_id) is None:
+        # The container changes the profile, and knows no token to take a name from.
+        await appearance.change(backend.db, player, lambda profile: profile, backend.clock())
     await backend.process_portrait(player.user_id, body.key, body.background)
     return ProcessResponse(key=body.key)
 
@@ -109,7 +114,6 @@ async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> Pr
         raise ProblemError(404, "key: there is no such portrait")
     new = await appearance.change(
         backend.db,
-        backend.catalogue,
         player,
         lambda profile: profile.model_copy(update={"avatar": body.key}),
         backend.clock(),
@@ -121,7 +125,7 @@ async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> Pr
     "/avatar/view",
     status_code=302,
     summary="A portrait",
-    responses={302: {"description": "Where the picture is"}} | responses(422),
+    responses={302: {"description": "Where the picture is", "content": {}}} | responses(422),
 )
 async def get_view(request: Request, key: AvatarKey, size: Size = "128") -> Response[Any]:
     """Lead to a portrait's picture: the bucket itself is not public."""

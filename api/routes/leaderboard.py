@@ -82,7 +82,7 @@ async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5
         best = (await progress.load(backend.db, player.user_id)).bests.get(board.id)
         if best is None:
             raise ProblemError(404, f"you have no score on {board.id} yet")
-        entries = await scores.around(backend.db, board, best, player.user_id, neighbours=around)
+        entries = await scores.around(backend.db, board, best, neighbours=around)
         for entry in entries:
             if entry.user_id == player.user_id:
                 return Standing(game_area=board.id, rank=entry.rank, score=entry.score, entries=entries)

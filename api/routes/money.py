@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from api.actions import act, json_response, today
+from api.actions import IdempotencyKey, act, json_response, today
 from api.backend import RequestBody, backend_of
 from api.problems import responses
 from api.progress_view import ProgressView, fields
@@ -37,13 +37,16 @@ class MoneyResponse(ProgressView):
     responses=json_response(MoneyResponse, "Added") | responses(400, 401, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
-async def post_money(request: Request, body: Annotated[MoneyRequest, Body()]) -> Response[Any]:
+async def post_money(
+    request: Request, body: Annotated[MoneyRequest, Body()], idempotency_key: IdempotencyKey = None
+) -> Response[Any]:
     """Add money within the catalogue's caps by reason, request and day (UTC); 422 above them."""
     backend = backend_of(request)
 
     return await act(
         request,
         body,
+        idempotency_key,
         lambda read: add_money(
             backend.catalogue, read, amount=body.amount, reason=body.reason, today=today(backend)
         ),

@@ -76,7 +76,6 @@ async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()])
     player, backend = caller(request), backend_of(request)
     new = await appearance.change(
         backend.db,
-        backend.catalogue,
         player,
         lambda profile: profile.model_copy(update={"name": body.name}),
         backend.clock(),
@@ -88,12 +87,13 @@ async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()])
     "/profile",
     status_code=204,
     summary="Delete everything about the caller",
-    responses={204: {"description": "Deleted"}} | responses(401, 503),
+    responses={204: {"description": "Deleted", "content": {}}} | responses(401, 503),
     security=[{"idToken": []}],
 )
 async def delete_profile(request: Request) -> Response[str]:
     """Delete the caller's rows in every table, and their pictures; the boards follow."""
     player, backend = caller(request), backend_of(request)
-    await appearance.erase(backend.db, backend.catalogue, player.user_id)
+    for connection_id in await appearance.erase(backend.db, player.user_id):
+        await backend.hang_up(connection_id)
     await backend.portraits.delete_all(player.user_id)
     return Response(status_code=204, body="")

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import AfterValidator, Field, JsonValue
 
-from api.actions import act, json_response
+from api.actions import IdempotencyKey, act, json_response
 from api.backend import RequestBody, backend_of, caller
 from api.problems import responses
 from api.progress_view import ProgressView, view
@@ -21,13 +21,22 @@ router = Router()
 
 CHECKPOINT_LIMIT = 8 * 1024
 """Bytes of a checkpoint as JSON text in UTF-8."""
+CHECKPOINT_DEPTH = 64
+"""Arrays and objects within one another; pydantic writes no answer with more than some 250."""
+
+
+def _depth(value: JsonValue) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
 def _small(checkpoint: JsonValue) -> JsonValue:
     text = json.dumps(checkpoint, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    size = len(text.encode(errors="surrogatepass"))
+    size = len(text.encode())
     if size > CHECKPOINT_LIMIT:
         raise ValueError(f"must be at most {CHECKPOINT_LIMIT} bytes of JSON, not {size}")
+    if _depth(checkpoint) > CHECKPOINT_DEPTH:
+        raise ValueError(f"must be nested at most {CHECKPOINT_DEPTH} deep")
     return checkpoint
 
 
@@ -58,7 +67,9 @@ async def get_progress(request: Request) -> ProgressView:
     responses=json_response(ProgressView, "Saved") | responses(400, 401, 409, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
-async def save_progress(request: Request, body: Annotated[SaveRequest, Body()]) -> Response[Any]:
+async def save_progress(
+    request: Request, body: Annotated[SaveRequest, Body()], idempotency_key: IdempotencyKey = None
+) -> Response[Any]:
     """Save, unless another device saved since; then it is a 409 with the stored version."""
     economy = backend_of(request).catalogue
 
@@ -67,4 +78,4 @@ async def save_progress(request: Request, body: Annotated[SaveRequest, Body()]) 
             economy, read, level=body.level, xp=body.xp, checkpoint=body.checkpoint, version=body.version
         )
 
-    return await act(request, body, change, view)
+    return await act(request, body, idempotency_key, change, view)

@@ -2,11 +2,9 @@
 
 from typing import Annotated
 
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import Request
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import StrictInt
 
 from api.backend import RequestBody, backend_of, caller
@@ -15,7 +13,6 @@ from game.model import Model
 from store.submission import submit
 
 router = Router()
-metrics = Metrics(namespace="Podium", service="api")
 
 
 class ScoreRequest(RequestBody):
@@ -59,7 +56,7 @@ async def submit_score(request: Request, body: Annotated[ScoreRequest, Body()]) 
     submission = await submit(
         backend.db, backend.catalogue, player, body.game_area, body.score, backend.clock()
     )
-    metrics.add_metric("ScoresAccepted", MetricUnit.Count, 1)
+    backend.count("ScoresAccepted")
     return ScoreResponse(
         game_area=body.game_area, score=body.score, best=submission.best, improved=submission.improved
     )

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from api.actions import act, json_response
+from api.actions import IdempotencyKey, act, json_response
 from api.backend import RequestBody, backend_of
 from api.problems import responses
 from api.progress_view import ProgressView, fields
@@ -68,12 +68,15 @@ async def get_shop(request: Request) -> Shop:
     responses=json_response(BuyResponse, "Bought") | responses(400, 401, 402, 404, 409, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
-async def post_buy(request: Request, body: Annotated[BuyRequest, Body()]) -> Response[Any]:
+async def post_buy(
+    request: Request, body: Annotated[BuyRequest, Body()], idempotency_key: IdempotencyKey = None
+) -> Response[Any]:
     """Buy and pay at once: 402 without the money, 409 for a unique item that the caller has."""
     economy = backend_of(request).catalogue
     return await act(
         request,
         body,
+        idempotency_key,
         lambda read: buy(economy, read, name=body.item_id, quantity=body.quantity),
         lambda new: BuyResponse(item_id=body.item_id, quantity=body.quantity, **fields(new)),
     )

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from api.actions import act, json_response, today
+from api.actions import IdempotencyKey, act, json_response, today
 from api.backend import RequestBody, backend_of
 from api.problems import responses
 from api.progress_view import ProgressView, fields
@@ -33,12 +33,15 @@ class TaskResponse(ProgressView):
     responses=json_response(TaskResponse, "Rewarded") | responses(400, 401, 404, 409, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
-async def post_task(request: Request, body: Annotated[TaskRequest, Body()]) -> Response[Any]:
+async def post_task(
+    request: Request, body: Annotated[TaskRequest, Body()], idempotency_key: IdempotencyKey = None
+) -> Response[Any]:
     """Get a task's reward: once, or once a day (UTC), as the catalogue says; 409 for more."""
     backend = backend_of(request)
     return await act(
         request,
         body,
+        idempotency_key,
         lambda read: complete_task(backend.catalogue, read, body.task_id, today(backend)),
         lambda new: TaskResponse(task_id=body.task_id, **fields(new)),
     )

@@ -1,10 +1,11 @@
 import { Podium } from "./podium.js";
 import { AccountDialog } from "./demo/accountDialog.js";
 import { BoardScreen } from "./demo/boardScreen.js";
-import { identicon } from "./demo/identicon.js";
 import { createNotices } from "./demo/notices.js";
+import { PlayerState } from "./demo/playerState.js";
 import { Stage } from "./demo/stage.js";
 import { createTabs } from "./demo/tabs.js";
+import { YouPanel } from "./demo/youPanel.js";
 
 const element = (id) => document.getElementById(id);
 const notices = createNotices();
@@ -25,33 +26,35 @@ async function start() {
   const podium = await Podium.connect(new URL("client-config.json", document.baseURI), { storage: sessionStorage });
   const boards = [...podium.config.gameAreas, { id: "global", title: "All areas", order: "desc" }];
   const screen = new BoardScreen(podium, notices);
-  const stage = new Stage(podium, screen, notices);
+  const state = new PlayerState(podium);
+  const stage = new Stage(podium, state, screen, notices);
+  const you = new YouPanel(podium, state, notices, (open) => stage.vacate(open));
   const account = new AccountDialog(podium);
 
   const select = createTabs(element("tabs"), element("panel"), boards, (id) => {
     const board = boards.find((candidate) => candidate.id === id);
     document.body.dataset.area = id;
+    you.leave();
     screen.show(board);
     stage.show(board);
   });
 
   function showPlayer() {
-    element("player").hidden = !podium.user;
-    if (podium.user) {
-      document.querySelector(".player-name").textContent = podium.user.username;
-      element("player-portrait").innerHTML = identicon(podium.user.id);
-    }
+    you.leave();
+    you.render();
+    state.load().catch(notices.error);
     screen.refresh();
     stage.refresh();
   }
-  function showState(state) {
+  function showConnection(connection) {
     const label = document.querySelector("[data-testid=connection-state]");
-    label.textContent = label.dataset.state = state;
-    element("reconnecting").hidden = state !== "reconnecting";
+    label.textContent = label.dataset.state = connection;
+    element("reconnecting").hidden = connection !== "reconnecting";
   }
 
-  podium.on("state", showState);
+  podium.on("state", showConnection);
   podium.on("user", showPlayer);
+  podium.on("avatar", () => state.refreshProfile().catch(notices.error));
   podium.on("announcement", ({ message }) => notices.cheer(message.text ?? JSON.stringify(message)));
   // The banner says already that the server cannot be reached.
   podium.on("error", (error) => error.code === "NetworkError" || notices.error(error));

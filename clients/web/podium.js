@@ -1,5 +1,5 @@
 /**
- * Podium for web games: sign in, submit scores, and watch leaderboards move.
+ * Podium for web games: sign in, submit scores, watch leaderboards move; progress, money, a shop and portraits.
  *
  *     import { Podium } from "./podium.js";
  *
@@ -7,6 +7,7 @@
  *     await podium.playAsGuest();
  *     const unsubscribe = podium.subscribe("forest", ({ entries }) => draw(entries));
  *     await podium.submitScore("forest", 1200);
+ *     const { money } = await podium.addMoney(25, "pickup");
  *
  * No dependencies and no build step: serve this file and the `podium/` folder beside it. Everything it takes from
  * the browser (fetch, WebSocket, storage, timers) can be passed in, so it also runs in any other runtime.
@@ -14,13 +15,12 @@
 import { PodiumError } from "./podium/error.js";
 import { exchange } from "./podium/http.js";
 import { Live } from "./podium/live.js";
+import { makePortrait } from "./podium/portrait.js";
+import { GLOBAL, Rest } from "./podium/rest.js";
 import { Session } from "./podium/session.js";
 
 export { PodiumError };
 export { apply, Outcome, ranked, Replica } from "./podium/board.js";
-
-/** The board over all areas. Its points are a sum, so more are better. */
-const GLOBAL = "global";
 
 const SYSTEM_CLOCK = {
   now: () => Date.now(),
@@ -42,8 +42,10 @@ const SYSTEM_CLOCK = {
  * @property {number} receivedAt milliseconds since the epoch, by this machine's clock
  */
 
-export class Podium {
+/** A player's client: all of `Rest`'s methods, sign-in, and the boards live. */
+export class Podium extends Rest {
   #fetch;
+  #clock;
   #session;
   #live;
   #orders;
@@ -75,13 +77,17 @@ export class Podium {
   constructor(config, environment) {
     const { WebSocket = globalThis.WebSocket, clock = SYSTEM_CLOCK, random = Math.random } = environment;
     const { fetch, storage = browserStorage() } = environment;
+    const session = new Session(config, { storage, fetch, clock, onUser: (user) => this.#userChanged(user) });
+    super(config, { session, fetch, clock, random });
     /** The client configuration. */
     this.config = config;
     this.#fetch = fetch;
+    this.#clock = clock;
+    this.#session = session;
+    // The points of the board over all areas are a sum, so more are better.
     this.#orders = new Map([[GLOBAL, "desc"], ...config.gameAreas.map(({ id, order }) => [id, order])]);
-    this.#session = new Session(config, { storage, fetch, clock, onUser: (user) => this.#userChanged(user) });
     const emit = (event, value) => this.#emit(event, value);
-    this.#live = new Live({ url: config.webSocketUrl, session: this.#session, WebSocket, clock, random, emit });
+    this.#live = new Live({ url: config.webSocketUrl, session, WebSocket, clock, random, emit });
     this.#online = () => this.#live.nudge();
     globalThis.addEventListener?.("online", this.#online);
   }
@@ -126,62 +132,29 @@ export class Podium {
   }
 
   /**
-   * Submits a score, in whole points.
+   * Deletes the player's data, and then the sign-in itself: nothing is left of them, and nobody is signed in.
    *
-   * @returns {Promise<{gameArea: string, score: number, best: number, improved: boolean}>}
-   * @throws {PodiumError} 404: no such area; 422: outside the area's bounds
+   * @returns {Promise<void>}
    */
-  submitScore(gameArea, score) {
-    return this.request("POST", "/score", { gameArea, score });
+  async deleteAccount() {
+    await this.deleteProfile();
+    await this.#session.deleteUser();
   }
 
   /**
-   * A page of a board of any length, read once. `cursor` is the `nextCursor` of the page before.
+   * Makes a portrait of a picture; it becomes the one that others see.
    *
-   * @returns {Promise<{gameArea: string, version: number, entries: object[], nextCursor: ?string}>}
-   */
-  leaderboard(gameArea, { limit, cursor } = {}) {
-    if (gameArea === GLOBAL) return this.request("GET", `/leaderboard/global${query({ limit, cursor })}`);
-    return this.request("GET", `/leaderboard${query({ gameArea, limit, cursor })}`);
-  }
-
-  /**
-   * The player's own place, and up to `around` neighbours on either side.
-   *
-   * @returns {Promise<{gameArea: string, rank: number, score: number, entries: object[]}>}
-   * @throws {PodiumError} 404 without a score there
-   */
-  rank(gameArea, around) {
-    return this.request("GET", `/leaderboard/me${query({ gameArea, around })}`);
-  }
-
-  /**
-   * Any request of the REST API; with the player's token, if somebody is signed in.
-   *
-   * @param {string} method
-   * @param {string} path from the API's root, with its query
-   * @param {unknown} [body] sent as JSON
+   * @param {Blob} picture a file, of type `image/jpeg`, `image/png` or `image/webp`, up to 5 MB
    * @param {object} [options]
-   * @param {Record<string, string>} [options.headers] such as `Idempotency-Key`
-   * @returns {Promise<any>} the answer's JSON; null where it has none
-   * @throws {PodiumError} what the API answered (`status`, `title`, `detail`, `errors`), or `NetworkError`
+   * @param {string} [options.background] `none` leaves it as it is, `blur` blurs it, `#rrggbb` puts a colour there
+   * @returns {Promise<{key: string, avatar: string, face: boolean}>} `avatar` is the portrait's key, for
+   *   `portraitUrl`; `face` says whether the picture is framed around one
+   * @throws {PodiumError} 422: another type or size; `UploadRefused`; why no portrait can be made of the picture;
+   *   `TimeoutError` when nothing was heard for 60 seconds, and the portrait may still come
    */
-  async request(method, path, body, { headers = {} } = {}) {
-    const send = async (fresh) => {
-      const authorization = this.user && { Authorization: `Bearer ${await this.#session.token({ fresh })}` };
-      const content = body !== undefined && { "Content-Type": "application/json" };
-      return exchange(this.#fetch, this.config.restUrl.replace(/\/+$/, "") + path, {
-        method,
-        headers: { ...content, ...authorization, ...headers },
-        body: body === undefined ? undefined : JSON.stringify(body),
-      });
-    };
-    let answer = await send(false);
-    if (answer.status === 401 && this.user) answer = await send(true);
-    if (answer.ok) return answer.body;
-    const { title, detail, errors } = answer.body ?? {};
-    const message = detail ?? title ?? `${method} ${path} was answered with ${answer.status}.`;
-    throw new PodiumError(message, { code: "HttpError", status: answer.status, title, detail, errors });
+  async uploadPortrait(picture, { background = "none" } = {}) {
+    if (this.user) this.#live.start();
+    return makePortrait(this, { fetch: this.#fetch, clock: this.#clock }, picture, background);
   }
 
   /**
@@ -218,7 +191,7 @@ export class Podium {
    * - `state`: the live connection's, a string as in `state`
    * - `user`: `{id, username}`, or null after a sign-out or when a session can be renewed no longer
    * - `announcement`: the frame, with `message`
-   * - `avatar`: the frame that says that the player's portrait is finished
+   * - `avatar`: the frame that says that the player's portrait is finished, or why there is none
    * - `error`: what went wrong outside of any call
    *
    * @param {"state" | "user" | "announcement" | "avatar" | "error"} event
@@ -255,12 +228,6 @@ export class Podium {
   #emit(event, value) {
     for (const listener of this.#listeners.get(event) ?? []) listener(value);
   }
-}
-
-function query(parameters) {
-  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null);
-  const text = new URLSearchParams(given).toString();
-  return text && `?${text}`;
 }
 
 /** `localStorage`; or memory, where there is none or the browser keeps it from the page. */

@@ -67,11 +67,9 @@ class SimulatedClient:
         elif frame["type"] == "snapshot":
             snapshot = Snapshot.model_validate(frame)
             replica = self.replicas[snapshot.board]
-            outcome = replica.snapshot(Position(snapshot.epoch, snapshot.version), snapshot.entries)
-            self._answered(snapshot.board)
+            replica.snapshot(Position(snapshot.epoch, snapshot.version), snapshot.entries)
             self._check(snapshot.board)
-            if outcome is Outcome.RESYNC:
-                self.subscribe(snapshot.board)
+            self._answered(snapshot.board)
         elif frame["type"] == "diff":
             self._take(Diff.model_validate(frame))
 
@@ -96,6 +94,8 @@ class SimulatedClient:
         timer = self._unanswered.pop(board, None)
         if timer:
             timer.cancel()
+        if self.replicas[board].behind:
+            self.subscribe(board)
 
     def _ask_again(self, board: str) -> None:
         del self._unanswered[board]

@@ -14,6 +14,8 @@ from tests.simulation.aws import body_of
 from tests.simulation.background import Background
 from tests.simulation.faults import Faults
 
+STUCK_SECONDS = 30
+
 Deliver = Callable[[dict[str, Any]], None]
 Closed = Callable[[], None]
 
@@ -31,6 +33,7 @@ class SimulatedGateway:
     faults: Faults
     background: Background
     connections: dict[str, _Connection] = field(default_factory=dict)
+    _stuck_until: dict[str, float] = field(default_factory=dict)
 
     def open(self, connection_id: str, deliver: Deliver, closed: Closed) -> None:
         """A client is connected now."""
@@ -39,6 +42,10 @@ class SimulatedGateway:
     def drop(self, connection_id: str) -> None:
         """A client is gone; what was in flight to it is lost."""
         self.connections.pop(connection_id, None)
+
+    def stick(self, connection_id: str) -> None:
+        """From now on a client takes no frame, for longer than any push is retried."""
+        self._stuck_until[connection_id] = _time() + STUCK_SECONDS
 
     async def respond(self, request: AWSPreparedRequest) -> tuple[int, bytes]:
         """The answer to a request to `@connections`."""
@@ -52,6 +59,8 @@ class SimulatedGateway:
 
     def _fault(self, request: AWSPreparedRequest, connection_id: str) -> tuple[int, bytes] | None:
         faults, rates = self.faults, self.faults.rates
+        if request.method == "POST" and _time() < self._stuck_until.get(connection_id, 0):
+            return 500, b'{"message":"Internal server error"}'
         if faults.happens(rates.throttle):
             return 429, b'{"message":"Too Many Requests"}'
         if faults.happens(rates.server_error):
@@ -80,3 +89,7 @@ class SimulatedGateway:
         connection = self.connections.get(connection_id)
         if connection is not None:
             connection.deliver(frame)
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()

@@ -106,10 +106,7 @@ class World:
         read = await progress.load(db, player)
         if read.revision is None:
             return
-        writes = [
-            scores.delete(db, self._catalogue.boards[board], best, player)
-            for board, best in read.bests.items()
-        ]
+        writes = [scores.delete(db, board, best) for board, best in read.bests.items()]
         writes.append(progress.delete(db, read))
         try:
             await db.client.transact_write_items(TransactItems=writes)
@@ -137,6 +134,11 @@ class World:
         if not self._faults.happens(self._faults.rates.lost_disconnect):
             self.background.start(self._route("$disconnect", connection_id, {}))
         self.background.start(self._connect(client, after=self._faults.random.uniform(0, 3)))
+
+    def stick(self, client: SimulatedClient) -> None:
+        """A client's connection takes no frame for a while."""
+        if client.connection_id is not None:
+            self._gateway.stick(client.connection_id)
 
     async def _connect(self, client: SimulatedClient, after: float = 0) -> None:
         await asyncio.sleep(after)

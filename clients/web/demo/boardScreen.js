@@ -8,7 +8,7 @@ const element = (id) => document.getElementById(id);
 export class BoardScreen {
   #podium;
   #notices;
-  #view = new BoardView(element("rows"));
+  #view;
   #board;
   #unsubscribe = () => {};
   #entries = [];
@@ -24,6 +24,7 @@ export class BoardScreen {
   constructor(podium, notices) {
     this.#podium = podium;
     this.#notices = notices;
+    this.#view = new BoardView(element("rows"), (key, size) => podium.portraitUrl(key, size));
   }
 
   /** The player's own entry, while it is among those shown. */

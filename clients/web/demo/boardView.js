@@ -1,18 +1,23 @@
 import { formatScore } from "./format.js";
-import { identicon } from "./identicon.js";
+import { showPortrait } from "./portraitImage.js";
 
 const SLIDE = { duration: 480, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)" };
 
 /** The list of a board's entries. Rows are kept and moved, so that each slides from its old rank to its new one. */
 export class BoardView {
   #list;
+  #portraitUrl;
   #rows = new Map();
   #slides = [];
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  /** @param {HTMLOListElement} list */
-  constructor(list) {
+  /**
+   * @param {HTMLOListElement} list
+   * @param {(key: string, size: number) => string} portraitUrl
+   */
+  constructor(list, portraitUrl) {
     this.#list = list;
+    this.#portraitUrl = portraitUrl;
   }
 
   clear() {
@@ -39,6 +44,7 @@ export class BoardView {
       gone.delete(entry.userId);
       const row = this.#rows.get(entry.userId) ?? this.#create(entry.userId);
       if (this.#list.children[index] !== row) this.#list.insertBefore(row, this.#list.children[index] ?? null);
+      showPortrait(row.querySelector(".portrait"), entry, this.#portraitUrl, { testid: "row-portrait" });
       fill(row, entry, { order, own: entry.userId === own, quiet: first });
     });
     for (const userId of gone) {
@@ -52,7 +58,7 @@ export class BoardView {
     const row = document.createElement("li");
     row.className = "row";
     row.dataset.userId = userId;
-    row.innerHTML = `<span class="rank"></span><span class="portrait" aria-hidden="true">${identicon(userId)}</span>
+    row.innerHTML = `<span class="rank"></span><span class="portrait" aria-hidden="true"></span>
       <span class="name"></span><span><span class="moved" aria-hidden="true"></span><span class="score"></span></span>`;
     this.#rows.set(userId, row);
     return row;
@@ -73,8 +79,8 @@ export class BoardView {
   }
 }
 
-function fill(row, { rank, name, score, achievedAt }, { order, own, quiet }) {
-  const [before, state] = [Number(row.dataset.rank), `${score} ${achievedAt} ${name}`];
+function fill(row, { rank, name, avatar, score, achievedAt }, { order, own, quiet }) {
+  const [before, state] = [Number(row.dataset.rank), `${score} ${achievedAt} ${avatar} ${name}`];
   const changed = row.dataset.state !== state;
   row.dataset.rank = rank;
   row.dataset.score = score;

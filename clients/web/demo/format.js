@@ -1,12 +1,22 @@
 const NUMBER = new Intl.NumberFormat("en");
 
+export const formatNumber = (number) => NUMBER.format(number);
+
 /** A score as people read it: points, or for a time trial (milliseconds) seconds. */
 export function formatScore(order, score) {
-  return order === "asc" ? `${(score / 1000).toFixed(3)} s` : NUMBER.format(score);
+  return order === "asc" ? `${(score / 1000).toFixed(3)} s` : formatNumber(score);
 }
 
 /** 1st, 2nd, 3rd, 4th, … 11th, … 21st */
 export function ordinal(number) {
   const teen = number % 100 > 10 && number % 100 < 14;
-  return `${NUMBER.format(number)}${(!teen && ["th", "st", "nd", "rd"][number % 10]) || "th"}`;
+  return `${formatNumber(number)}${(!teen && ["th", "st", "nd", "rd"][number % 10]) || "th"}`;
+}
+
+/** A refusal in plain words: the server's own, without the name of the field that they are about. */
+export function plainWords({ code, status, detail, errors, message }) {
+  if (code === "NetworkError") return "The server cannot be reached. Try again.";
+  const words = (errors?.[0]?.detail ?? detail ?? message).replace(/^[\w.-]+: /, "");
+  const sentence = `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.!?…]$/.test(words) ? "" : "."}`;
+  return status === 402 ? `Not enough money: ${words}.` : sentence;
 }

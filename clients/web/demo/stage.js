@@ -1,5 +1,6 @@
 import { playDial } from "./dialGame.js";
 import { formatScore } from "./format.js";
+import { Rewards } from "./rewards.js";
 import { playSprint } from "./sprintGame.js";
 import { TARGETS } from "./sprintRules.js";
 
@@ -28,13 +29,17 @@ export class Stage {
   #podium;
   #screen;
   #notices;
+  #state;
+  #rewards;
   #board;
   #visit = new AbortController(); // aborted when something else is shown
 
-  constructor(podium, screen, notices) {
+  constructor(podium, state, screen, notices) {
     this.#podium = podium;
+    this.#state = state;
     this.#screen = screen;
     this.#notices = notices;
+    this.#rewards = new Rewards(podium, state);
     element("start-game").addEventListener("click", () => this.#play());
     element("play-again").addEventListener("click", () => this.#play());
     element("submit-form").addEventListener("submit", (event) => {
@@ -61,7 +66,14 @@ export class Stage {
     element("stage-foot").hidden = !this.#podium.user || this.#board.id === "global";
   }
 
+  /** Ends a game that is being played, and clears the stage for something else or takes it back. */
+  vacate(away) {
+    this.refresh();
+    document.querySelector(".stage").hidden = away;
+  }
+
   #open(part) {
+    this.#rewards.clear();
     this.#visit.abort();
     this.#visit = new AbortController();
     element("arena").replaceChildren();
@@ -85,29 +97,33 @@ export class Stage {
     element("result-points").textContent = formatScore(order, score);
     element("result-points").focus();
     element("result-verdict").textContent = "Sending …";
-    element("result-verdict").textContent = await this.#submit(score);
+    const shown = this.#visit.signal;
+    const { saved, verdict } = await this.#submit(score);
+    element("result-verdict").textContent = verdict;
+    if (saved && !shown.aborted) await this.#rewards.give(id);
   }
 
-  /** @returns {Promise<string>} what became of the score, in a sentence */
+  /** @returns {Promise<{saved: boolean, verdict: string}>} what became of the score */
   async #submit(score) {
     const { id, order } = this.#board;
     const { toScreen, own } = this.#screen;
     toScreen.submitted(own);
     try {
       const { best, improved } = await this.#podium.submitScore(id, score);
+      this.#state.scored(id, best);
       if (!improved) {
         toScreen.cancel("No new best: the board stays as it is.");
-        return `Your best is still ${formatScore(order, best)}.`;
+        return { saved: true, verdict: `Your best is still ${formatScore(order, best)}.` };
       }
       if (!this.#screen.shows(score)) {
         toScreen.cancel("Saved, below the places shown here.");
         await this.#screen.findRank();
       }
-      return "A new personal best!";
+      return { saved: true, verdict: "A new personal best!" };
     } catch (error) {
       toScreen.cancel("The score was not saved.");
       this.#notices.error(error);
-      return "The score was not saved.";
+      return { saved: false, verdict: "The score was not saved." };
     }
   }
 }

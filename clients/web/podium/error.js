@@ -4,15 +4,16 @@ export class PodiumError extends Error {
    * @param {string} message what went wrong, in a sentence
    * @param {object} [about]
    * @param {string} [about.code] a name for programs: Cognito's own (`UsernameExistsException`), that of an `error`
-   *   frame, or `NetworkError`, `TimeoutError`, `SignedOut`, `HttpError`, `UnknownBoard`
+   *   frame, or `NetworkError`, `TimeoutError`, `SignedOut`, `HttpError`, `UnknownBoard`, `UploadRefused`
    * @param {number} [about.status] HTTP status, where there was an answer
    * @param {string} [about.title] `title` of a problem+json answer
    * @param {string} [about.detail] `detail` of a problem+json answer
    * @param {unknown[]} [about.errors] `errors` of a 422: what is wrong with each field
+   * @param {number} [about.version] `version` of a 409: the stored one, where a save was made from an older
    */
-  constructor(message, { code = "PodiumError", status, title, detail, errors = [], cause } = {}) {
+  constructor(message, { code = "PodiumError", status, title, detail, errors = [], version, cause } = {}) {
     super(message, { cause });
     this.name = "PodiumError";
-    Object.assign(this, { code, status, title, detail, errors });
+    Object.assign(this, { code, status, title, detail, errors, version });
   }
 }

@@ -4,14 +4,14 @@ import { PodiumError } from "./error.js";
 const TIMEOUT_MS = 30_000;
 
 /**
- * One HTTP exchange that is JSON both ways.
+ * One HTTP exchange whose answer is JSON, or nothing.
  *
  * @returns {Promise<{ok: boolean, status: number, body: any}>} `body` is null where the answer is not JSON
  * @throws {PodiumError} `NetworkError` or `TimeoutError` where there is no answer
  */
-export async function exchange(fetch, url, init = {}) {
+export async function exchange(fetch, url, init = {}, timeout = TIMEOUT_MS) {
   try {
-    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(timeout) });
     return { ok: response.ok, status: response.status, body: parse(await response.text()) };
   } catch (cause) {
     const late = cause.name === "TimeoutError";

@@ -1,5 +1,6 @@
 import { PodiumError } from "./error.js";
 import { exchange } from "./http.js";
+import { randomText } from "./random.js";
 
 /** A token is renewed when it has less than this left, so that it outlives the request that carries it. */
 const RENEW_BEFORE_MS = 60_000;
@@ -82,6 +83,15 @@ export class Session {
     if (refreshToken) await this.#cognito("RevokeToken", { Token: refreshToken }).catch(() => {});
   }
 
+  /** Deletes the player from the user pool and forgets them, a guest's name too. */
+  async deleteUser() {
+    await this.token(); // renews what has run out
+    const { accessToken, guest } = this.#tokens;
+    await this.#cognito("DeleteUser", { AccessToken: accessToken, ClientId: undefined }); // it takes no client's id
+    if (guest) this.#save("guest", null);
+    this.#keep(null);
+  }
+
   /**
    * An id token that has at least a minute left; `fresh` asks for a new one in any case.
    *
@@ -161,10 +171,11 @@ export class Session {
     throw new PodiumError(body?.message ?? body?.Message ?? `Cognito answered ${status}.`, { code, status });
   }
 
-  #read({ IdToken, RefreshToken, ExpiresIn }, guest) {
+  #read({ IdToken, AccessToken, RefreshToken, ExpiresIn }, guest) {
     const claims = decodeClaims(IdToken);
     return {
       idToken: IdToken,
+      accessToken: AccessToken,
       refreshToken: RefreshToken,
       expiresAt: this.#clock.now() + ExpiresIn * 1000,
       user: { id: claims.sub, username: claims["cognito:username"] },
@@ -208,10 +219,4 @@ function guestName() {
 /** 24 random characters behind one of each kind that a strict password policy may ask for. */
 function guestPassword() {
   return `aA1!${randomText(24)}`;
-}
-
-// 32 signs, so that a random byte picks each of them equally often.
-function randomText(length) {
-  const signs = "abcdefghjkmnpqrstuvwxyz023456789";
-  return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => signs[byte % signs.length]).join("");
 }

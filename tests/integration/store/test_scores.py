@@ -25,13 +25,14 @@ async def board(request: pytest.FixtureRequest, db: Database, catalogue: Catalog
     """A board with the rows above, beside another one with a row that must not show."""
     board = catalogue.boards[request.param]
     for user_id, (points, achieved_at) in ROWS.items():
-        await _put(db, board, user_id, Best(points=points, achieved_at=achieved_at))
-    await _put(db, catalogue.boards["global"], "zoe", Best(points=50, achieved_at=1))
+        await _put(db, board, user_id, scores.new_best(board, points, achieved_at, user_id))
+    everywhere = catalogue.boards["global"]
+    await _put(db, everywhere, "zoe", scores.new_best(everywhere, 50, 1, "zoe"))
     return board
 
 
 async def _put(db: Database, board: Board, user_id: str, best: Best) -> None:
-    row = scores.new_score(board, best, Profile(user_id=user_id, name=user_id.title()))
+    row = scores.new_score(board.id, best, Profile(user_id=user_id, name=user_id.title()))
     await db.client.transact_write_items(TransactItems=[scores.put(db, row)])
 
 
@@ -75,11 +76,11 @@ async def test_around_has_the_neighbours_with_their_ranks(
 ) -> None:
     user_id = LEADERS[board.id][rank - 1]
     points, achieved_at = ROWS[user_id]
-    best = Best(points=points, achieved_at=achieved_at)
-    entries = await scores.around(db, board, best, user_id, neighbours=neighbours)
+    best = scores.new_best(board, points, achieved_at, user_id)
+    entries = await scores.around(db, board, best, neighbours=neighbours)
     assert _seen(entries) == _expected(board, first, last)
 
 
 async def test_around_a_row_that_is_gone_lacks_the_player(db: Database, board: Board) -> None:
-    entries = await scores.around(db, board, Best(points=40, achieved_at=1), "gone", neighbours=1)
+    entries = await scores.around(db, board, scores.new_best(board, 40, 1, "gone"), neighbours=1)
     assert "gone" not in [entry.user_id for entry in entries]

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
-from tests.unit.api.rest_scene import RestScene, rest_scene
+from api.backend import Backend
+from tests.unit.api.rest_scene import PROCESSED, RestScene, rest_scene
 
 
 @pytest.fixture
@@ -12,3 +15,15 @@ def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
     """The API with the catalogue that comes with Podium, and nobody's scores."""
     with rest_scene(monkeypatch) as scene:
         yield scene
+
+
+@pytest.fixture
+def portraits(rest: RestScene) -> None:
+    """The API's bucket with nothing in it, and no portrait asked for yet."""
+    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].reset()
+    PROCESSED.clear()
+
+    async def create(backend: Backend) -> None:
+        await backend.portraits.client.create_bucket(Bucket=backend.portraits.name)
+
+    rest.container.run(create)

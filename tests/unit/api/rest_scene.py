@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pytest
+from aiobotocore.config import AioConfig
 
 from api import app
 from api.backend import Backend, Deployment
@@ -115,6 +116,14 @@ def request_event(method: str, path: str, *, player: str | None) -> dict[str, An
 PROCESSED: list[tuple[str, str, str]] = []
 
 
+CLOSED: list[str] = []
+
+
+async def hang_up(connection_id: str) -> None:
+    """Takes note of the connections to be closed."""
+    CLOSED.append(connection_id)
+
+
 async def process_portrait(user_id: str, key: str, background: str) -> None:
     """Takes note of the portraits asked for."""
     PROCESSED.append((user_id, key, background))
@@ -126,7 +135,11 @@ def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
 
     @asynccontextmanager
     async def open_backend() -> AsyncIterator[Backend]:
-        async with recorded_database() as tables, answered_client(shared_session(), "s3", ask_moto) as s3:
+        config = AioConfig(signature_version="s3v4")
+        async with (
+            recorded_database() as tables,
+            answered_client(shared_session(), "s3", ask_moto, config=config) as s3,
+        ):
             tables.log.append("open")
             log_of_tables.append(tables.log)
             yield Backend(
@@ -136,6 +149,8 @@ def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
                 clock,
                 PortraitBucket(s3, DEPLOYMENT.avatar_bucket),
                 process_portrait,
+                hang_up,
+                app.count,
             )
 
     log_of_tables: list[list[str]] = []

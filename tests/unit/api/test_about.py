@@ -151,6 +151,7 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PODIUM_TABLE_PREFIX", "dev-")
     monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))
     monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "portraits")
+    monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/prod")
     settings = app.ApiSettings()
     assert (settings.table_prefix, settings.deployment) == ("dev-", DEPLOYMENT)
 

@@ -50,7 +50,7 @@ def take(replica: Replica, history: History, frame: Frame) -> Outcome:
     return replica.diff(frame.epoch, frame.to - 1, frame.to, diff(before, history[at]))
 
 
-def expected(held: Position | None, refused: list[Position], frame: Frame) -> tuple[Outcome, Position | None]:
+def expected(held: Position | None, frame: Frame) -> tuple[Outcome, Position | None]:
     """The rules in their plainest form: the outcome of a frame, and what is held after it."""
     at = Position(frame.epoch, frame.to)
     same_epoch = held is not None and held.epoch == at.epoch
@@ -62,8 +62,7 @@ def expected(held: Position | None, refused: list[Position], frame: Frame) -> tu
         return Outcome.RESYNC, held
     if held and same_epoch and at.version < held.version:
         return Outcome.IGNORED, held
-    overtaken = any(one.epoch == at.epoch and one.version > at.version for one in refused)
-    return (Outcome.RESYNC if overtaken else Outcome.APPLIED), at
+    return Outcome.APPLIED, at
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -71,15 +70,14 @@ def expected(held: Position | None, refused: list[Position], frame: Frame) -> tu
 def test_replica_follows_the_rules_whatever_arrives(order: Order, data: st.DataObject) -> None:
     # One epoch: what a refused diff means for another epoch's snapshot is left open.
     history = {at: board for at, board in data.draw(histories(order)).items() if at.epoch == 1}
-    replica, held, refused = Replica(order), None, list[Position]()
+    replica, held, refused = Replica(order), None, list[int]()
     for frame in data.draw(deliveries(history)):
-        outcome, held = expected(held, refused, frame)
+        outcome, held = expected(held, frame)
         assert take(replica, history, frame) is outcome
         assert replica.position == held
-        if frame.is_diff and outcome is Outcome.RESYNC:
-            refused.append(Position(frame.epoch, frame.to))
-        elif not frame.is_diff and outcome is not Outcome.IGNORED:
-            refused.clear()
+        if outcome is Outcome.RESYNC:
+            refused.append(frame.to)
+        assert replica.behind == (held is not None and any(to > held.version for to in refused))
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -113,11 +111,29 @@ def test_asking_again_after_resync_makes_the_replica_current(order: Order, data:
         assert replica.entries == history[newest]
 
 
-def test_diff_before_the_first_snapshot_makes_an_older_one_count_as_behind() -> None:
+def test_diff_that_overtook_its_snapshot_leaves_the_replica_behind() -> None:
     replica = Replica("desc")
     assert replica.diff(1, 2, 3, []) is Outcome.RESYNC
-    assert replica.snapshot(Position(1, 2), []) is Outcome.RESYNC
-    assert replica.snapshot(Position(1, 3), []) is Outcome.APPLIED
+    replica.snapshot(Position(1, 2), [])
+    assert replica.behind
+    replica.snapshot(Position(1, 3), [])
+    assert not replica.behind
+
+
+def test_diffs_the_wrong_way_round_leave_the_replica_behind() -> None:
+    replica = Replica("desc")
+    replica.snapshot(Position(1, 5), [])
+    assert replica.diff(1, 6, 7, []) is Outcome.RESYNC
+    assert replica.diff(1, 5, 6, []) is Outcome.APPLIED
+    assert replica.behind
+
+
+def test_ignored_snapshot_leaves_the_replica_behind() -> None:
+    replica = Replica("desc")
+    replica.snapshot(Position(1, 9), [])
+    assert replica.diff(1, 10, 11, []) is Outcome.RESYNC
+    assert replica.snapshot(Position(1, 8), []) is Outcome.IGNORED
+    assert replica.behind
 
 
 def test_snapshot_of_another_epoch_is_taken_whatever_its_version() -> None:

@@ -65,9 +65,7 @@ class BroadcastScene:
     async def erase(self, player: str, area: str = "forest") -> None:
         """A player's row leaves the board."""
         best = (await progress.load(self.direct, player)).bests[area]
-        await self.direct.client.transact_write_items(
-            TransactItems=[scores.delete(self.direct, CATALOGUE.boards[area], best, player)]
-        )
+        await self.direct.client.transact_write_items(TransactItems=[scores.delete(self.direct, area, best)])
 
     async def subscribe(self, connection_id: str, *channels: str) -> None:
         await connections.subscribe(self.direct, connection_id, channels, "viewer", NOW)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from game.board import Entry
@@ -69,6 +69,14 @@ class Drop(NamedTuple):
             world.drop(world.clients[self.client % len(world.clients)])
 
 
+class Stick(NamedTuple):
+    client: int
+
+    async def happen(self, world: World) -> None:
+        if world.clients:
+            world.stick(world.clients[self.client % len(world.clients)])
+
+
 class Deliver(NamedTuple):
     split: bool
     shuffle: bool
@@ -89,7 +97,7 @@ class Pause(NamedTuple):
         await asyncio.sleep(self.seconds)
 
 
-Step = Score | Erase | Connect | Drop | Deliver | Sweep | Pause
+Step = Score | Erase | Connect | Drop | Stick | Deliver | Sweep | Pause
 
 
 def score_steps() -> st.SearchStrategy[Score]:
@@ -101,18 +109,26 @@ def score_steps() -> st.SearchStrategy[Score]:
     )
 
 
+CONNECTS = st.builds(
+    Connect, st.lists(st.sampled_from(sorted(CATALOGUE.boards)), min_size=1, unique=True).map(tuple)
+)
 STEPS: st.SearchStrategy[Step] = st.one_of(
     score_steps(),
     score_steps(),
     score_steps(),
+    CONNECTS,
     st.builds(Erase, st.sampled_from(PLAYERS)),
-    st.builds(
-        Connect, st.lists(st.sampled_from(sorted(CATALOGUE.boards)), min_size=1, unique=True).map(tuple)
-    ),
     st.builds(Drop, st.integers(0, 5)),
+    st.builds(Stick, st.integers(0, 5)),
     st.builds(Deliver, st.booleans(), st.booleans()),
     st.builds(Sweep),
     st.builds(Pause, st.sampled_from([0.001, 0.01, 0.05, 1])),
+)
+# Some are watching before anything happens.
+PLANS = st.builds(
+    lambda watchers, steps: [*watchers, Pause(1), *steps],
+    st.lists(CONNECTS, max_size=4),
+    st.lists(STEPS, max_size=30),
 )
 RATES = st.builds(
     Rates,
@@ -135,7 +151,13 @@ def test_every_screen_becomes_what_the_table_says(request: pytest.FixtureRequest
         derandomize=runs is None,
         suppress_health_check=[HealthCheck.too_slow],
     )
-    @given(steps=st.lists(STEPS, max_size=30), seed=st.integers(0, 2**32), rates=RATES)
+    # The last frame of all, to a client that takes none: only closing its connection tells it.
+    @example(
+        steps=[Connect(("forest",)), Pause(1), Stick(0), Score("player-1", "forest", 3)],
+        seed=0,
+        rates=Rates(),
+    )
+    @given(steps=PLANS, seed=st.integers(0, 2**32), rates=RATES)
     def promise(steps: Sequence[Step], seed: int, rates: Rates) -> None:
         clock.run(play(steps, seed, rates))
 

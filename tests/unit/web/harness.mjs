@@ -80,9 +80,10 @@ export class FakeServer {
 
   fetch = async (url, { method = "GET", headers = {}, body } = {}) => {
     const target = headers["X-Amz-Target"]?.split(".")[1];
-    const parameters = body === undefined ? undefined : JSON.parse(body);
+    const parameters = typeof body === "string" ? JSON.parse(body) : body;
     this.calls.push({ url: String(url), method, headers, body: parameters, target });
-    const [status, answer] = target ? this.#cognito(target, parameters) : this.api({ url, method, headers });
+    const request = { url: String(url), method, headers, body: parameters };
+    const [status, answer] = target ? this.#cognito(target, parameters) : this.api(request);
     return makeResponse(status, JSON.stringify(answer));
   };
 
@@ -111,6 +112,11 @@ export class FakeServer {
     return [200, {}];
   }
 
+  DeleteUser({ AccessToken }) {
+    this.users.delete(AccessToken.slice("access-".length));
+    return [200, {}];
+  }
+
   InitiateAuth({ AuthFlow, AuthParameters }) {
     const refresh = AuthFlow === "REFRESH_TOKEN_AUTH";
     const username = refresh ? AuthParameters.REFRESH_TOKEN.slice("refresh-".length) : AuthParameters.USERNAME;
@@ -119,7 +125,11 @@ export class FakeServer {
       return [400, { __type: "NotAuthorizedException", message: "Incorrect username or password." }];
     }
     if (!user.confirmed) return [400, { __type: "UserNotConfirmedException", message: "User is not confirmed." }];
-    const result = { IdToken: makeToken(`id-${username}`, username, ++this.issued), ExpiresIn: 3600 };
+    const result = {
+      IdToken: makeToken(`id-${username}`, username, ++this.issued),
+      AccessToken: `access-${username}`,
+      ExpiresIn: 3600,
+    };
     if (!refresh) result.RefreshToken = `refresh-${username}`;
     return [200, { AuthenticationResult: result }];
   }
@@ -180,11 +190,18 @@ export async function makeClient({ config, storage = new FakeStorage(), server =
   return { podium, clock, storage, server, sockets, events, socket: () => sockets.at(-1) };
 }
 
-/** A client that is signed in and watches a board, over a connection that is open. */
-export async function makeWatcher(board = "forest", options = {}) {
+/** A client that is signed in, as `ada`; what was sent for it is forgotten. */
+export async function makePlayer(options = {}) {
   const client = await makeClient(options);
   client.server.users.set("ada", { password: "secret", confirmed: true });
   await client.podium.signIn("ada", "secret");
+  client.server.calls.length = 0;
+  return client;
+}
+
+/** A client that is signed in and watches a board, over a connection that is open. */
+export async function makeWatcher(board = "forest", options = {}) {
+  const client = await makePlayer(options);
   const updates = [];
   const unsubscribe = client.podium.subscribe(board, (update) => updates.push(update));
   await settle();

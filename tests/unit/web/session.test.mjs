@@ -2,16 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Podium } from "../../../clients/web/podium.js";
-import { CONFIG, FakeServer, FakeStorage, makeClient, makeResponse } from "./harness.mjs";
+import { CONFIG, FakeServer, FakeStorage, makeClient, makePlayer, makeResponse } from "./harness.mjs";
 
 const HOUR_MS = 3_600_000;
-
-async function makePlayer(options) {
-  const client = await makeClient(options);
-  client.server.users.set("ada", { password: "secret", confirmed: true });
-  await client.podium.signIn("ada", "secret");
-  return client;
-}
 
 const refreshes = ({ calls }) => calls.filter(({ body }) => body?.AuthFlow === "REFRESH_TOKEN_AUTH").length;
 
@@ -184,6 +177,28 @@ test("signing out revokes the refresh token, and needs no server to do so here",
   await podium.signOut();
   assert.deepEqual(server.calls.at(-1).body, { ClientId: "client", Token: "refresh-ada" });
   assert.equal(podium.user, null);
+});
+
+test("deleting the account deletes the data, then the sign-in, and forgets the guest", async () => {
+  const { podium, server, storage, events } = await makeClient();
+  const { username } = await podium.playAsGuest();
+  server.calls.length = 0;
+  await podium.deleteAccount();
+  const [data, user] = server.calls;
+  assert.deepEqual([data.method, data.url], ["DELETE", "http://podium.test/profile"]);
+  assert.deepEqual([user.target, user.body], ["DeleteUser", { AccessToken: `access-${username}` }]);
+  assert.equal(podium.user, null);
+  assert.deepEqual(events.at(-1), ["user", null]);
+  assert.equal(storage.items.size, 0);
+  assert.equal(server.users.size, 0);
+});
+
+test("an account whose data could not be deleted keeps its sign-in", async () => {
+  const { podium, server } = await makePlayer();
+  server.api = () => [503, { title: "Service Unavailable", status: 503 }];
+  await assert.rejects(podium.deleteAccount(), { status: 503 });
+  assert.equal(podium.user.username, "ada");
+  assert.equal(server.users.size, 1);
 });
 
 test("connect reads the configuration from its address", async () => {

@@ -1,0 +1,89 @@
+import { PodiumError } from "../podium/error.js";
+
+/** What the page knows of the player who is signed in. */
+export class PlayerState {
+  /** @type {?import("../podium/rest.js").Profile} null until it is loaded */
+  profile = null;
+  /** @type {?import("../podium/rest.js").Progress} null until it is loaded */
+  progress = null;
+  shop = [];
+  #podium;
+  #player = null;
+  #listeners = new Set();
+  #last = Promise.resolve(); // the request before, whatever became of it
+
+  constructor(podium) {
+    this.#podium = podium;
+  }
+
+  /** @param {() => void} listener called after each change */
+  onChange(listener) {
+    this.#listeners.add(listener);
+  }
+
+  /** Reads everything anew, for whoever is signed in. */
+  async load() {
+    const player = this.#podium.user?.id ?? null;
+    if (player !== this.#player) {
+      this.#player = player;
+      this.#set({ profile: null, progress: null });
+    }
+    if (!player) return;
+    await this.#inTurn(async (keep) => {
+      const [profile, progress, { items }] = await Promise.all([
+        this.#podium.profile(),
+        this.#podium.progress(),
+        this.#podium.shop(),
+      ]);
+      keep({ profile, progress, shop: items });
+    });
+  }
+
+  /**
+   * Runs an action that answers with the whole new `profile` or `progress`, and takes that over. Actions run one
+   * after the other, so that an older answer never replaces a newer one. After a refusal the part is read anew: the
+   * page was wrong about something.
+   *
+   * @param {"profile" | "progress"} part
+   * @param {(known: object) => Promise<object>} action given the part as it is known when its turn comes
+   */
+  change(part, action) {
+    return this.#inTurn(async (keep) => {
+      try {
+        const answer = await action(this[part] ?? (await this.#podium[part]()));
+        keep({ [part]: answer });
+        return answer;
+      } catch (error) {
+        await this.#podium[part]().then((read) => keep({ [part]: read }), () => {});
+        throw error;
+      }
+    });
+  }
+
+  /** Reads the profile anew. */
+  refreshProfile() {
+    return this.#inTurn(async (keep) => keep({ profile: await this.#podium.profile() }));
+  }
+
+  /** The player has a best of `best` in an area now. */
+  scored(area, best) {
+    const { progress } = this;
+    if (progress) this.#set({ progress: { ...progress, bests: { ...progress.bests, [area]: best } } });
+  }
+
+  #inTurn(work) {
+    const player = this.#player;
+    const keep = (parts) => player === this.#player && this.#set(parts); // else it is somebody else's
+    const turn = this.#last.then(() => {
+      if (player === this.#player) return work(keep);
+      throw new PodiumError("Somebody else is signed in by now.", { code: "SignedOut" });
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  #set(parts) {
+    Object.assign(this, parts);
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,90 @@
+import { TASKS } from "./catalogue.js";
+import { afterRound, pickups, taskOffer, utcDay, XP_PER_ROUND } from "./economy.js";
+import { plainWords } from "./format.js";
+import { OfferList } from "./offerList.js";
+
+const element = (id) => document.getElementById(id);
+const FIRST_SCORE = TASKS.find(({ id }) => id === "first-score");
+
+/** What a round brings besides its score: xp, money that lies about, and the reward for the first score. */
+export class Rewards {
+  #podium;
+  #state;
+  #tasks;
+  #round = 0;
+
+  constructor(podium, state) {
+    this.#podium = podium;
+    this.#state = state;
+    this.#tasks = new OfferList(element("round-tasks"), "claim", (id) =>
+      state.change("progress", () => podium.completeTask(id)),
+    );
+    state.onChange(() => element("round-tasks").hidden || this.#renderTask());
+  }
+
+  /** A round in an area has ended, and its score is saved. */
+  async give(area) {
+    this.clear();
+    const round = ++this.#round;
+    element("rewards").hidden = false;
+    element("pickups").replaceChildren(...pickups(Math.random).map((amount) => this.#pickup(amount)));
+    element("round-tasks").hidden = !this.#renderTask();
+    try {
+      await saveRound(this.#podium, this.#state, area);
+      if (round === this.#round) element("xp-gained").textContent = `+${XP_PER_ROUND} xp`;
+    } catch (error) {
+      if (round === this.#round) this.#refuse(error);
+    }
+  }
+
+  clear() {
+    this.#round += 1;
+    element("rewards").hidden = true;
+    element("xp-gained").textContent = "";
+    element("rewards-refusal").textContent = "";
+  }
+
+  /** Whether the first score's reward is there to be claimed. */
+  #renderTask() {
+    if (!this.#state.progress) return false;
+    const offer = taskOffer(FIRST_SCORE, this.#state.progress, utcDay(Date.now()));
+    this.#tasks.render([offer]);
+    return offer.state === "ready";
+  }
+
+  #pickup(amount) {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "coin", textContent: `+${amount}` });
+    button.dataset.testid = "pickup";
+    button.setAttribute("aria-label", `Pick up ${amount} coins`);
+    button.addEventListener("click", () => this.#pickUp(button, amount));
+    return button;
+  }
+
+  async #pickUp(button, amount) {
+    if (button.ariaDisabled === "true") return;
+    button.ariaDisabled = "true";
+    element("rewards-refusal").textContent = "";
+    try {
+      await this.#state.change("progress", () => this.#podium.addMoney(amount, "pickup"));
+      button.classList.add("taken");
+      button.setAttribute("aria-label", `${amount} coins, picked up`);
+    } catch (error) {
+      button.ariaDisabled = "false";
+      this.#refuse(error);
+    }
+  }
+
+  #refuse(error) {
+    element("rewards-refusal").textContent = plainWords(error);
+  }
+}
+
+/** Saves what a round brings. Saved by another device meanwhile: once more, from what is stored now. */
+export async function saveRound(podium, state, area) {
+  const save = () => state.change("progress", (progress) => podium.saveProgress(afterRound(progress, area)));
+  await save().catch((error) => {
+    if (error.status !== 409) throw error;
+    return save();
+  });
+}

@@ -1,0 +1,56 @@
+import { PodiumError } from "./error.js";
+import { exchange } from "./http.js";
+
+/** Milliseconds that an upload may take: as long as its address is good for. */
+const UPLOAD_MS = 300_000;
+/** Milliseconds from the upload to the `avatar` frame that tells of its portrait. */
+export const PORTRAIT_MS = 60_000;
+
+/**
+ * Uploads a picture, has a portrait made of it, and waits for the frame that tells of it.
+ *
+ * The processing begins only when the connection is live: what is pushed before that is lost.
+ *
+ * @param {import("../podium.js").Podium} podium signed in, with its connection started
+ * @param {{fetch: Function, clock: object}} environment
+ * @param {Blob} picture
+ * @param {string} background
+ */
+export async function makePortrait(podium, { fetch, clock }, picture, background) {
+  const { url, fields, key } = await podium.request("POST", "/avatar/presign", {
+    contentType: picture.type,
+    contentLength: picture.size,
+  });
+  await upload(fetch, url, fields, picture);
+  return new Promise((resolve, reject) => {
+    let begun = false;
+    function begin() {
+      if (begun || podium.state !== "live") return;
+      begun = true;
+      podium.request("POST", "/avatar/process", { key, background }).catch((error) => settle(reject, error));
+    }
+    function told({ key: of, avatar, face, error, message }) {
+      if (of !== key) return;
+      if (error) settle(reject, new PodiumError(message, { code: error }));
+      else settle(resolve, { key, avatar, face });
+    }
+    function settle(outcome, value) {
+      clock.clearTimeout(timer);
+      for (const stop of listening) stop();
+      outcome(value);
+    }
+    const late = () => new PodiumError("The portrait is taking too long.", { code: "TimeoutError" });
+    const timer = clock.setTimeout(() => settle(reject, late()), PORTRAIT_MS);
+    const listening = [podium.on("avatar", told), podium.on("state", begin)];
+    begin();
+  });
+}
+
+/** S3 wants the fields before the file. */
+async function upload(fetch, url, fields, picture) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  form.append("file", picture);
+  const { ok, status } = await exchange(fetch, url, { method: "POST", body: form }, UPLOAD_MS);
+  if (!ok) throw new PodiumError(`The upload was refused (${status}).`, { code: "UploadRefused", status });
+}

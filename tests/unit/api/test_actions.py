@@ -1,0 +1,311 @@
+"""Every route that acts on a player's progress: what it answers, what it refuses, and once for each key."""
+
+import json
+from typing import Any, NamedTuple
+
+import pytest
+
+from api.validation import BODY_LIMIT
+from tests.unit.api.player_requests import Body, post, prepare, progress_of, send
+from tests.unit.api.rest_scene import RestScene
+
+# Powertools warns of a request that counts nothing.
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+NEW: dict[str, Any] = {
+    "level": 1,
+    "xp": 0,
+    "checkpoint": None,
+    "version": 0,
+    "unlocked": [],
+    "tasks": {},
+    "money": 0,
+    "inventory": {},
+    "bests": {},
+}
+SAVE = {"level": 1, "xp": 30, "checkpoint": {"at": "gate"}, "version": 0}
+TASK = ("/task/complete", {"taskId": "first-score"})
+PICKUP = ("/money/add", {"amount": 100, "reason": "pickup"})
+LANTERN = ("/unlock", {"id": "lantern-path"})
+TODAY = "2025-11-22"
+
+Step = tuple[str, dict[str, Any]]
+
+
+class Success(NamedTuple):
+    """A request, what comes before it, what it says beside the progress, and what changes in that."""
+
+    path: str
+    body: dict[str, Any]
+    before: tuple[Step, ...]
+    says: dict[str, Any]
+    changes: dict[str, Any]
+
+
+SUCCESSES = [
+    Success("/progress", SAVE, (), {}, {"xp": 30, "checkpoint": {"at": "gate"}, "version": 1}),
+    Success(*LANTERN, (TASK,), {"id": "lantern-path"}, {"money": 0, "unlocked": ["lantern-path"]}),
+    Success(
+        *TASK,
+        (),
+        {"taskId": "first-score"},
+        {"money": 50, "xp": 100, "level": 2, "version": 1, "tasks": {"first-score": TODAY}},
+    ),
+    Success(*PICKUP, (), {"amount": 100, "reason": "pickup"}, {"money": 100}),
+    Success(
+        "/shop/buy",
+        {"itemId": "torch", "quantity": 3},
+        (PICKUP,),
+        {"itemId": "torch", "quantity": 3},
+        {"money": 70, "inventory": {"torch": 3}},
+    ),
+]
+each_route = pytest.mark.parametrize("success", SUCCESSES, ids=lambda success: success.path)
+
+
+@each_route
+def test_action_answers_with_the_progress_after_it(rest: RestScene, success: Success) -> None:
+    prepare(rest, *success.before)
+    before = progress_of(rest)
+    answer = post(rest, success.path, success.body)
+    assert answer.status == 200, answer.text
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json == before | success.changes | success.says
+    assert progress_of(rest) == before | success.changes
+
+
+@each_route
+def test_replay_answers_the_same_and_acts_once(rest: RestScene, success: Success) -> None:
+    prepare(rest, *success.before)
+    first = post(rest, success.path, success.body, Idempotency_Key="k")
+    assert first.status == 200
+    after = progress_of(rest)
+    prepare(rest, PICKUP)
+    again = post(rest, success.path, success.body, idempotency_key="k")
+    assert (again.status, again.text, again.headers) == (first.status, first.text, first.headers)
+    assert progress_of(rest) == after | {"money": after["money"] + 100}
+
+
+@each_route
+def test_key_with_another_body_is_refused(rest: RestScene, success: Success) -> None:
+    prepare(rest, *success.before)
+    post(rest, success.path, success.body, Idempotency_Key="k")
+    after = progress_of(rest)
+    other = {name: other_value(value) for name, value in success.body.items()}
+    problem = post(rest, success.path, other, Idempotency_Key="k").problem(422)
+    assert [error["field"] for error in problem["errors"]] == ["header.Idempotency-Key"]
+    assert progress_of(rest) == after
+
+
+def other_value(value: Any) -> Any:
+    if isinstance(value, int):
+        return value + 1
+    return value + "x" if isinstance(value, str) else None
+
+
+def test_key_of_another_route_is_refused(rest: RestScene) -> None:
+    post(rest, "/unlock", {"id": "oasis"}, Idempotency_Key="k").problem(409)
+    assert "Idempotency-Key" in post(rest, *PICKUP, Idempotency_Key="k").problem(422)["detail"]
+    assert progress_of(rest) == NEW
+
+
+def test_key_is_the_players_own(rest: RestScene) -> None:
+    prepare(rest, PICKUP)
+    for player in ("ada", "bob"):
+        answer = send(rest, "POST", *PICKUP, player=player, Idempotency_Key="k")
+        assert answer.json["money"] == 100
+
+
+def test_one_request_spelt_differently_is_the_same(rest: RestScene) -> None:
+    post(rest, "/money/add", '{"amount":100,"reason":"pickup"}', Idempotency_Key="k")
+    again = post(rest, "/money/add", '{ "reason": "pick\\u0075p", "amount": 100 }', Idempotency_Key="k")
+    assert (again.status, again.json["money"]) == (200, 100)
+
+
+class Refused(NamedTuple):
+    """A request, what comes before it, the status, and what the answer mentions (of a 422: the field)."""
+
+    path: str
+    body: dict[str, Any]
+    before: tuple[Step, ...]
+    status: int
+    mention: str
+
+
+REFUSALS = {
+    "leap of xp": Refused("/progress", SAVE | {"xp": 501}, (), 422, "body.xp"),
+    "leap of level": Refused("/progress", SAVE | {"level": 2, "xp": 99}, (), 422, "body.level"),
+    "xp that fall": Refused("/progress", SAVE | {"xp": 99, "version": 1}, (TASK,), 422, "body.xp"),
+    "level that falls": Refused("/progress", SAVE | {"xp": 100, "version": 1}, (TASK,), 422, "body.level"),
+    "unlock unknown": Refused("/unlock", {"id": "moat"}, (), 404, "id: "),
+    "unlock of a shop item": Refused("/unlock", {"id": "torch"}, (), 404, "id: "),
+    "unlock twice": Refused(*LANTERN, (TASK, LANTERN), 409, "already"),
+    "unlock without the other": Refused("/unlock", {"id": "oasis"}, (TASK,), 409, "lantern-path"),
+    "unlock without the level": Refused(*LANTERN, (PICKUP,), 409, "level 2"),
+    "unlock without the money": Refused(
+        "/unlock",
+        {"id": "lantern-path"},
+        (TASK, ("/shop/buy", {"itemId": "torch", "quantity": 1})),
+        409,
+        "50 money",
+    ),
+    "task unknown": Refused("/task/complete", {"taskId": "chore"}, (), 404, "taskId: "),
+    "task twice": Refused(*TASK, (TASK,), 409, "for good"),
+    "daily task twice a day": Refused(
+        "/task/complete",
+        {"taskId": "daily-visit"},
+        (("/task/complete", {"taskId": "daily-visit"}),),
+        409,
+        TODAY,
+    ),
+    "money above a request": Refused("/money/add", PICKUP[1] | {"amount": 101}, (), 422, "body.amount"),
+    "money above a day": Refused(*PICKUP, (PICKUP,) * 10, 422, "body.amount"),
+    "money for no reason": Refused("/money/add", PICKUP[1] | {"reason": "x"}, (), 422, "body.reason"),
+    "purchase unknown": Refused("/shop/buy", {"itemId": "sword"}, (), 404, "itemId: "),
+    "purchase without the money": Refused("/shop/buy", {"itemId": "torch"}, (), 402, "costs 10"),
+    "purchase of too many": Refused("/shop/buy", {"itemId": "torch", "quantity": 11}, (PICKUP,), 402, "110"),
+    "purchase of a second": Refused(
+        "/shop/buy",
+        {"itemId": "compass"},
+        (PICKUP, PICKUP, PICKUP, ("/shop/buy", {"itemId": "compass"})),
+        409,
+        "already",
+    ),
+    "purchase of two of one": Refused(
+        "/shop/buy", {"itemId": "compass", "quantity": 2}, (PICKUP,) * 3, 422, "body.quantity"
+    ),
+    "purchase before the unlock": Refused("/shop/buy", {"itemId": "camel"}, (PICKUP,) * 3, 409, "oasis"),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSALS.values(), ids=REFUSALS)
+def test_refusal_changes_nothing_and_is_replayed(rest: RestScene, refused: Refused) -> None:
+    prepare(rest, *refused.before)
+    before = progress_of(rest)
+    answer = post(rest, refused.path, refused.body, Idempotency_Key="k")
+    problem = answer.problem(refused.status)
+    if refused.status == 422:
+        assert [error["field"] for error in problem["errors"]] == [refused.mention]
+    assert refused.mention in problem["detail"]
+    assert progress_of(rest) == before
+    again = post(rest, refused.path, refused.body, Idempotency_Key="k")
+    assert (again.text, again.headers) == (answer.text, answer.headers)
+    assert documented(rest, refused.path)[str(refused.status)]["content"].keys() == {
+        "application/problem+json"
+    }
+
+
+def documented(rest: RestScene, path: str) -> dict[str, Any]:
+    """The answers that the API's description names."""
+    responses: dict[str, Any] = rest.get("/openapi.json").json["paths"][path]["post"]["responses"]
+    return responses
+
+
+def test_refusal_is_replayed_though_it_would_succeed_by_now(rest: RestScene) -> None:
+    post(rest, "/shop/buy", {"itemId": "torch"}, Idempotency_Key="k").problem(402)
+    prepare(rest, PICKUP)
+    post(rest, "/shop/buy", {"itemId": "torch"}, Idempotency_Key="k").problem(402)
+    assert post(rest, "/shop/buy", {"itemId": "torch"}, Idempotency_Key="another").status == 200
+
+
+BAD_KEYS = ["", " ", "a b", "a\tb", "a\n", "\x00", "é", "x" * 256]
+
+
+@each_route
+def test_malformed_key_is_refused(rest: RestScene, success: Success) -> None:
+    prepare(rest, *success.before)
+    before = progress_of(rest)
+    for key in BAD_KEYS:
+        problem = post(rest, success.path, success.body, Idempotency_Key=key).problem(400)
+        assert "Idempotency-Key" in problem["detail"]
+    assert progress_of(rest) == before
+
+
+@pytest.mark.parametrize("key", ["k", "x" * 255, "!~/{}", "3f1c0d9e-0b5c-4b1e-9a53-4f6a9f1a2b3c"])
+def test_any_other_key_will_do(rest: RestScene, key: str) -> None:
+    for _ in range(2):
+        assert post(rest, *PICKUP, Idempotency_Key=key).json["money"] == 100
+
+
+@each_route
+def test_action_needs_a_player(rest: RestScene, success: Success) -> None:
+    answer = send(rest, "POST", success.path, success.body, player=None)
+    assert "Authorization" in answer.problem(401)["detail"]
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert rest.log == []
+
+
+@each_route
+def test_body_that_is_no_json_object_is_refused(rest: RestScene, success: Success) -> None:
+    bodies: list[tuple[Body, int]] = [
+        (None, 400),
+        ("", 400),
+        ("null", 400),
+        ("[]", 400),
+        (json.dumps([success.body]), 400),
+        (json.dumps(success.body)[:-1], 400),
+        ('{"amount":NaN}', 400),
+        ("x" * (BODY_LIMIT + 1), 413),
+        ("{}", 422),
+    ]
+    for body, status in bodies:
+        assert "body" in post(rest, success.path, body).problem(status)["detail"]
+    post(rest, success.path, success.body, Content_Type="text/plain").problem(415)
+    assert rest.log == [], "nothing is read or written"
+
+
+@each_route
+def test_each_field_is_needed_unless_it_has_a_default(rest: RestScene, success: Success) -> None:
+    for name in success.body.keys() - {"quantity"}:
+        body = {other: value for other, value in success.body.items() if other != name}
+        problem = post(rest, success.path, body).problem(422)
+        assert [error["field"] for error in problem["errors"]] == [f"body.{name}"]
+
+
+@each_route
+def test_unknown_field_is_refused(rest: RestScene, success: Success) -> None:
+    for name in ("userId", "money", "task_id"):
+        problem = post(rest, success.path, success.body | {name: 1}).problem(422)
+        assert [error["field"] for error in problem["errors"]] == [f"body.{name}"]
+
+
+WRONG_VALUES: dict[str, list[Any]] = {
+    "level": [0, -1, 1.0, 1.5, "1", True, None, 10**12 + 1, 10**400],
+    "xp": [-1, 1.0, "1", True, None, [], 10**12 + 1, 10**400],
+    "version": [-1, 0.0, "0", False, None, {}, 10**12 + 1],
+    "id": [1, None, [], {}, True],
+    "taskId": [1, None, [], {}, True],
+    "amount": [0, -1, 1.0, "1", True, None, 10**12 + 1, 10**400],
+    "reason": [1, None, [], {}],
+    "itemId": [1, None, [], {}],
+    "quantity": [0, -1, 1.0, "1", True, None, 1001, 10**400],
+}
+
+
+@each_route
+def test_wrong_value_is_named(rest: RestScene, success: Success) -> None:
+    for name in success.body.keys() - {"checkpoint"}:
+        for value in WRONG_VALUES[name]:
+            problem = post(rest, success.path, success.body | {name: value}).problem(422)
+            assert {error["field"] for error in problem["errors"]} == {f"body.{name}"}
+            assert len(problem["detail"]) < 500
+    assert rest.log == [], "nothing is read or written"
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/unlock", {"id": "\ud800"}, 404),
+        ("/task/complete", {"taskId": "\ud800"}, 404),
+        ("/shop/buy", {"itemId": "\ud800"}, 404),
+        ("/money/add", {"amount": 1, "reason": "\ud800"}, 422),
+        ("/unlock", {"id": "\x00" * 10_000}, 404),
+    ],
+)
+def test_text_that_is_no_name_is_refused(
+    rest: RestScene, path: str, body: dict[str, Any], status: int, key: str | None
+) -> None:
+    headers = {"Idempotency_Key": key} if key else {}
+    problem = post(rest, path, body, **headers).problem(status)
+    assert len(problem["detail"]) < 300

@@ -1,0 +1,182 @@
+"""`/profile`"""
+
+import json
+from typing import Any
+
+import pytest
+
+from store import connections
+from store.database import Database
+from store.schema import TABLES
+from tests.unit.api.player_requests import post, send
+from tests.unit.api.rest_scene import CLOSED, PLAYER, Answer, RestScene
+from tests.unit.realtime.fakes import NOW
+
+# Powertools warns of a request that counts nothing.
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+NEW: dict[str, Any] = {
+    "userId": PLAYER,
+    "name": "ada",
+    "avatar": None,
+    "portraits": [],
+    "portraitProblem": None,
+    "createdAt": None,
+    "updatedAt": None,
+}
+
+
+def put_name(rest: RestScene, name: object) -> Answer:
+    return send(rest, "PUT", "/profile", {"name": name})
+
+
+def profile_of(rest: RestScene) -> dict[str, Any]:
+    answer = rest.get("/profile", player=PLAYER)
+    assert answer.status == 200
+    profile: dict[str, Any] = answer.json
+    return profile
+
+
+def test_new_player_is_shown_as_the_token_says(rest: RestScene) -> None:
+    assert profile_of(rest) == NEW
+
+
+def test_name_is_changed_on_the_profile_and_the_boards(rest: RestScene) -> None:
+    rest.score(PLAYER, 40)
+    answer = put_name(rest, "Lovelace")
+    assert answer.status == 200, answer.text
+    assert answer.json == NEW | {"name": "Lovelace", "createdAt": NOW, "updatedAt": NOW}
+    assert profile_of(rest) == answer.json
+    for board in ("forest", "global"):
+        (entry,) = rest.get("/leaderboard", {"gameArea": board}).json["entries"]
+        assert (entry["name"], entry["score"]) == ("Lovelace", 40)
+
+
+def test_score_after_the_change_has_the_new_name(rest: RestScene) -> None:
+    put_name(rest, "Lovelace")
+    post(rest, "/score", {"gameArea": "forest", "score": 7})
+    (entry,) = rest.get("/leaderboard", {"gameArea": "forest"}).json["entries"]
+    assert entry["name"] == "Lovelace"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Ada", "Ada"),
+        ("x" * 24, "x" * 24),
+        ("  Ada  ", "Ada"),
+        ("\tAda\n", "Ada"),
+        ("Ada   Lovelace", "Ada Lovelace"),
+        (" " * 500 + "Ada" + " " * 400, "Ada"),
+        ("\U0001f3c6" * 3, "\U0001f3c6" * 3),
+        ("\U0001f3c6" * 24, "\U0001f3c6" * 24),
+        ("\U0001f469\u200d\U0001f680", "\U0001f469\u200d\U0001f680"),
+        ("Ame\u0301lie", "Am\u00e9lie"),
+        ("李小龙", "李小龙"),
+        ("<b>&\"'", "<b>&\"'"),
+    ],
+)
+def test_name_is_trimmed(rest: RestScene, name: str, shown: str) -> None:
+    assert put_name(rest, name).json["name"] == shown
+    assert profile_of(rest)["name"] == shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "   ",
+        "ab",
+        " ab ",
+        "x" * 25,
+        "\U0001f3c6" * 2,
+        "\U0001f3c6" * 25,
+        "e\u0301e\u0301",
+        "Ada\x00",
+        "A\x07da",
+        "Ada\x7f",
+        "Ada\ud800",
+        "x" * 1001,
+        "x" * 60_000,
+        None,
+        7,
+        True,
+        ["Ada"],
+        {"first": "Ada"},
+    ],
+)
+def test_name_that_will_not_do_is_refused(rest: RestScene, name: object) -> None:
+    problem = put_name(rest, name).problem(422)
+    assert [error["field"] for error in problem["errors"]] == ["body.name"]
+    assert len(problem["detail"]) < 300
+    assert rest.log == [], "nothing is read or written"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "mention"),
+    [
+        (None, 400, "body"),
+        ("", 400, "body"),
+        ('["Ada"]', 400, "body"),
+        ('{"name":"Ada"', 400, "body"),
+        ("{}", 422, "body.name"),
+        ('{"name":"Ada","userId":"bob"}', 422, "body.userId"),
+        ('{"name":"Ada","avatar":"avatars/bob/1"}', 422, "body.avatar"),
+        (json.dumps({"name": "x" * 1_000_000}), 413, "body"),
+    ],
+)
+def test_bad_body_is_refused(rest: RestScene, body: str | None, status: int, mention: str) -> None:
+    assert mention in send(rest, "PUT", "/profile", body).problem(status)["detail"]
+    assert rest.log == []
+
+
+def test_other_content_type_is_refused(rest: RestScene) -> None:
+    send(rest, "PUT", "/profile", {"name": "Ada"}, Content_Type="text/plain").problem(415)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_profile_needs_a_player(rest: RestScene, method: str) -> None:
+    answer = send(rest, method, "/profile", {"name": "Ada"}, player=None)
+    answer.problem(401)
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert rest.log == []
+
+
+def test_name_is_the_callers_own(rest: RestScene) -> None:
+    send(rest, "PUT", "/profile", {"name": "Bobby"}, player="bob")
+    assert profile_of(rest) == NEW
+
+
+def test_deleted_player_is_new_again(rest: RestScene, portraits: None) -> None:
+    rest.score(PLAYER, 40)
+    rest.score("bob", 30)
+    put_name(rest, "Lovelace")
+    post(rest, "/money/add", {"amount": 5, "reason": "pickup"}, Idempotency_Key="k")
+    answer = send(rest, "DELETE", "/profile")
+    assert (answer.status, answer.text) == (204, "")
+    assert PLAYER not in everything(rest)
+    assert profile_of(rest) == NEW
+    (entry,) = rest.get("/leaderboard", {"gameArea": "forest"}).json["entries"]
+    assert entry["userId"] == "bob"
+    assert send(rest, "DELETE", "/profile").status == 204, "there is nothing to delete, and that is no error"
+
+
+def test_deleted_player_is_hung_up_on(rest: RestScene, portraits: None) -> None:
+    async def connect(db: Database) -> None:
+        for connection_id, player in (("phone", PLAYER), ("tablet", PLAYER), ("bobs", "bob")):
+            await connections.open_connection(db, connection_id, player, NOW)
+
+    rest.run(connect)
+    before = len(CLOSED)
+    send(rest, "DELETE", "/profile")
+    assert sorted(CLOSED[before:]) == ["phone", "tablet"]
+
+
+def everything(rest: RestScene) -> str:
+    """Every row of every table, as text."""
+
+    async def scan(db: Database) -> str:
+        answers = [await db.client.scan(TableName=table.name) for table in TABLES]
+        return json.dumps([answer["Items"] for answer in answers], default=str)
+
+    return rest.run(scan)

@@ -1,0 +1,330 @@
+"""What a player may do, and what is refused: tables of every rule."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from game.economy import AMOUNT_LIMIT, Economy
+from game.player import (
+    Earned,
+    Player,
+    Refusal,
+    RefusedError,
+    StaleVersionError,
+    add_money,
+    buy,
+    complete_task,
+    save,
+    unlock,
+)
+
+TODAY = date(2025, 11, 22)
+TOMORROW, YESTERDAY = TODAY + timedelta(days=1), TODAY - timedelta(days=1)
+
+ECONOMY = Economy.model_validate(
+    {
+        "levels": {"xp": [0, 100, 250], "xpPerSave": 50, "backwards": False},
+        "unlocks": {
+            "gate": {"title": "Gate"},
+            "bridge": {"title": "Bridge", "price": 30},
+            "tower": {"title": "Tower", "level": 3, "price": 40, "requires": ["gate", "bridge"]},
+        },
+        "tasks": {
+            "quest": {"title": "Quest", "money": 40, "xp": 100, "repeat": "once"},
+            "visit": {"title": "Visit", "money": 5, "xp": 7, "repeat": "daily"},
+        },
+        "shop": {
+            "torch": {"title": "Torch", "price": 10, "unique": False},
+            "crown": {"title": "Crown", "price": 50, "unique": True},
+            "flag": {"title": "Flag", "price": 0, "unique": True, "requires": "gate"},
+        },
+        "money": {
+            "pickup": {"perRequest": 25, "perDay": 100},
+            "gift": {"perRequest": 10, "perDay": 10},
+        },
+    }
+)
+FORGIVING = ECONOMY.model_copy(update={"levels": ECONOMY.levels.model_copy(update={"backwards": True})})
+
+Act = Callable[[Player], Player]
+
+
+def refused(act: Act, player: Player) -> RefusedError:
+    with pytest.raises(RefusedError) as caught:
+        act(player)
+    return caught.value
+
+
+def assert_changes(player: Player, act: Act, **changes: Any) -> None:
+    """The action changes exactly these fields, and not the player that it was given."""
+    before = player.model_copy(deep=True)
+    assert act(player) == before.model_copy(update=changes)
+    assert player == before
+
+
+def saving(level: int, xp: int, *, version: int = 4, economy: Economy = ECONOMY) -> Act:
+    return lambda player: save(
+        economy, player, level=level, xp=xp, checkpoint={"at": "gate"}, version=version
+    )
+
+
+SAVER = Player(level=2, xp=120, version=4, checkpoint="old", money=9)
+
+
+@pytest.mark.parametrize(
+    ("level", "xp"),
+    [(2, 120), (2, 121), (2, 170)],
+)
+def test_save_moves_forward(level: int, xp: int) -> None:
+    assert_changes(SAVER, saving(level, xp), level=level, xp=xp, checkpoint={"at": "gate"}, version=5)
+
+
+def test_save_may_reach_the_next_level() -> None:
+    assert_changes(
+        Player(level=2, xp=210, version=4),
+        saving(3, 250),
+        level=3,
+        xp=250,
+        checkpoint={"at": "gate"},
+        version=5,
+    )
+
+
+def test_save_may_stay_below_the_level_that_its_xp_reach() -> None:
+    player = Player(level=1, xp=99, version=4)
+    assert saving(1, 110)(player).level == 1
+
+
+@pytest.mark.parametrize(
+    ("level", "xp", "field"),
+    [
+        (2, 171, "xp"),
+        (2, AMOUNT_LIMIT, "xp"),
+        (3, 170, "level"),
+        (AMOUNT_LIMIT, 120, "level"),
+        (2, 119, "xp"),
+        (1, 0, "xp"),
+        (1, 120, "level"),
+    ],
+)
+def test_save_that_leaps_or_falls_is_refused(level: int, xp: int, field: str) -> None:
+    error = refused(saving(level, xp), SAVER)
+    assert (error.refusal, error.field) == (Refusal.OVER_LIMIT, field)
+
+
+@pytest.mark.parametrize(("level", "xp"), [(1, 0), (1, 120), (2, 119), (2, 100)])
+def test_save_may_fall_where_the_catalogue_lets_it(level: int, xp: int) -> None:
+    after = saving(level, xp, economy=FORGIVING)(SAVER)
+    assert (after.level, after.xp, after.version) == (level, xp, 5)
+
+
+@pytest.mark.parametrize(("level", "xp", "field"), [(2, 171, "xp"), (2, 99, "level"), (3, 120, "level")])
+def test_save_may_not_leap_even_there(level: int, xp: int, field: str) -> None:
+    assert refused(saving(level, xp, economy=FORGIVING), SAVER).field == field
+
+
+@pytest.mark.parametrize("version", [0, 3, 5, AMOUNT_LIMIT])
+def test_save_of_another_version_is_stale_whatever_else_it_says(version: int) -> None:
+    with pytest.raises(StaleVersionError) as caught:
+        saving(99, AMOUNT_LIMIT, version=version)(SAVER)
+    assert caught.value.version == 4
+
+
+def test_level_is_kept_when_the_designer_raises_the_curve() -> None:
+    raised = Economy.model_validate({"levels": {"xp": [0, 500], "xpPerSave": 50, "backwards": False}})
+    after = saving(2, 130, economy=raised)(SAVER)
+    assert (after.level, after.xp) == (2, 130)
+
+
+def unlocking(name: str) -> Act:
+    return lambda player: unlock(ECONOMY, player, name)
+
+
+READY = Player(level=3, money=100, unlocked=("gate", "bridge"))
+
+
+@pytest.mark.parametrize(
+    ("player", "name", "money"),
+    [
+        (Player(), "gate", 0),
+        (Player(money=30), "bridge", 0),
+        (Player(money=31), "bridge", 1),
+        (READY, "tower", 60),
+        (READY.model_copy(update={"money": 40}), "tower", 0),
+    ],
+)
+def test_unlock_is_paid(player: Player, name: str, money: int) -> None:
+    assert_changes(player, unlocking(name), money=money, unlocked=(*player.unlocked, name))
+
+
+@pytest.mark.parametrize(
+    ("player", "name", "refusal", "mention"),
+    [
+        (READY, "moat", Refusal.UNKNOWN, "moat"),
+        (READY, "torch", Refusal.UNKNOWN, "torch"),
+        (READY, "", Refusal.UNKNOWN, "''"),
+        (READY, "gate", Refusal.CONFLICT, "already"),
+        (READY.model_copy(update={"unlocked": ()}), "tower", Refusal.CONFLICT, "gate, bridge"),
+        (READY.model_copy(update={"unlocked": ("gate",)}), "tower", Refusal.CONFLICT, "requires bridge"),
+        (READY.model_copy(update={"level": 2}), "tower", Refusal.CONFLICT, "level 3"),
+        (READY.model_copy(update={"money": 39}), "tower", Refusal.CONFLICT, "40 money"),
+        (Player(money=29), "bridge", Refusal.CONFLICT, "30 money"),
+    ],
+)
+def test_unlock_is_refused(player: Player, name: str, refusal: Refusal, mention: str) -> None:
+    error = refused(unlocking(name), player)
+    assert (error.refusal, error.field) == (refusal, "id")
+    assert mention in str(error)
+
+
+def completing(name: str, today: date = TODAY) -> Act:
+    return lambda player: complete_task(ECONOMY, player, name, today)
+
+
+@pytest.mark.parametrize(
+    ("player", "name", "changes"),
+    [
+        (Player(), "quest", {"money": 40, "xp": 100, "level": 2, "version": 1, "tasks": {"quest": TODAY}}),
+        (Player(), "visit", {"money": 5, "xp": 7, "version": 1, "tasks": {"visit": TODAY}}),
+        (
+            Player(tasks={"visit": YESTERDAY, "quest": YESTERDAY}, money=1, xp=93),
+            "visit",
+            {"money": 6, "xp": 100, "level": 2, "version": 1, "tasks": {"visit": TODAY, "quest": YESTERDAY}},
+        ),
+        # A level that a save has kept back, or that an earlier curve gave, is not taken away.
+        (Player(level=3, xp=0), "visit", {"money": 5, "xp": 7, "version": 1, "tasks": {"visit": TODAY}}),
+        (Player(xp=AMOUNT_LIMIT), "visit", {"money": 5, "level": 3, "version": 1, "tasks": {"visit": TODAY}}),
+    ],
+)
+def test_task_is_rewarded(player: Player, name: str, changes: dict[str, Any]) -> None:
+    assert_changes(player, completing(name), **changes)
+
+
+@pytest.mark.parametrize(
+    ("player", "name", "refusal", "mention"),
+    [
+        (Player(), "chore", Refusal.UNKNOWN, "chore"),
+        (Player(tasks={"quest": TODAY}), "quest", Refusal.CONFLICT, "for good"),
+        (Player(tasks={"quest": date(1999, 1, 1)}), "quest", Refusal.CONFLICT, "for good"),
+        (Player(tasks={"quest": TOMORROW}), "quest", Refusal.CONFLICT, "for good"),
+        (Player(tasks={"visit": TODAY}), "visit", Refusal.CONFLICT, "2025-11-22"),
+        # The clock has gone back since.
+        (Player(tasks={"visit": TOMORROW}), "visit", Refusal.CONFLICT, "2025-11-23"),
+        (Player(money=AMOUNT_LIMIT), "visit", Refusal.OVER_LIMIT, "nobody"),
+    ],
+)
+def test_task_is_refused(player: Player, name: str, refusal: Refusal, mention: str) -> None:
+    error = refused(completing(name), player)
+    assert (error.refusal, error.field) == (refusal, "taskId")
+    assert mention in str(error)
+
+
+def test_reward_of_money_alone_makes_no_save_stale() -> None:
+    economy = Economy.model_validate({"tasks": {"tip": {"title": "Tip", "money": 3, "repeat": "once"}}})
+    after = complete_task(economy, SAVER, "tip", TODAY)
+    assert after == SAVER.model_copy(update={"money": 12, "tasks": {"tip": TODAY}})
+
+
+def test_save_made_before_a_reward_of_xp_is_stale() -> None:
+    rewarded = complete_task(ECONOMY, SAVER, "visit", TODAY)
+    with pytest.raises(StaleVersionError):
+        saving(2, 120)(rewarded)
+
+
+def adding(amount: int, reason: str = "pickup", today: date = TODAY) -> Act:
+    return lambda player: add_money(ECONOMY, player, amount=amount, reason=reason, today=today)
+
+
+def earned(amount: int, day: date = TODAY) -> dict[str, Earned]:
+    return {"pickup": Earned(day=day, amount=amount)}
+
+
+@pytest.mark.parametrize(
+    ("player", "amount", "after"),
+    [
+        (Player(), 1, earned(1)),
+        (Player(), 25, earned(25)),
+        (Player(money=7, earned=earned(75)), 25, earned(100)),
+        (Player(earned=earned(100, YESTERDAY)), 25, earned(25)),
+        # The clock has gone back: the money still counts for the later day.
+        (Player(earned=earned(75, TOMORROW)), 25, earned(100, TOMORROW)),
+        (Player(money=AMOUNT_LIMIT - 25), 25, earned(25)),
+    ],
+)
+def test_money_is_added(player: Player, amount: int, after: dict[str, Earned]) -> None:
+    assert_changes(player, adding(amount), money=player.money + amount, earned=after)
+
+
+def test_reasons_have_caps_of_their_own() -> None:
+    player = Player(earned=earned(100))
+    after = earned(100) | {"gift": Earned(day=TODAY, amount=10)}
+    assert_changes(player, adding(10, "gift"), money=10, earned=after)
+
+
+@pytest.mark.parametrize(
+    ("player", "amount", "reason", "field", "mention"),
+    [
+        (Player(), 1, "theft", "reason", "theft"),
+        (Player(), 1, "", "reason", "''"),
+        (Player(), 26, "pickup", "amount", "25 a request"),
+        (Player(), AMOUNT_LIMIT, "pickup", "amount", "25 a request"),
+        (Player(earned=earned(80)), 21, "pickup", "amount", "only 20 more today"),
+        (Player(earned=earned(100)), 1, "pickup", "amount", "only 0 more today"),
+        (Player(earned=earned(100, TOMORROW)), 1, "pickup", "amount", "only 0 more today"),
+        # The designer has lowered the cap since.
+        (Player(earned=earned(500)), 1, "pickup", "amount", "only 0 more today"),
+        (Player(money=AMOUNT_LIMIT), 1, "pickup", "amount", "nobody"),
+    ],
+)
+def test_money_is_refused(player: Player, amount: int, reason: str, field: str, mention: str) -> None:
+    error = refused(adding(amount, reason), player)
+    assert (error.refusal, error.field) == (Refusal.OVER_LIMIT, field)
+    assert mention in str(error)
+
+
+def buying(name: str, quantity: int = 1) -> Act:
+    return lambda player: buy(ECONOMY, player, name=name, quantity=quantity)
+
+
+@pytest.mark.parametrize(
+    ("player", "name", "quantity", "money", "inventory"),
+    [
+        (Player(money=10), "torch", 1, 0, {"torch": 1}),
+        (Player(money=35, inventory={"torch": 4}), "torch", 3, 5, {"torch": 7}),
+        (Player(money=50, inventory={"torch": 4}), "crown", 1, 0, {"torch": 4, "crown": 1}),
+        (Player(unlocked=("gate",)), "flag", 1, 0, {"flag": 1}),
+    ],
+)
+def test_purchase_is_paid(
+    player: Player, name: str, quantity: int, money: int, inventory: dict[str, int]
+) -> None:
+    assert_changes(player, buying(name, quantity), money=money, inventory=inventory)
+
+
+@pytest.mark.parametrize(
+    ("player", "name", "quantity", "refusal", "field", "mention"),
+    [
+        (Player(money=99), "sword", 1, Refusal.UNKNOWN, "itemId", "sword"),
+        (Player(money=99), "gate", 1, Refusal.UNKNOWN, "itemId", "gate"),
+        (Player(money=9), "torch", 1, Refusal.NOT_ENOUGH_MONEY, "itemId", "costs 10"),
+        (Player(money=29), "torch", 3, Refusal.NOT_ENOUGH_MONEY, "itemId", "costs 30"),
+        (Player(money=99), "flag", 1, Refusal.CONFLICT, "itemId", "requires gate"),
+        (Player(money=99, inventory={"crown": 1}), "crown", 1, Refusal.CONFLICT, "itemId", "already"),
+        # What a player has is what they are told, before what they lack.
+        (Player(inventory={"crown": 1}), "crown", 1, Refusal.CONFLICT, "itemId", "already"),
+        (Player(money=999), "crown", 2, Refusal.OVER_LIMIT, "quantity", "only one"),
+    ],
+)
+def test_purchase_is_refused(
+    player: Player, name: str, quantity: int, refusal: Refusal, field: str, mention: str
+) -> None:
+    error = refused(buying(name, quantity), player)
+    assert (error.refusal, error.field) == (refusal, field)
+    assert mention in str(error)
+
+
+@pytest.mark.parametrize("act", [unlocking, completing, buying, lambda name: adding(1, name)])
+def test_long_name_is_not_sent_back_whole(act: Callable[[str], Act]) -> None:
+    assert len(str(refused(act("x" * 10_000), Player()))) < 200

@@ -1,0 +1,168 @@
+"""Any sequence of actions: a ledger of its own, kept from what was allowed, always agrees with the player."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from game.economy import Economy
+from game.player import Player, RefusedError, add_money, buy, complete_task, save, unlock
+
+DAY = date(2025, 11, 22)
+REWARDS = {"quest": 40, "visit": 5}
+PRICES = {"torch": 10, "crown": 50, "flag": 0, "bridge": 30, "tower": 40}
+PER_REQUEST, PER_DAY = {"pickup": 25, "gift": 10}, {"pickup": 60, "gift": 10}
+
+ECONOMY = Economy.model_validate(
+    {
+        "levels": {"xp": [0, 100, 250], "xpPerSave": 50, "backwards": False},
+        "unlocks": {
+            "bridge": {"title": "Bridge", "price": PRICES["bridge"]},
+            "tower": {"title": "Tower", "level": 2, "price": PRICES["tower"], "requires": ["bridge"]},
+        },
+        "tasks": {
+            "quest": {"title": "Quest", "money": REWARDS["quest"], "xp": 60, "repeat": "once"},
+            "visit": {"title": "Visit", "money": REWARDS["visit"], "xp": 7, "repeat": "daily"},
+        },
+        "shop": {
+            "torch": {"title": "Torch", "price": PRICES["torch"], "unique": False},
+            "crown": {"title": "Crown", "price": PRICES["crown"], "unique": True},
+            "flag": {"title": "Flag", "price": PRICES["flag"], "unique": True, "requires": "tower"},
+        },
+        "money": {
+            reason: {"perRequest": PER_REQUEST[reason], "perDay": PER_DAY[reason]} for reason in PER_DAY
+        },
+    }
+)
+
+
+@dataclass
+class Ledger:
+    """What was allowed so far."""
+
+    money: int = 0
+    bought: Counter[str] = field(default_factory=Counter)
+    opened: list[str] = field(default_factory=list)
+    rewarded: list[tuple[str, date]] = field(default_factory=list)
+    added: Counter[str] = field(default_factory=Counter)
+    days: set[date] = field(default_factory=set)
+
+
+class Earn(NamedTuple):
+    reason: str
+    amount: int
+
+    def act(self, player: Player, today: date) -> Player:
+        return add_money(ECONOMY, player, amount=self.amount, reason=self.reason, today=today)
+
+    def book(self, ledger: Ledger, today: date) -> None:
+        assert self.amount <= PER_REQUEST[self.reason]
+        ledger.money += self.amount
+        ledger.added[self.reason] += self.amount
+
+
+class Complete(NamedTuple):
+    task: str
+
+    def act(self, player: Player, today: date) -> Player:
+        return complete_task(ECONOMY, player, self.task, today)
+
+    def book(self, ledger: Ledger, today: date) -> None:
+        ledger.money += REWARDS[self.task]
+        ledger.rewarded.append((self.task, today))
+
+
+class Buy(NamedTuple):
+    item: str
+    quantity: int
+
+    def act(self, player: Player, today: date) -> Player:
+        return buy(ECONOMY, player, name=self.item, quantity=self.quantity)
+
+    def book(self, ledger: Ledger, today: date) -> None:
+        ledger.money -= PRICES[self.item] * self.quantity
+        ledger.bought[self.item] += self.quantity
+
+
+class Open(NamedTuple):
+    name: str
+
+    def act(self, player: Player, today: date) -> Player:
+        return unlock(ECONOMY, player, self.name)
+
+    def book(self, ledger: Ledger, today: date) -> None:
+        ledger.money -= PRICES[self.name]
+        ledger.opened.append(self.name)
+
+
+class Save(NamedTuple):
+    """A save of the version at hand."""
+
+    level: int
+    xp: int
+
+    def act(self, player: Player, today: date) -> Player:
+        return save(ECONOMY, player, level=self.level, xp=self.xp, checkpoint=None, version=player.version)
+
+    def book(self, ledger: Ledger, today: date) -> None:
+        """A save is worth nothing."""
+
+
+Action = Earn | Complete | Buy | Open | Save
+ACTIONS: st.SearchStrategy[Action] = st.one_of(
+    st.builds(Earn, st.sampled_from(sorted(PER_DAY)), st.integers(1, 30)),
+    st.builds(Complete, st.sampled_from(sorted(REWARDS))),
+    st.builds(Buy, st.sampled_from(["torch", "crown", "flag"]), st.integers(1, 3)),
+    st.builds(Open, st.sampled_from(["bridge", "tower"])),
+    st.builds(Save, st.integers(1, 3), st.integers(0, 300)),
+)
+# The clock may stand still, go on and go back.
+STEPS = st.lists(st.tuples(ACTIONS, st.sampled_from([0, 0, 0, 0, 1, 2, -1])), max_size=60)
+
+
+@given(STEPS)
+def test_player_agrees_with_the_ledger(steps: list[tuple[Action, int]]) -> None:
+    player, ledger, today = Player(), Ledger(), DAY
+    for action, days in steps:
+        today += timedelta(days=days)
+        ledger.days.add(today)
+        before = player
+        try:
+            player = action.act(player, today)
+        except RefusedError:
+            continue
+        action.book(ledger, today)
+        assert (player.level, player.xp) >= (before.level, before.xp)
+        check(player, ledger)
+
+
+def check(player: Player, ledger: Ledger) -> None:
+    assert player.money == ledger.money
+    assert player.money >= 0
+    assert player.inventory == ledger.bought
+    assert ledger.bought["crown"] <= 1
+    assert ledger.bought["flag"] <= 1
+    assert list(player.unlocked) == ledger.opened
+    assert len(set(ledger.opened)) == len(ledger.opened)
+    assert len(set(ledger.rewarded)) == len(ledger.rewarded), "a reward twice a day"
+    assert [task for task, _ in ledger.rewarded].count("quest") <= 1
+    for reason, amount in ledger.added.items():
+        assert amount <= PER_DAY[reason] * len(ledger.days)
+
+
+@given(st.lists(st.tuples(st.integers(1, 25), st.sampled_from([0, 0, 0, 1, 2])), max_size=40))
+def test_each_day_gives_up_to_its_cap(steps: list[tuple[int, int]]) -> None:
+    player, today, given_today = Player(), DAY, 0
+    for amount, days in steps:
+        today += timedelta(days=days)
+        given_today = 0 if days else given_today
+        try:
+            player = Earn("pickup", amount).act(player, today)
+        except RefusedError:
+            assert given_today + amount > PER_DAY["pickup"]
+        else:
+            given_today += amount
+            assert given_today <= PER_DAY["pickup"]

@@ -1,0 +1,75 @@
+"""The tables in moto, behind a process that may die at any request and beside which others may write."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest
+
+from store.database import Database, Item, from_item
+from store.schema import TABLES
+from tests.simulation import aws
+from tests.simulation.faults import CrashError
+from tests.unit.realtime.fakes import described, session
+
+Happening = Callable[[], Awaitable[object]]
+
+
+async def die() -> None:
+    """The process ends here."""
+    raise CrashError
+
+
+def moments(requests: int) -> list[tuple[str, int]]:
+    """Before and after each of so many requests."""
+    return [(side, number) for number in range(requests) for side in ("before", "after")]
+
+
+@dataclass
+class InterruptedDatabase:
+    """`db` is for the code under test. Its requests are counted from 0, and `log` describes each.
+
+    What `before` and `after` have for a request's number happens then, once. `direct` is the same tables with
+    nothing of it.
+    """
+
+    db: Database = field(init=False)
+    direct: Database = field(init=False)
+    log: list[str] = field(default_factory=list)
+    before: dict[int, Happening] = field(default_factory=dict)
+    after: dict[int, Happening] = field(default_factory=dict)
+
+    def restart(self) -> None:
+        """A new process: it counts anew, and nothing interrupts it."""
+        self.log.clear()
+        self.before.clear()
+        self.after.clear()
+
+    async def respond(self, request: AWSPreparedRequest) -> tuple[int, bytes]:
+        """DynamoDB's answer to a request."""
+        number = len(self.log)
+        self.log.append(described(request))
+        if number in self.before:
+            await self.before[number]()
+        answer = await aws.ask_moto(request)
+        if number in self.after:
+            await self.after[number]()
+        return answer
+
+    async def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table."""
+        return {table.name: await self._scan(table.name) for table in TABLES}
+
+    async def _scan(self, name: str) -> list[dict[str, Any]]:
+        answer = await self.direct.client.scan(TableName=name)
+        items: list[Item] = answer["Items"]
+        return [from_item(item) for item in items]
+
+
+@asynccontextmanager
+async def interrupted_database() -> AsyncIterator[InterruptedDatabase]:
+    """Empty tables, and nothing that interrupts."""
+    tables = InterruptedDatabase()
+    async with aws.database(session(), tables.respond) as (tables.db, tables.direct):
+        yield tables
