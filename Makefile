@@ -10,14 +10,14 @@ UV := $(VENVS)/uv/bin/uv
 LOCAL := $(VENVS)/local/bin/python
 DEV := $(VENVS)/dev/bin/python
 # Compiled in this order: the later files take their versions from the first.
-LOCKS := dev local realtime lambda emulator awscli uv
+LOCKS := dev local realtime lambda cv emulator awscli uv
 
 .PHONY: help
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: $(VENVS)/local/.synced $(VENVS)/emulator/.synced ## Run the whole backend on this machine (Ctrl-C stops it)
+run: $(VENVS)/local/.synced $(VENVS)/emulator/.synced $(VENVS)/cv/.synced ## Run the whole backend on this machine (Ctrl-C stops it)
 	@exec $(LOCAL) -m local run
 
 .PHONY: players
@@ -25,8 +25,8 @@ players: $(VENVS)/local/.synced ## Run a handful of simulated players against `m
 	@exec $(LOCAL) -m local players
 
 .PHONY: test
-test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced ## Check style and types, run every test
-	@tests/install-browser
+test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced ## Check style and types, run every test
+	@tests/install-packages
 	@$(DEV) -m pytest $(args)
 
 .PHONY: test-web
@@ -49,7 +49,7 @@ lock: $(UV) ## Lock requirements/*.in into requirements/*.txt, with hashes
 	@cd requirements && for name in $(LOCKS); do \
 	  case $$name in dev|emulator|awscli|uv) constraint= ;; *) constraint="--constraint dev.txt" ;; esac; \
 	  ../$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	    $$constraint $(if $(upgrade),--upgrade) $$name.in -o $$name.txt; done
+	    --override overrides.txt $$constraint $(if $(upgrade),--upgrade) $$name.in -o $$name.txt; done
 
 .PHONY: clean
 clean: ## Remove environments and caches (the data under .podium/ stays)

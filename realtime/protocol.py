@@ -157,7 +157,8 @@ ServerFrame = (
 
 def encode(frame: ServerFrame) -> str:
     """A frame as JSON text."""
-    return frame.model_dump_json(by_alias=True)
+    # An entry without a portrait says so; an avatar frame says what there is.
+    return frame.model_dump_json(by_alias=True, exclude_none=isinstance(frame, Avatar))
 
 
 def fits(text: str) -> bool:

@@ -26,8 +26,16 @@ UPLOAD_SECONDS = 300
 """How long a presigned upload is good for."""
 VIEW_SECONDS = 3600
 """How long the address of a portrait is good for."""
-SIZES = (512, 128, 48)
-"""Pixels a side of the pictures that are made."""
+CACHE_CONTROL = "public, max-age=31536000, immutable"
+"""A portrait never changes: another upload has another key. A year, in seconds."""
+
+
+class UploadGoneError(Exception):
+    """Nothing lies at the key: never uploaded, expired, or a portrait has been made of it already."""
+
+
+class UploadTooLargeError(Exception):
+    """The upload has more than 5 MB."""
 
 
 class UndeletedError(Exception):
@@ -76,6 +84,37 @@ class PortraitBucket:
                 return False
             raise
         return True
+
+    async def read_upload(self, key: str) -> bytes:
+        """An uploaded file, whatever the upload's own conditions let through.
+
+        Raises UploadGoneError, and UploadTooLargeError before the first byte is read.
+        """
+        try:
+            answer = await self.client.get_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+                raise UploadGoneError(f"There is no upload {key}.") from error
+            raise
+        async with answer["Body"] as body:
+            if answer["ContentLength"] > UPLOAD_LIMIT:
+                raise UploadTooLargeError(key)
+            return await body.read()
+
+    async def write_portrait(self, avatar: str, images: Mapping[int, bytes]) -> None:
+        """Put the pictures, by their size in pixels, to `{avatar}/{size}.webp`."""
+        for size, image in images.items():
+            await self.client.put_object(
+                Bucket=self.name,
+                Key=f"{avatar}/{size}.webp",
+                Body=image,
+                ContentType="image/webp",
+                CacheControl=CACHE_CONTROL,
+            )
+
+    async def delete_upload(self, key: str) -> None:
+        """Delete an uploaded file, if it is still there."""
+        await self.client.delete_object(Bucket=self.name, Key=key)
 
     async def view_url(self, avatar: str, size: int) -> str:
         """The address of a portrait in one of its sizes, good for an hour."""

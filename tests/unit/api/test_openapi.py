@@ -69,5 +69,5 @@ def test_every_error_is_a_problem_and_every_answer_has_a_schema(operations: Oper
 def test_key_may_come_with_every_action(operations: Operations) -> None:
     actions = {f"POST {success.path}" for success in SUCCESSES}
     for name, operation in operations.items():
-        headers = [one["name"] for one in operation.get("parameters", []) if one["in"] == "header"]
-        assert headers == (["Idempotency-Key"] if name in actions else []), name
+        headers = [one["name"].lower() for one in operation.get("parameters", []) if one["in"] == "header"]
+        assert headers == (["idempotency-key"] if name in actions else []), name

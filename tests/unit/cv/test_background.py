@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from cv.background import Background, replace_background
+
+RNG = np.random.default_rng(3)
+PICTURE = RNG.integers(0, 256, (128, 128, 3), np.uint8)
+PERSON = np.zeros((128, 128), np.float32)
+PERSON[32:96, 32:96] = 1
+
+
+def test_none_leaves_the_picture() -> None:
+    assert replace_background(PICTURE, PERSON, "none") is PICTURE
+
+
+@pytest.mark.parametrize("background", ["blur", "#102030", "#ABCDEF"])
+def test_person_stays(background: Background) -> None:
+    replaced = replace_background(PICTURE, PERSON, background)
+    assert np.array_equal(replaced[40:88, 40:88], PICTURE[40:88, 40:88])
+    assert replaced.dtype == np.uint8
+
+
+def test_colour_is_red_green_blue() -> None:
+    assert replace_background(PICTURE, PERSON, "#102030")[0, 0].tolist() == [0x30, 0x20, 0x10]
+
+
+def test_edges_are_feathered() -> None:
+    white, black = np.full_like(PICTURE, 255), "#000000"
+    row = replace_background(white, PERSON, black)[64, :64, 0].astype(int)
+    steps = np.diff(row)
+    assert (steps >= 0).all()
+    assert steps.max() < 255 / 1.5
+    assert ((row > 0) & (row < 255)).sum() >= 2
+
+
+def test_unsure_pixels_are_both() -> None:
+    mixed = replace_background(np.full_like(PICTURE, 255), np.full_like(PERSON, 0.5), "#000000")
+    assert 20 < mixed.mean() < 235
+
+
+def test_blur_takes_no_colour_from_the_person() -> None:
+    picture = np.zeros_like(PICTURE)
+    picture[32:96, 32:96] = 255
+    blurred = replace_background(picture, PERSON, "blur")
+    assert blurred[64, :28].max() <= 12
+
+
+def test_blur_of_a_person_alone_is_the_person() -> None:
+    assert np.array_equal(replace_background(PICTURE, np.ones_like(PERSON), "blur"), PICTURE)
+
+
+@pytest.mark.parametrize("background", ["red", "#12345", "#1234567", "#12345g", "", "#102030\n"])
+def test_other_background_is_refused(background: str) -> None:
+    with pytest.raises(ValueError, match="none, blur or a #rrggbb colour"):
+        replace_background(PICTURE, PERSON, background)
