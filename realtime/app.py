@@ -1,4 +1,4 @@
-"""The Lambda entry of the WebSocket routes."""
+"""The Lambda entries of the WebSocket routes, and of the portrait container's destination."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +10,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
+from realtime.avatars import announce
 from realtime.push import open_push_client
 from realtime.routes import Live, handle
 from realtime.settings import RealtimeSettings
@@ -36,3 +37,9 @@ _container = Container(_open_live)
 def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     """Serve one WebSocket event: `$connect`, `$disconnect` or a message."""
     return _container.run(lambda live: handle(live, event))
+
+
+@logger.inject_lambda_context
+def avatar_handler(record: dict[str, Any], _: LambdaContext) -> None:
+    """Tell a player what became of a picture: the destination of the portrait container's invocations."""
+    _container.run(lambda live: announce(live.db, live.push, record))

@@ -37,7 +37,10 @@ class Row(Model):
 
 
 class ConflictError(Exception):
-    """Others kept writing the same rows until our attempts were used up; nothing of ours was written."""
+    """Others kept writing the same rows until our attempts were used up.
+
+    Nothing of a transaction was written; of a batch, the rows that DynamoDB took.
+    """
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from realtime import app, authorizer_app
 from realtime.routes import Live
 from realtime.tokens import TokenVerifier
+from store import connections
 from tests.unit.events import recorded
 from tests.unit.realtime.lambda_container import container_of, fake_context
 from tests.unit.realtime.live_scene import CALLER, catalogue_of, live_scene
@@ -30,6 +31,26 @@ def test_recorded_message_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
         assert app.handler(event, fake_context()) == {"statusCode": 200}
         assert app.handler(event, fake_context()) == {"statusCode": 200}
     assert [frame["type"] for frame in frames] == ["snapshot", "snapshot"]
+
+
+def test_outcome_of_a_portrait_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames: list[dict[str, Any]] = []
+
+    @asynccontextmanager
+    async def open_live() -> AsyncIterator[Live]:
+        async with live_scene(catalogue_of(1)) as scene:
+            await connections.open_connection(scene.live.db, CALLER, "ada", scene.live.clock())
+            yield scene.live
+            frames.extend(scene.push.sent_to(CALLER))
+
+    record = {
+        "requestContext": {"condition": "Success"},
+        "requestPayload": {"userId": "ada", "key": "uploads/ada/one", "background": "none"},
+        "responsePayload": {"avatar": "avatars/ada/one", "face": True},
+    }
+    with container_of(monkeypatch, app, open_live):
+        app.avatar_handler(record, fake_context())
+    assert frames == [{"type": "avatar", "key": "uploads/ada/one", "avatar": "avatars/ada/one", "face": True}]
 
 
 @pytest.mark.usefixtures("_token_time")

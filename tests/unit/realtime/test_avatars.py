@@ -44,8 +44,7 @@ def record(response: Any, *, condition: str = "Success") -> dict[str, Any]:
 
 
 def avatar_frame(**fields: Any) -> dict[str, Any]:
-    nothing = {"avatar": None, "face": None, "error": None, "message": None}
-    return {"type": "avatar", "key": KEY, **nothing, **fields}
+    return {"type": "avatar", "key": KEY, **fields}
 
 
 @pytest.mark.parametrize("face", [True, False])
