@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -171,6 +171,18 @@ class BackendProcess:
 
     def _told(self) -> str:
         return f"output: {self.output[-2000:]}\nlog: {self.log[-4000:]}"
+
+
+@contextmanager
+def running(folder: Path, ports: Ports, **settings: object) -> Iterator[BackendProcess]:
+    """A backend that is started, and must stop cleanly at Ctrl-C."""
+    process = BackendProcess(folder, ports, **settings)
+    try:
+        process.start()
+        yield process
+        assert process.stop() == 0
+    finally:
+        process.kill()
 
 
 def until(holds: Callable[[], bool], seconds: float, seen: Callable[[], str]) -> None:

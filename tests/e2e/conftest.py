@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import httpx
 import pytest
+from playwright.async_api import Browser
 
 from game.catalogue import DEFAULT_PATH
-from tests.e2e.backend import BackendProcess, Ports
+from tests.e2e.backend import BackendProcess, Ports, running
+from tests.e2e.browser import chromium
 from tests.e2e.player import Player
 
 ARENAS = 36
@@ -35,13 +37,24 @@ def backend(
     catalogue = folder / "catalogue.toml"
     arenas = [_ARENA.format(number=number) for number in range(ARENAS)]
     catalogue.write_text(DEFAULT_PATH.read_text() + "".join(arenas))
-    process = BackendProcess(folder / "data", Ports.free(unused_tcp_port_factory), catalogue=catalogue)
-    try:
-        process.start()
+    with running(folder / "data", Ports.free(unused_tcp_port_factory), catalogue=catalogue) as process:
         yield process
-        assert process.stop() == 0
-    finally:
-        process.kill()
+
+
+@pytest.fixture(scope="module")
+def plain_backend(
+    tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
+) -> Iterator[BackendProcess]:
+    """A backend with Podium's own catalogue, as a newcomer sees it; one for each module that asks."""
+    with running(tmp_path_factory.mktemp("plain"), Ports.free(unused_tcp_port_factory)) as process:
+        yield process
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A headless Chromium."""
+    async with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

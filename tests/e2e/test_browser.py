@@ -1,15 +1,14 @@
 """The demo page in headless Chromium, against the running backend."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from store import connections
-from tests.e2e.backend import BackendProcess, Ports
-from tests.e2e.browser import CHROMIUM, Window, chromium, save_side_by_side
+from tests.e2e.backend import BackendProcess
+from tests.e2e.browser import CHROMIUM, Window, save_side_by_side
 from tests.e2e.conftest import SignUp
 
 pytestmark = [
@@ -21,24 +20,10 @@ pytestmark = [
 AREA = "forest"
 
 
-@pytest.fixture(scope="module")
-def backend(
-    tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
-) -> Iterator[BackendProcess]:
-    """A backend with Podium's own catalogue, as a newcomer sees it."""
-    process = BackendProcess(tmp_path_factory.mktemp("browser"), Ports.free(unused_tcp_port_factory))
-    try:
-        process.start()
-        yield process
-        assert process.stop() == 0
-    finally:
-        process.kill()
-
-
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
+def backend(plain_backend: BackendProcess) -> BackendProcess:
+    """Every fixture that asks for a backend gets this one."""
+    return plain_backend
 
 
 async def test_a_score_given_in_one_window_appears_in_the_other(

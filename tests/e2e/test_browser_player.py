@@ -1,14 +1,13 @@
 """What else a player does on the demo page: earn, buy, unlock, a portrait, and leaving for good."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from cv.vision import GraphicsLibraryError, Models
-from tests.e2e.backend import BackendProcess, Ports
-from tests.e2e.browser import CHROMIUM, Window, chromium, save_side_by_side
+from tests.e2e.backend import BackendProcess
+from tests.e2e.browser import CHROMIUM, Window, save_side_by_side
 from tests.unit.cv.pictures import astronaut, picture_file
 
 pytestmark = [
@@ -17,24 +16,10 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def backend(
-    tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
-) -> Iterator[BackendProcess]:
-    """A backend with Podium's own catalogue."""
-    process = BackendProcess(tmp_path_factory.mktemp("player"), Ports.free(unused_tcp_port_factory))
-    try:
-        process.start()
-        yield process
-        assert process.stop() == 0
-    finally:
-        process.kill()
-
-
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
+def backend(plain_backend: BackendProcess) -> BackendProcess:
+    """Every fixture that asks for a backend gets this one."""
+    return plain_backend
 
 
 @pytest.fixture

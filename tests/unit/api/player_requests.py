@@ -1,11 +1,61 @@
-"""Requests of any method with a body and a key, and what a player needs first."""
+"""Requests of any method with a body and a key, and one that succeeds on each route that acts."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.unit.api.rest_scene import PLAYER, Answer, RestScene, request_event
 
 Body = dict[str, Any] | str | None
+Step = tuple[str, dict[str, Any]]
+
+NEW: dict[str, Any] = {
+    "level": 1,
+    "xp": 0,
+    "checkpoint": None,
+    "version": 0,
+    "unlocked": [],
+    "tasks": {},
+    "money": 0,
+    "inventory": {},
+    "bests": {},
+}
+"""The progress of a new player."""
+
+SAVE = {"level": 1, "xp": 30, "checkpoint": {"at": "gate"}, "version": 0}
+TASK = ("/task/complete", {"taskId": "first-score"})
+PICKUP = ("/money/add", {"amount": 100, "reason": "pickup"})
+LANTERN = ("/unlock", {"id": "lantern-path"})
+TODAY = "2025-11-22"
+
+
+class Success(NamedTuple):
+    """A request, what comes before it, what it says beside the progress, and what changes in that."""
+
+    path: str
+    body: dict[str, Any]
+    before: tuple[Step, ...]
+    says: dict[str, Any]
+    changes: dict[str, Any]
+
+
+SUCCESSES = [
+    Success("/progress", SAVE, (), {}, {"xp": 30, "checkpoint": {"at": "gate"}, "version": 1}),
+    Success(*LANTERN, (TASK,), {"id": "lantern-path"}, {"money": 0, "unlocked": ["lantern-path"]}),
+    Success(
+        *TASK,
+        (),
+        {"taskId": "first-score"},
+        {"money": 50, "xp": 100, "level": 2, "version": 1, "tasks": {"first-score": TODAY}},
+    ),
+    Success(*PICKUP, (), {"amount": 100, "reason": "pickup"}, {"money": 100}),
+    Success(
+        "/shop/buy",
+        {"itemId": "torch", "quantity": 3},
+        (PICKUP,),
+        {"itemId": "torch", "quantity": 3},
+        {"money": 70, "inventory": {"torch": 3}},
+    ),
+]
 
 
 def send(
@@ -38,7 +88,7 @@ def progress_of(rest: RestScene) -> dict[str, Any]:
     return progress
 
 
-def prepare(rest: RestScene, *steps: tuple[str, dict[str, Any]]) -> None:
+def prepare(rest: RestScene, *steps: Step) -> None:
     """Requests that must succeed."""
     for path, body in steps:
         answer = post(rest, path, body)

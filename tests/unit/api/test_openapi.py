@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.api.player_requests import SUCCESSES
 from tests.unit.api.rest_scene import RestScene
-from tests.unit.api.test_actions import SUCCESSES
 
 # Powertools warns of a request that counts nothing.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from api.routes.progress import CHECKPOINT_DEPTH, CHECKPOINT_LIMIT
-from tests.unit.api.player_requests import Body, post, prepare, progress_of, send
+from tests.unit.api.player_requests import NEW, Body, post, prepare, progress_of, send
 from tests.unit.api.rest_scene import PLAYER, Answer, RestScene
-from tests.unit.api.test_actions import NEW
 
 # Powertools warns of a request that counts nothing.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")

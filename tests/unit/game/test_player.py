@@ -1,141 +1,14 @@
 """What a player may do, and what is refused: tables of every rule."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pytest
 
-from game.economy import AMOUNT_LIMIT, Economy
-from game.player import (
-    Earned,
-    Player,
-    Refusal,
-    RefusedError,
-    StaleVersionError,
-    add_money,
-    buy,
-    complete_task,
-    save,
-    unlock,
-)
-
-TODAY = date(2025, 11, 22)
-TOMORROW, YESTERDAY = TODAY + timedelta(days=1), TODAY - timedelta(days=1)
-
-ECONOMY = Economy.model_validate(
-    {
-        "levels": {"xp": [0, 100, 250], "xpPerSave": 50, "backwards": False},
-        "unlocks": {
-            "gate": {"title": "Gate"},
-            "bridge": {"title": "Bridge", "price": 30},
-            "tower": {"title": "Tower", "level": 3, "price": 40, "requires": ["gate", "bridge"]},
-        },
-        "tasks": {
-            "quest": {"title": "Quest", "money": 40, "xp": 100, "repeat": "once"},
-            "visit": {"title": "Visit", "money": 5, "xp": 7, "repeat": "daily"},
-        },
-        "shop": {
-            "torch": {"title": "Torch", "price": 10, "unique": False},
-            "crown": {"title": "Crown", "price": 50, "unique": True},
-            "flag": {"title": "Flag", "price": 0, "unique": True, "requires": "gate"},
-        },
-        "money": {
-            "pickup": {"perRequest": 25, "perDay": 100},
-            "gift": {"perRequest": 10, "perDay": 10},
-        },
-    }
-)
-FORGIVING = ECONOMY.model_copy(update={"levels": ECONOMY.levels.model_copy(update={"backwards": True})})
-
-Act = Callable[[Player], Player]
-
-
-def refused(act: Act, player: Player) -> RefusedError:
-    with pytest.raises(RefusedError) as caught:
-        act(player)
-    return caught.value
-
-
-def assert_changes(player: Player, act: Act, **changes: Any) -> None:
-    """The action changes exactly these fields, and not the player that it was given."""
-    before = player.model_copy(deep=True)
-    assert act(player) == before.model_copy(update=changes)
-    assert player == before
-
-
-def saving(level: int, xp: int, *, version: int = 4, economy: Economy = ECONOMY) -> Act:
-    return lambda player: save(
-        economy, player, level=level, xp=xp, checkpoint={"at": "gate"}, version=version
-    )
-
-
-SAVER = Player(level=2, xp=120, version=4, checkpoint="old", money=9)
-
-
-@pytest.mark.parametrize(
-    ("level", "xp"),
-    [(2, 120), (2, 121), (2, 170)],
-)
-def test_save_moves_forward(level: int, xp: int) -> None:
-    assert_changes(SAVER, saving(level, xp), level=level, xp=xp, checkpoint={"at": "gate"}, version=5)
-
-
-def test_save_may_reach_the_next_level() -> None:
-    assert_changes(
-        Player(level=2, xp=210, version=4),
-        saving(3, 250),
-        level=3,
-        xp=250,
-        checkpoint={"at": "gate"},
-        version=5,
-    )
-
-
-def test_save_may_stay_below_the_level_that_its_xp_reach() -> None:
-    player = Player(level=1, xp=99, version=4)
-    assert saving(1, 110)(player).level == 1
-
-
-@pytest.mark.parametrize(
-    ("level", "xp", "field"),
-    [
-        (2, 171, "xp"),
-        (2, AMOUNT_LIMIT, "xp"),
-        (3, 170, "level"),
-        (AMOUNT_LIMIT, 120, "level"),
-        (2, 119, "xp"),
-        (1, 0, "xp"),
-        (1, 120, "level"),
-    ],
-)
-def test_save_that_leaps_or_falls_is_refused(level: int, xp: int, field: str) -> None:
-    error = refused(saving(level, xp), SAVER)
-    assert (error.refusal, error.field) == (Refusal.OVER_LIMIT, field)
-
-
-@pytest.mark.parametrize(("level", "xp"), [(1, 0), (1, 120), (2, 119), (2, 100)])
-def test_save_may_fall_where_the_catalogue_lets_it(level: int, xp: int) -> None:
-    after = saving(level, xp, economy=FORGIVING)(SAVER)
-    assert (after.level, after.xp, after.version) == (level, xp, 5)
-
-
-@pytest.mark.parametrize(("level", "xp", "field"), [(2, 171, "xp"), (2, 99, "level"), (3, 120, "level")])
-def test_save_may_not_leap_even_there(level: int, xp: int, field: str) -> None:
-    assert refused(saving(level, xp, economy=FORGIVING), SAVER).field == field
-
-
-@pytest.mark.parametrize("version", [0, 3, 5, AMOUNT_LIMIT])
-def test_save_of_another_version_is_stale_whatever_else_it_says(version: int) -> None:
-    with pytest.raises(StaleVersionError) as caught:
-        saving(99, AMOUNT_LIMIT, version=version)(SAVER)
-    assert caught.value.version == 4
-
-
-def test_level_is_kept_when_the_designer_raises_the_curve() -> None:
-    raised = Economy.model_validate({"levels": {"xp": [0, 500], "xpPerSave": 50, "backwards": False}})
-    after = saving(2, 130, economy=raised)(SAVER)
-    assert (after.level, after.xp) == (2, 130)
+from game.economy import AMOUNT_LIMIT
+from game.player import Earned, Player, Refusal, add_money, buy, complete_task, unlock
+from tests.unit.game.player_scene import ECONOMY, TODAY, TOMORROW, YESTERDAY, Act, assert_changes, refused
 
 
 def unlocking(name: str) -> Act:
@@ -219,18 +92,6 @@ def test_task_is_refused(player: Player, name: str, refusal: Refusal, mention: s
     error = refused(completing(name), player)
     assert (error.refusal, error.field) == (refusal, "taskId")
     assert mention in str(error)
-
-
-def test_reward_of_money_alone_makes_no_save_stale() -> None:
-    economy = Economy.model_validate({"tasks": {"tip": {"title": "Tip", "money": 3, "repeat": "once"}}})
-    after = complete_task(economy, SAVER, "tip", TODAY)
-    assert after == SAVER.model_copy(update={"money": 12, "tasks": {"tip": TODAY}})
-
-
-def test_save_made_before_a_reward_of_xp_is_stale() -> None:
-    rewarded = complete_task(ECONOMY, SAVER, "visit", TODAY)
-    with pytest.raises(StaleVersionError):
-        saving(2, 120)(rewarded)
 
 
 def adding(amount: int, reason: str = "pickup", today: date = TODAY) -> Act:

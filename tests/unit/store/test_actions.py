@@ -164,14 +164,16 @@ async def test_one_request_twice_at_once_acts_once(
     assert (await stored(tables)).inventory == ({"torch": 1} if funds else {})
 
 
+@pytest.mark.parametrize(("one", "other"), [(EARN, QUEST), (EARN, CROWN), (TORCH, QUEST), (TORCH, CROWN)])
 @pytest.mark.parametrize("number", range(REQUESTS))
 async def test_key_that_another_request_takes_meanwhile_is_refused(
-    tables: InterruptedDatabase, number: int
+    tables: InterruptedDatabase, number: int, one: Action, other: Action
 ) -> None:
-    tables.before[number] = lambda: do_meanwhile(tables, QUEST, "k")
+    """Whether the two would succeed or be refused: a refusal changes nothing of the row."""
+    tables.before[number] = lambda: do_meanwhile(tables, other, "k")
     with pytest.raises(KeyReusedError):
-        await do(tables, EARN, "k")
-    assert (await stored(tables)).money == 40
+        await do(tables, one, "k")
+    assert (await stored(tables)).money == (40 if other is QUEST else 0)
 
 
 @pytest.mark.parametrize("key", [None, "k"])
