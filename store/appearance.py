@@ -4,7 +4,7 @@ Each is one transaction over the player's rows in every table: a board never sho
 does not have, and a score that is being submitted meanwhile is turned back, to read the new name.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from store import connections, idempotency, profiles, progress, scores
 from store.database import Database, win
@@ -43,12 +43,19 @@ async def change(db: Database, default: Profile, change: Callable[[Profile], Pro
     return await win(attempt)
 
 
-async def erase(db: Database, user_id: str) -> list[str]:
-    """Delete a player's rows in every table; the ids of the player's connections, which are to be closed.
+async def erase(db: Database, user_id: str, hang_up: Callable[[str], Awaitable[object]]) -> None:
+    """Delete a player's rows in every table; a player without any is no error.
 
-    A player without any rows is no error. Raises ConflictError when the player's rows never stayed still;
-    what is deleted by then stays deleted, and asking again deletes the rest.
+    `hang_up` closes a connection. That comes first: one that has lost its rows would be stale in silence.
+    Only requests that were answered before the player was deleted are forgotten, so that no later one can
+    act twice. Raises ConflictError when the player's rows never stayed still; what is deleted by then stays
+    deleted, and asking again deletes the rest.
     """
+    answered = await idempotency.ids(db, user_id)
+    pages = connections.subscribers(db, connections.user_channel(user_id))
+    connected = [connection_id async for page in pages for connection_id in page]
+    for connection_id in connected:
+        await hang_up(connection_id)
 
     async def attempt() -> None:
         achieved, _ = await read(db, user_id)
@@ -57,9 +64,6 @@ async def erase(db: Database, user_id: str) -> list[str]:
         await db.client.transact_write_items(TransactItems=writes)
 
     await win(attempt)
-    await idempotency.delete_all(db, user_id)
-    pages = connections.subscribers(db, connections.user_channel(user_id))
-    connected = [connection_id async for page in pages for connection_id in page]
+    await idempotency.delete(db, answered)
     for connection_id in connected:
         await connections.close_connection(db, connection_id)
-    return connected

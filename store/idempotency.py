@@ -1,6 +1,7 @@
 """`Idempotency`: requests already answered, so that the same one gets the same answer and acts once."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,17 +84,21 @@ def put(db: Database, key: RequestKey, answer: Answer, now: int) -> "TransactWri
     }
 
 
-async def delete_all(db: Database, user_id: str) -> None:
-    """Forget a player's requests, as far as the index shows them: one of this moment may escape it."""
+async def ids(db: Database, user_id: str) -> list[str]:
+    """The ids of a player's rows, as far as the index shows them: one of this moment may escape it."""
     request: QueryInputTypeDef = {
         "TableName": db.name(IDEMPOTENCY),
         "IndexName": BY_USER_ID.name,
         "KeyConditionExpression": "userId = :user",
         "ExpressionAttributeValues": to_item({":user": user_id}),
     }
-    async for page in query_pages(db, request):
-        requests = [{"DeleteRequest": {"Key": to_item({"id": row["id"]})}} for row in page]
-        await batch_write(db, IDEMPOTENCY, requests)
+    return [row["id"] async for page in query_pages(db, request) for row in page]
+
+
+async def delete(db: Database, row_ids: Iterable[str]) -> None:
+    """Forget requests."""
+    requests = [{"DeleteRequest": {"Key": to_item({"id": row_id})}} for row_id in row_ids]
+    await batch_write(db, IDEMPOTENCY, requests)
 
 
 def _digest(*parts: str) -> str:

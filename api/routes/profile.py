@@ -93,7 +93,6 @@ async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()])
 async def delete_profile(request: Request) -> Response[str]:
     """Delete the caller's rows in every table, and their pictures; the boards follow."""
     player, backend = caller(request), backend_of(request)
-    for connection_id in await appearance.erase(backend.db, player.user_id):
-        await backend.hang_up(connection_id)
+    await appearance.erase(backend.db, player.user_id, backend.hang_up)
     await backend.portraits.delete_all(player.user_id)
     return Response(status_code=204, body="")

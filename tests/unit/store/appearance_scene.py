@@ -46,8 +46,14 @@ async def show(db: Database, avatar: str) -> Profile:
 
 
 async def erase(db: Database) -> list[str]:
-    """The connections that are to be closed."""
-    return await appearance.erase(db, ADA)
+    """The connections that were closed."""
+    closed: list[str] = []
+
+    async def hang_up(connection_id: str) -> None:
+        closed.append(connection_id)
+
+    await appearance.erase(db, ADA, hang_up)
+    return closed
 
 
 async def score(db: Database, area: str, points: int, profile: Profile = TOKEN, *, at: int = NOW) -> None:
