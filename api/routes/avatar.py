@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.backend import RequestBody, backend_of, caller
 from api.problems import ProblemError, responses
-from api.routes.profile import ProfileView, show
+from api.profile_view import ProfileView, show
 from game.model import Model
 from store import appearance, profiles
 from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, avatar_prefix, upload_prefix

@@ -9,48 +9,19 @@ from pydantic import AfterValidator, Field
 
 from api.backend import RequestBody, backend_of, caller
 from api.problems import responses
-from game.model import Model
+from api.profile_view import ProfileView, show
 from game.names import clean_name
 from store import appearance, profiles
-from store.profiles import Profile
 
 router = Router()
 
 Name = Annotated[str, Field(max_length=1000), AfterValidator(clean_name)]
 
 
-class ProfileView(Model):
-    """The caller as others see them, and the portraits to choose from. Times in epoch milliseconds.
-
-    `portraitProblem` says why the last picture uploaded could not be used.
-    """
-
-    user_id: str
-    name: str
-    avatar: str | None
-    portraits: tuple[str, ...]
-    portrait_problem: str | None
-    created_at: int | None
-    updated_at: int | None
-
-
 class ProfileRequest(RequestBody):
     """The name to be shown: 3 to 24 characters after trimming."""
 
     name: Name
-
-
-def show(profile: Profile) -> ProfileView:
-    """A profile as its player sees it."""
-    return ProfileView(
-        user_id=profile.user_id,
-        name=profile.name,
-        avatar=profile.avatar,
-        portraits=profile.portraits,
-        portrait_problem=profile.problem,
-        created_at=profile.created_at or None,
-        updated_at=profile.updated_at or None,
-    )
 
 
 @router.get(
