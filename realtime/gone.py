@@ -1,11 +1,14 @@
 """What is done about connections that a push found gone, or that took no frame."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 from realtime.push import IN_FLIGHT, PushClient
 from store import connections
 from store.database import Database
+
+T = TypeVar("T")
 
 
 async def forget(db: Database, push: PushClient, connection_ids: Iterable[str]) -> None:
@@ -14,26 +17,25 @@ async def forget(db: Database, push: PushClient, connection_ids: Iterable[str]) 
     The closing is for the one that is alive after all: without its rows it would be stale in silence, closed
     it comes back and subscribes anew.
     """
-    limit = asyncio.Semaphore(IN_FLIGHT)
 
     async def one(connection_id: str) -> None:
-        async with limit:
-            await connections.close_connection(db, connection_id)
-            await push.close(connection_id)
+        await connections.close_connection(db, connection_id)
+        await push.close(connection_id)
 
-    async with asyncio.TaskGroup() as group:
-        for connection_id in connection_ids:
-            group.create_task(one(connection_id))
+    await _for_each(connection_ids, one)
 
 
-async def hang_up(push: PushClient, connection_ids: Iterable[str]) -> list[str]:
+async def hang_up(push: PushClient, connection_ids: Sequence[str]) -> list[str]:
     """Close connections that took no frame; those for which that failed, so that they may be open still."""
-    ids = list(connection_ids)
+    closed = await _for_each(connection_ids, push.close)
+    return [connection_id for connection_id, done in zip(connection_ids, closed, strict=True) if not done]
+
+
+async def _for_each(connection_ids: Iterable[str], work: Callable[[str], Awaitable[T]]) -> list[T]:
     limit = asyncio.Semaphore(IN_FLIGHT)
 
-    async def one(connection_id: str) -> bool:
+    async def one(connection_id: str) -> T:
         async with limit:
-            return await push.close(connection_id)
+            return await work(connection_id)
 
-    closed = await asyncio.gather(*map(one, ids))
-    return [connection_id for connection_id, done in zip(ids, closed, strict=True) if not done]
+    return await asyncio.gather(*map(one, connection_ids))

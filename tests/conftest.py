@@ -1,9 +1,12 @@
 """What every test shares."""
 
+import os
+
 import pytest
 from hypothesis import settings
 
-settings.register_profile("podium", deadline=None, print_blob=True)
+# CI tries the same examples every time, so that a change is judged by what it changes.
+settings.register_profile("podium", deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("podium")
 
 
