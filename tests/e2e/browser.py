@@ -29,6 +29,9 @@ body {{ background: #c9c6d8; }}
 <body>{images}</body>
 """
 
+# A bound for what never comes, not a measure: the machine may be busy.
+expect.set_options(timeout=20_000)
+
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:

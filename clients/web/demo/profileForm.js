@@ -5,17 +5,22 @@ const element = (id) => document.getElementById(id);
 /** The player's name, edited in place. */
 export class ProfileForm {
   #input = element("profile-name");
-  #shown = null; // the name as it is stored
+  #typed = false; // a name that is not saved yet must not be overwritten by the stored one
 
   constructor(podium, state) {
+    this.#input.addEventListener("input", () => {
+      this.#typed = true;
+    });
     element("name-form").addEventListener("submit", async (event) => {
       event.preventDefault();
+      const wanted = this.#input.value;
       this.#say("");
       const save = element("save-name");
       save.disabled = true;
       try {
-        const { name } = await state.change("profile", () => podium.rename(this.#input.value));
-        this.#input.value = this.#shown = name; // trimmed, it may be another than was typed
+        const { name } = await state.change("profile", () => podium.rename(wanted));
+        this.#input.value = name; // trimmed, it may be another than was typed
+        this.#typed = false;
         this.#say("Saved: the boards call you that now.");
       } catch (error) {
         this.#say(plainWords(error), true);
@@ -27,12 +32,11 @@ export class ProfileForm {
 
   /** Shows the stored name, unless another is being typed. */
   render({ name }) {
-    if ([null, this.#input.value].includes(this.#shown)) this.#input.value = name;
-    this.#shown = name;
+    if (!this.#typed) this.#input.value = name;
   }
 
   clear() {
-    this.#shown = null;
+    this.#typed = false;
     this.#say("");
   }
 
