@@ -1,19 +1,21 @@
 """What the REST routes work with, and who is calling them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from aws_lambda_powertools.event_handler import Request
 
 from api.problems import ProblemError
-from game.catalogue import Board, Catalogue
+from game.catalogue import Area, Board, Catalogue
 from game.model import Model
 from game.names import default_name
 from game.scoring import Order
 from store.database import Database
 from store.portraits import PortraitBucket
 from store.profiles import Profile
+
+T = TypeVar("T")
 
 
 class RequestBody(Model, validate_by_name=False):
@@ -77,11 +79,19 @@ class Backend:
 
     def board(self, game_area: str) -> Board:
         """A board by id. Raises a 404 that names it."""
-        try:
-            return self.catalogue.boards[game_area]
-        except KeyError:
-            known = ", ".join(sorted(self.catalogue.boards))
-            raise ProblemError(404, f"gameArea: there is no {game_area!r:.100}; there are {known}") from None
+        return _find(self.catalogue.boards, game_area)
+
+    def area(self, game_area: str) -> Area:
+        """An area by id: a board to score on. Raises a 404 that names it."""
+        return _find(self.catalogue.areas, game_area)
+
+
+def _find(offered: Mapping[str, T], game_area: str) -> T:
+    try:
+        return offered[game_area]
+    except KeyError:
+        known = ", ".join(sorted(offered))
+        raise ProblemError(404, f"gameArea: there is no {game_area!r:.100}; there are {known}") from None
 
 
 def backend_of(request: Request) -> Backend:

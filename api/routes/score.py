@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import StrictInt
 
 from api.backend import RequestBody, backend_of, caller
-from api.problems import FieldError, ProblemError, invalid, responses
+from api.problems import FieldError, invalid, responses
 from game.model import Model
 from store.submission import submit
 
@@ -41,10 +41,7 @@ class ScoreResponse(Model):
 async def submit_score(request: Request, body: Annotated[ScoreRequest, Body()]) -> ScoreResponse:
     """Submit a score. Only a better one than the player's best changes anything."""
     player, backend = caller(request), backend_of(request)
-    area = backend.catalogue.areas.get(body.game_area)
-    if area is None:
-        known = ", ".join(sorted(backend.catalogue.areas))
-        raise ProblemError(404, f"gameArea: there is no {body.game_area!r:.100}; there are {known}")
+    area = backend.area(body.game_area)
     if not area.min <= body.score <= area.max:
         raise invalid(
             [
