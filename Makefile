@@ -10,7 +10,7 @@ UV := $(VENVS)/uv/bin/uv
 LOCAL := $(VENVS)/local/bin/python
 DEV := $(VENVS)/dev/bin/python
 # Compiled in this order: the later files take their versions from the first.
-LOCKS := dev local realtime lambda cv emulator awscli uv
+LOCKS := dev local realtime lambda cv loadtest bench emulator awscli uv
 
 .PHONY: help
 help: ## List the commands
@@ -23,6 +23,14 @@ run: $(VENVS)/local/.synced $(VENVS)/emulator/.synced $(VENVS)/cv/.synced ## Run
 .PHONY: players
 players: $(VENVS)/local/.synced ## Run a handful of simulated players against `make run`
 	@exec $(LOCAL) -m local players
+
+.PHONY: loadtest
+loadtest: $(VENVS)/loadtest/.synced ## Let simulated players loose on `make run` for two minutes; args="--help" for more
+	@exec $(VENVS)/loadtest/bin/python -m loadtest run $(args)
+
+.PHONY: bench
+bench: $(VENVS)/bench/.synced $(VENVS)/emulator/.synced node_modules/.installed ## Measure ours beside the peers; only=push for one of them
+	@exec $(VENVS)/bench/bin/python -m bench $(if $(only),--only $(only)) $(args)
 
 .PHONY: test
 test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced ## Check style and types, run every test
@@ -60,6 +68,10 @@ $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Podium needs Python 3.11 or newer; $(PYTHON) is {sys.version.split()[0]}. Name another: make PYTHON=python3.12 …")'
 	@$(PYTHON) -m venv --clear $(VENVS)/uv
 	@$(VENVS)/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+node_modules/.installed: package-lock.json
+	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # One environment a deployable, exactly what its lock file says.

@@ -1,0 +1,1 @@
+"""Ours beside what people would use instead, in the same run on the same machine."""
