@@ -21,17 +21,18 @@ import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from api.backend import Backend, Deployment
-from game.catalogue import load_catalogue
+from game.catalogue import Catalogue, load_catalogue
 from local import provision
 from local.emulator import Emulator
 from local.event_delivery import EventSourceSettings
 from local.event_source import EventSource
 from local.gateway import Event, Gateway, Handler
 from local.portraits import portrait_workers
+from local.pushers import task_pushers
 from local.rest import RestServer
 from local.settings import CHECKOUT, LocalSettings, has_own_endpoint, point_at_emulator, set_region
 from realtime.authorizer import authorize
-from realtime.push import open_push_client
+from realtime.push import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
 from realtime.tokens import TokenVerifier
 from store import boards
@@ -40,6 +41,7 @@ from store.portraits import open_bucket
 from store.runtime import now, open_database
 from store.schema import SCORES
 from streams.broadcaster import Broadcaster
+from streams.fanout import FanOut, Shard
 from streams.report import Report
 
 HOST = "127.0.0.1"
@@ -83,7 +85,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         verifier = _verifier(deployment)
         push = await stack.enter_async_context(open_push_client(session, f"http://{HOST}:{settings.ws_port}"))
         live = Live(db, catalogue, push, now)
-        broadcaster = Broadcaster(db, catalogue, push, now)
+        broadcaster = await stack.enter_async_context(_broadcaster(db, catalogue, push))
         source = await _start_event_source(settings, session, db, broadcaster, stack)
         for board in catalogue.boards.values():
             await boards.rebuild(db, board, now())
@@ -158,6 +160,18 @@ def _routes(live: Live) -> dict[str, Handler]:
         return await handle(live, event)
 
     return dict.fromkeys(ROUTES, route)
+
+
+@asynccontextmanager
+async def _broadcaster(db: Database, catalogue: Catalogue, push: PushClient) -> AsyncIterator[Broadcaster]:
+    async def push_shard(shard: Shard) -> None:
+        report = Report()
+        await fan_out.push_shard(shard, report)
+        _log_report(report)
+
+    async with task_pushers(push_shard) as pushers:
+        fan_out = FanOut(db, catalogue, push, now, pushers.start)
+        yield Broadcaster(db, catalogue, fan_out, now)
 
 
 async def _start_event_source(

@@ -1,5 +1,8 @@
 """The environment of the Lambdas that push to connections, and of the authorizer."""
 
+from typing import Annotated
+
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -10,6 +13,11 @@ class RealtimeSettings(BaseSettings):
 
     table_prefix: str = ""
     """What the tables' names start with in this deployment; "" by default."""
+    push_rate: Annotated[float, Field(gt=0)] | None = None
+    """Requests a second to `@connections` from one container at the most; by default as fast as it goes.
+
+    An account has 10,000 a second for all of API Gateway, and more containers than one may push at a time.
+    """
     connections_url: str
     """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
 

@@ -1,6 +1,6 @@
 """`Leaderboards`: each board as it was last published, and the frames not yet pushed to its subscribers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Self
 
 from botocore.exceptions import ClientError
@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 from game.board import Entry, Position
 from game.catalogue import Board
 from store import scores
+from store.connections import IdRange
 from store.database import Database, Item, Row, backoff, from_item, lost_race, to_item
 from store.schema import LEADERBOARDS
 
@@ -22,6 +23,24 @@ class StaleBoardError(Exception):
     """Somebody else published the board first: read it again."""
 
 
+class Fanout(Row):
+    """Frames of the outbox on their way to subscribers, by several pushers: see `store.fanouts`.
+
+    `to` is the newest version in it; `pending` are the shards, by name, to which it has not been pushed yet;
+    `stuck` says that somebody in another shard has neither got it nor been closed. Times are in milliseconds
+    since the epoch: after `expires_at` nobody is at work on it any more; at `scored_at` the oldest of the
+    scores in it was achieved.
+    """
+
+    id: str
+    to: int
+    started_at: int
+    expires_at: int
+    scored_at: int | None = None
+    pending: dict[str, IdRange]
+    stuck: bool = False
+
+
 class PublishedBoard(Row):
     """A row. `outbox` holds the unpushed frames (JSON text) by the version that each leads to."""
 
@@ -30,6 +49,7 @@ class PublishedBoard(Row):
     version: int
     entries: tuple[Entry, ...]
     outbox: dict[int, str] = Field(default_factory=dict)
+    fanout: Fanout | None = None
 
     @property
     def position(self) -> Position:
@@ -129,19 +149,25 @@ async def publish(
 
 async def clear_outbox(db: Database, pushed: PublishedBoard) -> None:
     """Drop the frames of the row's outbox, now that they are pushed. A later epoch's are left alone."""
-    names = {f"#v{version}": str(version) for version in pushed.outbox}
+    paths, names = outbox_paths(pushed.outbox)
     try:
         await db.client.update_item(
             TableName=db.name(LEADERBOARDS),
             Key=to_item({"gameArea": pushed.game_area}),
-            UpdateExpression="REMOVE " + ", ".join(f"#outbox.{name}" for name in names),
+            UpdateExpression="REMOVE " + ", ".join(paths),
             ConditionExpression="epoch = :epoch",
-            ExpressionAttributeNames={"#outbox": "outbox", **names},
+            ExpressionAttributeNames=names,
             ExpressionAttributeValues=to_item({":epoch": pushed.epoch}),
         )
     except ClientError as error:
         if not lost_race(error):
             raise
+
+
+def outbox_paths(versions: Iterable[int]) -> tuple[list[str], dict[str, str]]:
+    """The frames of these versions in an update expression: their paths, and the names that those need."""
+    names = {f"#v{version}": str(version) for version in versions}
+    return [f"#outbox.{name}" for name in names], {"#outbox": "outbox", **names}
 
 
 async def rebuild(db: Database, board: Board, now: int) -> PublishedBoard:

@@ -6,9 +6,9 @@ TTL in any case.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from store.database import Database, batch_write, query_pages, to_item
+from store.database import Database, batch_write, from_item, query_pages, to_item
 from store.schema import BY_CONNECTION_ID, CONNECTIONS
 
 if TYPE_CHECKING:
@@ -18,6 +18,22 @@ EVERYONE = "all"
 
 # API Gateway closes a connection after 2 hours; an hour on top forgives any clock.
 LIFETIME_SECONDS = 3 * 60 * 60
+
+
+PAGE_LIMIT = 2000
+"""Most connections in one page of a channel's subscribers."""
+
+
+class IdRange(NamedTuple):
+    """The connection ids from `first` to `last`, both included; "" and None are the ends of all ids."""
+
+    first: str = ""
+    last: str | None = None
+
+
+EVERY_ID = IdRange()
+# A key may not be empty.
+_LEAST_ID = "\0"
 
 
 def user_channel(user_id: str) -> str:
@@ -57,17 +73,37 @@ async def channels(db: Database, connection_id: str) -> list[str]:
     return [row["channel"] async for page in _rows(db, connection_id) for row in page]
 
 
-async def subscribers(db: Database, channel: str) -> AsyncIterator[list[str]]:
-    """The ids of a channel's connections, read consistently, a page of at most 1 MB of rows at a time."""
-    request: QueryInputTypeDef = {
+async def subscribers(db: Database, channel: str, ids: IdRange = EVERY_ID) -> AsyncIterator[list[str]]:
+    """The ids of a channel's connections in their order, read consistently, a page at a time."""
+    async for page in query_pages(db, _subscribers_request(db, channel, ids)):
+        yield [row["connectionId"] for row in page]
+
+
+async def greatest_subscriber(db: Database, channel: str) -> str | None:
+    """The last of a channel's connection ids, read consistently; None when there is none."""
+    request = _subscribers_request(db, channel, EVERY_ID)
+    request["ScanIndexForward"] = False
+    request["Limit"] = 1
+    answer = await db.client.query(**request)
+    return next((from_item(item)["connectionId"] for item in answer["Items"]), None)
+
+
+def _subscribers_request(db: Database, channel: str, ids: IdRange) -> "QueryInputTypeDef":
+    condition, values = "channel = :channel", {":channel": channel}
+    if ids.last is not None:
+        condition += " AND connectionId BETWEEN :first AND :last"
+        values |= {":first": ids.first or _LEAST_ID, ":last": ids.last}
+    elif ids.first:
+        condition += " AND connectionId >= :first"
+        values |= {":first": ids.first}
+    return {
         "TableName": db.name(CONNECTIONS),
         "ConsistentRead": True,
-        "KeyConditionExpression": "channel = :channel",
-        "ExpressionAttributeValues": to_item({":channel": channel}),
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": to_item(values),
         "ProjectionExpression": "connectionId",
+        "Limit": PAGE_LIMIT,
     }
-    async for page in query_pages(db, request):
-        yield [row["connectionId"] for row in page]
 
 
 def _rows(db: Database, connection_id: str) -> AsyncIterator[list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""The Lambda entries of the broadcaster: the stream's batches, and the sweep every minute."""
+"""The Lambda entries of the broadcaster: the stream's batches, the sweep every minute, and the pushers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +11,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
 from realtime.push import open_push_client
-from realtime.settings import RealtimeSettings
-from store.runtime import Container, now, open_database
+from store.runtime import SDK_CONFIG, Container, now, open_database
 from streams.broadcaster import Broadcaster
+from streams.fanout import FanOut, Shard
 from streams.report import Report
+from streams.settings import BroadcasterSettings
 
 logger = Logger(service="podium")
 metrics = Metrics(namespace="Podium", service="broadcaster")
@@ -26,13 +27,32 @@ class SweepError(Exception):
 
 @asynccontextmanager
 async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
-    settings = RealtimeSettings()
+    settings = BroadcasterSettings()
     session = aioboto3.Session()
+    catalogue = load_catalogue()
     async with (
         open_database(session, settings.table_prefix) as db,
-        open_push_client(session, settings.connections_url) as push,
+        open_push_client(session, settings.connections_url, rate=settings.push_rate) as push,
+        session.client("lambda", config=SDK_CONFIG) as functions,
     ):
-        yield Broadcaster(db, load_catalogue(), push, now)
+
+        async def start_pusher(shard: Shard) -> None:
+            await functions.invoke(
+                FunctionName=settings.pusher_function,
+                InvocationType="Event",
+                Payload=shard.model_dump_json(by_alias=True),
+            )
+
+        fan_out = FanOut(
+            db,
+            catalogue,
+            push,
+            now,
+            start_pusher,
+            direct_limit=settings.direct_limit,
+            pushers=settings.pushers,
+        )
+        yield Broadcaster(db, catalogue, fan_out, now)
 
 
 _container = Container(_open_broadcaster)
@@ -63,6 +83,19 @@ def sweep_handler(_: dict[str, Any], __: LambdaContext) -> None:
         raise SweepError(", ".join(failed))
 
 
+@logger.inject_lambda_context
+@metrics.log_metrics
+def pusher_handler(event: dict[str, Any], _: LambdaContext) -> None:
+    """Push to one shard of a large board. Raises UnpushedError, so that Lambda invokes it again."""
+    report = Report()
+    try:
+        _container.run(
+            lambda broadcaster: broadcaster.fan_out.push_shard(Shard.model_validate(event), report)
+        )
+    finally:
+        emit(report)
+
+
 def emit(report: Report) -> None:
     """Put what a run did into the metrics."""
     metrics.add_metric("BoardsChanged", MetricUnit.Count, report.boards_changed)
@@ -73,3 +106,5 @@ def emit(report: Report) -> None:
         metrics.add_metric("OldestRecordAge", MetricUnit.Milliseconds, report.oldest_record_age)
     if report.score_to_pushed is not None:
         metrics.add_metric("ScoreToPushed", MetricUnit.Milliseconds, report.score_to_pushed)
+    if report.fanout_time is not None:
+        metrics.add_metric("FanOutTime", MetricUnit.Milliseconds, report.fanout_time)

@@ -3,7 +3,7 @@
     records -> 1. which boards did they touch, and can any of them change a top K at all?
             -> 2. for each board left: load it as published, then Query its top K, which is the truth
             -> 3. write version v+1 with the diff in the outbox, on condition that the version still is v
-            -> 4. read the board's subscribers, push the outbox, clear it
+            -> 4. read the board's subscribers, push the outbox, clear it (streams/fanout.py)
 
 The stream says only THAT a board is dirty; the table says what is true. A batch may be repeated, split,
 reordered or processed twice at once, and the board is still right, because:
@@ -32,36 +32,26 @@ from game.board import Entry
 from game.catalogue import Board, Catalogue
 from game.scoring import encode
 from realtime import protocol
-from realtime.gone import forget, hang_up
-from realtime.push import PushClient
-from store import boards, connections, scores
+from store import boards, scores
 from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
 from store.database import ConflictError, Database, backoff
+from streams.fanout import FanOut, UnpushedError
 from streams.records import RecordError, Touch, parse, sequence_number
 from streams.report import Report
-
-PUSH_SECONDS = 10
-"""How long one frame's push to one subscriber may take, retries included."""
-
-PUSH_RATE = 200
-"""Subscribers a second for whom a push is given more time: slower than any endpoint in good health."""
 
 logger = logging.getLogger("podium.broadcaster")
 
 
-class UnpushedError(Exception):
-    """Subscribers have neither their frames nor been closed: the frames stay in the outbox."""
-
-
 class Broadcaster:
-    """Keeps published boards true and their subscribers current. `clock` gives epoch milliseconds."""
+    """Keeps published boards true and their subscribers current. `clock` gives epoch milliseconds.
 
-    def __init__(
-        self, db: Database, catalogue: Catalogue, push: PushClient, clock: Callable[[], int]
-    ) -> None:
+    `fan_out` brings the outboxes to the subscribers.
+    """
+
+    def __init__(self, db: Database, catalogue: Catalogue, fan_out: FanOut, clock: Callable[[], int]) -> None:
         self._db = db
         self._catalogue = catalogue
-        self._push = push
+        self.fan_out = fan_out
         self._clock = clock
 
     async def process(self, records: Iterable[Mapping[str, Any]], report: Report) -> list[str]:
@@ -108,9 +98,8 @@ class Broadcaster:
         relevant = [touch for touch in touches or () if _matters(board, published.entries, touch)]
         if touches is None or relevant:
             published = await self._publish(board, published, report)
-        if published.outbox:
-            await self._push_outbox(board, published, report)
-            report.pushed(relevant, self._clock())
+        scored = [touch.achieved_at for touch in relevant if touch.achieved_at is not None]
+        await self.fan_out.push_outbox(published, report, min(scored, default=None))
 
     async def _publish(self, board: Board, published: PublishedBoard, report: Report) -> PublishedBoard:
         attempt = 0
@@ -139,21 +128,6 @@ class Broadcaster:
             position = published.position._replace(version=published.version + 1)
             frame = protocol.encode_snapshot(board.id, board.top, position, truth)
         return await boards.publish(self._db, published, truth, frame, collapse=collapse)
-
-    async def _push_outbox(self, board: Board, published: PublishedBoard, report: Report) -> None:
-        stuck: list[str] = []
-        async for page in connections.subscribers(self._db, board.id):
-            reachable = set(page)
-            for _, frame in sorted(published.outbox.items()):
-                within = PUSH_SECONDS + len(reachable) / PUSH_RATE
-                result = await self._push.push(frame, reachable, within=within)
-                report.took(result)
-                reachable.difference_update(result.gone, result.failed, result.untried)
-                await forget(self._db, self._push, result.gone)
-                stuck += await hang_up(self._push, result.failed) + result.untried
-        if stuck:
-            raise UnpushedError(f"{len(stuck)} connections have neither their frames nor been closed")
-        await boards.clear_outbox(self._db, published)
 
 
 def _bar(board: Board, entries: Sequence[Entry]) -> str | None:

@@ -1,9 +1,9 @@
 """What one run of the broadcaster did, for the metrics and the log."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from realtime.push import PushResult
+from store.boards import Fanout
 from streams.records import Touch
 
 
@@ -17,6 +17,7 @@ class Report:
     connections_gone: int = 0
     oldest_record_age: float | None = None
     score_to_pushed: float | None = None
+    fanout_time: float | None = None
 
     def saw(self, touch: Touch, now: int) -> None:
         """Take note of a record's age, at `now` in milliseconds since the epoch."""
@@ -28,8 +29,12 @@ class Report:
         self.pushes_failed += len(result.failed)
         self.connections_gone += len(result.gone)
 
-    def pushed(self, touches: Iterable[Touch], now: int) -> None:
-        """Take note that everybody has the scores of these records, at `now`: the slowest of them counts."""
-        for touch in touches:
-            if touch.achieved_at is not None:
-                self.score_to_pushed = max(self.score_to_pushed or 0.0, float(now - touch.achieved_at))
+    def pushed(self, scored_at: int | None, now: int) -> None:
+        """Take note that everybody has the score of that moment, in milliseconds: the slowest one counts."""
+        if scored_at is not None:
+            self.score_to_pushed = max(self.score_to_pushed or 0.0, float(now - scored_at))
+
+    def finished(self, fanout: Fanout, now: int) -> None:
+        """Take note that the last pusher of a fan-out is done."""
+        self.fanout_time = max(self.fanout_time or 0.0, float(now - fanout.started_at))
+        self.pushed(fanout.scored_at, now)

@@ -17,8 +17,11 @@ _CONFIG = AioConfig(retries={"total_max_attempts": 1})
 
 
 @asynccontextmanager
-async def world(catalogue: Catalogue, seed: int, rates: Rates) -> AsyncIterator[World]:
-    """A world with nobody in it. Everything random in it follows from the seed."""
+async def world(catalogue: Catalogue, seed: int, rates: Rates, *, direct_limit: int) -> AsyncIterator[World]:
+    """A world with nobody in it. Everything random in it follows from the seed.
+
+    Boards with more than `direct_limit` subscribers have pushers.
+    """
     faults = Faults(seed, rates)
     engine = Engine(faults)
     gateway = SimulatedGateway(faults, Background())
@@ -34,4 +37,4 @@ async def world(catalogue: Catalogue, seed: int, rates: Rates) -> AsyncIterator[
         ) as client,
     ):
         engine.direct = direct
-        yield World(catalogue, faults, engine, db, gateway, ManagementApiPushClient(client))
+        yield World(catalogue, faults, engine, db, gateway, ManagementApiPushClient(client), direct_limit)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from contextlib import suppress
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest
@@ -17,6 +18,7 @@ from store.profiles import Profile
 from store.schema import LEADERBOARDS
 from store.submission import submit
 from streams.broadcaster import Broadcaster
+from streams.fanout import LEASE_SECONDS, FanOut, Shard, UnpushedError
 from streams.report import Report
 from tests.simulation import aws
 from tests.simulation.client import ANSWER_SECONDS, History, SimulatedClient
@@ -26,6 +28,9 @@ from tests.simulation.gateway import SimulatedGateway
 
 RETRY_SECONDS = 1
 """A failed batch is given to a broadcaster again after this long."""
+
+ASYNC_RETRY_SECONDS = (0, 60, 120)
+"""https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 SETTLE_SECONDS = 600
 
@@ -71,6 +76,7 @@ class World:
         db: Database,
         gateway: SimulatedGateway,
         push: PushClient,
+        direct_limit: int,
     ) -> None:
         self.background = gateway.background
         self.clients: list[SimulatedClient] = []
@@ -79,10 +85,15 @@ class World:
         self._catalogue = catalogue
         self._faults = faults
         self.direct = engine.direct
+        self.fans_out = False
+        """Whether any board has had a fan-out by pushers."""
         self._history = engine.history
         self._db = db
         self._live = Live(db, catalogue, push, now)
-        self._broadcaster = Broadcaster(db, catalogue, push, now)
+        self._fan_out = FanOut(
+            db, catalogue, push, now, self._start_pusher, direct_limit=direct_limit, pushers=3
+        )
+        self._broadcaster = Broadcaster(db, catalogue, self._fan_out, now)
         self._users: dict[str, str] = {}
         self._ids = (f"connection-{number}=" for number in itertools.count())
         self._delivered = 0
@@ -193,6 +204,25 @@ class World:
             records = records[min(map(numbers.index, failed)) :] if failed else []
             await asyncio.sleep(RETRY_SECONDS)
 
+    async def _start_pusher(self, shard: Shard) -> None:
+        await self._faults.point()
+        self.fans_out = True
+        self.background.start(self._run_pusher(shard))
+        # An event may be delivered more than once.
+        if self._faults.happens(self._faults.rates.redelivery):
+            self.background.start(self._run_pusher(shard))
+
+    async def _run_pusher(self, shard: Shard) -> None:
+        """An asynchronous invocation: Lambda tries it again twice."""
+        for pause in ASYNC_RETRY_SECONDS:
+            await asyncio.sleep(pause)
+            with (
+                suppress(InvocationError),
+                self._faults.invocation(ClientError, BotoCoreError, ConflictError, UnpushedError),
+            ):
+                await self._fan_out.push_shard(shard, Report())
+                return
+
     async def sweep(self) -> None:
         """The sweep of every minute; what failed is left to the next one."""
         failed = True
@@ -210,6 +240,11 @@ class World:
         await self.background.settle(SETTLE_SECONDS)
         self.deliver()
         await self.background.settle(SETTLE_SECONDS)
+        if self.fans_out:
+            # Every pusher of a fan-out may have died: then the sweep that comes after its end takes over.
+            await asyncio.sleep(LEASE_SECONDS)
+            self.background.start(self.sweep())
+            await self.background.settle(SETTLE_SECONDS)
         # A client whose question was lost asks again.
         await asyncio.sleep(2 * ANSWER_SECONDS)
         await self.background.settle(SETTLE_SECONDS)

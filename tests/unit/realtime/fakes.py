@@ -9,8 +9,11 @@ from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest
 
-from realtime.push import PushResult
+from game.catalogue import Catalogue
+from realtime.push import PushClient, PushResult
 from store.database import Database
+from streams.broadcaster import Broadcaster
+from streams.fanout import FanOut, Shard
 from tests.simulation import aws
 
 NOW = 1_763_812_800_000
@@ -89,3 +92,12 @@ def described(request: AWSPreparedRequest) -> str:
         return operation
     tables = [body["TableName"]] if "TableName" in body else sorted(body["RequestItems"])
     return " ".join([operation, *tables])
+
+
+def broadcaster(db: Database, catalogue: Catalogue, push: PushClient) -> Broadcaster:
+    """A broadcaster of boards that are too small for pushers."""
+
+    async def start_pusher(shard: Shard) -> None:
+        raise AssertionError(f"a pusher was started: {shard}")
+
+    return Broadcaster(db, catalogue, FanOut(db, catalogue, push, clock, start_pusher), clock)

@@ -10,10 +10,9 @@ from store.database import Database
 from store.profiles import Profile
 from store.schema import SCORES
 from store.submission import submit
-from streams.broadcaster import Broadcaster
 from streams.report import Report
 from tests.simulation import aws
-from tests.unit.realtime.fakes import NOW, RecordingPush, clock
+from tests.unit.realtime.fakes import NOW, RecordingPush, broadcaster
 from tests.unit.store.bookkeeping import ADA, EARN
 from tests.unit.store.interrupted import InterruptedDatabase
 
@@ -103,8 +102,8 @@ async def fill(tables: InterruptedDatabase, requests: int = 1) -> None:
 
 async def publish(tables: InterruptedDatabase) -> None:
     """What the stream has by now reaches the boards."""
-    broadcaster = Broadcaster(tables.direct, CATALOGUE, RecordingPush(), clock)
-    assert await broadcaster.process(aws.score_records(), Report()) == []
+    live = broadcaster(tables.direct, CATALOGUE, RecordingPush())
+    assert await live.process(aws.score_records(), Report()) == []
 
 
 def by_text(rows: Any) -> list[str]:

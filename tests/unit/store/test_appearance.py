@@ -11,11 +11,10 @@ from store import appearance, boards, profiles, progress, scores
 from store.actions import act
 from store.database import Database
 from store.profiles import Profile
-from streams.broadcaster import Broadcaster
 from streams.report import Report
 from tests.simulation import aws
 from tests.simulation.faults import CrashError
-from tests.unit.realtime.fakes import NOW, RecordingPush, clock
+from tests.unit.realtime.fakes import NOW, RecordingPush, broadcaster
 from tests.unit.store.appearance_scene import (
     BOB,
     CATALOGUE,
@@ -191,10 +190,10 @@ async def test_crash_leaves_the_old_name_everywhere_or_the_new_one(
 async def test_boards_follow_a_new_name(tables: InterruptedDatabase) -> None:
     await fill(tables)
     push = RecordingPush()
-    broadcaster = Broadcaster(tables.direct, CATALOGUE, push, clock)
+    live = broadcaster(tables.direct, CATALOGUE, push)
     delivered = len(aws.score_records())
     await rename(tables.db, "Lovelace")
-    assert await broadcaster.process(aws.score_records()[delivered:], Report()) == []
+    assert await live.process(aws.score_records()[delivered:], Report()) == []
     (frame,) = push.sent_to("bob-phone")
     (change,) = frame["changes"]
     assert (change["op"], change["userId"], change["name"]) == ("set", ADA, "Lovelace")

@@ -7,11 +7,10 @@ import pytest
 from game.catalogue import GLOBAL_BOARD
 from store import connections, progress, scores
 from store.database import BATCH_WRITE_LIMIT
-from streams.broadcaster import Broadcaster
 from streams.report import Report
 from tests.simulation import aws
 from tests.simulation.faults import CrashError
-from tests.unit.realtime.fakes import NOW, RecordingPush, clock
+from tests.unit.realtime.fakes import NOW, RecordingPush, broadcaster
 from tests.unit.store.appearance_scene import (
     BOB,
     CATALOGUE,
@@ -47,10 +46,10 @@ async def test_erased_player_is_in_no_table(tables: InterruptedDatabase) -> None
 async def test_boards_follow_an_erased_player(tables: InterruptedDatabase) -> None:
     await fill(tables)
     push = RecordingPush()
-    broadcaster = Broadcaster(tables.direct, CATALOGUE, push, clock)
+    live = broadcaster(tables.direct, CATALOGUE, push)
     delivered = len(aws.score_records())
     await erase(tables.db)
-    assert await broadcaster.process(aws.score_records()[delivered:], Report()) == []
+    assert await live.process(aws.score_records()[delivered:], Report()) == []
     (frame,) = push.sent_to("bob-phone")
     assert (frame["type"], frame["board"]) == ("diff", "forest")
     assert frame["changes"] == [{"op": "remove", "userId": ADA}]

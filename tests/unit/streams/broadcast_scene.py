@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import EndpointConnectionError
 
 from game.catalogue import Board, Catalogue
 from store import boards, connections, progress, scores
@@ -15,6 +16,7 @@ from store.database import Database
 from store.profiles import Profile
 from store.submission import submit
 from streams.broadcaster import Broadcaster
+from streams.fanout import FanOut, Shard
 from streams.report import Report
 from tests.simulation import aws
 from tests.unit.realtime.fakes import NOW, RecordingPush, described, session
@@ -43,6 +45,10 @@ class BroadcastScene:
     """Boards whose every request is refused."""
     meanwhile: dict[str, Meanwhile] = field(default_factory=dict)
     """What happens right before the first request of a kind."""
+    started: list[Shard] = field(default_factory=list)
+    """The pushers that were started and have not run yet."""
+    unstartable: bool = False
+    """Whether Lambda refuses to invoke pushers."""
     now: int = NOW
     direct: Database = field(init=False)
     _read: int = 0
@@ -95,6 +101,13 @@ class BroadcastScene:
         batch = self.records() if records is None else records
         return await self.broadcaster.process(batch, Report() if report is None else report)
 
+    async def run_pushers(self) -> Report:
+        """Let every pusher that was started do its work, those too that are started meanwhile."""
+        report = Report()
+        while self.started:
+            await self.broadcaster.fan_out.push_shard(self.started.pop(0), report)
+        return report
+
 
 def number(record: dict[str, Any]) -> str:
     return str(record["dynamodb"]["SequenceNumber"])
@@ -120,15 +133,31 @@ async def full_board(
 
 
 @asynccontextmanager
-async def broadcast_scene() -> AsyncIterator[BroadcastScene]:
+async def broadcast_scene(*, direct_limit: int = 1000) -> AsyncIterator[BroadcastScene]:
+    """A scene whose boards of more than `direct_limit` subscribers are split into up to three shards."""
     log: list[str] = []
     scene: BroadcastScene
 
     async def respond(request: AWSPreparedRequest) -> tuple[int, bytes]:
         return await scene.respond(request)
 
+    async def start_pusher(shard: Shard) -> None:
+        if scene.unstartable:
+            raise EndpointConnectionError(endpoint_url="http://lambda.invalid")
+        scene.started.append(shard)
+
     async with aws.database(session(), respond) as (db, direct):
         push = RecordingPush(log)
-        scene = BroadcastScene(Broadcaster(db, CATALOGUE, push, lambda: scene.clock()), push, log)
+        fan_out = FanOut(
+            db,
+            CATALOGUE,
+            push,
+            lambda: scene.clock(),
+            start_pusher,
+            direct_limit=direct_limit,
+            pushers=3,
+        )
+        broadcaster = Broadcaster(db, CATALOGUE, fan_out, lambda: scene.clock())
+        scene = BroadcastScene(broadcaster, push, log)
         scene.direct = direct
         yield scene

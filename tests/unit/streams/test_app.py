@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from streams import app
 from streams.broadcaster import Broadcaster
 from tests.unit.events import recorded
+from tests.unit.realtime.fakes import NOW
 from tests.unit.realtime.lambda_container import container_of, fake_context
 from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene
 
@@ -100,6 +101,28 @@ def test_sweep_raises_for_boards_that_failed(
     scene.refused = set()
     app.sweep_handler({}, fake_context())
     emitted(capsys)
+
+
+def test_pusher_works_on_the_shard_it_is_given(
+    scene: BroadcastScene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(broadcaster: Broadcaster) -> None:
+        monkeypatch.setattr(broadcaster.fan_out, "_direct_limit", 1)
+        for viewer in ("a", "b", "c"):
+            await scene.subscribe(viewer, "forest")
+        await scene.published()
+        await scene.score("dee", 42, at=NOW - 700)
+        assert await scene.process() == []
+
+    app._container.run(play)
+    assert scene.push.frames == []
+    while scene.started:
+        app.pusher_handler(json.loads(scene.started.pop(0).model_dump_json(by_alias=True)), fake_context())
+    assert [len(scene.push.sent_to(viewer)) for viewer in ("a", "b", "c")] == [1, 1, 1]
+    lines = [line for line in capsys.readouterr().out.splitlines() if '"CloudWatchMetrics"' in line]
+    # The last pusher's: when everybody had the score.
+    last = json.loads(lines[-1])
+    assert (last["ScoreToPushed"], last["FanOutTime"]) == ([700.0], [0.0])
 
 
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

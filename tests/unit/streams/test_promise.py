@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from game.board import Entry
 from game.catalogue import GLOBAL_BOARD, Catalogue
 from game.scoring import better
-from store import boards, progress, scores
+from store import boards, connections, progress, scores
 from tests.simulation import clock
 from tests.simulation.faults import Rates
 from tests.simulation.scene import world
@@ -141,9 +141,17 @@ RATES = st.builds(
 )
 
 
+# Subscribers of a board whom the broadcaster pushes to by itself: none, one, all of them.
+DIRECT_LIMITS = st.sampled_from([0, 1, 1000])
+
+
 @pytest.mark.timeout(3600)
-def test_every_screen_becomes_what_the_table_says(request: pytest.FixtureRequest) -> None:
+def test_every_screen_becomes_what_the_table_says(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs = request.config.getoption("--promise-runs")
+    # So that a shard has more than one.
+    monkeypatch.setattr(connections, "PAGE_LIMIT", 1)
 
     @settings(
         max_examples=runs or RUNS,
@@ -156,16 +164,17 @@ def test_every_screen_becomes_what_the_table_says(request: pytest.FixtureRequest
         steps=[Connect(("forest",)), Pause(1), Stick(0), Score("player-1", "forest", 3)],
         seed=0,
         rates=Rates(),
+        direct_limit=1000,
     )
-    @given(steps=PLANS, seed=st.integers(0, 2**32), rates=RATES)
-    def promise(steps: Sequence[Step], seed: int, rates: Rates) -> None:
-        clock.run(play(steps, seed, rates))
+    @given(steps=PLANS, seed=st.integers(0, 2**32), rates=RATES, direct_limit=DIRECT_LIMITS)
+    def promise(steps: Sequence[Step], seed: int, rates: Rates, direct_limit: int) -> None:
+        clock.run(play(steps, seed, rates, direct_limit))
 
     promise()
 
 
-async def play(steps: Sequence[Step], seed: int, rates: Rates) -> None:
-    async with world(CATALOGUE, seed, rates) as scene:
+async def play(steps: Sequence[Step], seed: int, rates: Rates, direct_limit: int) -> None:
+    async with world(CATALOGUE, seed, rates, direct_limit=direct_limit) as scene:
         for step in steps:
             await step.happen(scene)
         await scene.settle()
@@ -183,6 +192,7 @@ async def check_screens(world: World) -> None:
             continue
         assert published.entries == truth
         assert not published.outbox
+        assert published.fanout is None
         for client in world.clients:
             assert client.connection_id is not None
             if board.id in client.replicas:

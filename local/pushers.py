@@ -1,0 +1,48 @@
+"""Pushers on this machine: a task a shard, where AWS has asynchronous invocations of a Lambda function."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from streams.fanout import Shard, UnpushedError
+
+logger = logging.getLogger("podium.pushers")
+
+
+class TaskPushers:
+    """Works on shards beside everything else. What fails is left to the sweep, as it is on AWS in the end."""
+
+    def __init__(self, push_shard: Callable[[Shard], Awaitable[None]]) -> None:
+        self._push_shard = push_shard
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, shard: Shard) -> None:
+        """Have a shard worked on; returns at once."""
+        task = asyncio.create_task(self._run(shard))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Give up what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, shard: Shard) -> None:
+        try:
+            await self._push_shard(shard)
+        except (ClientError, BotoCoreError, UnpushedError) as error:
+            logger.error("a shard of board %s: %s", shard.board, error)
+
+
+@asynccontextmanager
+async def task_pushers(push_shard: Callable[[Shard], Awaitable[None]]) -> AsyncIterator[TaskPushers]:
+    """Pushers that are stopped at the end."""
+    pushers = TaskPushers(push_shard)
+    try:
+        yield pushers
+    finally:
+        await pushers.stop()
