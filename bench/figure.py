@@ -1,7 +1,8 @@
 """One measured figure: ours beside a peer's."""
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
 from typing import Literal
 
 
@@ -19,12 +20,21 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """How many times better ours is; above 1 means better. Infinite when there is nothing to divide by."""
+        """How many times better ours is; above 1 means better. Infinite when nothing is there to divide by."""
         over, under = (self.ours, self.peer) if self.better == "more" else (self.peer, self.ours)
-        return over / under if under else float("inf")
+        return over / under if under else math.inf
 
     def to_json(self) -> str:
-        """`{"bench","case","ours","peer","peer_name","ratio","unit"}` on one line."""
-        values = asdict(self)
-        del values["better"]
-        return json.dumps(values | {"ratio": self.ratio})
+        """`{"bench","case","ours","peer","peer_name","ratio","unit"}` on one line; an infinite ratio is null."""
+        return json.dumps(
+            {
+                "bench": self.bench,
+                "case": self.case,
+                "ours": self.ours,
+                "peer": self.peer,
+                "peer_name": self.peer_name,
+                "ratio": self.ratio if math.isfinite(self.ratio) else None,
+                "unit": self.unit,
+            },
+            allow_nan=False,
+        )

@@ -1,0 +1,232 @@
+"""Clients of `@connections`, each in a process of its own: ours, and what Python has instead.
+
+    python -m bench.pushers NAME --url http://127.0.0.1:PORT/stage
+
+Prints {"ready": true}. Order: {"do": "push", "requests": n, "frame": text} posts the frame to so many
+connections, each of them another, and answers {"seconds": s} from the first request to the last answer. An
+answer that is not 200 ends the program. Peers are set up as well as their documentation knows how:
+connections are kept alive, there are as many of them as requests in flight, and nothing is retried.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import io
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aioboto3
+import boto3
+import uvloop
+from aiobotocore.config import AioConfig
+from awscrt import auth, http
+from awscrt import io as crt_io
+from botocore.config import Config
+
+from bench.orders import say, serve
+from local.gateway_events import new_id
+from realtime.push import open_push_client
+
+IN_FLIGHT = 100
+THREADS = 50
+WITHIN_SECONDS = 60
+
+Push = Callable[[bytes, list[str]], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _ours(url: str) -> AsyncIterator[Push]:
+    async with open_push_client(aioboto3.Session(), url) as client:
+
+        async def push(frame: bytes, ids: list[str]) -> None:
+            result = await client.push(frame.decode(), ids, within=WITHIN_SECONDS)
+            if result.delivered != len(ids):
+                raise RuntimeError(f"{len(ids) - result.delivered} of {len(ids)} were not delivered")
+
+        yield push
+
+
+@asynccontextmanager
+async def _boto3_loop(url: str) -> AsyncIterator[Push]:
+    client = _boto3_client(url, 1)
+
+    async def push(frame: bytes, ids: list[str]) -> None:
+        for connection_id in ids:
+            client.post_to_connection(ConnectionId=connection_id, Data=frame)
+
+    yield push
+
+
+@asynccontextmanager
+async def _boto3_threads(url: str) -> AsyncIterator[Push]:
+    client = _boto3_client(url, THREADS)
+    with ThreadPoolExecutor(THREADS) as pool:
+
+        async def push(frame: bytes, ids: list[str]) -> None:
+            for _ in pool.map(lambda id_: client.post_to_connection(ConnectionId=id_, Data=frame), ids):
+                pass
+
+        yield push
+
+
+def _boto3_client(url: str, connections: int) -> Any:
+    config = Config(max_pool_connections=connections, retries={"total_max_attempts": 1})
+    return boto3.client("apigatewaymanagementapi", endpoint_url=url, config=config)
+
+
+@asynccontextmanager
+async def _aioboto3(url: str) -> AsyncIterator[Push]:
+    config = AioConfig(max_pool_connections=IN_FLIGHT, retries={"total_max_attempts": 1})
+    async with aioboto3.Session().client(
+        "apigatewaymanagementapi", endpoint_url=url, config=config
+    ) as client:
+
+        async def push(frame: bytes, ids: list[str]) -> None:
+            waiting = iter(ids)
+
+            async def work() -> None:
+                for connection_id in waiting:
+                    await client.post_to_connection(ConnectionId=connection_id, Data=frame)
+
+            async with asyncio.TaskGroup() as group:
+                for _ in range(IN_FLIGHT):
+                    group.create_task(work())
+
+        yield push
+
+
+class _Crt:
+    """AWS's own C library: its HTTP client, its signer. The answer to a request sends the next one.
+
+    The hash of the frame is handed to the signer, which would make it anew for every request.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._host, self._path = parts.hostname or "", parts.path
+        self._authority = parts.netloc
+        group = crt_io.EventLoopGroup(1)
+        bootstrap = crt_io.ClientBootstrap(group, crt_io.DefaultHostResolver(group))
+        self._credentials = auth.AwsCredentialsProvider.new_default_chain(bootstrap)
+        tls = None
+        if parts.scheme == "https":
+            options = crt_io.TlsContextOptions()
+            options.override_default_trust_store_from_path(None, os.environ["AWS_CA_BUNDLE"])
+            tls = crt_io.ClientTlsContext(options).new_connection_options()
+            tls.set_server_name(self._host)
+        self._connections = [
+            http.HttpClientConnection.new(
+                self._host, parts.port, bootstrap=bootstrap, tls_connection_options=tls
+            )
+            for _ in range(IN_FLIGHT)
+        ]
+
+    def push(self, frame: bytes, ids: list[str]) -> None:
+        """Returns when everything is answered."""
+        run = _CrtRun(self, frame, ids)
+        for connection in self._connections:
+            run.next(connection.result())
+        run.done.result(WITHIN_SECONDS)
+
+    def request(self, frame: bytes, connection_id: str) -> http.HttpRequest:
+        """A request that is not signed yet."""
+        path = f"{self._path}/@connections/{quote(connection_id, safe='')}"
+        headers = http.HttpHeaders([("host", self._authority), ("content-length", str(len(frame)))])
+        return http.HttpRequest("POST", path, headers, io.BytesIO(frame))
+
+    def signing(self, frame_hash: str) -> auth.AwsSigningConfig:
+        """How requests are signed from now on. To be made anew from time to time: it holds the date."""
+        return auth.AwsSigningConfig(
+            credentials_provider=self._credentials,
+            region=os.environ["AWS_REGION"],
+            service="execute-api",
+            signed_body_value=frame_hash,
+        )
+
+
+class _CrtRun:
+    def __init__(self, client: _Crt, frame: bytes, ids: list[str]) -> None:
+        self._client = client
+        self._frame = frame
+        self._waiting: Iterator[str] = iter(ids)
+        self._signing = client.signing(hashlib.sha256(frame).hexdigest())
+        self._left = len(ids)
+        self._lock = threading.Lock()
+        self.done: Future[None] = Future()
+
+    def next(self, connection: Any) -> None:
+        """Send one more request over the connection, if there is one more."""
+        with self._lock:
+            connection_id = next(self._waiting, None)
+        if connection_id is None:
+            return
+        signed = auth.aws_sign_request(self._client.request(self._frame, connection_id), self._signing)
+        signed.add_done_callback(lambda request: self._send(connection, request))
+
+    def _send(self, connection: Any, signed: "Future[http.HttpRequest]") -> None:
+        stream = connection.request(signed.result(), self._answered)
+        stream.completion_future.add_done_callback(lambda future: self._completed(connection, future))
+        stream.activate()
+
+    def _answered(self, *, status_code: int, **_: object) -> None:
+        if status_code != 200:
+            self._fail(RuntimeError(f"the answer was {status_code}"))
+
+    def _completed(self, connection: Any, future: "Future[int]") -> None:
+        if (error := future.exception()) is not None:
+            self._fail(error)
+            return
+        with self._lock:
+            self._left -= 1
+        if self._left == 0 and not self.done.done():
+            self.done.set_result(None)
+        self.next(connection)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+@asynccontextmanager
+async def _awscrt(url: str) -> AsyncIterator[Push]:
+    client = _Crt(url)
+
+    async def push(frame: bytes, ids: list[str]) -> None:
+        client.push(frame, ids)
+
+    yield push
+
+
+PUSHERS: dict[str, Callable[[str], AbstractAsyncContextManager[Push]]] = {
+    "ours": _ours,
+    "boto3 loop": _boto3_loop,
+    "boto3 threads": _boto3_threads,
+    "aioboto3": _aioboto3,
+    "awscrt": _awscrt,
+}
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    async with PUSHERS[arguments.name](arguments.url) as push:
+
+        async def take(requests: int, frame: str) -> dict[str, Any]:
+            ids = [new_id() for _ in range(requests)]
+            started = time.perf_counter()
+            await push(frame.encode(), ids)
+            return {"seconds": time.perf_counter() - started}
+
+        say({"ready": True})
+        await serve({"push": take})
+
+
+if __name__ == "__main__":
+    _parser = argparse.ArgumentParser(prog="python -m bench.pushers")
+    _parser.add_argument("name", choices=PUSHERS)
+    _parser.add_argument("--url", required=True, help="where @connections is")
+    uvloop.run(_run(_parser.parse_args()))
