@@ -1,9 +1,14 @@
 """`Connections`: who follows which channel."""
 
+import asyncio
+
+import pytest
+
 from store import connections
-from store.connections import LIFETIME_SECONDS, user_channel
+from store.connections import LIFETIME_SECONDS, IdRange, user_channel
 from store.database import Database, from_item
 from store.schema import CONNECTIONS
+from store.shards import split
 
 NOW = 1_763_812_800_123
 
@@ -73,3 +78,33 @@ async def test_subscribers_come_in_pages_that_cover_all_of_them_once(db: Databas
 
 async def test_channel_without_subscribers_has_no_page(db: Database) -> None:
     assert [page async for page in connections.subscribers(db, "forest")] == []
+
+
+async def test_ranges_of_ids_together_have_every_subscriber_once(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PAGE_LIMIT", 7)
+    ids = [f"{first}{second}c=" for first in "+/09=AZ_az" for second in "+0Zaz"]
+    for connection_id in ids:
+        await connections.subscribe(db, connection_id, ["forest"], "ada", NOW)
+    assert await connections.greatest_subscriber(db, "forest") == max(ids)
+    ranges = split(min(ids), max(ids), 6)
+    assert len(ranges) == 6
+    pages = [
+        page for each in await asyncio.gather(*(_pages(db, "forest", one) for one in ranges)) for page in each
+    ]
+    assert [one for page in pages for one in page] == sorted(ids)
+    assert all(len(page) <= 7 for page in pages)
+    # One who comes later is in the range that is read later.
+    for connection_id in ("!first", "~last"):
+        await connections.subscribe(db, connection_id, ["forest"], "ada", NOW)
+    assert (await _pages(db, "forest", ranges[0]))[0][0] == "!first"
+    assert (await _pages(db, "forest", ranges[-1]))[-1][-1] == "~last"
+
+
+async def test_channel_without_subscribers_has_no_greatest_id(db: Database) -> None:
+    assert await connections.greatest_subscriber(db, "forest") is None
+
+
+async def _pages(db: Database, channel: str, ids: IdRange) -> list[list[str]]:
+    return [page async for page in connections.subscribers(db, channel, ids)]
