@@ -16,6 +16,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qsl
@@ -25,9 +26,19 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from local.connections_api import serve_connections
-from local.gateway_connection import GatewayConnection, Handler, IntegrationError, Limits, invoke
+from local.connections_api import ConnectionsApi
+from local.gateway_connection import (
+    GatewayConnection,
+    Handler,
+    IntegrationError,
+    Limits,
+    Surroundings,
+    invoke,
+)
 from local.gateway_events import Client, Event, authorizer_event, connect_event, new_id
+from local.gateway_expiry import Expiry
+from local.gateway_frames import FrameCache
+from local.gateway_http import HttpServer
 from local.gateway_listener import SharedPort
 from local.gateway_policy import AuthorizerAnswerError, authorize
 
@@ -73,20 +84,25 @@ class Gateway:
         self._stage = stage
         self._limits = limits or Limits()
         self._clock = clock
-        self._sleep = sleep
         self._id_source = id_source
+        self._surroundings = Surroundings(
+            routes=routes, limits=self._limits, clock=clock, frames=FrameCache()
+        )
         self._connections: dict[str, GatewayConnection] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._expiry = Expiry(self._connections, clock=clock, sleep=sleep)
+        # Those that $connect let in and whose handshake is not done yet.
+        self._admitted: dict[ServerConnection, GatewayConnection] = {}
+        # One task for each connection that was let in, until its $disconnect has run.
+        self._running: set[asyncio.Task[Any]] = set()
 
     async def start(self, host: str, port: int) -> None:
         """Starts to listen; port 0 takes a free one. Raises `OSError` when the port is taken."""
-        self._http = serve_connections(
-            self._connections, stage=self._stage, payload_bytes=self._limits.message_bytes
+        self._http = HttpServer(
+            ConnectionsApi(self._connections, stage=self._stage, payload_bytes=self._limits.message_bytes)
         )
         self._shared_port = SharedPort(self._http)
         self._server: Server = await serve(
-            # A connection that was let in is looked after by the task that _admit starts.
-            ServerConnection.wait_closed,
+            self._run,
             host,
             port,
             create_connection=cast(type[ServerConnection], self._shared_port),
@@ -120,9 +136,9 @@ class Gateway:
             connection.close(CloseCode.GOING_AWAY, "Going away")
         await self._finish()
         # Only now, because a $disconnect handler may have wanted to push.
+        self._expiry.stop()
         self._shared_port.abort_undecided()
-        self._http.pre_shutdown()
-        await self._http.shutdown(self._limits.close_seconds)
+        await self._http.stop(self._limits.close_seconds)
         await self._server.wait_closed()
         # Of those whose handshake was under way.
         await self._finish()
@@ -157,27 +173,30 @@ class Gateway:
             websocket.protocol.subprotocol = Subprotocol(subprotocol)
         # From here on the client counts as connected, even if it left meanwhile: $connect has run, so must
         # $disconnect.
-        running = asyncio.create_task(self._run(websocket, client, authorizer))
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
+        log.info("%s connected from %s", client.connection_id, client.source_ip)
+        self._admitted[websocket] = GatewayConnection(websocket, client, authorizer, self._surroundings)
+        self._watch(cast(asyncio.Task[Any], asyncio.current_task()), partial(self._left_early, websocket))
         return None
 
-    async def _run(self, websocket: ServerConnection, client: Client, authorizer: dict[str, str]) -> None:
-        log.info("%s connected from %s", client.connection_id, client.source_ip)
-        connection = GatewayConnection(
-            websocket,
-            client,
-            authorizer,
-            routes=self._routes,
-            limits=self._limits,
-            clock=self._clock,
-            sleep=self._sleep,
-        )
-        self._connections[client.connection_id] = connection
+    async def _run(self, websocket: ServerConnection) -> None:
+        connection = self._admitted.pop(websocket)
+        self._connections[connection.connection_id] = connection
+        self._expiry.add(connection.connection_id)
         try:
             await connection.run()
         finally:
-            del self._connections[client.connection_id]
+            del self._connections[connection.connection_id]
+
+    def _watch(self, task: asyncio.Task[Any], *after: Callable[[asyncio.Task[Any]], object]) -> None:
+        self._running.add(task)
+        for callback in (*after, self._running.discard):
+            task.add_done_callback(callback)
+
+    def _left_early(self, websocket: ServerConnection, _task: asyncio.Task[Any]) -> None:
+        """When the handshake was not completed, nobody has run the connection."""
+        connection = self._admitted.pop(websocket, None)
+        if connection is not None:
+            self._watch(asyncio.create_task(connection.run()))
 
     async def _authorize(self, client: Client) -> dict[str, str]:
         event = authorizer_event(client, self._clock())

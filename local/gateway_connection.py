@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import OPEN
 
 from local.gateway_events import Client, Event, disconnect_event, message_event, select_route
+from local.gateway_frames import FrameCache
 
 Handler = Callable[[Event], Awaitable[Mapping[str, Any] | None]]
 
@@ -58,6 +59,16 @@ async def invoke(handler: Handler, event: Event, seconds: float) -> Mapping[str,
         raise IntegrationError(str(error)) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all connections of a gateway have in common."""
+
+    routes: Mapping[str, Handler]
+    limits: Limits
+    clock: Callable[[], float]
+    frames: FrameCache
+
+
 class GatewayConnection:
     """A client connection that is routed, pushed to, expired and closed.
 
@@ -65,33 +76,52 @@ class GatewayConnection:
     than they run is slowed down. API Gateway gives no such order; here it makes what happens repeatable.
     """
 
+    __slots__ = ("_authorizer", "_client", "_closing", "_gateway", "_websocket", "last_active_at")
+
     def __init__(
         self,
         websocket: ServerConnection,
         client: Client,
         authorizer: dict[str, str],
-        *,
-        routes: Mapping[str, Handler],
-        limits: Limits,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[object]],
+        gateway: Surroundings,
     ) -> None:
         self._websocket = websocket
         self._client = client
         self._authorizer = authorizer
-        self._routes = routes
-        self._limits = limits
-        self._clock = clock
-        self._sleep = sleep
+        self._gateway = gateway
         self._closing: asyncio.Task[None] | None = None
-        self.connected_at = client.connected_at
         self.last_active_at = client.connected_at
-        self.identity = client.identity
+
+    @property
+    def connection_id(self) -> str:
+        """The id that `@connections` knows it by."""
+        return self._client.connection_id
+
+    @property
+    def connected_at(self) -> float:
+        """When its handshake began, in seconds since the epoch."""
+        return self._client.connected_at
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Who calls."""
+        return self._client.identity
+
+    @property
+    def expires_at(self) -> float:
+        """When it will have been idle for too long or will be too old, in seconds since the epoch."""
+        limits = self._gateway.limits
+        return min(self.connected_at + limits.connection_seconds, self.last_active_at + limits.idle_seconds)
 
     @property
     def is_open(self) -> bool:
         """Whether a push can reach the client: the handshake is done and nobody has begun to close."""
-        return self._closing is None and self._websocket.state is OPEN
+        websocket = self._websocket
+        return (
+            self._closing is None
+            and websocket.protocol.state is OPEN
+            and not websocket.transport.is_closing()
+        )
 
     def push(self, data: bytes) -> bool:
         """Sends one frame, text when `data` is UTF-8 and else binary. Returns `False` if the client is gone.
@@ -101,11 +131,14 @@ class GatewayConnection:
         """
         if not self.is_open:
             return False
-        broadcast([self._websocket], data, text=_is_utf8(data))
-        if self._websocket.transport.get_write_buffer_size() > self._limits.write_buffer_bytes:
+        transport = self._websocket.transport
+        # What `websockets.broadcast` does, but for the frame, which is made once for all. `websockets` holds
+        # back nothing that it has begun to send, unless it sends a message in fragments; nobody asks it to.
+        transport.write(self._gateway.frames.frame(data))
+        if transport.get_write_buffer_size() > self._gateway.limits.write_buffer_bytes:
             self.close(CloseCode.POLICY_VIOLATION, "Client does not read")
             return False
-        self.last_active_at = self._clock()
+        self.last_active_at = self._gateway.clock()
         return True
 
     def close(self, code: int, reason: str) -> None:
@@ -113,19 +146,19 @@ class GatewayConnection:
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(code, reason))
 
+    def expire(self) -> None:
+        """Closes it because its time is over."""
+        self.close(CloseCode.GOING_AWAY, "Going away")
+
     async def run(self) -> None:
         """Routes messages until the connection is closed from any side, then runs `$disconnect`."""
-        expiry = asyncio.create_task(self._expire())
-        try:
-            await self._receive()
-            await self._websocket.wait_closed()
-        finally:
-            expiry.cancel()
+        await self._receive()
+        await self._websocket.wait_closed()
         code, reason = self._close_status()
         log.info("%s disconnected (%d)", self._client.connection_id, code)
-        event = disconnect_event(self._client, self._authorizer, code, reason, self._clock())
+        event = disconnect_event(self._client, self._authorizer, code, reason, self._gateway.clock())
         try:
-            await invoke(self._routes["$disconnect"], event, self._limits.handler_seconds)
+            await invoke(self._gateway.routes["$disconnect"], event, self._gateway.limits.handler_seconds)
         except IntegrationError as error:
             log.error("$disconnect failed for %s", self._client.connection_id, exc_info=error.__cause__)
 
@@ -137,13 +170,13 @@ class GatewayConnection:
             return
 
     async def _dispatch(self, message: str | bytes) -> None:
-        self.last_active_at = self._clock()
-        route = select_route(message, self._routes)
+        self.last_active_at = self._gateway.clock()
+        route = select_route(message, self._gateway.routes)
         event = message_event(self._client, self._authorizer, route, message, self.last_active_at)
         try:
             # An answer's body goes nowhere: that would take a route response, and no route has one.
             # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
-            await invoke(self._routes[route], event, self._limits.handler_seconds)
+            await invoke(self._gateway.routes[route], event, self._gateway.limits.handler_seconds)
         except IntegrationError as error:
             log.error("%s failed for %s", route, self._client.connection_id, exc_info=error.__cause__)
             answer = {
@@ -153,16 +186,10 @@ class GatewayConnection:
             }
             self.push(json.dumps(answer).encode())
 
-    async def _expire(self) -> None:
-        end = self.connected_at + self._limits.connection_seconds
-        while (left := min(end, self.last_active_at + self._limits.idle_seconds) - self._clock()) > 0:
-            await self._sleep(left)
-        self.close(CloseCode.GOING_AWAY, "Going away")
-
     async def _close(self, code: int, reason: str) -> None:
         try:
             # close() has a timeout of its own, but not for a client whose write buffer stays full.
-            async with asyncio.timeout(self._limits.close_seconds):
+            async with asyncio.timeout(self._gateway.limits.close_seconds):
                 await self._websocket.close(code, reason)
         except TimeoutError:
             self._websocket.transport.abort()
@@ -176,11 +203,3 @@ class GatewayConnection:
         if frame.code == CloseCode.NO_STATUS_RCVD:
             return frame.code, "Client-side close frame status not set"
         return frame.code, frame.reason
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
