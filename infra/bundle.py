@@ -1,0 +1,215 @@
+"""Packs the Lambda functions into zips, without Docker: `python -m infra.bundle --out cdk.out/lambda`.
+
+    handler module -> what it imports (infra.sources) -> our files
+                                                      -> libraries -> the locked distributions that they need
+    our files + files of distributions that may run + `entry.py` + bytecode -> folder -> zip
+
+A zip holds what its handlers import and nothing else. It is the same, byte by byte, for the same sources, lock
+file, Python and target: entries are sorted and carry no time of day.
+
+Lambda's file system cannot be written to, so without bytecode in the zip every cold start would compile every
+module that it imports: three to four times the CPU time. The bytecode goes by the sources' hash, which nobody
+checks again when it is loaded (https://docs.python.org/3/library/py_compile.html), and is good for one minor
+version of Python only: that of the Python which packs, and therefore the one that the functions must run on.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+from infra.distributions import Distributions
+from infra.functions import ENTRY, PACKAGES, Package
+from infra.sources import needs_of
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+UV = CHECKOUT / ".venvs" / "uv" / "bin" / "uv"
+
+TASK_ROOT = "/var/task"
+"""Where Lambda unpacks a zip: what tracebacks name."""
+
+# The first moment that a zip can tell.
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
+
+_ENTRY = '''"""What Lambda imports first.
+
+All that an import makes stays, so the collector would search it again and again for garbage in vain: it waits
+until the imports are done, and never looks at them later.
+"""
+
+import gc
+
+gc.disable()
+from {module} import {handlers}
+
+gc.freeze()
+gc.enable()
+'''
+
+
+class BundleError(Exception):
+    """A package cannot be made; the message says why."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a package runs on: this Python's minor version, on a platform by uv's name (None: this machine)."""
+
+    platform: str | None = None
+
+    @property
+    def python(self) -> str:
+        """Major and minor version, as `3.13`: the functions' runtime is `python3.13`."""
+        return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What requirements' markers are judged by (PEP 508)."""
+        values = {name: str(value) for name, value in default_environment().items()}
+        if self.platform:
+            machine = self.platform.partition("-")[0]
+            linux = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
+            values |= linux | {"platform_machine": machine}
+        return values
+
+
+HOST = Target()
+"""This machine: for measuring and for tests."""
+
+# The wheels' glibc 2.28 is older than the 2.34 of the runtimes' Amazon Linux 2023.
+ARM64 = Target("aarch64-manylinux_2_28")
+X86_64 = Target("x86_64-manylinux_2_28")
+TARGETS = {"arm64": ARM64, "x86_64": X86_64, "host": HOST}
+"""Lambda's two architectures, by its own names for them, and this machine."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A package as made: unpacked in a folder, and zipped."""
+
+    folder: Path
+    zip: Path
+
+    @property
+    def unzipped_size(self) -> int:
+        """Bytes of the files unpacked; Lambda takes 250 MB.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+        """
+        return size_of(self.folder)
+
+    @property
+    def zip_size(self) -> int:
+        """Bytes of the zip."""
+        return self.zip.stat().st_size
+
+
+def build(package: Package, target: Target, out: Path) -> Bundle:
+    """Make a package: `out/<name>/` and `out/<name>.zip`, new whatever was there.
+
+    Raises BundleError, or SourceError or DistributionError for what cannot be told or found.
+    """
+    bundle = Bundle(out / package.name, out / f"{package.name}.zip")
+    shutil.rmtree(bundle.folder, ignore_errors=True)
+    bundle.folder.mkdir(parents=True)
+    needs = needs_of(CHECKOUT, package.module)
+    with tempfile.TemporaryDirectory() as installed:
+        install(package.requirements, target, Path(installed))
+        distributions = Distributions(Path(installed), target.environment)
+        for name in sorted(distributions.needed(needs.libraries, direct(package.requirements))):
+            _copy(Path(installed), distributions.files(name, needs.services), bundle.folder)
+    _copy(CHECKOUT, needs.files, bundle.folder)
+    entry = _ENTRY.format(module=package.module, handlers=", ".join(package.handlers))
+    (bundle.folder / f"{ENTRY}.py").write_text(entry, encoding="utf-8")
+    compile_all(bundle.folder)
+    _zip(bundle.folder, bundle.zip)
+    return bundle
+
+
+def install(requirements: str, target: Target, folder: Path) -> None:
+    """Install a lock file's distributions into a folder. Raises BundleError with what uv has to say."""
+    uv = str(UV) if UV.is_file() else shutil.which("uv")
+    if uv is None:
+        raise BundleError("There is no uv: run `make run` once, which brings it.")
+    command = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+    command += ["--python", sys.executable, "--target", str(folder)]
+    if target.platform:
+        command += ["--python-platform", target.platform, "--python-version", target.python]
+    _run([*command, "--requirement", str(_file(requirements, "txt"))])
+
+
+def direct(requirements: str) -> Iterator[Requirement]:
+    """The requirements that we state ourselves, before locking, with their extras."""
+    for line in _file(requirements, "in").read_text(encoding="utf-8").splitlines():
+        stated = line.partition("#")[0].strip()
+        if stated.startswith("-r "):
+            yield from direct(stated.removeprefix("-r ").strip().removesuffix(".in"))
+        elif stated:
+            yield Requirement(stated)
+
+
+def compile_all(folder: Path) -> None:
+    """Put the bytecode of every module into a folder, the same bytes each time. Raises BundleError."""
+    options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", TASK_ROOT]
+    # The order of a set among the constants follows the hashes of its strings.
+    _run([sys.executable, "-S", "-s", "-m", "compileall", *options, str(folder)], {"PYTHONHASHSEED": "0"})
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all the files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _file(requirements: str, suffix: str) -> Path:
+    return CHECKOUT / "requirements" / f"{requirements}.{suffix}"
+
+
+def _copy(source: Path, files: Iterable[os.PathLike[str]], folder: Path) -> None:
+    for file in files:
+        target = folder / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / file, target)
+
+
+def _zip(folder: Path, file: Path) -> None:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in paths:
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _NO_TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, whose permissions Lambda needs: readable by all
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes())
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    result = subprocess.run(  # noqa: S603 -- no shell, and every word is ours
+        command, env=environment, text=True, capture_output=True, check=False
+    )
+    if result.returncode != 0:
+        raise BundleError(f"{' '.join(command)}\n{result.stdout}{result.stderr}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make every package for one architecture."""
+    parser = argparse.ArgumentParser(prog="python -m infra.bundle", description="Pack the Lambda functions.")
+    parser.add_argument("--out", type=Path, required=True, help="the folder to put them in")
+    parser.add_argument("--architecture", choices=TARGETS, default="arm64", help="Lambda's; default arm64")
+    options = parser.parse_args(arguments)
+    for package in PACKAGES:
+        bundle = build(package, TARGETS[options.architecture], options.out)
+        megabytes = f"{bundle.zip_size / 1e6:.1f} MB, {bundle.unzipped_size / 1e6:.1f} MB unpacked"
+        sys.stdout.write(f"{bundle.zip}: {megabytes}\n")
+
+
+if __name__ == "__main__":
+    main()
