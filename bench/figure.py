@@ -20,12 +20,12 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """How many times better ours is; above 1 means better. Infinite when nothing is there to divide by."""
+        """How many times better ours is; above 1 means better. Infinite when there is nothing to divide."""
         over, under = (self.ours, self.peer) if self.better == "more" else (self.peer, self.ours)
         return over / under if under else math.inf
 
     def to_json(self) -> str:
-        """`{"bench","case","ours","peer","peer_name","ratio","unit"}` on one line; an infinite ratio is null."""
+        """`{"bench","case","ours","peer","peer_name","ratio","unit"}` on one line; null for infinity."""
         return json.dumps(
             {
                 "bench": self.bench,

@@ -2,10 +2,13 @@
 
     python -m bench.pushers NAME --url http://127.0.0.1:PORT/stage
 
-Prints {"ready": true}. Order: {"do": "push", "requests": n, "frame": text} posts the frame to so many
-connections, each of them another, and answers {"seconds": s} from the first request to the last answer. An
-answer that is not 200 ends the program. Peers are set up as well as their documentation knows how:
-connections are kept alive, there are as many of them as requests in flight, and nothing is retried.
+Prints {"ready": true}. Order: {"do": "push", "requests": n, "frame": text, "connections": c} posts the frame
+n times: to c0, c1, … in turn when it is said how many of them there are, and otherwise to connections that
+are each another. It answers {"started_at", "seconds"}: when the first request was made, on the machine's
+monotonic clock, and how long the last answer took from then. An answer that is not 200 ends the program.
+
+Peers are set up as well as their documentation knows how: connections are kept alive, there are as many of
+them as requests in flight, and nothing is retried.
 """
 
 import argparse
@@ -215,11 +218,11 @@ PUSHERS: dict[str, Callable[[str], AbstractAsyncContextManager[Push]]] = {
 async def _run(arguments: argparse.Namespace) -> None:
     async with PUSHERS[arguments.name](arguments.url) as push:
 
-        async def take(requests: int, frame: str) -> dict[str, Any]:
-            ids = [new_id() for _ in range(requests)]
-            started = time.perf_counter()
+        async def take(requests: int, frame: str, connections: int | None = None) -> dict[str, Any]:
+            ids = [f"c{number % connections}" if connections else new_id() for number in range(requests)]
+            started = time.monotonic()
             await push(frame.encode(), ids)
-            return {"seconds": time.perf_counter() - started}
+            return {"started_at": started, "seconds": time.monotonic() - started}
 
         say({"ready": True})
         await serve({"push": take})

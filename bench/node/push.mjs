@@ -1,4 +1,4 @@
-// The AWS SDK for JavaScript v3 as a client of `@connections`; speaks as bench/pushers.py does.
+// The AWS SDK for JavaScript v3 as a client of `@connections`: takes orders as bench/pushers.py does.
 //
 //     node bench/node/push.mjs URL
 
