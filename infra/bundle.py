@@ -4,8 +4,8 @@
                                                       -> libraries -> the locked distributions that they need
     our files + files of distributions that may run + `entry.py` + bytecode -> folder -> zip
 
-A zip holds what its handlers import and nothing else. It is the same, byte by byte, for the same sources, lock
-file, Python and target: entries are sorted and carry no time of day.
+A zip holds what its handlers import and nothing else. It is the same, byte by byte, for the same sources,
+lock file, Python and target: entries are sorted and carry no time of day.
 
 Lambda's file system cannot be written to, so without bytecode in the zip every cold start would compile every
 module that it imports: three to four times the CPU time. The bytecode goes by the sources' hash, which nobody
@@ -62,7 +62,7 @@ class BundleError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """What a package runs on: this Python's minor version, on a platform by uv's name (None: this machine)."""
+    """What a package runs on: this minor version of Python, on a platform by uv's name (None: this one)."""
 
     platform: str | None = None
 

@@ -5,7 +5,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 NEVER_RUN = frozenset({".c", ".h", ".md", ".pxd", ".pxi", ".pyi", ".pyx", ".rst", ".typed"})
 """Suffixes of files for compilers, type checkers and readers."""
@@ -23,13 +23,13 @@ class DistributionError(Exception):
 
 
 class Distributions:
-    """Those installed in a folder (`uv pip install --target`). `environment` is what markers are judged by."""
+    """Those installed in a folder (by `uv pip install --target`); `environment` is what judges markers."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._installed = {canonicalize_name(one.name): one for one in distributions(path=[str(folder)])}
 
-    def needed(self, libraries: Iterable[str], direct: Iterable[Requirement]) -> set[str]:
+    def needed(self, libraries: Iterable[str], direct: Iterable[Requirement]) -> set[NormalizedName]:
         """The distributions that provide the libraries (top-level modules), and all that those require.
 
         `direct` are the requirements as we state them: they say which extras are wanted. Raises
@@ -43,8 +43,8 @@ class Distributions:
                 raise DistributionError(f"no requirement provides the module {library}")
             name = providers[library]
             pending.append(wanted.get(name, Requirement(name)))
-        needed: set[str] = set()
-        seen: set[tuple[str, frozenset[str]]] = set()
+        needed: set[NormalizedName] = set()
+        seen: set[tuple[NormalizedName, frozenset[str]]] = set()
         while pending:
             requirement = pending.pop()
             name = canonicalize_name(requirement.name)
@@ -55,7 +55,7 @@ class Distributions:
                 pending += self._requirements(name, requirement.extras)
         return needed
 
-    def files(self, name: str, services: Collection[str]) -> Iterator[PurePosixPath]:
+    def files(self, name: NormalizedName, services: Collection[str]) -> Iterator[PurePosixPath]:
         """A distribution's files that may run, by their paths in the folder.
 
         Of botocore's service descriptions, those of the named services and of the credential chain's.
@@ -65,7 +65,7 @@ class Distributions:
             if _may_run(path, services):
                 yield path
 
-    def _requirements(self, name: str, extras: Collection[str]) -> Iterator[Requirement]:
+    def _requirements(self, name: NormalizedName, extras: Collection[str]) -> Iterator[Requirement]:
         for text in self._distribution(name).requires or ():
             requirement = Requirement(text)
             if requirement.marker is None or any(
@@ -73,13 +73,13 @@ class Distributions:
             ):
                 yield requirement
 
-    def _distribution(self, name: str) -> Distribution:
+    def _distribution(self, name: NormalizedName) -> Distribution:
         try:
             return self._installed[name]
         except KeyError:
             raise DistributionError(f"{name} is required, and not installed") from None
 
-    def _providers(self) -> dict[str, str]:
+    def _providers(self) -> dict[str, NormalizedName]:
         return {
             file.parts[0].partition(".")[0]: name
             for name, distribution in self._installed.items()

@@ -77,23 +77,23 @@ class _Reader(ast.NodeVisitor):
         self.imports: list[str] = []
         self.services: set[str] = set()
 
-    def visit_If(self, node: ast.If) -> None:  # noqa: N802 -- the name is the base class's
+    def visit_If(self, node: ast.If) -> None:
         if ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
             for branch in node.orelse:
                 self.visit(branch)
         else:
             self.generic_visit(node)
 
-    def visit_Import(self, node: ast.Import) -> None:  # noqa: N802
+    def visit_Import(self, node: ast.Import) -> None:
         self.imports += [alias.name for alias in node.names]
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         if node.level or node.module is None:
             raise SourceError(f"{self._file}:{node.lineno}: a relative import")
         # A name may be a module of the package, or something in it.
         self.imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
 
-    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> None:
         if isinstance(node.func, ast.Attribute):
             if node.func.attr in {"import_module", "resource"}:
                 raise SourceError(f"{self._file}:{node.lineno}: {node.func.attr}() hides what it needs")
