@@ -7,7 +7,6 @@ import pydantic_core
 from aws_lambda_powertools.event_handler import ApiGatewayResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 
 from api.problems import FieldError, ProblemError, field_errors, invalid, to_response
 from api.routes import about, avatar, leaderboard, money, profile, progress, score, shop, task, unlock
@@ -20,6 +19,7 @@ logger = logging.getLogger("podium.api")
 CORS = CORSConfig(
     allow_origin="*", allow_headers=["Content-Type", "Authorization", "Idempotency-Key"], max_age=3600
 )
+_ID_TOKEN = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Cognito ID token"}
 
 
 def serialize(value: Any) -> str:
@@ -36,7 +36,8 @@ def configure(app: ApiGatewayResolver) -> None:
         title="Podium",
         version="1.0.0",
         description="Sign-in, scores and leaderboards for Unity and web games.",
-        security_schemes={"idToken": HTTPBearer(bearerFormat="JWT", description="Cognito ID token")},
+        # As in OpenAPI itself: Powertools' models of it would be a tenth of a cold start.
+        security_schemes={"idToken": _ID_TOKEN},  # type: ignore[dict-item]
     )
 
     @app.exception_handler(ProblemError)
