@@ -17,8 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from api.application import CORS, configure, serialize
 from api.backend import Backend, Deployment
 from game.catalogue import load_catalogue
+from store.container import Container
 from store.portraits import open_bucket
-from store.runtime import SDK_CONFIG, Container, now, open_database
+from store.runtime import SDK_CONFIG, now, open_database
 
 # Most requests count nothing.
 warnings.filterwarnings("ignore", "No application metrics to publish")

@@ -14,10 +14,11 @@ from cv.processing import Result, process
 from cv.settings import PortraitSettings
 from game.names import default_name
 from store import appearance
+from store.container import Container
 from store.database import Database
 from store.portraits import PortraitBucket, open_bucket
 from store.profiles import Profile
-from store.runtime import Container, now, open_database
+from store.runtime import now, open_database
 
 logger = Logger(service="podium")
 

@@ -14,7 +14,8 @@ from realtime.avatars import announce
 from realtime.push import open_push_client
 from realtime.routes import Live, handle
 from realtime.settings import RealtimeSettings
-from store.runtime import Container, now, open_database
+from store.container import Container
+from store.runtime import now, open_database
 
 logger = Logger(service="podium")
 

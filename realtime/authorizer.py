@@ -1,12 +1,9 @@
 """The Lambda authorizer in front of `$connect`: who has a good token may open a connection."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from realtime.subprotocols import SUBPROTOCOL, Event, offered_subprotocols
 from realtime.tokens import TokenError, TokenVerifier
-
-SUBPROTOCOL = "podium"
-Event = Mapping[str, Any]
 
 
 class UnauthorizedError(Exception):
@@ -14,12 +11,6 @@ class UnauthorizedError(Exception):
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
-
-
-def offered_subprotocols(event: Event) -> list[str]:
-    """What the client offered in `Sec-WebSocket-Protocol`, in its order."""
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    return [part.strip() for part in headers.get("sec-websocket-protocol", "").split(",")]
 
 
 def find_token(event: Event) -> str | None:

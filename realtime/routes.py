@@ -10,14 +10,13 @@ from pydantic import ValidationError
 from game.catalogue import Catalogue
 from game.model import Model
 from realtime import protocol
-from realtime.authorizer import SUBPROTOCOL, offered_subprotocols
 from realtime.gone import forget, hang_up
 from realtime.push import PushClient
+from realtime.subprotocols import SUBPROTOCOL, Event, offered_subprotocols
 from store import boards, connections
 from store.boards import PublishedBoard
 from store.database import Database
 
-Event = Mapping[str, Any]
 Response = dict[str, Any]
 OK: Response = {"statusCode": 200}
 

@@ -11,7 +11,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
 from realtime.push import open_push_client
-from store.runtime import SDK_CONFIG, Container, now, open_database
+from store.container import Container
+from store.runtime import SDK_CONFIG, now, open_database
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOut, Shard
 from streams.report import Report

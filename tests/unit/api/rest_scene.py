@@ -12,10 +12,10 @@ from aiobotocore.config import AioConfig
 from api import app
 from api.backend import Backend, Deployment
 from game.catalogue import load_catalogue
+from store.container import Container
 from store.database import Database
 from store.portraits import PortraitBucket
 from store.profiles import Profile
-from store.runtime import Container
 from store.submission import submit
 from tests.simulation.aws import answered_client, ask_moto, shared_session
 from tests.unit.events import recorded

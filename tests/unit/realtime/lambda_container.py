@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from store.runtime import Container
+from store.container import Container
 
 T = TypeVar("T")
 

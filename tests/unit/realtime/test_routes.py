@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from realtime.authorizer import SUBPROTOCOL
 from realtime.routes import UnreachableError
+from realtime.subprotocols import SUBPROTOCOL
 from store import boards
 from store.connections import LIFETIME_SECONDS
 from tests.unit.realtime.fakes import NOW
