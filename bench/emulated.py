@@ -1,0 +1,52 @@
+"""Podium's tables in an emulator of the benchmark's own, gone with it."""
+
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import aioboto3
+
+from local import provision
+from local.emulator import Emulator
+from local.settings import EMULATOR_CREDENTIALS, REGION
+from store.database import Database
+from store.runtime import SDK_CONFIG
+
+
+class Emulated(NamedTuple):
+    """A running emulator with Podium's tables. Clients of `session` need `endpoint_url=url`."""
+
+    url: str
+    session: aioboto3.Session
+    db: Database
+
+
+@asynccontextmanager
+async def emulated() -> AsyncIterator[Emulated]:
+    """Start an emulator with empty tables on a free port. Raises EmulatorError."""
+    with tempfile.TemporaryDirectory() as folder:
+        emulator = Emulator(port=free_port(), data_dir=Path(folder))
+        await emulator.start()
+        try:
+            session = aioboto3.Session(
+                EMULATOR_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                EMULATOR_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+                region_name=REGION,
+            )
+            async with session.client("dynamodb", endpoint_url=emulator.url, config=SDK_CONFIG) as client:
+                db = Database(client)
+                await provision.create_tables(db)
+                yield Emulated(emulator.url, session, db)
+        finally:
+            await emulator.stop()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
