@@ -16,12 +16,13 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -47,6 +48,10 @@ __all__ = ["Event", "Gateway", "Handler", "Limits"]
 log = logging.getLogger(__name__)
 _websockets_log = logging.getLogger(f"{__name__}.websockets")
 _websockets_log.setLevel(logging.WARNING)
+
+
+# In place of those of a completed handshake.
+_NO_HEADERS = Headers()
 
 
 class _RefusedError(Exception):
@@ -90,10 +95,9 @@ class Gateway:
         )
         self._connections: dict[str, GatewayConnection] = {}
         self._expiry = Expiry(self._connections, clock=clock, sleep=sleep)
-        # Those that $connect let in and whose handshake is not done yet.
-        self._admitted: dict[ServerConnection, GatewayConnection] = {}
-        # One task for each connection that was let in, until its $disconnect has run.
-        self._running: set[asyncio.Task[Any]] = set()
+        # The tasks of those whom $connect let in, until $disconnect has run; with the connection as long as
+        # its handshake is not complete.
+        self._tasks: dict[asyncio.Task[Any], GatewayConnection | None] = {}
 
     async def start(self, host: str, port: int) -> None:
         """Starts to listen; port 0 takes a free one. Raises `OSError` when the port is taken."""
@@ -144,8 +148,8 @@ class Gateway:
         await self._finish()
 
     async def _finish(self) -> None:
-        if self._running:
-            await asyncio.wait(self._running)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _admit(
         self, websocket: ServerConnection, request: Request, response: Response
@@ -174,12 +178,19 @@ class Gateway:
         # From here on the client counts as connected, even if it left meanwhile: $connect has run, so must
         # $disconnect.
         log.info("%s connected from %s", client.connection_id, client.source_ip)
-        self._admitted[websocket] = GatewayConnection(websocket, client, authorizer, self._surroundings)
-        self._watch(cast(asyncio.Task[Any], asyncio.current_task()), partial(self._left_early, websocket))
+        task = cast(asyncio.Task[Any], asyncio.current_task())
+        self._tasks[task] = GatewayConnection(websocket, _remembered(client), authorizer, self._surroundings)
+        task.add_done_callback(self._ended)
         return None
 
     async def _run(self, websocket: ServerConnection) -> None:
-        connection = self._admitted.pop(websocket)
+        """Looks after a client whose handshake is complete, in the task that `websockets` made for it."""
+        task = cast(asyncio.Task[Any], asyncio.current_task())
+        connection = cast(GatewayConnection, self._tasks[task])
+        self._tasks[task] = None
+        # A token in its handshake may be as much as half of what else is kept of a connection.
+        request = cast(Request, websocket.request)
+        request.path, request.headers, websocket.response = "", _NO_HEADERS, None
         self._connections[connection.connection_id] = connection
         self._expiry.add(connection.connection_id)
         try:
@@ -187,16 +198,13 @@ class Gateway:
         finally:
             del self._connections[connection.connection_id]
 
-    def _watch(self, task: asyncio.Task[Any], *after: Callable[[asyncio.Task[Any]], object]) -> None:
-        self._running.add(task)
-        for callback in (*after, self._running.discard):
-            task.add_done_callback(callback)
-
-    def _left_early(self, websocket: ServerConnection, _task: asyncio.Task[Any]) -> None:
-        """When the handshake was not completed, nobody has run the connection."""
-        connection = self._admitted.pop(websocket, None)
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        connection = self._tasks.pop(task)
         if connection is not None:
-            self._watch(asyncio.create_task(connection.run()))
+            # The client left before its handshake was complete.
+            late = asyncio.create_task(connection.run())
+            self._tasks[late] = None
+            late.add_done_callback(self._ended)
 
     async def _authorize(self, client: Client) -> dict[str, str]:
         event = authorizer_event(client, self._clock())
@@ -231,6 +239,12 @@ class Gateway:
         if not 200 <= status < 300:
             raise _RefusedError(status, status.phrase)
         return {name.lower(): str(value) for name, value in (answer.get("headers") or {}).items()}
+
+
+def _remembered(client: Client) -> Client:
+    """What the events after `$connect` need of a client."""
+    headers = [header for header in client.headers if header[0].lower() in ("host", "user-agent")]
+    return replace(client, headers=headers, query=())
 
 
 def _status(answer: Mapping[str, Any] | None) -> HTTPStatus | None:

@@ -152,7 +152,11 @@ class GatewayConnection:
 
     async def run(self) -> None:
         """Routes messages until the connection is closed from any side, then runs `$disconnect`."""
-        await self._receive()
+        try:
+            while self._closing is None:
+                await self._dispatch(await self._websocket.recv())
+        except ConnectionClosed:
+            pass
         await self._websocket.wait_closed()
         code, reason = self._close_status()
         log.info("%s disconnected (%d)", self._client.connection_id, code)
@@ -161,13 +165,6 @@ class GatewayConnection:
             await invoke(self._gateway.routes["$disconnect"], event, self._gateway.limits.handler_seconds)
         except IntegrationError as error:
             log.error("$disconnect failed for %s", self._client.connection_id, exc_info=error.__cause__)
-
-    async def _receive(self) -> None:
-        try:
-            while self._closing is None:
-                await self._dispatch(await self._websocket.recv())
-        except ConnectionClosed:
-            return
 
     async def _dispatch(self, message: str | bytes) -> None:
         self.last_active_at = self._gateway.clock()

@@ -42,6 +42,13 @@ class SharedPort:
 
 
 class _SharedPortConnection(ServerConnection):
+    # An instance has a dictionary too, from its base. It takes a kilobyte less while all its names are set by
+    # that base's __init__, for then instances share them; so those that are not have slots here.
+    __slots__ = (
+        *("_deadline", "_drop", "_head", "_http", "_undecided", "_undecided_transport"),
+        *("recv_messages", "transport"),
+    )
+
     def __init__(
         self,
         protocol: ServerProtocol,
@@ -87,16 +94,16 @@ class _SharedPortConnection(ServerConnection):
             self._settle(self._undecided_transport)
 
     def _serve_websocket(self, transport: asyncio.Transport) -> None:
-        self._settle(transport)
+        head = self._settle(transport)
         super().connection_made(transport)
-        self._frames_received(self._head)
+        self._frames_received(head)
 
     def _serve_http(self, transport: asyncio.Transport) -> None:
-        self._settle(transport)
+        head = self._settle(transport)
         http = self._http()
         transport.set_protocol(http)
         http.connection_made(transport)
-        http.data_received(self._head)
+        http.data_received(head)
 
     def _frames_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -105,7 +112,11 @@ class _SharedPortConnection(ServerConnection):
             # for that, but only its own close() looks at it.
             self._drop = self.loop.call_later(self.close_timeout, self.transport.abort)
 
-    def _settle(self, transport: asyncio.Transport) -> None:
+    def _settle(self, transport: asyncio.Transport) -> bytes:
+        """Returns what has been held back."""
         self._undecided_transport = None
         self._undecided.discard(transport)
         self._deadline.cancel()
+        del self._deadline
+        head, self._head = self._head, b""
+        return head
