@@ -31,17 +31,22 @@ async def emulated() -> AsyncIterator[Emulated]:
         emulator = Emulator(port=free_port(), data_dir=Path(folder))
         await emulator.start()
         try:
-            session = aioboto3.Session(
-                EMULATOR_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-                EMULATOR_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-                region_name=REGION,
-            )
+            session = client_session()
             async with session.client("dynamodb", endpoint_url=emulator.url, config=SDK_CONFIG) as client:
                 db = Database(client)
                 await provision.create_tables(db)
                 yield Emulated(emulator.url, session, db)
         finally:
             await emulator.stop()
+
+
+def client_session() -> aioboto3.Session:
+    """An SDK session for an emulator's account; its clients need `endpoint_url`."""
+    return aioboto3.Session(
+        EMULATOR_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        EMULATOR_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
 
 
 def free_port() -> int:

@@ -1,0 +1,110 @@
+"""From score to screen: how old a score is when a subscriber sees it, at 20 scores a second.
+
+A whole backend as `make run` starts it, with our broadcaster or with AWS's sample (`bench/sample.py`) behind
+the same stream poller; players score through REST, 1,000 subscribers watch one board. No process is kept to a
+core: backend, emulator, load and the sample's function share them as they would on a laptop. The sample can
+not keep up with this rate, and falls behind for as long as it is measured: what nobody has seen by the end
+counts with the age that it has then. So its figures are those of a short game, and worse in a longer one.
+"""
+
+import statistics
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import sample
+from bench.broadcaster import BOARD, OURS, PEER
+from bench.console import console
+from bench.emulated import client_session, free_port
+from bench.figure import Figure
+from bench.processes import aws_environment, python, running
+from bench.rounds import interleaved
+from bench.scale import Scale
+from store import connections
+from store.database import Database
+
+_START_SECONDS = 60
+
+
+class Size(NamedTuple):
+    """What is played. Scores a second for some seconds, and how long the rest is waited for at most."""
+
+    players: int
+    subscribers: int
+    rate: float
+    seconds: float
+    drain_seconds: float
+
+
+SIZE = Size(players=20, subscribers=1000, rate=20, seconds=6, drain_seconds=4)
+QUICK_SIZE = Size(players=3, subscribers=10, rate=10, seconds=1, drain_seconds=5)
+
+
+class LatencyBenchError(Exception):
+    """The backend refused scores, lost connections, or ours did not reach everybody."""
+
+
+class Latency(NamedTuple):
+    """Milliseconds from when a score was due."""
+
+    p50: float
+    p99: float
+
+
+async def run(scale: Scale) -> list[Figure]:
+    """p50 and p99 of the time from score to screen, ours against the sample."""
+    size = QUICK_SIZE if scale.quick else SIZE
+    runs = await interleaved(
+        {OURS: partial(_measure, "ours", size), PEER: partial(_measure, "sample", size)}, scale.rounds
+    )
+    ours, peer = (Latency(*map(statistics.median, zip(*runs[name], strict=True))) for name in (OURS, PEER))
+    name = f"{size.subscribers:,} subscribers, {size.rate:g} scores/s"
+    return [
+        Figure("latency", f"{name}, {percentile}", of_ours, of_peer, PEER, "ms", "less")
+        for percentile, of_ours, of_peer in zip(Latency._fields, ours, peer, strict=True)
+    ]
+
+
+async def _measure(name: str, size: Size) -> Latency:
+    http_port, ws_port, emulator_port = (free_port() for _ in range(3))
+    emulator_url = f"http://127.0.0.1:{emulator_port}"
+    with tempfile.TemporaryDirectory() as folder:
+        environment = aws_environment(emulator_url) | {
+            "PODIUM_HTTP_PORT": str(http_port),
+            "PODIUM_WS_PORT": str(ws_port),
+            "PODIUM_EMULATOR_PORT": str(emulator_port),
+            "PODIUM_DATA_DIR": str(Path(folder) / "data"),
+        }
+        # Its own endpoint would mean that no emulator is started.
+        del environment["AWS_ENDPOINT_URL"]
+        async with running(python("bench.backend", name), environment=environment) as backend:
+            await backend.read(_START_SECONDS)
+            load_command = python(
+                "bench.latency_load",
+                *("--target", f"http://127.0.0.1:{http_port}"),
+                *("--players", size.players),
+                *("--subscribers", size.subscribers),
+            )
+            async with running(load_command) as load:
+                await load.read(_START_SECONDS)
+                if name == "sample":
+                    await _register_with_sample(emulator_url)
+                answer = await load.ask(
+                    "play", rate=size.rate, seconds=size.seconds, drain_seconds=size.drain_seconds
+                )
+    console.print(
+        f"{name}: p50 {answer['p50_ms']:,.0f} ms, p99 {answer['p99_ms']:,.0f} ms;"
+        f" {answer['frames']:,} frames came, {answer['missed']:,} sightings are missing at the end"
+    )
+    if answer["refused"] or answer["lost"] or (name == "ours" and answer["missed"]):
+        raise LatencyBenchError(f"{name}: {answer}")
+    return Latency(answer["p50_ms"], answer["p99_ms"])
+
+
+async def _register_with_sample(emulator_url: str) -> None:
+    """Put the subscribers into the sample's table, as its `$connect` would have."""
+    async with client_session().client("dynamodb", endpoint_url=emulator_url) as client:
+        await sample.create_table(client)
+        async for ids in connections.subscribers(Database(client), BOARD):
+            await sample.add_connections(client, ids)
