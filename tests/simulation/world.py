@@ -32,6 +32,8 @@ RETRY_SECONDS = 1
 ASYNC_RETRY_SECONDS = (0, 60, 120)
 """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
+SWEEP_SECONDS = 60
+
 SETTLE_SECONDS = 600
 
 
@@ -233,6 +235,14 @@ class World:
             except InvocationError:
                 failed = True
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def linger(self, seconds: float) -> None:
+        """Nobody does anything new, and what is under way goes on going wrong; the sweep comes every minute."""
+        end = asyncio.get_running_loop().time() + seconds
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(min(left, SWEEP_SECONDS))
+            if left > SWEEP_SECONDS:
+                self.background.start(self.sweep())
 
     async def settle(self) -> None:
         """The scores have stopped, and so have the faults: wait until nothing happens any more."""
