@@ -237,7 +237,7 @@ class World:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def linger(self, seconds: float) -> None:
-        """Nobody does anything new, and what is under way goes on going wrong; the sweep comes every minute."""
+        """Nobody does anything new, what is under way goes on going wrong, and the sweep comes."""
         end = asyncio.get_running_loop().time() + seconds
         while (left := end - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(min(left, SWEEP_SECONDS))
