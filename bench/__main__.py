@@ -4,7 +4,8 @@
     python -m bench --only push      one of them (the option may be repeated); writes nothing
     python -m bench --write          writes the page whatever ran
 
-Every figure is one JSON line: `{"bench","case","ours","peer","peer_name","ratio","unit"}`.
+Every figure is one JSON line: `{"bench","case","ours","peer","peer_name","ratio","unit"}`. A benchmark that
+fails is named, the others still run, and the exit status is 1.
 """
 
 import argparse
@@ -13,16 +14,20 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
 
+from bench import machine, report
 from bench.benchmarks import MODULES, find
 from bench.console import console
 from bench.figure import Figure
 from bench.scale import Scale
 
-LIMIT_SECONDS = 240
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+LIMIT_SECONDS = 300
 """No benchmark runs for longer; one that would has failed."""
 
 
@@ -35,28 +40,48 @@ async def run_all(names: Sequence[str], scale: Scale) -> dict[str, list[Figure] 
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 figures = await find(name)(scale)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the others still run
+        except Exception:  # noqa: BLE001 -- whatever it is, it is shown, and the others still run
             console.print_exception()
-            console.print(f"[red]{name} failed: {error}")
             outcomes[name] = None
             continue
         for figure in figures:
             print(figure.to_json(), flush=True)
-        console.print(f"{name} took {time.monotonic() - started:.0f} s")
+        console.print(report.to_table(name, figures))
+        for line in [*report.verdicts(name, figures), f"{time.monotonic() - started:.0f} seconds."]:
+            console.print(line)
         outcomes[name] = figures
     return outcomes
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for; the exit status is 1 when a benchmark failed."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+def main(arguments: Sequence[str] | None = None, page: Path = PAGE) -> int:
+    """Run what is asked for, and write the page if it is due; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", action="append", choices=MODULES, help="run this one; may be repeated")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved runs of each contestant")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything works")
+    parser.add_argument("--write", action="store_true", help="write the page whatever ran")
     options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error("--rounds: must be at least 1")
     scale = Scale(rounds=options.rounds, quick=options.quick)
     outcomes = uvloop.run(_until_signal(options.only or list(MODULES), scale))
-    return 1 if None in outcomes.values() else 0
+    failed = [name for name, figures in outcomes.items() if figures is None]
+    if options.write or not (options.only or options.quick or failed):
+        page.write_text(
+            report.to_markdown(
+                outcomes,
+                machine.describe(),
+                command="make bench" + "".join(f" only={name}" for name in options.only or ()),
+                date=datetime.now(UTC).date().isoformat(),
+                rounds=scale.rounds,
+            )
+        )
+        console.print(f"Written: {page}")
+    if failed:
+        console.print(f"[red]Failed: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 async def _until_signal(names: Sequence[str], scale: Scale) -> dict[str, list[Figure] | None]:
@@ -67,7 +92,8 @@ async def _until_signal(names: Sequence[str], scale: Scale) -> dict[str, list[Fi
     return await run_all(names, scale)
 
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit("Stopped.")

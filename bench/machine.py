@@ -1,0 +1,68 @@
+"""Where the figures are from: the machine, and the versions of what was run on it."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from json import loads
+from pathlib import Path
+
+from bench.processes import CHECKOUT
+
+_PYTHON_PACKAGES = ("aioboto3", "aiohttp", "awscrt", "boto3", "httptools", "uvloop", "websockets")
+_NODE_PACKAGES = ("@aws-sdk/client-apigatewaymanagementapi", "socket.io", "ws")
+_GB = 1 << 30
+
+
+def describe() -> dict[str, str]:
+    """What there is to say, by its name. What cannot be found out is called unknown."""
+    return {
+        "Processor": _processor(),
+        "Cores": str(_cores()),
+        "Memory": f"{_memory() / _GB:.0f} GB",
+        "Kernel": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        "Node": _node(),
+        **{name: metadata.version(name) for name in _PYTHON_PACKAGES},
+        "ministack": _ministack(),
+        **{name: _node_package(name) for name in _NODE_PACKAGES},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or "unknown"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _node() -> str:
+    try:
+        said = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return said.stdout.strip().removeprefix("v")
+
+
+def _node_package(name: str) -> str:
+    try:
+        package = loads((CHECKOUT / "node_modules" / name / "package.json").read_text())
+    except OSError:
+        return "unknown"
+    return str(package["version"])
+
+
+def _ministack() -> str:
+    folders = map(str, (CHECKOUT / ".venvs" / "emulator" / "lib").glob("python*/site-packages"))
+    found = [package.version for package in metadata.distributions(name="ministack", path=list(folders))]
+    return found[0] if found else "unknown"

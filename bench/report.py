@@ -1,0 +1,83 @@
+"""The figures as tables: in the terminal, and as a page of the documentation."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from bench.figure import Figure
+from bench.sections import SECTIONS, Target
+
+Outcomes = Mapping[str, list[Figure] | None]
+"""What each benchmark that ran came to; None for one that failed."""
+
+
+def number(value: float) -> str:
+    """Three significant digits and more: 0.0123, 1.23, 12.3, 123, 1,234."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+def verdicts(name: str, figures: Sequence[Figure]) -> list[str]:
+    """A benchmark's targets, each in a sentence: met or missed, and with what ratio."""
+    return [_verdict(target, figures) for target in SECTIONS[name].targets]
+
+
+def _verdict(target: Target, figures: Sequence[Figure]) -> str:
+    ratio = target.reached(figures)
+    if ratio is None:
+        return f"{target.says}: not measured."
+    return f"{target.says}: {'met' if ratio >= target.at_least else 'MISSED'}, {number(ratio)}."
+
+
+def to_table(name: str, figures: Sequence[Figure]) -> Table:
+    """A benchmark's figures for the terminal."""
+    table = Table(title=SECTIONS[name].title)
+    for heading in ("case", "unit", "ours", "peer", "", "ratio"):
+        table.add_column(heading, justify="left" if heading in ("case", "unit", "peer") else "right")
+    for figure in figures:
+        table.add_row(
+            figure.case,
+            figure.unit,
+            number(figure.ours),
+            figure.peer_name,
+            number(figure.peer),
+            number(figure.ratio),
+            style="bold" if figure.ratio > 1 else None,
+        )
+    return table
+
+
+def to_markdown(
+    outcomes: Outcomes, machine: Mapping[str, str], *, command: str, date: str, rounds: int
+) -> str:
+    """The page."""
+    parts = [
+        "# Benchmarks",
+        "Ours beside what people would use instead, in the same run on the same machine. Written by"
+        f" `{command}` on {date}. Each rate and time is the median of {rounds} interleaved runs. A ratio"
+        " above 1 means that ours is better.",
+        "| | |\n| --- | --- |\n" + "\n".join(f"| {name} | {value} |" for name, value in machine.items()),
+    ]
+    for name, figures in outcomes.items():
+        parts += _section(name, figures)
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(name: str, figures: list[Figure] | None) -> list[str]:
+    section = SECTIONS[name]
+    parts = [f"## {section.title}", f"{section.ran} `make bench only={name}`"]
+    if figures is None:
+        return [*parts, "**It failed in this run.**"]
+    rows = [
+        f"| {figure.case} | {number(figure.ours)} | {figure.peer_name} | {number(figure.peer)}"
+        f" | {figure.unit} | {number(figure.ratio)} |"
+        for figure in figures
+    ]
+    head = "| case | ours | peer | | unit | ratio |\n| --- | ---: | --- | ---: | --- | ---: |\n"
+    parts.append(head + "\n".join(rows))
+    if lines := verdicts(name, figures):
+        parts.append("\n".join(f"- {line}" for line in lines))
+    return [*parts, f"What bounds it: {section.bound[0].lower()}{section.bound[1:]}"]

@@ -1,0 +1,100 @@
+"""What is said about each benchmark: what was run, what bounds the figures, and what they should come to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.figure import Figure
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ratio that the figures of a benchmark should reach.
+
+    It is about the figures whose case contains `case`, whose unit is `unit` and whose peer is `peer`; empty
+    ones leave it open.
+    """
+
+    says: str
+    at_least: float
+    case: str = ""
+    peer: str = ""
+    unit: str = ""
+
+    def concerns(self, figure: Figure) -> bool:
+        """Whether the target is about this figure."""
+        return (
+            self.case in figure.case
+            and self.peer in ("", figure.peer_name)
+            and self.unit in ("", figure.unit)
+        )
+
+    def reached(self, figures: Iterable[Figure]) -> float | None:
+        """The worst ratio among the figures that it is about; None when there are none."""
+        return min((figure.ratio for figure in figures if self.concerns(figure)), default=None)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A benchmark's part of the page."""
+
+    title: str
+    ran: str
+    bound: str
+    targets: tuple[Target, ...] = ()
+
+
+SECTIONS = {
+    "push": Section(
+        "Pushes from one core",
+        "The same frame is posted to as many connections as fit into a second, to a sink on the other core"
+        " that answers at once and counts; every request signed, checked against botocore's own signer.",
+        "The pusher's core is busy all of the time: with Python's part of each request and with system"
+        " calls, over TLS with encryption as well.",
+        (
+            Target("At least 12 times aioboto3 over TLS", 12, case="TLS", peer="aioboto3"),
+            Target("At least 30 times aioboto3 without TLS", 30, case="plain", peer="aioboto3"),
+        ),
+    ),
+    "broadcaster": Section(
+        "From a batch of scores to the last subscriber",
+        "A batch of scores that lead the board goes from the stream to real WebSocket clients through our"
+        " local gateway, by our broadcaster or by AWS's own sample: scan the connections, post to one after"
+        " the other, for each record.",
+        "The gateway and its clients share a core, which bounds ours; the sample waits for each answer in"
+        " turn. A diff that carries a whole batch is as large as its scores, so fewer frames are not fewer"
+        " bytes.",
+        (Target("At least 10 times sooner at 1,000 subscribers", 10, case="1,000 subscribers", unit="s"),),
+    ),
+    "gateway": Section(
+        "A gateway with 5,000 connections",
+        "HTTP in, WebSocket out on one core, with the same pusher and the same clients on the other.",
+        "The gateway's core is busy all of the time, most of it with system calls: one to read a request,"
+        " one to answer it, one to send the frame.",
+        (Target("A rate like that of Node (at least 0.9 times `ws`)", 0.9, peer="ws", unit="frames/s"),),
+    ),
+    "latency": Section(
+        "From score to screen",
+        "A whole backend on this machine, 1,000 subscribers of one board and 20 scores a second through"
+        " REST, for a few seconds; the time runs from when a score was due until a subscriber's board shows"
+        " it.",
+        "Everything shares the machine's cores. The sample falls behind for as long as it lasts: what"
+        " nobody has seen by the end counts with its age then, so its figures grow with the length of the"
+        " run, and ours do not.",
+    ),
+    "growth": Section(
+        "As a board grows",
+        "DynamoDB requests and capacity units of a submitted score and of a published diff, as the engine"
+        " itself reports them, by the number of players on the board.",
+        "Nothing: every read is of one item or of the top K.",
+    ),
+    "bytes": Section(
+        "Diffs and snapshots",
+        "An hour of play, recorded, sent as diffs and as whole boards.",
+        "K, and how many entries change from one version to the next.",
+    ),
+    "coldstart": Section(
+        "Cold start",
+        "The import of each Lambda function's handler, beside that of the SDK alone; and its package's size.",
+        "The SDK itself is most of it.",
+    ),
+}
