@@ -9,15 +9,17 @@ from typing import Any
 
 import jinja2
 import matplotlib as mpl
+from cycler import cycler
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
 COLOURS = ("#3b6ea8", "#c8553d", "#4f9d69", "#8d6a9f", "#d9a441", "#5c6b73")
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[RcKeyType, Any] = {
     "axes.grid": True,
-    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.figsize": (7.5, 3.2),

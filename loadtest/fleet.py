@@ -1,0 +1,144 @@
+"""The worker processes, as the load test sees them."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from loadtest.errors import LoadTestError
+from loadtest.link import Link
+from loadtest.messages import REPORTS, AnyOrder, AnyReport, Failed, Finished
+
+_CHECKOUT = Path(__file__).parents[1]
+_END_SECONDS = 10.0
+_COMPLAINT_BYTES = 4_000
+
+_ReportT = TypeVar("_ReportT")
+
+
+class Fleet:
+    """All workers. What they report unasked goes to `heard`, with the worker's number."""
+
+    def __init__(self, workers: "Sequence[_WorkerProcess]") -> None:
+        self._workers = workers
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, size: int, heard: Callable[[int, AnyReport], None]) -> AsyncIterator["Fleet"]:
+        """Start so many workers; none is left afterwards. Raises LoadTestError when one fails meanwhile."""
+        workers: list[_WorkerProcess] = []
+        try:
+            for number in range(size):
+                # One by one, so that those which have been started are ended if the next one cannot be.
+                workers += [await _WorkerProcess.start(number, heard)]
+            async with asyncio.TaskGroup() as group:
+                listening = [group.create_task(worker.listen()) for worker in workers]
+                yield cls(workers)
+                for task in listening:
+                    task.cancel()
+        except* LoadTestError as failures:
+            raise LoadTestError(str(_first(failures))) from failures
+        finally:
+            for worker in workers:
+                await worker.end()
+
+    async def ask(self, orders: Sequence[AnyOrder], answer: type[_ReportT]) -> list[_ReportT]:
+        """Give each worker its order (one for all, if there is but one), and wait for what they answer."""
+        each = orders if len(orders) == len(self._workers) else [orders[0]] * len(self._workers)
+        return list(
+            await asyncio.gather(
+                *(worker.ask(order, answer) for worker, order in zip(self._workers, each, strict=True))
+            )
+        )
+
+    async def ask_one(self, number: int, order: AnyOrder, answer: type[_ReportT]) -> _ReportT:
+        """Give an order to one worker, and wait for its answer."""
+        return await self._workers[number].ask(order, answer)
+
+    def tell(self, order: AnyOrder) -> None:
+        """Give every worker an order that is not answered."""
+        for worker in self._workers:
+            worker.tell(order)
+
+
+class _WorkerProcess:
+    def __init__(
+        self,
+        number: int,
+        process: asyncio.subprocess.Process,
+        link: Link[AnyReport],
+        heard: Callable[[int, AnyReport], None],
+    ) -> None:
+        self._number = number
+        self._process = process
+        self._link = link
+        self._heard = heard
+        self._answer: Callable[[AnyReport], None] = lambda _: None
+
+    @classmethod
+    async def start(cls, number: int, heard: Callable[[int, AnyReport], None]) -> "_WorkerProcess":
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "loadtest.worker", str(theirs.fileno())),
+                cwd=_CHECKOUT,
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                # Ctrl-C is for us: we end them in order.
+                start_new_session=True,
+            )
+        return cls(number, process, await Link.open(ours, REPORTS), heard)
+
+    async def listen(self) -> None:
+        complaint = asyncio.create_task(self._complaint())
+        while (report := await self._link.hear()) is not None:
+            if isinstance(report, Failed):
+                complaint.cancel()
+                raise LoadTestError(report.why)
+            self._answer(report)
+            self._heard(self._number, report)
+            if isinstance(report, Finished):
+                complaint.cancel()
+                return
+        raise LoadTestError(f"Worker {self._number} ended by itself. {await complaint}")
+
+    async def ask(self, order: AnyOrder, answer: type[_ReportT]) -> _ReportT:
+        expected: asyncio.Future[_ReportT] = asyncio.get_running_loop().create_future()
+
+        def take(report: AnyReport) -> None:
+            if isinstance(report, answer) and not expected.done():
+                expected.set_result(report)
+
+        self._answer = take
+        self.tell(order)
+        return await expected
+
+    def tell(self, order: AnyOrder) -> None:
+        self._link.say(order)
+
+    async def end(self) -> None:
+        await self._link.close()
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _complaint(self) -> str:
+        """The last that the worker said on standard error, read until it ends."""
+        last = b""
+        if self._process.stderr is not None:
+            while more := await self._process.stderr.read(_COMPLAINT_BYTES):
+                last = (last + more)[-_COMPLAINT_BYTES:]
+        return last.decode(errors="replace").strip()
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,217 @@
+"""What the load test and its worker processes say to each other: a line of JSON each.
+
+Orders go to a worker, reports come back. Times are in seconds since the start of play, on the machine's
+monotonic clock, which all processes share.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from game.board import Entry
+from game.model import Model
+from game.scoring import Order
+from loadtest.arenas import Arena
+from loadtest.options import Options
+from loadtest.target import TargetConfig
+
+
+class Prepare(Model):
+    """Be one of `options.processes` workers, the one of this number (from 0), and make the accounts.
+
+    `run` is part of their names.
+    """
+
+    do: Literal["prepare"] = "prepare"
+    number: int
+    run: str
+    password: str
+    options: Options
+    config: TargetConfig
+    boards: dict[str, Order]
+    arenas: tuple[Arena, ...]
+
+
+class Start(Model):
+    """Play, from this time of the monotonic clock on."""
+
+    do: Literal["start"] = "start"
+    at: float
+
+
+class Stop(Model):
+    """No more scores, no more leavings; everyone comes back. Wait this long for the answers that are due."""
+
+    do: Literal["stop"] = "stop"
+    seconds: float
+
+
+class Look(Model):
+    """Say what the screens show."""
+
+    do: Literal["look"] = "look"
+
+
+class Show(Model):
+    """Say which entries a state has that was reported by its number."""
+
+    do: Literal["show"] = "show"
+    board: str
+    state: int
+
+
+class Finish(Model):
+    """Hang up, delete the accounts unless `keep`, and end."""
+
+    do: Literal["finish"] = "finish"
+    keep: bool
+
+
+AnyOrder = Annotated[Prepare | Start | Stop | Look | Show | Finish, Field(discriminator="do")]
+ORDERS: TypeAdapter[AnyOrder] = TypeAdapter(AnyOrder)
+
+
+class Progress(Model):
+    """So many accounts are made, or deleted."""
+
+    said: Literal["progress"] = "progress"
+    done: int
+
+
+class Prepared(Model):
+    """All accounts are signed in."""
+
+    said: Literal["prepared"] = "prepared"
+
+
+class Attempted(Model):
+    """A score is about to be submitted.
+
+    `points` is what it makes of the player's row on each board that is watched, if it is accepted; empty
+    where it is known not to improve anything.
+    """
+
+    said: Literal["attempted"] = "attempted"
+    number: int
+    user_id: str
+    scheduled: float
+    points: dict[str, int]
+
+
+class Answered(Model):
+    """What came of an attempt: it improved the player's best, or left it as it was, or failed."""
+
+    said: Literal["answered"] = "answered"
+    number: int
+    outcome: Literal["improved", "kept", "failed"]
+    scheduled: float
+    sent: float
+    answered: float
+
+
+class ShownState(Model):
+    """A state of a board that a screen has shown; `scores` by user id, `size` is K."""
+
+    number: int
+    board: str
+    epoch: int
+    version: int
+    size: int
+    digest: str
+    scores: dict[str, int]
+
+
+class ShownStep(Model):
+    """Screens of clients who were watching went from one state to another, by their numbers.
+
+    `seen` says when, as (the second since which the client was watching, the tick, how many).
+    """
+
+    board: str
+    before: int
+    after: int
+    seen: list[tuple[int, int, int]]
+
+
+class Tick(Model):
+    """What happened since the last tick. `second` is the full second of play that is over.
+
+    `oldest` is the oldest state on a screen, by board. `lag` is the most that the event loop was late, in
+    seconds; `cpu` is the share of a core that the process took. `forgotten` are numbers of states that will
+    not be mentioned again.
+    """
+
+    said: Literal["tick"] = "tick"
+    second: int
+    live: int
+    counts: dict[str, int]
+    errors: dict[str, int]
+    broken: dict[str, int]
+    states: list[ShownState]
+    steps: list[ShownStep]
+    oldest: dict[str, tuple[int, int]]
+    forgotten: list[int]
+    lag: float
+    cpu: float
+
+
+class Stopped(Model):
+    """Nobody plays any more; so many scores are left without an answer."""
+
+    said: Literal["stopped"] = "stopped"
+    unanswered: int
+
+
+class Holding(Model):
+    """A state on the screens of so many live clients; one of them by name."""
+
+    board: str
+    number: int
+    version: int
+    size: int
+    digest: str
+    clients: int
+    example: str
+
+
+class Looked(Model):
+    """What the screens show.
+
+    `offline` counts the clients without a connection, `blank` the screens that show nothing yet, `waiting`
+    the clients who know that they may be behind.
+    """
+
+    said: Literal["looked"] = "looked"
+    live: int
+    offline: int
+    blank: int
+    waiting: int
+    holdings: list[Holding]
+
+
+class Shown(Model):
+    """The entries that were asked for."""
+
+    said: Literal["shown"] = "shown"
+    entries: tuple[Entry, ...]
+
+
+class Finished(Model):
+    """All is over; so many accounts could not be deleted."""
+
+    said: Literal["finished"] = "finished"
+    left_behind: int
+
+
+class Failed(Model):
+    """The worker cannot go on; why, as a sentence."""
+
+    said: Literal["failed"] = "failed"
+    why: str
+
+
+AnyReport = Annotated[
+    Progress | Prepared | Attempted | Answered | Tick | Stopped | Looked | Shown | Finished | Failed,
+    Field(discriminator="said"),
+]
+REPORTS: TypeAdapter[AnyReport] = TypeAdapter(AnyReport)

@@ -1,0 +1,221 @@
+"""Takes what the workers report while they play, and makes of it the numbers of the result."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from math import floor
+
+from game.board import Position
+from game.scoring import Order
+from loadtest.latencies import Latencies
+from loadtest.messages import Answered, AnyReport, Attempted, Tick
+from loadtest.result import BoardResult, Scores, Second, Tester
+from loadtest.sightings import BoardSightings
+
+# A worker is saturated above either: its latencies are then its own as well as the backend's.
+SATURATED_LAG_SECONDS = 0.05
+SATURATED_CPU = 0.9
+
+# What a row counts and a second of the result has by the same name.
+_COUNTED = (
+    *(
+        "scheduled",
+        "improved",
+        "kept",
+        "failed",
+        "frames",
+        "bytes",
+        "diffs",
+        "snapshots",
+        "versions",
+        "changes",
+    ),
+    *("opened", "reconnects", "left", "vanished", "lost", "gaps", "errors"),
+)
+
+
+@dataclass
+class _Row:
+    counts: Counter[str] = field(default_factory=Counter)
+    lag: float = 0.0
+    cpu: float = 0.0
+    busiest: float = 0.0
+    machine: float | None = None
+
+
+class Recorder:
+    """Hears every report. `ramp` and `duration` in seconds; scores scheduled in between are measured.
+
+    What a worker saw is matched with scores one tick late: a score is announced before it is sent, so by then
+    its announcement has come, from whichever worker.
+    """
+
+    def __init__(self, boards: dict[str, Order], ramp: float, workers: int) -> None:
+        self.to_screen, self.to_answer, self.request = Latencies(), Latencies(), Latencies()
+        self.totals: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.ticks = 0
+        """Of the worker that has reported the fewest."""
+        self._ramp = ramp
+        self._ticks: Counter[int] = Counter()
+        self._workers = workers
+        self._broken: Counter[str] = Counter()
+        self._boards = {board: BoardSightings(board, order, self._saw) for board, order in boards.items()}
+        self._rows: defaultdict[int, _Row] = defaultdict(_Row)
+        self._live: dict[int, Counter[int]] = defaultdict(Counter)
+        self._held: dict[int, Tick] = {}
+        self._oldest: dict[int, dict[str, Position]] = {}
+
+    @property
+    def live(self) -> int:
+        """Open connections at the last ticks."""
+        return sum(max(of_worker.items())[1] for of_worker in self._live.values() if of_worker)
+
+    @property
+    def broken(self) -> list[str]:
+        """What must not be, a sentence each, with how often it was seen."""
+        found = self._broken.copy()
+        for board in self._boards.values():
+            found.update(board.broken)
+        return [what if times == 1 else f"{what} ({times} times)" for what, times in sorted(found.items())]
+
+    def hear(self, worker: int, report: AnyReport) -> None:
+        """Take a report."""
+        if isinstance(report, Tick):
+            self._count(worker, report)
+            before, self._held[worker] = self._held.get(worker), report
+            if before:
+                self._match(worker, before)
+        elif isinstance(report, Attempted):
+            for board in report.points:
+                self._boards[board].attempted(report)
+        elif isinstance(report, Answered):
+            self._answered(report)
+
+    @property
+    def cpu(self) -> float:
+        """Cores that the tester used in the last full second."""
+        return self._rows[self.ticks].cpu
+
+    def flush(self) -> None:
+        """Match what has been held back: nothing more is to come."""
+        for worker, tick in self._held.items():
+            self._match(worker, tick)
+        self._held.clear()
+
+    def own(self, second: int, cpu: float, machine: float | None) -> None:
+        """What this process took of a core in the second that ends now, and how busy all cores were."""
+        row = self._rows[second]
+        row.cpu += cpu
+        row.machine = machine
+
+    def rates(self, seconds: int) -> dict[str, float]:
+        """Of the last full seconds: each count, a second."""
+        last = self.ticks
+        rows = [self._rows[second].counts for second in range(last - seconds + 1, last + 1) if second > 0]
+        total: Counter[str] = Counter()
+        for counts in rows:
+            total.update(counts)
+        return {name: count / max(1, len(rows)) for name, count in total.items()}
+
+    def seconds(self) -> tuple[Second, ...]:
+        """The run, second by second."""
+        return tuple(self._second(number) for number in range(1, max(self._rows, default=0) + 1))
+
+    def scores(self, unanswered: int) -> Scores:
+        """What became of the scores; `unanswered` is how many the workers gave up at the end."""
+        totals = self.totals
+        answered = totals["improved"] + totals["kept"] + totals["failed"]
+        return Scores(
+            scheduled=answered + unanswered,
+            improved=totals["improved"],
+            kept=totals["kept"],
+            failed=totals["failed"],
+            unanswered=unanswered,
+        )
+
+    def boards(self) -> tuple[BoardResult, ...]:
+        """What became of the scores on each board."""
+        return tuple(
+            BoardResult(
+                board=name,
+                shown=board.fates["shown"],
+                outdone=board.fates["outdone"],
+                below=board.fates["below"],
+                unsettled=board.awaited,
+                versions=board.versions,
+                conflation=round(board.changes / board.versions, 3) if board.versions else None,
+            )
+            for name, board in self._boards.items()
+        )
+
+    def tester(self, duration: float, left_behind: int) -> Tester:
+        """What the tester itself took in the measured seconds."""
+        measured = [row for second, row in self._rows.items() if self._ramp < second <= duration]
+        return Tester(
+            cpu=round(sum(row.cpu for row in measured) / max(1, len(measured)), 3),
+            busiest=round(max((row.busiest for row in measured), default=0), 3),
+            lag=round(max((row.lag for row in measured), default=0) * 1000, 1),
+            saturated=sum(row.lag > SATURATED_LAG_SECONDS or row.busiest > SATURATED_CPU for row in measured),
+            seconds=len(measured),
+            left_behind=left_behind,
+        )
+
+    def _saw(self, scheduled: float, seconds: float, count: int) -> None:
+        self.to_screen.record(scheduled, seconds, count, measured=scheduled >= self._ramp)
+
+    def _answered(self, answer: Answered) -> None:
+        for board in self._boards.values():
+            board.answered(answer.number, answer.outcome == "improved")
+        self.totals[answer.outcome] += 1
+        self._rows[floor(answer.answered) + 1].counts[answer.outcome] += 1
+        self._rows[floor(answer.scheduled) + 1].counts["scheduled"] += 1
+        if answer.outcome != "failed":
+            measured = answer.scheduled >= self._ramp
+            due = answer.scheduled
+            self.to_answer.record(due, answer.answered - due, 1, measured=measured)
+            self.request.record(due, answer.answered - answer.sent, 1, measured=measured)
+
+    def _count(self, worker: int, tick: Tick) -> None:
+        row = self._rows[tick.second]
+        row.counts.update(tick.counts)
+        row.counts["errors"] += sum(tick.errors.values())
+        row.cpu += tick.cpu
+        row.busiest = max(row.busiest, tick.cpu)
+        row.lag = max(row.lag, tick.lag)
+        self.totals.update(tick.counts)
+        self.errors.update(tick.errors)
+        self._broken.update(tick.broken)
+        self._live[worker][tick.second] = tick.live
+        self._ticks[worker] = tick.second
+        self.ticks = min(self._ticks[worker] for worker in range(self._workers))
+
+    def _match(self, worker: int, tick: Tick) -> None:
+        for state in tick.states:
+            before = self._boards[state.board].versions
+            self._boards[state.board].state(worker, state)
+            self._rows[tick.second].counts["versions"] += self._boards[state.board].versions - before
+        for step in tick.steps:
+            self._boards[step.board].step(worker, step)
+        self._oldest[worker] = {board: Position(*oldest) for board, oldest in tick.oldest.items()}
+        for name, board in self._boards.items():
+            board.forget(worker, tick.forgotten)
+            before = board.changes
+            board.close(
+                min((oldest[name] for oldest in self._oldest.values() if name in oldest), default=None)
+            )
+            self._rows[tick.second].counts["changes"] += board.changes - before
+
+    def _second(self, number: int) -> Second:
+        row = self._rows[number]
+        return Second.model_validate(
+            {
+                "second": number,
+                "live": sum(of_worker[number] for of_worker in self._live.values()),
+                "resyncs": row.counts["gaps"] + row.counts["behind"],
+                "lag": round(row.lag * 1000, 1),
+                "cpu": round(row.cpu, 3),
+                "machine": None if row.machine is None else round(row.machine, 3),
+            }
+            | {name: row.counts[name] for name in _COUNTED}
+            | self.to_screen.second(number)
+        )

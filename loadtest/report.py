@@ -1,0 +1,407 @@
+"""The report of a run for people: `report.html`, one file that needs nothing beside itself."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from loadtest.charts import COLOURS, Section, plot, write_page
+from loadtest.recorder import SATURATED_CPU, SATURATED_LAG_SECONDS
+from loadtest.result import Latency, Result, Second
+
+PAGE = "report.html"
+
+_BLUE, _RED, _GREEN, _PURPLE, _YELLOW, _GREY = COLOURS
+_TIME = "seconds since the start of play"
+_PERCENTILES = (("p50", _BLUE), ("p90", _GREEN), ("p99", _YELLOW), ("max", _RED))
+_SMOOTHED = 5
+"""Seconds over which a ratio is taken, where single seconds have too few events."""
+
+
+def write_report(folder: Path, result: Result) -> Path:
+    """Write `report.html` into the folder; its path. Raises OSError."""
+    path = folder / PAGE
+    write_page(path, "Podium load test", _summary(result), list(_sections(result)))
+    return path
+
+
+def _summary(result: Result) -> list[str]:
+    options, verdict, screen = result.options, result.verdict, result.score_to_screen
+    lines = [
+        f"{result.started_at}: {options.players} players and {options.spectators} spectators on"
+        f" {len(result.boards)} boards of {result.target['restUrl']}, {options.rate:g} scores a second for"
+        f" {options.duration:g} seconds, the first {options.ramp:g} of them to get under way.",
+    ]
+    if screen.count:
+        lines.append(
+            f"Half of all sightings of a score came within {_ms(screen.p50)}, 99 percent within"
+            f" {_ms(screen.p99)}, the last within {_ms(screen.max)} of the moment at which the score was due."
+        )
+    if verdict.held:
+        lines.append(
+            f"The promise held: no gap went unnoticed, and at the end {verdict.clients} clients showed the"
+            f" server's {verdict.boards} boards, entry for entry."
+        )
+    else:
+        lines.append("The promise was broken; see below.")
+    if result.interrupted:
+        lines.append("The run was ended early from the terminal.")
+    return lines
+
+
+def _sections(result: Result) -> Iterable[Section]:
+    yield _verdict(result)
+    yield _latency(result)
+    yield _throughput(result)
+    yield _boards(result)
+    yield _connections(result)
+    yield _errors(result)
+    yield _tester(result)
+    yield _settings(result)
+
+
+def _verdict(result: Result) -> Section:
+    verdict = result.verdict
+    text = [
+        "What is promised: every client sees each board's versions in order, without gaps, or knows at once"
+        " that it must resync; and when the scores stop, every connected client's board equals the table's"
+        " top K.",
+        "What was checked: every diff was applied to the very version that it starts from and led to the"
+        " next; nothing went back; one version was the same on all screens; and at the end each client's"
+        " board was compared with the server's, read over REST.",
+    ]
+    if verdict.held and verdict.quiet_after is not None:
+        text.append(
+            f"All screens showed the server's boards {verdict.quiet_after:.1f} seconds after the last answer."
+        )
+    text.extend(f"Broken: {what}" for what in verdict.broken)
+    return Section("Held" if verdict.held else "Broken", text)
+
+
+def _latency(result: Result) -> Section:
+    rows = [["milliseconds", "p50", "p90", "p99", "p99.9", "max", "mean", "samples"]]
+    measured = (
+        ("score to screen", result.score_to_screen),
+        ("score to answer", result.score_to_answer),
+        ("request alone", result.request),
+    )
+    rows.extend([name, *_latency_cells(latency)] for name, latency in measured)
+    return Section(
+        "Latency",
+        [
+            "Score to screen: from the moment at which a Poisson process scheduled a score until a client"
+            " that was watching then showed a board that includes it, or a better one of the same player; one"
+            " sample for each score and client. A score that never gets onto a board has none.",
+            "A score that has to wait, because the one before it is not answered, is late from its own moment"
+            " on, and a client that lost its connection goes on waiting: what the backend delays is never"
+            " left out (coordinated omission). Score to answer is measured in the same way; the request alone is"
+            " what a tester sees that only looks at what it sends.",
+        ],
+        [rows],
+        [_over_time(result), _curve(measured)],
+    )
+
+
+def _over_time(result: Result) -> Markup:
+    with plot("Score to screen, by when the score was due", _TIME, "milliseconds") as drawn:
+        axes = drawn.axes
+        for name, colour in _PERCENTILES:
+            points = [
+                (row.second - 0.5, value)
+                for row in result.seconds
+                if (value := getattr(row, name)) is not None
+            ]
+            axes.plot(*_columns(points), color=colour, label=name, linewidth=1.2)
+        _logarithmic(axes)
+        _ramp(axes, result)
+        _legend(axes)
+    return drawn.svg
+
+
+def _curve(measured: Iterable[tuple[str, Latency]]) -> Markup:
+    with plot("By percentile", "percent of all samples", "milliseconds") as drawn:
+        axes = drawn.axes
+        rarest = 10.0
+        for (name, latency), colour in zip(measured, COLOURS, strict=False):
+            # The last point, 100 percent, is infinitely far to the right.
+            points = [(1 / (1 - percent / 100), value) for percent, value in latency.curve if percent < 100]
+            axes.plot(*_columns(points), color=colour, label=name, linewidth=1.5)
+            rarest = max([rarest, *(x for x, _ in points)])
+        axes.set_xscale("log")
+        nines = range(1, math.ceil(math.log10(rarest)) + 1)
+        axes.xaxis.set_major_locator(FixedLocator([1, 2, *(10**nine for nine in nines)]))
+        axes.xaxis.set_major_formatter(
+            FixedFormatter(["0", "50", *(f"{100 * (1 - 10**-nine):.{max(0, nine - 2)}f}" for nine in nines)])
+        )
+        axes.xaxis.set_minor_locator(NullLocator())
+        _logarithmic(axes)
+        _legend(axes)
+    return drawn.svg
+
+
+def _throughput(result: Result) -> Section:
+    scores, played = result.scores, max(1, len(result.seconds))
+    rows = [
+        ["", "in all", "a second"],
+        *(
+            [name, f"{value:,}", f"{value / played:,.1f}"]
+            for name, value in (
+                ("scores due", scores.scheduled),
+                ("accepted, a new best", scores.improved),
+                ("accepted, no new best", scores.kept),
+                ("failed", scores.failed),
+                ("never answered", scores.unanswered),
+                ("frames", result.totals.get("frames", 0)),
+                ("of these diffs", result.totals.get("diffs", 0)),
+                ("of these snapshots", result.totals.get("snapshots", 0)),
+                ("kilobytes of frames", round(result.totals.get("bytes", 0) / 1024)),
+            )
+        ),
+    ]
+    return Section(
+        "Throughput",
+        [],
+        [rows],
+        [
+            _lines(
+                result,
+                "Scores",
+                "scores a second",
+                ("due", _GREY, lambda row: row.scheduled),
+                ("accepted", _BLUE, lambda row: row.improved + row.kept),
+                ("a new best", _GREEN, lambda row: row.improved),
+                ("failed", _RED, lambda row: row.failed),
+            ),
+            _lines(
+                result,
+                "Frames received by all clients",
+                "frames a second",
+                ("", _BLUE, lambda row: row.frames),
+            ),
+            _lines(
+                result,
+                "Bytes received by all clients (payload)",
+                "kilobytes a second",
+                ("", _PURPLE, lambda row: row.bytes / 1024),
+            ),
+        ],
+    )
+
+
+def _boards(result: Result) -> Section:
+    rows = [["board", "shown", "outdone", "below the top", "unsettled", "versions", "scores a version"]]
+    rows.extend(
+        [
+            board.board,
+            *(f"{n:,}" for n in (board.shown, board.outdone, board.below, board.unsettled, board.versions)),
+            "" if board.conflation is None else f"{board.conflation:.2f}",
+        ]
+        for board in result.boards
+    )
+    with plot("Conflation", _TIME, "scores a version") as drawn:
+        points = []
+        for start in range(0, len(result.seconds), _SMOOTHED):
+            some = result.seconds[start : start + _SMOOTHED]
+            if versions := sum(row.versions for row in some):
+                points.append((start + _SMOOTHED / 2, sum(row.changes for row in some) / versions))
+        drawn.axes.plot(*_columns(points), color=_BLUE, marker="o", markersize=3, linewidth=1.2)
+        drawn.axes.set_ylim(bottom=0)
+        _ramp(drawn.axes, result)
+    return Section(
+        "Boards",
+        [
+            "An accepted best ends up on the screens; or it is outdone by a better one of the same player"
+            " before anybody sees it; or it is below the top K. Where scores come faster than versions are"
+            " published, a version shows several at once (conflation): so frames stay few when a board is"
+            " busy."
+        ],
+        [rows],
+        [drawn.svg],
+    )
+
+
+def _connections(result: Result) -> Section:
+    totals = result.totals
+    rows = [
+        ["", "in all"],
+        *(
+            [name, f"{totals.get(key, 0):,}"]
+            for name, key in (
+                ("connections opened", "opened"),
+                ("left politely", "left"),
+                ("vanished (TCP connection dropped)", "vanished"),
+                ("lost (not by the client)", "lost"),
+                ("reconnected after a loss", "reconnects"),
+            )
+        ),
+    ]
+    return Section(
+        "Connections",
+        [],
+        [rows],
+        [
+            _lines(result, "Open connections", "connections", ("", _BLUE, lambda row: row.live)),
+            _lines(
+                result,
+                "Coming and going",
+                "connections a second",
+                ("opened", _GREEN, lambda row: row.opened),
+                ("left", _GREY, lambda row: row.left),
+                ("vanished", _YELLOW, lambda row: row.vanished),
+                ("lost", _RED, lambda row: row.lost),
+                ("reconnected after a loss", _BLUE, lambda row: row.reconnects),
+            ),
+        ],
+    )
+
+
+def _errors(result: Result) -> Section:
+    totals = result.totals
+    resyncs = [
+        ["", "in all"],
+        ["gaps noticed", f"{totals.get('gaps', 0):,}"],
+        ["answers found to be behind", f"{totals.get('behind', 0):,}"],
+        ["diffs that came while an answer was awaited", f"{totals.get('early', 0):,}"],
+        ["diffs that were not new", f"{totals.get('ignored', 0):,}"],
+    ]
+    kinds = [["error", "in all"], *([kind, f"{count:,}"] for kind, count in sorted(result.errors.items()))]
+    return Section(
+        "Errors and resyncs",
+        [
+            "A gap that is noticed is no error: the client subscribes again, and so keeps the promise.",
+            *([] if result.errors else ["There were no errors."]),
+        ],
+        [resyncs, *([kinds] if result.errors else [])],
+        [
+            _lines(
+                result,
+                "Errors and resyncs",
+                "events a second",
+                ("errors", _RED, lambda row: row.errors),
+                ("resyncs", _BLUE, lambda row: row.resyncs),
+            )
+        ],
+    )
+
+
+def _tester(result: Result) -> Section:
+    tester = result.tester
+    limit = f"{SATURATED_LAG_SECONDS * 1000:.0f} ms, or one used more than {SATURATED_CPU:g} of a core"
+    if tester.saturated:
+        text = (
+            f"The tester itself was saturated in {tester.saturated} of {tester.seconds} seconds: an event"
+            f" loop was late by more than {limit}. Latencies are then the tester's as well: an upper bound."
+        )
+    else:
+        text = f"The tester itself was never saturated: no event loop was late by more than {limit}."
+    left = f" {tester.left_behind} accounts could not be deleted." if tester.left_behind else ""
+    return Section(
+        "The tester itself",
+        [
+            text + left,
+            f"It used {tester.cpu:.2f} cores on average, its busiest worker {tester.busiest:.2f} at most; the"
+            f" most that a loop was late was {tester.lag:.1f} ms. Where backend and tester share a machine,"
+            " they take time from each other.",
+        ],
+        [],
+        [
+            _lines(
+                result,
+                "Processor",
+                "cores",
+                ("tester", _BLUE, lambda row: row.cpu),
+                (
+                    "the whole machine",
+                    _GREY,
+                    lambda row: None if row.machine is None else row.machine * result.machine.cores,
+                ),
+            ),
+            _lines(result, "Lateness of the event loops", "milliseconds", ("", _PURPLE, lambda row: row.lag)),
+        ],
+    )
+
+
+def _settings(result: Result) -> Section:
+    options = result.options.model_dump(mode="json", by_alias=False)
+    settings = [["option", "value"], *([f"--{_dashed(k)}", _text(v)] for k, v in options.items())]
+    machine = result.machine
+    where = [
+        ["machine", ""],
+        ["system", machine.system],
+        ["processor", machine.processor],
+        ["cores", str(machine.cores)],
+        ["memory", f"{machine.memory / 2**30:.1f} GiB" if machine.memory else "unknown"],
+        *([name, version] for name, version in machine.versions.items()),
+    ]
+    target = [["target", ""], *([name, address] for name, address in result.target.items())]
+    shared = result.options.spectators_per_account
+    text = [f"{shared} spectators share an account and its token."] if shared > 1 else []
+    return Section("Settings", text, [settings, target, where])
+
+
+_Line = tuple[str, str, Callable[[Second], float | None]]
+
+
+def _lines(result: Result, title: str, unit: str, *lines: _Line) -> Markup:
+    with plot(title, _TIME, unit) as drawn:
+        for label, colour, value in lines:
+            points = [(row.second - 0.5, y) for row in result.seconds if (y := value(row)) is not None]
+            if any(y for _, y in points) or label in ("", lines[0][0]):
+                drawn.axes.plot(*_columns(points), color=colour, label=label, linewidth=1.2)
+        drawn.axes.set_ylim(bottom=0)
+        drawn.axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
+        drawn.axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.6g}"))
+        _ramp(drawn.axes, result)
+        if lines[0][0]:
+            _legend(drawn.axes)
+    return drawn.svg
+
+
+def _ramp(axes: Axes, result: Result) -> None:
+    """Shade what is not measured: the ramp, and the time after the play."""
+    last = len(result.seconds)
+    axes.set_xlim(0, max(1, last))
+    axes.axvspan(0, result.options.ramp, color=_GREY, alpha=0.1, linewidth=0)
+    if last > result.options.duration:
+        axes.axvspan(result.options.duration, last, color=_GREY, alpha=0.1, linewidth=0)
+
+
+def _logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.6g}"))
+    axes.yaxis.set_minor_formatter(FuncFormatter(_minor))
+
+
+def _minor(y: float, _: int | None) -> str:
+    return f"{y:,.6g}" if str(y)[0] in "25" else ""
+
+
+def _legend(axes: Axes) -> None:
+    if axes.get_lines():
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def _latency_cells(latency: Latency) -> list[str]:
+    values = (latency.p50, latency.p90, latency.p99, latency.p999, latency.max, latency.mean)
+    return [*(f"{value:,.1f}" if latency.count else "" for value in values), f"{latency.count:,}"]
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:,.0f} ms"
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "all" if value is None else str(value)

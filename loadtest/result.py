@@ -1,0 +1,181 @@
+"""What a run found, as `report.json` has it: the numbers behind every plot of `report.html`.
+
+    python -m loadtest run --out DIR …
+    DIR/report.json: {"scoreToScreen": {"count": …, "p50": …, "p99": …, "max": …, "curve": […]}, "verdict": …}
+
+Latencies are in milliseconds, times in seconds since the start of play. `read_result` reads a file.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from game.model import Model
+from loadtest.options import Options
+
+SCHEMA = 1
+"""Counts up when a field changes its meaning or goes away."""
+
+REPORT = "report.json"
+
+
+class Latency(Model):
+    """A distribution, in milliseconds. `curve` is what share of it, in percent, is no longer than how long.
+
+    All are 0 and the curve is empty where `count` is 0. Values are exact to 0.1 percent, and to 0.1 ms.
+    """
+
+    count: int
+    min: float
+    mean: float
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+    curve: tuple[tuple[float, float], ...]
+
+
+class Verdict(Model):
+    """Whether what is promised held. `broken` says what did not, a sentence each."""
+
+    held: bool
+    broken: tuple[str, ...]
+    clients: int
+    """Those that were connected at the end, and whose boards were compared with the server's."""
+    boards: int
+    quiet_after: float | None
+    """Seconds from the last score's answer until every screen showed the server's board; None: never."""
+
+
+class Scores(Model):
+    """What became of the scores that players were due to submit."""
+
+    scheduled: int
+    improved: int
+    """Accepted, and the player's best."""
+    kept: int
+    """Accepted, but no better than the player's best: they change nothing."""
+    failed: int
+    unanswered: int
+    """Not submitted, or without an answer, when the wait at the end was over."""
+
+
+class BoardResult(Model):
+    """One board: what became of the improved scores on it, and what it took to show them."""
+
+    board: str
+    shown: int
+    outdone: int
+    """Accepted, but only a better one of the same player was ever on a screen."""
+    below: int
+    """Accepted, but not among the top K."""
+    unsettled: int
+    """Accepted, and at the end of the run still not on every screen."""
+    versions: int
+    """Versions published during the run."""
+    conflation: float | None
+    """Scores that changed the board for each version; None without a version."""
+
+
+class Second(Model):
+    """One second of the run: the one that ends at `second`. Latencies are of the scores SCHEDULED in it."""
+
+    second: int
+    scheduled: int = 0
+    improved: int = 0
+    kept: int = 0
+    failed: int = 0
+    frames: int = 0
+    bytes: int = 0
+    diffs: int = 0
+    snapshots: int = 0
+    versions: int = 0
+    changes: int = 0
+    """Scores that changed a board, by when the last screen had shown it."""
+    live: int = 0
+    opened: int = 0
+    reconnects: int = 0
+    left: int = 0
+    vanished: int = 0
+    lost: int = 0
+    gaps: int = 0
+    resyncs: int = 0
+    errors: int = 0
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+    max: float | None = None
+    lag: float = 0.0
+    """Milliseconds that the event loop of a worker was late, at most."""
+    cpu: float = 0.0
+    """Cores that the tester used."""
+    machine: float | None = None
+    """Share of all cores that was busy, with whatever; None where the system does not say."""
+
+
+class Tester(Model):
+    """What the tester itself took. Where it is saturated, latencies are its own as well."""
+
+    cpu: float
+    """Cores used, on average of the measured seconds."""
+    busiest: float
+    """The most of one core that a worker process used in a second."""
+    lag: float
+    """Milliseconds that a worker's event loop was late, at most."""
+    saturated: int
+    """Seconds in which a worker's loop was late by more than 50 ms, or it used more than 0.9 of a core."""
+    seconds: int
+    """Measured seconds: those after the ramp."""
+    left_behind: int
+    """Accounts that could not be deleted."""
+
+
+class Machine(Model):
+    """Where the tester ran."""
+
+    system: str
+    processor: str
+    cores: int
+    memory: int | None
+    """Bytes."""
+    versions: dict[str, str]
+
+
+class Result(Model):
+    """A whole run. `totals` counts what clients saw over the whole run, ramp and end included."""
+
+    schema_: int = Field(SCHEMA, alias="schema")
+    started_at: str
+    """ISO 8601, UTC."""
+    interrupted: bool
+    options: Options
+    target: dict[str, str]
+    machine: Machine
+    verdict: Verdict
+    score_to_screen: Latency
+    """From when a score was scheduled until a client's screen showed it, a sample for each score and client.
+
+    Like all latencies here, of the scores scheduled after the ramp.
+    """
+    score_to_answer: Latency
+    """From when a score was scheduled until its request was answered."""
+    request: Latency
+    """From when the request was sent: without the time that the score waited for its turn."""
+    scores: Scores
+    boards: tuple[BoardResult, ...]
+    totals: dict[str, int]
+    errors: dict[str, int]
+    seconds: tuple[Second, ...]
+    tester: Tester
+
+
+def read_result(folder: Path) -> Result:
+    """The result in a run's folder. Raises OSError or pydantic's ValidationError."""
+    return Result.model_validate_json((folder / REPORT).read_bytes())
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Write `report.json` into the folder, which is made where it is missing. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / REPORT).write_text(result.model_dump_json(by_alias=True, indent=1), encoding="utf-8")

@@ -1,0 +1,266 @@
+"""Simulate players against a running backend as real clients, measure what they see, check what is promised.
+
+Exit status: 0 when the promise held, 1 when it was broken, 2 when there is nothing to test or an option is
+wrong, 130 when it was interrupted twice.
+"""
+
+import argparse
+import asyncio
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+import uvloop
+
+from game.catalogue import CatalogueError
+from loadtest import machine, messages
+from loadtest.arenas import Arena, quality_of
+from loadtest.errors import LoadTestError
+from loadtest.fleet import Fleet
+from loadtest.messages import AnyReport
+from loadtest.options import Options, add_options, read_options
+from loadtest.recorder import Recorder
+from loadtest.report import write_report
+from loadtest.rest import Rest, RestError, open_http
+from loadtest.result import Result, Verdict, write_result
+from loadtest.target import Ground, TargetConfig, choose_ground, read_target
+from loadtest.verdict import Outcome, compare_until_equal
+from loadtest.view import Glance, View, open_view
+
+_LEAD_SECONDS = 0.5
+"""From the order to start until the start, so that it reaches every worker before."""
+_RECENT_SECONDS = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the load test; the exit status."""
+    try:
+        options = read_options(arguments)
+        with open_view() as view:
+            return uvloop.run(_run(options, view))
+    except (LoadTestError, CatalogueError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except asyncio.CancelledError:
+        sys.stderr.write("Interrupted; accounts and scores are left behind.\n")
+        return 130
+
+
+async def _run(options: Options, view: View) -> int:
+    config = await read_target(options)
+    ground = choose_ground(options, config)
+    async with open_http() as http:
+        test = LoadTest(options, config, ground, Rest(http, config.rest_url), view)
+        with _signals(test.interrupt):
+            result = await test.run()
+    write_result(options.out, result)
+    page = write_report(options.out, result)
+    for line in _summary(result):
+        view.say(line)
+    view.say(f"Report: {page}")
+    return 0 if result.verdict.held else 1
+
+
+class LoadTest:
+    """One run, from the accounts to the result."""
+
+    def __init__(
+        self, options: Options, config: TargetConfig, ground: Ground, rest: Rest, view: View
+    ) -> None:
+        self._options = options
+        self._config = config
+        self._ground = ground
+        self._rest = rest
+        self._view = view
+        self._recorder = Recorder(ground.boards, options.ramp, options.processes)
+        self._done: list[int] = [0] * options.processes
+        self._hurry = asyncio.Event()
+        self._ticked = asyncio.Event()
+        self._task = asyncio.current_task()
+        self._began = 0.0
+
+    def interrupt(self) -> None:
+        """End the play early, and judge what was played; asked again, or before the play, stop at once."""
+        if self._task is not None and (not self._began or self._hurry.is_set()):
+            self._task.cancel()
+        self._hurry.set()
+
+    async def run(self) -> Result:
+        """Play, and judge. Raises LoadTestError when it cannot be carried out."""
+        started_at = datetime.now(UTC)
+        arenas = await self._arenas()
+        async with Fleet.open(self._options.processes, self._heard) as fleet:
+            await self._prepare(fleet, arenas)
+            await self._play(fleet)
+            outcome, unanswered = await self._judge(fleet)
+            left_behind = await self._finish(fleet)
+        return self._result(started_at, outcome, unanswered, left_behind)
+
+    @property
+    def _accounts(self) -> int:
+        options = self._options
+        return options.players + -(-options.spectators // options.spectators_per_account)
+
+    def _heard(self, worker: int, report: AnyReport) -> None:
+        if isinstance(report, messages.Progress):
+            self._done[worker] = report.done
+            self._view.advance(sum(self._done))
+        else:
+            self._recorder.hear(worker, report)
+            self._ticked.set()
+
+    async def _arenas(self) -> tuple[Arena, ...]:
+        """The areas to score in. Where a board is full, newcomers must be able to get onto it."""
+        arenas = []
+        for name, area in self._ground.areas.items():
+            try:
+                entries = (await self._rest.top(name, area.top)).entries
+            except RestError as error:
+                raise LoadTestError(
+                    f"The backend at {self._config.rest_url} does not work: {error}"
+                ) from error
+            floor = quality_of(area, entries[-1].score) if len(entries) >= area.top else 0.0
+            arenas.append(Arena(id=name, area=area, floor=floor))
+        return tuple(arenas)
+
+    async def _prepare(self, fleet: Fleet, arenas: tuple[Arena, ...]) -> None:
+        options = self._options
+        self._view.phase("accounts to sign in", self._accounts)
+        run = secrets.token_hex(4)
+        # Good enough for whatever a user pool asks of passwords.
+        password = f"aA1!{secrets.token_urlsafe(18)}"
+        orders = [
+            messages.Prepare(
+                number=number,
+                run=run,
+                password=password,
+                options=options,
+                config=self._config,
+                boards=self._ground.boards,
+                arenas=arenas,
+            )
+            for number in range(options.processes)
+        ]
+        await fleet.ask(orders, messages.Prepared)
+
+    async def _play(self, fleet: Fleet) -> None:
+        self._began = time.monotonic() + _LEAD_SECONDS
+        fleet.tell(messages.Start(at=self._began))
+        self._view.phase("seconds of play", self._options.duration)
+        busy, used = machine.BusyShare(), time.process_time()
+        second = 0
+        while second < self._options.duration and not self._hurry.is_set():
+            second += 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._began + second - time.monotonic())):
+                    await self._hurry.wait()
+            used_before, used = used, time.process_time()
+            self._recorder.own(second, used - used_before, busy.look())
+            self._view.glance(self._glance(second))
+
+    async def _judge(self, fleet: Fleet) -> tuple[Outcome, int]:
+        self._view.phase("seconds to wait for quiet, at most", self._options.settle)
+        stopped = await fleet.ask([messages.Stop(seconds=self._options.settle)], messages.Stopped)
+        outcome = await compare_until_equal(fleet, self._rest, self._options.settle)
+        # What was seen until now is part of the result.
+        last = int(time.monotonic() - self._began) + 1
+        while self._recorder.ticks < last:
+            self._ticked.clear()
+            await self._ticked.wait()
+        self._recorder.flush()
+        return outcome, sum(one.unanswered for one in stopped)
+
+    async def _finish(self, fleet: Fleet) -> int:
+        self._done = [0] * self._options.processes
+        self._view.phase("accounts to delete", self._accounts)
+        finished = await fleet.ask([messages.Finish(keep=self._options.keep_players)], messages.Finished)
+        return sum(one.left_behind for one in finished)
+
+    def _glance(self, second: int) -> Glance:
+        recorder = self._recorder
+        return Glance(
+            second=second,
+            live=recorder.live,
+            clients=self._options.clients,
+            rates=recorder.rates(_RECENT_SECONDS),
+            recent=recorder.to_screen.recent(second - _RECENT_SECONDS),
+            errors=recorder.errors,
+            broken=len(recorder.broken),
+            cpu=recorder.cpu,
+        )
+
+    def _result(self, started_at: datetime, outcome: Outcome, unanswered: int, left_behind: int) -> Result:
+        recorder, last = self._recorder, outcome.last
+        broken = (*recorder.broken, *(last.problems if outcome.quiet_after is None else ()))
+        quiet_after = None if outcome.quiet_after is None else round(outcome.quiet_after, 2)
+        return Result(
+            started_at=started_at.isoformat(timespec="seconds"),
+            interrupted=self._hurry.is_set(),
+            options=self._options,
+            target={
+                "restUrl": self._config.rest_url,
+                "webSocketUrl": self._config.web_socket_url,
+                "region": self._config.region,
+            },
+            machine=machine.describe(),
+            verdict=Verdict(
+                held=not broken,
+                broken=broken,
+                clients=last.clients,
+                boards=last.boards,
+                quiet_after=quiet_after,
+            ),
+            score_to_screen=recorder.to_screen.whole(),
+            score_to_answer=recorder.to_answer.whole(),
+            request=recorder.request.whole(),
+            scores=recorder.scores(unanswered),
+            boards=recorder.boards(),
+            totals=dict(recorder.totals),
+            errors=dict(recorder.errors),
+            seconds=recorder.seconds(),
+            tester=recorder.tester(self._options.duration, left_behind),
+        )
+
+
+@contextmanager
+def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _summary(result: Result) -> list[str]:
+    verdict, screen = result.verdict, result.score_to_screen
+    lines = [
+        f"Score to screen: p50 {screen.p50:,.0f} ms, p99 {screen.p99:,.0f} ms, max {screen.max:,.0f} ms"
+        f" ({screen.count:,} sightings)."
+    ]
+    if result.tester.saturated:
+        lines.append(
+            f"The tester itself was saturated in {result.tester.saturated} of {result.tester.seconds}"
+            " seconds: latencies are its own as well."
+        )
+    if result.tester.left_behind:
+        lines.append(f"{result.tester.left_behind} accounts could not be deleted.")
+    if verdict.held:
+        lines.append(
+            f"The promise held: {verdict.clients} clients show the server's {verdict.boards} boards,"
+            " and no gap went unnoticed."
+        )
+    else:
+        lines += ["The promise was BROKEN:", *(f"  {what}" for what in verdict.broken)]
+    return lines

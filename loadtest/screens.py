@@ -1,0 +1,325 @@
+"""What the screens of one process show, and the check that what is promised of it holds.
+
+Every screen is a board's copy of its own, kept by a client's rules (`game.replica`): the position that it has
+come to and the diffs that it refused are its own. What it SHOWS is one of few states, for the same frame has
+the same effect on the same state, whoever receives it. So a state is kept once however many screens show it,
+and the effect of a frame on a state is worked out once. Thousands of screens then cost a look-up a frame:
+
+    screen.take(frame): frame.steps[state] -> outcome, state afterwards; worked out at the first use
+
+What is promised, and checked here at each new step, without trust in `game.replica`:
+
+- a diff is applied to the very version that it starts from, and leads to the next one
+- within an epoch nothing goes back
+- one version of a board is the same on every screen
+- a board is in its order, ranked from 1, and no longer than its size
+
+Each step also notes when screens took it, in seconds since the start of play and in steps of 0.1 ms: that is
+what latencies are made of (`loadtest.sightings`).
+"""
+
+import copy
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from game.board import Entry, Position, ranked
+from game.replica import Outcome, Replica
+from game.scoring import Order
+from realtime.protocol import Diff, ErrorFrame, ServerFrame, Snapshot
+
+TICKS = 10_000
+"""Sightings are counted in ticks of a second's 10,000th part."""
+
+# Each distinct frame is decoded once as long as it is among the last so many. A state is forgotten when its
+# board has come further than frames are remembered, so that no step leads to a forgotten state.
+_FRAMES = 512
+_VERSIONS = 600
+
+BoardChange = Snapshot | Diff
+"""The frames that change what a board's screen shows."""
+
+_FRAME: TypeAdapter[ServerFrame] = TypeAdapter(Annotated[ServerFrame, Field(discriminator="type")])
+
+
+@dataclass(eq=False, slots=True)
+class State:
+    """A board as some screens show it. `replica` is never changed: a step works on a copy."""
+
+    number: int
+    board: str
+    position: Position
+    size: int
+    replica: Replica
+    holders: int = 0
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What is shown."""
+        return self.replica.entries
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """What a frame does to a screen that shows `before`.
+
+    `seen` counts the screens that took the step: by (the second since which they were watching, the tick).
+    """
+
+    before: State | None
+    after: State | None
+    outcome: Outcome
+    seen: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+
+@dataclass(eq=False, slots=True)
+class Frame:
+    """A decoded frame. `content` is None where it was not one of the protocol's; `problem` then says why."""
+
+    content: ServerFrame | None
+    problem: str
+    steps: dict[State | None, Step] = field(default_factory=dict)
+
+
+class Frames:
+    """Decodes frames, each distinct one once."""
+
+    def __init__(self) -> None:
+        self._frames: dict[bytes, Frame] = {}
+
+    def decode(self, payload: bytes) -> Frame:
+        """The frame in a message."""
+        frame = self._frames.get(payload)
+        if frame is None:
+            if len(self._frames) >= _FRAMES:
+                del self._frames[next(iter(self._frames))]
+            frame = self._frames[payload] = _decode(payload)
+        return frame
+
+
+class Boards:
+    """The states of all boards on this process's screens. `broken` counts what must not be, by sentence."""
+
+    def __init__(self, orders: dict[str, Order]) -> None:
+        self.frames = Frames()
+        self.broken: Counter[str] = Counter()
+        self.histories = {board: History(board, order, self) for board, order in orders.items()}
+        # What there is to report since the last time.
+        self.states: list[State] = []
+        self.steps: set[Step] = set()
+        self._numbers = 0
+
+    def screens(self) -> dict[str, "Screen"]:
+        """A blank screen a board."""
+        return {board: Screen(history) for board, history in self.histories.items()}
+
+    def add(self, board: str, size: int, replica: Replica) -> State:
+        """A new state."""
+        self._numbers += 1
+        state = State(self._numbers, board, position_of(replica), size, replica)
+        self.states.append(state)
+        return state
+
+
+class History:
+    """The states of one board."""
+
+    def __init__(self, board: str, order: Order, boards: Boards) -> None:
+        self.board = board
+        self.boards = boards
+        self._order = order
+        self._states: dict[Position, State] = {}
+
+    def blank(self) -> Replica:
+        """A replica that holds nothing yet."""
+        return Replica(self._order)
+
+    def step(self, before: State | None, frame: Frame, change: BoardChange) -> Step:
+        """What a frame with this change does to screens that show `before` and have refused nothing."""
+        replica = copy.copy(before.replica) if before else self.blank()
+        outcome, size = self.play(replica, before.size if before else 0, change)
+        after = self.state(replica, size) if outcome is Outcome.APPLIED else before
+        step = frame.steps[before] = Step(before, after, outcome)
+        return step
+
+    def play(self, replica: Replica, size: int, change: BoardChange) -> tuple[Outcome, int]:
+        """Let a replica take a change, and check what it does; the outcome, and the board's size."""
+        held = replica.position
+        if isinstance(change, Snapshot):
+            size = change.size
+            outcome = replica.snapshot(Position(change.epoch, change.version), change.entries)
+        else:
+            outcome = replica.diff(change.epoch, change.from_, change.to, change.changes)
+        if outcome is Outcome.APPLIED:
+            self._check(held, replica, size, change)
+        return outcome, size
+
+    def state(self, replica: Replica, size: int) -> State:
+        """The one state that shows what the replica does."""
+        position = position_of(replica)
+        known = self._states.get(position)
+        if known and known.entries == replica.entries:
+            return known
+        # The replica that was given may have refused frames, which is nobody else's business.
+        fresh = self.blank()
+        fresh.snapshot(position, replica.entries)
+        state = self.boards.add(self.board, size, fresh)
+        if known:
+            self._break(not_the_same(position))
+        else:
+            self._states[position] = state
+        return state
+
+    def held(self) -> Position | None:
+        """The oldest position on a screen."""
+        return min((position for position, state in self._states.items() if state.holders), default=None)
+
+    def forget(self) -> list[State]:
+        """Forget the states that no screen shows, but for the newest; those that were forgotten."""
+        if not self._states:
+            return []
+        newest = max(self._states)
+        old = [
+            state
+            for position, state in self._states.items()
+            if not state.holders
+            and (position.epoch != newest.epoch or position.version < newest.version - _VERSIONS)
+        ]
+        for state in old:
+            del self._states[state.position]
+        return old
+
+    def _check(self, held: Position | None, replica: Replica, size: int, change: BoardChange) -> None:
+        position = position_of(replica)
+        if isinstance(change, Diff):
+            if held != Position(change.epoch, change.from_):
+                self._break(f"a diff from {change.from_} was applied to {_named(held)}: a gap went unnoticed")
+            if position != Position(change.epoch, change.from_ + 1) or change.to != change.from_ + 1:
+                self._break(f"a diff from {change.from_} led to {_named(position)}")
+        elif held and held.epoch == position.epoch and position.version < held.version:
+            self._break(f"{_named(held)} went back to {_named(position)}")
+        if replica.entries != ranked(self._order, replica.entries):
+            self._break(f"{_named(position)} is not in its order")
+        if len(replica.entries) > size:
+            self._break(
+                f"{_named(position)} has {len(replica.entries)} entries, more than its size of {size}"
+            )
+
+    def _break(self, what: str) -> None:
+        self.boards.broken[f"{self.board}: {what}"] += 1
+
+
+class Screen:
+    """One client's copy of one board."""
+
+    __slots__ = ("_own", "_refused", "asked_at", "history", "state", "watching_since")
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.state: State | None = None
+        self.asked_at: float | None = None
+        """When the board was asked for, while there is no answer yet."""
+        self.watching_since: int | None = None
+        """The first full second of play in which the client counts as watching; None while it does not."""
+        # A replica of this screen alone, from a refused diff until the board has caught up with it.
+        self._own: Replica | None = None
+        self._refused: Position | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether a newer diff was refused; see `Replica.behind`."""
+        return self._own is not None and self._own.behind
+
+    def take(self, frame: Frame, change: BoardChange, now: float) -> Outcome:
+        """Take a frame and the change in it, `now` in seconds since the start of play."""
+        if self._own is None:
+            step = frame.steps.get(self.state) or self.history.step(self.state, frame, change)
+            if step.outcome is not Outcome.RESYNC:
+                if step.after is not step.before:
+                    self._show(step, now)
+                return step.outcome
+            self._own = copy.copy(self.state.replica) if self.state else self.history.blank()
+        return self._take_alone(self._own, change, now)
+
+    def watch(self, now: float) -> None:
+        """Count as watching from now on, unless it does already."""
+        if self.watching_since is None:
+            self.watching_since = math.ceil(now)
+
+    def leave(self, *, forget: bool) -> None:
+        """Nobody looks any more; `forget` also what was shown."""
+        self.watching_since = None
+        self.asked_at = None
+        if forget:
+            self._own = self._refused = None
+            if self.state:
+                self.state.holders -= 1
+            self.state = None
+
+    def _take_alone(self, own: Replica, change: BoardChange, now: float) -> Outcome:
+        outcome, size = self.history.play(own, self.state.size if self.state else 0, change)
+        if outcome is Outcome.RESYNC and isinstance(change, Diff):
+            refused = Position(change.epoch, change.to)
+            self._refused = max(self._refused or refused, refused)
+        elif outcome is Outcome.APPLIED:
+            self._show(Step(self.state, self.history.state(own, size), outcome), now)
+            if self._refused is None or position_of(own) >= self._refused:
+                self._own = self._refused = None
+        return outcome
+
+    def _show(self, step: Step, now: float) -> None:
+        if step.before:
+            step.before.holders -= 1
+        if step.after:
+            step.after.holders += 1
+        self.state = step.after
+        if self.watching_since is not None:
+            step.seen[self.watching_since, int(now * TICKS)] += 1
+            self.history.boards.steps.add(step)
+
+
+def position_of(replica: Replica) -> Position:
+    """Where a replica stands. Raises ValueError when it holds nothing."""
+    if replica.position is None:
+        raise ValueError("a blank replica stands nowhere")
+    return replica.position
+
+
+def not_the_same(position: Position) -> str:
+    """What is broken when two screens show one version differently."""
+    return f"{_named(position)} is not the same on all screens"
+
+
+def digest(entries: Sequence[Entry]) -> str:
+    """A short text that is the same for the same entries, and for no others."""
+    content = [entry.model_dump() for entry in entries]
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def _decode(payload: bytes) -> Frame:
+    try:
+        content = _FRAME.validate_json(payload)
+    except ValidationError:
+        return Frame(None, _problem(payload))
+    return Frame(content, f"error frame: {content.code}" if isinstance(content, ErrorFrame) else "")
+
+
+def _problem(payload: bytes) -> str:
+    try:
+        frame: Any = json.loads(payload)
+    except ValueError:
+        return "a frame that is not JSON"
+    # API Gateway's own words for a handler that failed, which have no type.
+    if isinstance(frame, dict) and "type" not in frame and isinstance(frame.get("message"), str):
+        return f"gateway: {frame['message'][:80]}"
+    return "a frame that is not in the protocol"
+
+
+def _named(position: Position | None) -> str:
+    return f"version {position.version} of epoch {position.epoch}" if position else "no version"

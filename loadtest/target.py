@@ -1,0 +1,155 @@
+"""The backend that is played on: a laptop's or one on AWS, known by its `client-config.json`."""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+from pydantic import ValidationError
+
+from game.catalogue import GLOBAL_BOARD, Area, Catalogue, CatalogueError, load_catalogue
+from game.model import Model
+from game.scoring import Order
+from loadtest.errors import LoadTestError
+from loadtest.options import DEFAULT_TARGET, Boards, Options
+
+_SECONDS = aiohttp.ClientTimeout(total=10)
+
+
+class TargetArea(Model, extra="ignore"):
+    """An area as the target offers it."""
+
+    id: str
+    order: Order
+
+
+class TargetConfig(Model, extra="ignore"):
+    """What a client needs of `client-config.json`. Without `cognito_endpoint`, sign-in is Amazon's own."""
+
+    region: str
+    rest_url: str
+    web_socket_url: str
+    user_pool_id: str
+    user_pool_client_id: str
+    cognito_endpoint: str | None = None
+    game_areas: tuple[TargetArea, ...]
+
+    @property
+    def cognito_url(self) -> str:
+        """Where Cognito's JSON protocol is spoken."""
+        return self.cognito_endpoint or f"https://cognito-idp.{self.region}.amazonaws.com/"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is played: boards that are watched, by id with their order, and areas that are scored in."""
+
+    boards: dict[str, Order]
+    areas: dict[str, Area]
+
+
+async def read_target(options: Options) -> TargetConfig:
+    """Read the target's configuration.
+
+    Raises LoadTestError when nobody answers, the answer is no configuration, or the target is not this
+    machine and `allow_remote` is not set.
+    """
+    is_url = options.target.startswith(("http://", "https://"))
+    if is_url:
+        await _refuse_remote(options, options.target)
+    text = await _download(options.target) if is_url else _read(options.target)
+    try:
+        config = TargetConfig.model_validate_json(text)
+    except ValidationError as error:
+        wrong = sorted({".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors()})
+        raise LoadTestError(f"{options.target} is no client-config.json: {', '.join(wrong)}") from error
+    for url in (config.rest_url, config.web_socket_url, config.cognito_url):
+        await _refuse_remote(options, url)
+    return config
+
+
+def choose_ground(options: Options, config: TargetConfig) -> Ground:
+    """The boards that are watched, and where players score.
+
+    The bounds of scores are not part of `client-config.json`; they come from the catalogue. Where `global` is
+    all that is watched, the areas that count are played. Raises LoadTestError for a board that is not known.
+    """
+    try:
+        catalogue = load_catalogue(options.catalogue)
+    except CatalogueError as error:
+        raise LoadTestError(str(error)) from error
+    offered = {area.id: area.order for area in config.game_areas} | {GLOBAL_BOARD: catalogue.global_.order}
+    watched = _choose(options.boards, list(offered))
+    unknown = [name for name in watched if name not in offered]
+    if unknown:
+        raise LoadTestError(
+            f"--boards: there is no {', '.join(unknown)}; the target has {', '.join(offered)}"
+        )
+    scored = [name for name in watched if name != GLOBAL_BOARD] or _counting(config, catalogue)
+    missing = [name for name in scored if name not in catalogue.areas]
+    if missing or not scored:
+        raise LoadTestError(
+            f"--catalogue: {options.catalogue} does not say what a score is in"
+            f" {', '.join(missing) or 'any area'}; name the catalogue that the target has, or other --boards"
+        )
+    return Ground({name: offered[name] for name in watched}, {name: catalogue.areas[name] for name in scored})
+
+
+def _choose(boards: Boards, offered: list[str]) -> list[str]:
+    if boards is None:
+        return offered[:32]
+    return offered[:boards] if isinstance(boards, int) else list(dict.fromkeys(boards))
+
+
+def _counting(config: TargetConfig, catalogue: Catalogue) -> list[str]:
+    return [area.id for area in config.game_areas if area.id in catalogue.counting_areas]
+
+
+async def _download(url: str) -> str:
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_SECONDS, raise_for_status=True) as http,
+            http.get(url) as answer,
+        ):
+            return await answer.text()
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        advice = "start one with `make run`, or name" if url == DEFAULT_TARGET else "is it on? Or name"
+        raise LoadTestError(
+            f"No backend answers at {url} ({str(error) or 'no answer'}): {advice} another with --target."
+        ) from error
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LoadTestError(f"--target: {path}: {error}") from error
+
+
+async def _refuse_remote(options: Options, url: str) -> None:
+    host = urlsplit(url).hostname or ""
+    if not options.allow_remote and not await _is_this_machine(host):
+        raise LoadTestError(
+            f"{host or url} is not this machine. A load test may cost its owner money, and must be allowed by"
+            " them: if that is you, add --allow-remote."
+        )
+
+
+async def _is_this_machine(host: str) -> bool:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except OSError:
+        return False
+    return bool(found) and all(_is_own_address(family, address[0]) for family, _, _, _, address in found)
+
+
+def _is_own_address(family: int, address: str | int) -> bool:
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            # Only an address of this machine can be bound to.
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
