@@ -1,0 +1,246 @@
+"""The DynamoDB requests behind everything that happens, in one table, and the units that they cost.
+
+The table says which module makes the requests. A test drives that code, and compares: when it asks for
+something else, the test fails, and with it the price of a month.
+
+How DynamoDB counts (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html):
+
+- A consistent read costs a unit for each 4 KB, or part of them, of every row; an eventually consistent one
+  half of that. A Query counts the bytes of all its rows together.
+- A write costs a unit for each 1 KB, or part of them, of the larger of the row before and after it, and as
+  much for each index that shows the row.
+- In a transaction both cost twice as much.
+- Deletions by TTL, and Lambda's reading of the stream, cost nothing.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Row = Literal["profile", "progress", "score", "connection", "board", "request"]
+Kind = Literal[
+    "GetItem",
+    "BatchGetItem",
+    "Query",
+    "IndexQuery",
+    "TransactGetItems",
+    "UpdateItem",
+    "BatchWriteItem",
+    "TransactWriteItems",
+]
+Variable = Literal[
+    "top", "followed", "held", "above", "boards", "subscribers", "first_page", "shards", "pages"
+]
+Quantity = float | Variable
+
+INDEXED: frozenset[Row] = frozenset({"connection", "request"})
+"""Rows that an index shows, by their keys alone."""
+
+ROW_BYTES: dict[Row, int] = {
+    "profile": 400,
+    "progress": 1700,
+    "score": 410,
+    "connection": 170,
+    "request": 640,
+}
+"""Typical sizes, attribute names included; a board's row follows from K."""
+
+_READ_BYTES = 4096
+_WRITE_BYTES = 1024
+_READS = {"GetItem", "BatchGetItem", "Query", "IndexQuery", "TransactGetItems"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request: its rows by kind, and how often it is made."""
+
+    kind: Kind
+    rows: Mapping[Row, Quantity]
+    times: Quantity = 1
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Something that happens, and the requests behind it. `source` is the module that makes them."""
+
+    name: str
+    source: str
+    calls: tuple[Call, ...]
+
+
+class Units(NamedTuple):
+    """Request units."""
+
+    reads: float
+    writes: float
+
+    def __add__(self, other: object) -> "Units":
+        if not isinstance(other, Units):
+            return NotImplemented
+        return Units(self.reads + other.reads, self.writes + other.writes)
+
+    def times(self, count: float) -> "Units":
+        """So many of them."""
+        return Units(self.reads * count, self.writes * count)
+
+
+SCORE_KEPT = Operation(
+    "a score that is no better than the player's best",
+    "store/submission.py",
+    (Call("TransactGetItems", {"progress": 1, "profile": 1}),),
+)
+# The row of the old best goes, that of the new one comes: on the area's board and on the global one.
+SCORE_IMPROVED = Operation(
+    "a new best, in an area that counts",
+    "store/submission.py",
+    (
+        Call("TransactGetItems", {"progress": 1, "profile": 1}),
+        Call("TransactWriteItems", {"progress": 1, "score": 4}),
+    ),
+)
+BATCH = Operation(
+    "a batch of the stream, on one board: is a record over the bar?",
+    "streams/broadcaster.py",
+    (Call("GetItem", {"board": 1}),),
+)
+PUBLICATION = Operation(
+    "a new version of a board, beside the batch that brings it",
+    "streams/broadcaster.py",
+    (Call("Query", {"score": "top"}), Call("UpdateItem", {"board": 1})),
+)
+SWEEP = Operation(
+    "the sweep of a board that is as it should be",
+    "streams/broadcaster.py",
+    (Call("GetItem", {"board": 1}), Call("Query", {"score": "top"})),
+)
+FANOUT_DIRECT = Operation(
+    "a fan-out by one function",
+    "streams/fanout.py",
+    (Call("Query", {"connection": "subscribers"}), Call("UpdateItem", {"board": 1})),
+)
+# A pusher reads the board's row, then its shard a page at a time, and records each page that it is done with.
+FANOUT_SPLIT = Operation(
+    "a fan-out by several functions",
+    "streams/fanout.py",
+    (
+        Call("Query", {"connection": "first_page"}),
+        Call("Query", {"connection": 1}),
+        Call("UpdateItem", {"board": 1}),
+        Call("GetItem", {"board": 1}, times="shards"),
+        Call("Query", {"connection": "subscribers"}),
+        Call("UpdateItem", {"board": 1}, times="pages"),
+        Call("UpdateItem", {"board": 1}),
+    ),
+)
+CONNECT = Operation(
+    "a connection opens", "store/connections.py", (Call("BatchWriteItem", {"connection": 2}),)
+)
+SUBSCRIBE = Operation(
+    "a client subscribes to all its boards",
+    "realtime/routes.py",
+    (Call("BatchWriteItem", {"connection": "followed"}), Call("BatchGetItem", {"board": "followed"})),
+)
+PING = Operation(
+    "a client pings with all its boards",
+    "realtime/routes.py",
+    (Call("BatchGetItem", {"board": "followed"}),),
+)
+DISCONNECT = Operation(
+    "a connection closes",
+    "store/connections.py",
+    (Call("IndexQuery", {"connection": "held"}), Call("BatchWriteItem", {"connection": "held"})),
+)
+RANK = Operation(
+    "GET /leaderboard/me",
+    "api/routes/leaderboard.py",
+    (
+        Call("GetItem", {"progress": 1}),
+        Call("Query", {"score": 5}),
+        Call("Query", {"score": "above"}),
+        Call("Query", {"score": 6}),
+    ),
+)
+PROFILE = Operation("GET /profile", "api/routes/profile.py", (Call("GetItem", {"profile": 1}),))
+PROGRESS = Operation("GET /progress", "api/routes/progress.py", (Call("GetItem", {"progress": 1}),))
+ACTION = Operation(
+    "a save, a task, a purchase or an unlock, with an Idempotency-Key",
+    "store/actions.py",
+    (
+        Call("TransactGetItems", {"progress": 1, "request": 1}),
+        Call("TransactWriteItems", {"progress": 1, "request": 1}),
+    ),
+)
+PORTRAIT_ASKED = Operation("POST /avatar/process", "api/routes/avatar.py", (Call("GetItem", {"profile": 1}),))
+PORTRAIT_MADE = Operation(
+    "a portrait that appears on all of the player's boards",
+    "store/appearance.py",
+    (
+        Call("TransactGetItems", {"progress": 1, "profile": 1}),
+        Call("TransactWriteItems", {"profile": 1, "progress": 1, "score": "boards"}),
+    ),
+)
+PORTRAIT_TOLD = Operation("the avatar frame", "realtime/avatars.py", (Call("Query", {"connection": 1}),))
+
+OPERATIONS = (
+    SCORE_KEPT,
+    SCORE_IMPROVED,
+    BATCH,
+    PUBLICATION,
+    SWEEP,
+    FANOUT_DIRECT,
+    FANOUT_SPLIT,
+    CONNECT,
+    SUBSCRIBE,
+    PING,
+    DISCONNECT,
+    RANK,
+    PROFILE,
+    PROGRESS,
+    ACTION,
+    PORTRAIT_ASKED,
+    PORTRAIT_MADE,
+    PORTRAIT_TOLD,
+)
+
+
+def units(operation: Operation, row_bytes: Mapping[Row, float], variables: Mapping[Variable, float]) -> Units:
+    """What an operation costs, with rows of these sizes and these values for its variables."""
+    return sum((_cost(call, row_bytes, variables) for call in operation.calls), Units(0, 0))
+
+
+def read_units(size: float) -> float:
+    """Units of a consistent read of one row, or of one Query, of so many bytes."""
+    return max(1, math.ceil(size / _READ_BYTES))
+
+
+def write_units(size: float) -> float:
+    """Units of a write of one row of so many bytes."""
+    return max(1, math.ceil(size / _WRITE_BYTES))
+
+
+def _cost(call: Call, row_bytes: Mapping[Row, float], variables: Mapping[Variable, float]) -> Units:
+    rows = [(row, _value(count, variables)) for row, count in call.rows.items()]
+    cost = _reads(call.kind, rows, row_bytes) if call.kind in _READS else _writes(call.kind, rows, row_bytes)
+    return cost.times(_value(call.times, variables))
+
+
+def _reads(kind: Kind, rows: Iterable[tuple[Row, float]], row_bytes: Mapping[Row, float]) -> Units:
+    if kind in ("Query", "IndexQuery"):
+        read = read_units(sum(row_bytes[row] * count for row, count in rows))
+        return Units(read / 2 if kind == "IndexQuery" else read, 0)
+    factor = 2 if kind == "TransactGetItems" else 1
+    return Units(factor * sum(read_units(row_bytes[row]) * count for row, count in rows), 0)
+
+
+def _writes(kind: Kind, rows: Iterable[tuple[Row, float]], row_bytes: Mapping[Row, float]) -> Units:
+    factor = 2 if kind == "TransactWriteItems" else 1
+    return Units(
+        0,
+        factor
+        * sum(write_units(row_bytes[row]) * count * (2 if row in INDEXED else 1) for row, count in rows),
+    )
+
+
+def _value(quantity: Quantity, variables: Mapping[Variable, float]) -> float:
+    return variables[quantity] if isinstance(quantity, str) else quantity

@@ -1,0 +1,168 @@
+"""List prices, read from a dated TOML file, and what a quantity costs at them."""
+
+import math
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+DEFAULT_PATH = Path(__file__).with_name("prices.toml")
+
+
+class PricesError(Exception):
+    """The price file cannot be used; the message names the file and every key that is wrong."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Tier(NamedTuple):
+    """A price up to a number of units a month, counted from the first one; infinite for the last tier."""
+
+    up_to: float
+    usd: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Price(_Part):
+    """What a unit costs. `usd` of the tiers is for `per` units.
+
+    `page` is where AWS publishes the price, `entry` what was read of it, and `as_of` when.
+    """
+
+    unit: str
+    per: Annotated[int, Field(ge=1)]
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
+    page: Annotated[str, Field(pattern=r"^https://")]
+    entry: str
+    as_of: date
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        bounds = [0.0, *(tier.up_to for tier in self.tiers)]
+        if any(lower >= upper for lower, upper in pairwise(bounds)):
+            raise ValueError("tiers: each must end above the one before")
+        if not math.isinf(bounds[-1]):
+            raise ValueError('tiers: the last must be open-ended ("inf")')
+        return self
+
+    def cost(self, quantity: float) -> float:
+        """What so many units cost in a month, USD."""
+        usd, lower = 0.0, 0.0
+        for tier in self.tiers:
+            usd += max(0.0, min(quantity, tier.up_to) - lower) * tier.usd
+            lower = tier.up_to
+        return usd / self.per
+
+    def without_allowance(self) -> "Price":
+        """The same where others use up the account's allowance: the free units cost as those after them."""
+        paid = tuple(tier for tier in self.tiers if tier.usd > 0)
+        return self.model_copy(update={"tiers": paid})
+
+
+class ApiGatewayPrices(_Part):
+    """API Gateway."""
+
+    websocket_messages: Price
+    connection_minutes: Price
+    rest_requests: Price
+
+
+class LambdaPrices(_Part):
+    """Lambda."""
+
+    requests: Price
+    gb_seconds: Price
+
+
+class DynamoDbPrices(_Part):
+    """DynamoDB, on demand."""
+
+    write_units: Price
+    read_units: Price
+    storage: Price
+
+
+class CognitoPrices(_Part):
+    """Cognito, by the plan of the user pool."""
+
+    essentials_players: Price
+    lite_players: Price
+
+
+class SesPrices(_Part):
+    """The emails that confirm an address."""
+
+    emails: Price
+
+
+class S3Prices(_Part):
+    """S3."""
+
+    put_requests: Price
+    get_requests: Price
+    storage: Price
+
+
+class TransferPrices(_Part):
+    """Data that leaves AWS."""
+
+    out: Price
+
+
+class CloudWatchPrices(_Part):
+    """CloudWatch."""
+
+    logs: Price
+    log_storage: Price
+    metrics: Price
+    alarms: Price
+    dashboards: Price
+
+
+class Prices(_Part):
+    """Everything that the model multiplies with."""
+
+    region: str
+    api_gateway: ApiGatewayPrices
+    lambda_: LambdaPrices = Field(alias="lambda")
+    dynamodb: DynamoDbPrices
+    cognito: CognitoPrices
+    ses: SesPrices
+    s3: S3Prices
+    transfer: TransferPrices
+    cloudwatch: CloudWatchPrices
+
+    def named(self) -> Iterator[tuple[str, Price]]:
+        """Every price with its path in the file."""
+        for service, part in self:
+            if isinstance(part, BaseModel):
+                yield from ((f"{service.rstrip('_')}.{name}", price) for name, price in part)
+
+    @property
+    def oldest(self) -> date:
+        """The day of the price that was read longest ago."""
+        return min(price.as_of for _, price in self.named())
+
+    @property
+    def newest(self) -> date:
+        """The day of the price that was read last."""
+        return max(price.as_of for _, price in self.named())
+
+
+def load_prices(path: Path = DEFAULT_PATH) -> Prices:
+    """Read and check a price file. Raises PricesError, which names the file and each key that is wrong."""
+    try:
+        return Prices.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PricesError(f"{path}: {error}") from error
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+            for detail in error.errors(include_url=False)
+        ]
+        raise PricesError(f"{path}: " + "; ".join(problems)) from error

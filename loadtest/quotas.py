@@ -1,0 +1,217 @@
+"""Which quotas of the AWS account a game reaches, with how many players, and what helps.
+
+The quotas are those of a new account in us-east-1. AWS's pages bear no date; they said so in November 2026.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from loadtest import database_calls as calls
+from loadtest.rates import board_rates, emails_a_day, operation_units, rates
+from loadtest.workload import Workload
+
+MOST_PLAYERS = 10**8
+"""A quota that more players than these would reach is called out of reach."""
+
+PARTITION_READS = 3_000
+PARTITION_WRITES = 1_000
+
+_GATEWAY = "https://docs.aws.amazon.com/apigateway/latest/developerguide/"
+_COGNITO = "https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html"
+_DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
+_PARTITION = _DYNAMODB + "throttling-key-range-limit-exceeded-mitigation.html"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """`usage` is what a game uses of it at the busiest moment, in `unit`; `help` names what lowers that."""
+
+    title: str
+    unit: str
+    limit: Callable[[Workload], float]
+    usage: Callable[[Workload], float]
+    help: str
+    page: str
+
+    def used(self, workload: Workload) -> float:
+        """The part that is used; above 1 it is not enough."""
+        return self.usage(workload) / self.limit(workload)
+
+
+class Reached(NamedTuple):
+    """A quota, the part of it that is used, and with how many players all of it is; None: out of reach."""
+
+    quota: Quota
+    used: float
+    players: int | None
+
+
+def reached(workload: Workload) -> list[Reached]:
+    """Every quota, the one that is reached first at the front."""
+    found = [Reached(quota, quota.used(workload), players_at(quota, workload)) for quota in QUOTAS]
+    return sorted(found, key=lambda one: (one.players or math.inf, -one.used))
+
+
+def first_reached(workload: Workload) -> Reached:
+    """The quota that the fewest players reach."""
+    return reached(workload)[0]
+
+
+def players_at(quota: Quota, workload: Workload) -> int | None:
+    """The least number of players with whom the quota is used up, everything else as it is."""
+    low, high = 1, MOST_PLAYERS
+    if quota.used(workload.grown(high)) < 1:
+        return None
+    while high - low > max(1, low // 1000):
+        middle = (low + high) // 2
+        low, high = (low, middle) if quota.used(workload.grown(middle)) >= 1 else (middle, high)
+    return high
+
+
+def _requests(workload: Workload) -> float:
+    busiest = rates(workload, workload.peak_factor)
+    return busiest.other_requests + busiest.wanted_pushes
+
+
+def _others(workload: Workload) -> float:
+    return rates(workload, workload.peak_factor).other_requests
+
+
+def _connections(workload: Workload) -> float:
+    return workload.sessions * workload.peak_factor
+
+
+def _running(workload: Workload) -> float:
+    return rates(workload, workload.peak_factor).running
+
+
+def _rank_reads(workload: Workload) -> float:
+    lookups = workload.sessions * workload.rank_lookups_per_session * workload.peak_factor
+    return lookups * operation_units(workload, calls.RANK).reads
+
+
+def _subscriber_reads(workload: Workload) -> float:
+    board = board_rates(workload, workload.peak_factor)[0]
+    return board.versions * calls.read_units(calls.ROW_BYTES["connection"] * board.subscribers)
+
+
+def _board_row_reads(workload: Workload) -> float:
+    """Of the global board's row: by its batches, and by everyone who subscribes or pings."""
+    busiest = rates(workload, workload.peak_factor)
+    clients = busiest.sessions + busiest.connected / 300
+    batches = board_rates(workload, workload.peak_factor)[0].batches
+    each = operation_units(workload, calls.BATCH).reads
+    return (clients * min(1.0, workload.boards_followed) + batches) * each
+
+
+def _score_writes(workload: Workload) -> float:
+    """On the global board: a row goes and a row comes with every new best, each at twice the price."""
+    busiest = rates(workload, workload.peak_factor)
+    return busiest.improved * 4 * calls.write_units(calls.ROW_BYTES["score"])
+
+
+def _authentications(workload: Workload) -> float:
+    return _connections(workload) * (1 - workload.google_share)
+
+
+def _federations(workload: Workload) -> float:
+    return _connections(workload) * workload.google_share * workload.sign_in_share
+
+
+def _fixed(limit: float) -> Callable[[Workload], float]:
+    return lambda _: limit
+
+
+PUSHES = Quota(
+    "API Gateway: requests and pushes",
+    "/s",
+    lambda workload: workload.requests_quota,
+    _requests,
+    "a longer window, fewer boards followed, a smaller K; beyond it changes arrive later. AWS raises it",
+    _GATEWAY + "limits.html",
+)
+QUOTAS = (
+    PUSHES,
+    Quota(
+        "API Gateway: requests alone",
+        "/s",
+        lambda workload: workload.requests_quota,
+        _others,
+        "fewer portraits shown (K, boards followed); AWS raises it",
+        _GATEWAY + "limits.html",
+    ),
+    Quota(
+        "API Gateway: new connections",
+        "/s",
+        _fixed(500),
+        _connections,
+        "longer sessions; AWS raises it",
+        _GATEWAY + "apigateway-execution-service-websocket-limits-table.html",
+    ),
+    Quota(
+        "Lambda: functions at work",
+        "at once",
+        _fixed(1_000),
+        _running,
+        "more memory, so that each is done sooner; AWS raises it",
+        "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html",
+    ),
+    Quota(
+        "DynamoDB partition: rank lookups",
+        "RRU/s",
+        _fixed(PARTITION_READS),
+        _rank_reads,
+        "fewer rank lookups: each reads every row above the player's on the board",
+        _PARTITION,
+    ),
+    Quota(
+        "DynamoDB partition: subscribers",
+        "RRU/s",
+        _fixed(PARTITION_READS),
+        _subscriber_reads,
+        "a longer window: all subscribers of the global board are read for every version",
+        _PARTITION,
+    ),
+    Quota(
+        "DynamoDB partition: board's row",
+        "RRU/s",
+        _fixed(PARTITION_READS),
+        _board_row_reads,
+        "a smaller K: every subscribe and ping reads the row of the global board whole",
+        _PARTITION,
+    ),
+    Quota(
+        "DynamoDB partition: score rows",
+        "WRU/s",
+        _fixed(PARTITION_WRITES),
+        _score_writes,
+        "areas that do not count for the global board; DynamoDB splits a busy partition by itself",
+        _PARTITION,
+    ),
+    Quota(
+        "Cognito: passwords and renewed tokens",
+        "/s",
+        _fixed(120),
+        _authentications,
+        "longer sessions; AWS sells more of it",
+        _COGNITO,
+    ),
+    Quota(
+        "Cognito: sign-ins with Google",
+        "/s",
+        _fixed(25),
+        _federations,
+        "tokens kept for longer; AWS sells more of it",
+        _COGNITO,
+    ),
+    Quota(
+        "Cognito: emails by its own sender",
+        "/day",
+        _fixed(50),
+        emails_a_day,
+        "an SES identity of one's own",
+        _COGNITO,
+    ),
+)
