@@ -1,0 +1,110 @@
+"""`python -m bench` as a person runs it, in tiny sizes: what it prints, and that nothing is left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+SECONDS = 100
+
+
+class Bench:
+    """A run of `python -m bench`, and every process that it starts: they inherit a mark of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._mark = f"BENCH_TEST={uuid.uuid4()}"
+        name, _, value = self._mark.partition("=")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bench", *arguments],
+            cwd=CHECKOUT,
+            env=os.environ | {name: value},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def processes(self) -> list[int]:
+        """All that live, the run itself included (read from /proc: Linux only)."""
+        return [
+            int(entry.name)
+            for entry in Path("/proc").glob("[0-9]*")
+            if self._mark.encode() in _environment_of(entry)
+        ]
+
+    def kill(self) -> None:
+        """Leave nothing behind, whatever has happened."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        self.process.communicate()
+
+
+def _environment_of(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds; fail when it never does."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def bench() -> Iterator[Callable[..., Bench]]:
+    """Starts runs, and cleans up after them."""
+    started: list[Bench] = []
+
+    def start(*arguments: str) -> Bench:
+        started.append(Bench(*arguments))
+        return started[-1]
+
+    yield start
+    for run in started:
+        run.kill()
+
+
+def test_figures_are_json_lines_and_nothing_else_is_on_standard_output(bench: Callable[..., Bench]) -> None:
+    run = bench("--only", "push", "--only", "gateway", "--quick", "--rounds", "1")
+    output, errors = run.process.communicate(timeout=SECONDS)
+    assert run.process.returncode == 0, errors
+    figures = [json.loads(line) for line in output.splitlines()]
+    for figure in figures:
+        assert list(figure) == ["bench", "case", "ours", "peer", "peer_name", "ratio", "unit"]
+        if figure["unit"] in ("requests/s", "frames/s"):
+            assert figure["ours"] > 0
+            assert figure["ratio"] == pytest.approx(figure["ours"] / figure["peer"])
+    pushes = {(figure["case"], figure["peer_name"]) for figure in figures if figure["bench"] == "push"}
+    assert {case for case, _ in pushes} == {"TLS", "plain"}
+    assert {peer for case, peer in pushes if case == "TLS"} >= {
+        *("boto3 loop", "boto3 threads", "aioboto3", "awscrt", "AWS SDK for JavaScript v3")
+    }
+    gateways = {(figure["peer_name"], figure["unit"]) for figure in figures if figure["bench"] == "gateway"}
+    assert gateways == {
+        (peer, unit) for peer in ("ws", "Socket.IO") for unit in ("frames/s", "KB a connection")
+    }
+    assert run.processes() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_it_is_stopped_half_way(
+    number: signal.Signals, bench: Callable[..., Bench]
+) -> None:
+    run = bench("--only", "gateway", "--quick")
+    until(lambda: len(run.processes()) >= 3)
+    os.kill(run.process.pid, number)
+    run.process.wait(SECONDS)
+    until(lambda: run.processes() == [])
+    assert run.process.returncode != 0
