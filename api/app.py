@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Json
 
 from api.application import CORS, configure, serialize
 from api.backend import Backend, Deployment
@@ -20,6 +20,7 @@ from game.catalogue import load_catalogue
 from store.container import Container
 from store.portraits import open_bucket
 from store.runtime import SDK_CONFIG, now, open_database
+from store.settings import Settings
 
 # Most requests count nothing.
 warnings.filterwarnings("ignore", "No application metrics to publish")
@@ -30,14 +31,12 @@ app = APIGatewayRestResolver(cors=CORS, serializer=serialize)
 configure(app)
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(Settings):
     """The environment. Each field is the environment variable `PODIUM_<FIELD>`."""
-
-    model_config = SettingsConfigDict(env_prefix="PODIUM_", frozen=True)
 
     table_prefix: str = ""
     """What the tables' names start with in this deployment; "" by default."""
-    deployment: Deployment
+    deployment: Json[Deployment]
     """JSON, as in `client-config.json`."""
     portrait_function: str
     """The name of the Lambda function that makes portraits."""
@@ -52,7 +51,7 @@ def count(name: str) -> None:
 
 @asynccontextmanager
 async def _open_backend() -> AsyncIterator[Backend]:
-    settings = ApiSettings()
+    settings = ApiSettings.read()
     session = aioboto3.Session()
     async with (
         open_database(session, settings.table_prefix) as db,

@@ -49,7 +49,7 @@ def with_result(profile: Profile, result: Result) -> Profile:
 
 @asynccontextmanager
 async def _open_studio() -> AsyncIterator[Studio]:
-    settings = PortraitSettings()
+    settings = PortraitSettings.read()
     session = aioboto3.Session()
     async with (
         open_bucket(session, settings.avatar_bucket) as bucket,

@@ -1,12 +1,10 @@
 """The environment of the portrait container."""
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from store.settings import Settings
 
 
-class PortraitSettings(BaseSettings):
+class PortraitSettings(Settings):
     """Each field is the environment variable `PODIUM_<FIELD>`."""
-
-    model_config = SettingsConfigDict(env_prefix="PODIUM_", frozen=True)
 
     avatar_bucket: str
     """The bucket of uploads and portraits."""

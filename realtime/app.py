@@ -22,11 +22,11 @@ logger = Logger(service="podium")
 
 @asynccontextmanager
 async def _open_live() -> AsyncIterator[Live]:
-    settings = RealtimeSettings()
+    settings = RealtimeSettings.read()
     session = aioboto3.Session()
     async with (
         open_database(session, settings.table_prefix) as db,
-        open_push_client(session, settings.connections_url) as push,
+        open_push_client(session, settings.connections_url, rate=settings.push_rate) as push,
     ):
         yield Live(db, load_catalogue(), push, now)
 

@@ -18,7 +18,7 @@ logger = Logger(service="podium")
 
 @asynccontextmanager
 async def _open_verifier() -> AsyncIterator[TokenVerifier]:
-    settings = AuthorizerSettings()
+    settings = AuthorizerSettings.read()
     yield TokenVerifier(
         issuer=settings.token_issuer, client_id=settings.token_client_id, key_set_url=settings.key_set_url
     )

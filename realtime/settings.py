@@ -3,13 +3,12 @@
 from typing import Annotated
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from store.settings import Settings
 
 
-class RealtimeSettings(BaseSettings):
+class RealtimeSettings(Settings):
     """Of the routes and the broadcaster. Each field is the environment variable `PODIUM_<FIELD>`."""
-
-    model_config = SettingsConfigDict(env_prefix="PODIUM_", frozen=True)
 
     table_prefix: str = ""
     """What the tables' names start with in this deployment; "" by default."""
@@ -22,10 +21,8 @@ class RealtimeSettings(BaseSettings):
     """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
 
 
-class AuthorizerSettings(BaseSettings):
+class AuthorizerSettings(Settings):
     """Of the authorizer. Each field is the environment variable `PODIUM_<FIELD>`."""
-
-    model_config = SettingsConfigDict(env_prefix="PODIUM_", frozen=True)
 
     token_issuer: str
     """The `iss` of good tokens: `https://cognito-idp.{region}.amazonaws.com/{userPoolId}`."""

@@ -28,7 +28,7 @@ class SweepError(Exception):
 
 @asynccontextmanager
 async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
-    settings = BroadcasterSettings()
+    settings = BroadcasterSettings.read()
     session = aioboto3.Session()
     catalogue = load_catalogue()
     async with (

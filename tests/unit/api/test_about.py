@@ -152,11 +152,13 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))
     monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "portraits")
     monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/prod")
-    settings = app.ApiSettings()
+    settings = app.ApiSettings.read()
     assert (settings.table_prefix, settings.deployment) == ("dev-", DEPLOYMENT)
 
 
-@pytest.mark.parametrize(("value", "named"), [(None, "deployment"), (json.dumps({"region": "x"}), "restUrl")])
+@pytest.mark.parametrize(
+    ("value", "named"), [(None, "PODIUM_DEPLOYMENT"), (json.dumps({"region": "x"}), "restUrl")]
+)
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, value: str | None, named: str) -> None:
     monkeypatch.delenv("PODIUM_DEPLOYMENT", raising=False)
     if value is not None:

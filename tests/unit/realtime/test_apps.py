@@ -74,7 +74,7 @@ def test_missing_setting_of_the_routes_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("PODIUM_CONNECTIONS_URL", raising=False)
     with (
         container_of(monkeypatch, app, app._open_live),
-        pytest.raises(ValidationError, match="connections_url"),
+        pytest.raises(ValidationError, match="PODIUM_CONNECTIONS_URL"),
     ):
         app.handler(recorded("websocket_message"), fake_context())
 
@@ -84,6 +84,8 @@ def test_missing_settings_of_the_authorizer_are_named(monkeypatch: pytest.Monkey
         monkeypatch.delenv(f"PODIUM_{name}", raising=False)
     with (
         container_of(monkeypatch, authorizer_app, authorizer_app._open_verifier),
-        pytest.raises(ValidationError, match=r"(?s)token_issuer.*token_client_id.*key_set_url"),
+        pytest.raises(
+            ValidationError, match=r"(?s)PODIUM_TOKEN_ISSUER.*PODIUM_TOKEN_CLIENT_ID.*PODIUM_KEY_SET_URL"
+        ),
     ):
         authorizer_app.handler(recorded("websocket_authorizer"), fake_context())

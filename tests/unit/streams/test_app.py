@@ -129,5 +129,5 @@ def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PODIUM_CONNECTIONS_URL", raising=False)
     with container_of(monkeypatch, app, app._open_broadcaster):
         for _ in range(2):
-            with pytest.raises(ValidationError, match="connections_url"):
+            with pytest.raises(ValidationError, match="PODIUM_CONNECTIONS_URL"):
                 app.handler({"Records": []}, fake_context())
