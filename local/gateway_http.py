@@ -213,7 +213,7 @@ class _HttpConnection(asyncio.Protocol):
 
     def abort_if_stalled(self) -> None:
         """Close it if it has waited for its client since the last call already."""
-        waits = self._under_way or self._hung_up or self._writing_paused
+        waits = self._under_way or self._hung_up or self._writing_paused or self._transport.is_closing()
         # Every request has headers of its own.
         if waits and self._stalled_at is self._headers:
             self.abort()
@@ -243,7 +243,8 @@ class _HttpConnection(asyncio.Protocol):
             raise _BadHeadError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         name = name.lower()
         if name in _HEADERS:
-            self._headers.setdefault(name, value)
+            # llhttp leaves the blanks at its end.
+            self._headers.setdefault(name, value.rstrip())
 
     def on_headers_complete(self) -> None:
         parser, headers = self._parser, self._headers

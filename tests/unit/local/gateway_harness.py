@@ -29,6 +29,47 @@ def policy(effect: str = "Allow", resource: str = "*", **context: object) -> dic
     return {"principalId": "player-1", "policyDocument": document, "context": context}
 
 
+class FakeTransport(asyncio.Transport):
+    """One end of a TCP connection, for a protocol that is called by hand: remembers what is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.ended = self.closed = self.paused = False
+        self.aborting = asyncio.Event()
+
+    @property
+    def sent(self) -> bytes:
+        return b"".join(self.writes)
+
+    @property
+    def aborted(self) -> bool:
+        return self.aborting.is_set()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.ended
+        self.writes.append(bytes(data))
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+        self.aborting.set()
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+
 class FakeClock:
     """Seconds since the epoch; `sleep` lasts until `advance` has moved the clock far enough."""
 
