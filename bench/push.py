@@ -114,6 +114,7 @@ class _Contestant:
     async def measure(self) -> float:
         """Requests a second, in one run."""
         await self._push(max(1, round(self._requests * _WARM_UP)))
+        connections = (await self._sink.ask("count"))["connections"]
         used = [process.cpu_seconds() for process in (self._process, self._sink)]
         rate = await self._push(self._requests)
         seconds = self._requests / rate
@@ -121,7 +122,11 @@ class _Contestant:
             (process.cpu_seconds() - before) / seconds
             for process, before in zip((self._process, self._sink), used, strict=True)
         )
-        console.print(f"{self._name}: {rate:,.0f}/s, core {busy:.0%} busy, the sink's {sink_busy:.0%}")
+        connections = (await self._sink.ask("count"))["connections"] - connections
+        console.print(
+            f"{self._name}: {rate:,.0f}/s, core {busy:.0%} busy, the sink's {sink_busy:.0%},"
+            f" {connections} new connections"
+        )
         return rate
 
     async def _push(self, requests: int) -> float:

@@ -16,25 +16,31 @@ import asyncio
 import hashlib
 import io
 import os
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aioboto3
+import aiohttp
 import boto3
 import uvloop
 from aiobotocore.config import AioConfig
 from awscrt import auth, http
 from awscrt import io as crt_io
 from botocore.config import Config
+from yarl import URL
 
 from bench.orders import say, serve
 from local.gateway_events import new_id
+from local.settings import EMULATOR_CREDENTIALS
 from realtime.push import open_push_client
+from realtime.signing import ConnectionsSigner, Credentials, Endpoint, Payload, Template
 
 IN_FLIGHT = 100
 THREADS = 50
@@ -104,16 +110,59 @@ async def _aioboto3(url: str) -> AsyncIterator[Push]:
         yield push
 
 
-class _Crt:
-    """AWS's own C library: its HTTP client, its signer. The answer to a request sends the next one.
-
-    The hash of the frame is handed to the signer, which would make it anew for every request.
-    """
+class _OurSigner:
+    """Requests signed by `realtime/signing.py`, for the HTTP clients of others."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
+        self._signer = ConnectionsSigner(Endpoint(parts.netloc, parts.path), os.environ["AWS_REGION"])
+        self._credentials = Credentials(*EMULATOR_CREDENTIALS.values())
+
+    def template(self, frame: bytes) -> Template:
+        """Signs requests with this frame, dated now."""
+        return self._signer.stamp(self._credentials, time.time()).template(Payload("POST", frame))
+
+
+def _parts(request: bytes) -> tuple[str, list[tuple[str, str]]]:
+    """The path and the headers of a request."""
+    line, *lines = request[: request.index(b"\r\n\r\n")].decode().split("\r\n")
+    return line.split(" ")[1], [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+
+
+@asynccontextmanager
+async def _aiohttp(url: str) -> AsyncIterator[Push]:
+    signer = _OurSigner(url)
+    origin = URL(url).origin()
+    context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"]) if url[:5] == "https" else True
+    connector = aiohttp.TCPConnector(limit=IN_FLIGHT, ssl=context)
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def push(frame: bytes, ids: list[str]) -> None:
+            template = signer.template(frame)
+            waiting = iter(ids)
+
+            async def work() -> None:
+                for connection_id in waiting:
+                    path, headers = _parts(template.request(connection_id))
+                    target = origin.with_path(path, encoded=True)
+                    async with session.post(target, headers=headers, data=frame) as response:
+                        response.raise_for_status()
+
+            async with asyncio.TaskGroup() as group:
+                for _ in range(IN_FLIGHT):
+                    group.create_task(work())
+
+        yield push
+
+
+class _Crt:
+    """AWS's own C library: its HTTP client, and its signer or ours. An answer sends the next request."""
+
+    def __init__(self, url: str, *, our_signer: bool) -> None:
+        parts = urlsplit(url)
         self._host, self._path = parts.hostname or "", parts.path
         self._authority = parts.netloc
+        self._signer = _OurSigner(url) if our_signer else None
         group = crt_io.EventLoopGroup(1)
         bootstrap = crt_io.ClientBootstrap(group, crt_io.DefaultHostResolver(group))
         self._credentials = auth.AwsCredentialsProvider.new_default_chain(bootstrap)
@@ -132,33 +181,51 @@ class _Crt:
 
     def push(self, frame: bytes, ids: list[str]) -> None:
         """Returns when everything is answered."""
-        run = _CrtRun(self, frame, ids)
+        sign = self._sign_ourselves(frame) if self._signer else self._sign(frame)
+        run = _CrtRun(sign, ids)
         for connection in self._connections:
             run.next(connection.result())
         run.done.result(WITHIN_SECONDS)
 
-    def request(self, frame: bytes, connection_id: str) -> http.HttpRequest:
-        """A request that is not signed yet."""
-        path = f"{self._path}/@connections/{quote(connection_id, safe='')}"
-        headers = http.HttpHeaders([("host", self._authority), ("content-length", str(len(frame)))])
-        return http.HttpRequest("POST", path, headers, io.BytesIO(frame))
-
-    def signing(self, frame_hash: str) -> auth.AwsSigningConfig:
-        """How requests are signed from now on. To be made anew from time to time: it holds the date."""
-        return auth.AwsSigningConfig(
+    def _sign(self, frame: bytes) -> "_Sign":
+        """By the library. The frame's hash is handed to it, or it would make it anew for every request."""
+        config = auth.AwsSigningConfig(
             credentials_provider=self._credentials,
             region=os.environ["AWS_REGION"],
             service="execute-api",
-            signed_body_value=frame_hash,
+            signed_body_value=hashlib.sha256(frame).hexdigest(),
         )
+        length = str(len(frame))
+
+        def sign(connection_id: str) -> "Future[http.HttpRequest]":
+            path = f"{self._path}/@connections/{quote(connection_id, safe='')}"
+            headers = http.HttpHeaders([("host", self._authority), ("content-length", length)])
+            request = http.HttpRequest("POST", path, headers, io.BytesIO(frame))
+            signed: Future[http.HttpRequest] = auth.aws_sign_request(request, config)
+            return signed
+
+        return sign
+
+    def _sign_ourselves(self, frame: bytes) -> "_Sign":
+        assert self._signer is not None
+        template = self._signer.template(frame)
+
+        def sign(connection_id: str) -> "Future[http.HttpRequest]":
+            path, headers = _parts(template.request(connection_id))
+            signed: Future[http.HttpRequest] = Future()
+            signed.set_result(http.HttpRequest("POST", path, http.HttpHeaders(headers), io.BytesIO(frame)))
+            return signed
+
+        return sign
+
+
+_Sign = Callable[[str], "Future[http.HttpRequest]"]
 
 
 class _CrtRun:
-    def __init__(self, client: _Crt, frame: bytes, ids: list[str]) -> None:
-        self._client = client
-        self._frame = frame
+    def __init__(self, sign: _Sign, ids: list[str]) -> None:
+        self._sign = sign
         self._waiting: Iterator[str] = iter(ids)
-        self._signing = client.signing(hashlib.sha256(frame).hexdigest())
         self._left = len(ids)
         self._lock = threading.Lock()
         self.done: Future[None] = Future()
@@ -169,8 +236,7 @@ class _CrtRun:
             connection_id = next(self._waiting, None)
         if connection_id is None:
             return
-        signed = auth.aws_sign_request(self._client.request(self._frame, connection_id), self._signing)
-        signed.add_done_callback(lambda request: self._send(connection, request))
+        self._sign(connection_id).add_done_callback(lambda request: self._send(connection, request))
 
     def _send(self, connection: Any, signed: "Future[http.HttpRequest]") -> None:
         stream = connection.request(signed.result(), self._answered)
@@ -197,8 +263,8 @@ class _CrtRun:
 
 
 @asynccontextmanager
-async def _awscrt(url: str) -> AsyncIterator[Push]:
-    client = _Crt(url)
+async def _awscrt(url: str, *, our_signer: bool) -> AsyncIterator[Push]:
+    client = _Crt(url, our_signer=our_signer)
 
     async def push(frame: bytes, ids: list[str]) -> None:
         client.push(frame, ids)
@@ -211,7 +277,9 @@ PUSHERS: dict[str, Callable[[str], AbstractAsyncContextManager[Push]]] = {
     "boto3 loop": _boto3_loop,
     "boto3 threads": _boto3_threads,
     "aioboto3": _aioboto3,
-    "awscrt": _awscrt,
+    "awscrt": partial(_awscrt, our_signer=False),
+    "awscrt + our signer": partial(_awscrt, our_signer=True),
+    "aiohttp + our signer": _aiohttp,
 }
 
 
