@@ -105,7 +105,7 @@ class _Contestant:
         await self._process.read()
         requests = 50
         rate = await self._push(requests)
-        _check_signature(self._url, await self._sink.ask("last"))
+        check_signature(self._url, await self._sink.ask("last"))
         while not quick and requests / rate < _CALIBRATION_SECONDS:
             requests *= 2
             rate = await self._push(requests)
@@ -138,8 +138,8 @@ class _Contestant:
         return requests / float(answer["seconds"])
 
 
-def _check_signature(url: str, request: Mapping[str, str]) -> None:
-    """Sign the request as botocore does, and compare. Raises PushBenchError."""
+def check_signature(url: str, request: Mapping[str, str]) -> None:
+    """Sign a request to `url` as botocore does, and compare. Raises PushBenchError for any other."""
     line, *lines = request["head"].split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     authorization = headers.get("authorization", "")
@@ -181,5 +181,3 @@ def _frame() -> str:
 
 FRAME = _frame()
 """The diff of a board on which one entry has changed."""
-
-__all__ = ["FRAME", "PushBenchError", "run"]

@@ -1,0 +1,104 @@
+"""Programs of a benchmark: spoken to in lines, kept to a core, stopped whatever they think of it."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import processes
+from bench.processes import ProcessError, aws_environment, cores, running
+
+ECHO = """
+import json, sys
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    print(line, end="", flush=True)
+"""
+
+
+def program(source: str) -> list[str]:
+    return [sys.executable, "-c", source]
+
+
+def lives(pid: int) -> bool:
+    """Whether it runs. One that has ended may still wait to be buried by whoever adopted it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+    return "\nState:\tZ" not in status
+
+
+async def test_orders_are_answered_and_the_end_is_the_end() -> None:
+    async with running(program(ECHO)) as echo:
+        assert await echo.read() == {"ready": True}
+        assert await echo.ask("add", first=1, second="ü") == {"do": "add", "first": 1, "second": "ü"}
+        assert lives(echo.pid)
+    assert not lives(echo.pid)
+
+
+async def test_a_program_keeps_to_its_core() -> None:
+    source = "import json, os; print(json.dumps({'cores': list(os.sched_getaffinity(0))}), flush=True)"
+    core = cores().measured
+    async with running(program(source), core=core) as pinned:
+        assert await pinned.read() == {"cores": [core]}
+
+
+async def test_what_a_program_costs_can_be_read() -> None:
+    source = ECHO.replace("import json", "ballast = bytearray(64 << 20)\nsum(range(3_000_000))\nimport json")
+    async with running(program(source)) as busy:
+        await busy.read()
+        assert busy.memory() > 64 << 20
+        assert busy.cpu_seconds() > 0
+
+
+async def test_a_program_that_ends_is_reported_with_what_it_said() -> None:
+    async with running(program("import sys; sys.exit('out of cheese')")) as broken:
+        with pytest.raises(ProcessError, match="out of cheese"):
+            await broken.read()
+        with pytest.raises(ProcessError, match="out of cheese"):
+            await broken.ask("anything")
+
+
+async def test_a_program_that_is_silent_is_reported_too() -> None:
+    async with running(program("import time; time.sleep(60)")) as silent:
+        with pytest.raises(ProcessError, match="said nothing"):
+            await silent.read(within=0.1)
+    assert not lives(silent.pid)
+
+
+async def test_a_program_that_will_not_end_is_killed_with_its_children(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processes, "_STOP_SECONDS", 0.2)
+    source = """
+import json, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(json.dumps({"child": child.pid}), flush=True)
+time.sleep(60)
+"""
+    async with running(program(source)) as stubborn:
+        child = (await stubborn.read())["child"]
+        assert lives(child)
+    assert not lives(stubborn.pid)
+    assert not lives(child)
+
+
+def test_peers_see_made_up_credentials_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
+    monkeypatch.setenv("PODIUM_HTTP_PORT", "1")
+    environment = aws_environment("http://127.0.0.1:9")
+    assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
+    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert environment.keys().isdisjoint({"AWS_PROFILE", "AWS_SESSION_TOKEN", "PODIUM_HTTP_PORT"})
+
+
+def test_peers_on_node_that_are_not_installed_are_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(processes, "CHECKOUT", tmp_path)
+    with pytest.raises(ProcessError, match="run `npm ci`"):
+        processes.node("push.mjs")
