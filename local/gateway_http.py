@@ -5,6 +5,8 @@ answered within the call that brings its last byte: no task, no stream and no ob
 
     bytes -> llhttp -> head: an API admits it or refuses it -> body -> answer
 
+Most of what is left of a push is the kernel's: one read, one write of the frame, one write of the answer.
+
 A request that is refused is answered when its head is known; the rest of its body is read and dropped, so
 that the next request on the connection finds its place. Answers leave in the order of their requests, those
 to all that one read brought in one write. A client that does not read its answers is not read from either.
@@ -25,11 +27,11 @@ log = logging.getLogger(__name__)
 # A longer request target is answered with 414, headers that are longer together with 431.
 _TARGET_BYTES = 8 * 1024
 _HEADERS_BYTES = 32 * 1024
-# What a header may be longer than all headers may be, before it is known how long it is.
+# What a head may hold before it is complete: how long a header is, its end says, and it may have none.
 _UNFINISHED_HEAD_BYTES = 64 * 1024
-# How much of a request is read to be polite, when its body is too long; then the connection is dropped.
+# How much is read of a request whose body is too long, to be polite; then the connection ends.
 _REQUEST_BYTES = 16 * 1024 * 1024
-# A request may take so long, and so may a client that is to hang up or to read; up to twice that.
+# How long, and up to twice that, a request may take, and a client that is to read or to hang up.
 _STALLED_SECONDS = 30.0
 
 # Those that this module and its API look at. Of several of a name, the first counts.
@@ -183,7 +185,7 @@ class _HttpConnection(asyncio.Protocol):
             self._unfinished_bytes += len(data)
         while data:
             data = self._feed(data)
-        if self._under_way and self._unfinished_bytes > _UNFINISHED_HEAD_BYTES:
+        if self._under_way and not self._hung_up:
             self._check_unfinished()
         self._flush()
 
@@ -329,7 +331,7 @@ class _HttpConnection(asyncio.Protocol):
         self._fail(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _check_unfinished(self) -> None:
-        if self._in_head:
+        if self._in_head and self._unfinished_bytes > _UNFINISHED_HEAD_BYTES:
             self._fail(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._unfinished_bytes > _REQUEST_BYTES:
             self._hung_up = True

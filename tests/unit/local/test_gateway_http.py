@@ -311,6 +311,12 @@ async def test_endless_head_is_refused(start: bytes) -> None:
         assert conversation.transport.ended
 
 
+async def test_head_that_is_wrong_in_two_ways_is_answered_once() -> None:
+    async with conversing() as conversation:
+        conversation.feed(POST + b"X-Long: ", b"x" * 70_000 + b"\0")
+        assert conversation.statuses == [400]
+
+
 async def test_endless_body_and_endless_trailer_are_not_read_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
