@@ -23,16 +23,16 @@ import argparse
 import asyncio
 import base64
 import hashlib
-import json
-import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvloop
 
 from bench import open_files
+from bench.orders import say, serve
 
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
 _KEY = base64.b64encode(bytes(16)).decode()
@@ -91,7 +91,7 @@ class Clients:
             async with free:
                 connected = asyncio.get_running_loop().create_future()
                 await asyncio.get_running_loop().create_connection(
-                    lambda: _Connection(self, connected), self._host, self._port
+                    partial(self.connection, connected), self._host, self._port
                 )
                 await connected
 
@@ -99,7 +99,11 @@ class Clients:
             for _ in range(connections):
                 group.create_task(one())
 
-    def start(self) -> dict[str, Any]:
+    def connection(self, connected: asyncio.Future[None]) -> asyncio.Protocol:
+        """The protocol of one; `connected` tells when the gateway has let it in."""
+        return _Connection(self, connected)
+
+    async def start(self) -> dict[str, Any]:
         """Count from zero."""
         self.tally = Tally()
         return {"counting": True}
@@ -220,20 +224,8 @@ class _Connection(asyncio.Protocol):
 async def _run(arguments: argparse.Namespace) -> None:
     clients = Clients(arguments.url, socketio=arguments.protocol == "socketio")
     await clients.connect(arguments.connections)
-    _say({"connected": clients.open})
-    loop = asyncio.get_running_loop()
-    while order := await loop.run_in_executor(None, sys.stdin.readline):
-        what = json.loads(order)
-        if (do := what.pop("do")) == "start":
-            _say(clients.start())
-        elif do == "stop":
-            _say(await clients.stop(**what))
-        else:
-            raise ValueError(f"there is no order {do!r}")
-
-
-def _say(answer: dict[str, Any]) -> None:
-    print(json.dumps(answer), flush=True)
+    say({"connected": clients.open})
+    await serve({"start": clients.start, "stop": clients.stop})
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ which they come, as in `bench/node/ws_gateway.mjs`, so that a pusher knows their
 
 import asyncio
 import itertools
-import json
 import signal
 from typing import Any
 
 import uvloop
 
 from bench import open_files
+from bench.orders import say
 from local.gateway import Event, Gateway
 
 _ALLOW = {
@@ -41,7 +41,7 @@ async def _serve() -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     await gateway.start("127.0.0.1", 0)
-    print(json.dumps({"port": gateway.port}), flush=True)
+    say({"port": gateway.port})
     await stopped.wait()
     await gateway.stop()
 
