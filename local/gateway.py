@@ -188,7 +188,7 @@ class Gateway:
         task = cast(asyncio.Task[Any], asyncio.current_task())
         connection = cast(GatewayConnection, self._tasks[task])
         self._tasks[task] = None
-        # A token in its handshake may be as much as half of what else is kept of a connection.
+        # The handshake, its token above all, would take kilobytes for as long as the connection lasts.
         request = cast(Request, websocket.request)
         request.path, request.headers, websocket.response = "", _NO_HEADERS, None
         self._connections[connection.connection_id] = connection

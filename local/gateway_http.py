@@ -270,7 +270,7 @@ class _HttpConnection(asyncio.Protocol):
             return
         if int(headers.get(b"content-length", 0)) > self._server.api.body_bytes:
             self._refuse_body()
-        elif b"expect" in headers and headers[b"expect"].lower() == b"100-continue":
+        elif headers.get(b"expect", b"").lower() == b"100-continue" and parser.get_http_version() != "1.0":
             self._out.append(_CONTINUE)
 
     def on_body(self, part: bytes) -> None:

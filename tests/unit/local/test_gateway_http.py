@@ -121,6 +121,11 @@ EXAMPLES = [
         (200,),
         (b"hi",),
     ),
+    Example(
+        POST.replace(b"1.1", b"1.0") + b"Connection: keep-alive\r\nExpect: 100-continue\r\n\r\n",
+        (200,),
+        (b"",),
+    ),
     Example(POST.replace(b"here", b"gone") + b"Content-Length: 2\r\n\r\nhi", (410,)),
     Example(POST.replace(b"POST", b"GET") + b"\r\n", (200,)),
     Example(POST.replace(b"POST", b"DELETE").replace(b"here", b"gone") + b"\r\n", (410,)),
