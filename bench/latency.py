@@ -1,14 +1,19 @@
 """From score to screen: how old a score is when a subscriber sees it, at 20 scores a second.
 
-A whole backend as `make run` starts it, with our broadcaster or with AWS's sample (`bench/sample.py`) behind
-the same stream poller; players score through REST, 1,000 subscribers watch one board. No process is kept to a
-core: backend, emulator, load and the sample's function share them as they would on a laptop. The sample can
-not keep up with this rate, and falls behind for as long as it is measured: what nobody has seen by the end
-counts with the age that it has then. So its figures are those of a short game, and worse in a longer one.
+One whole backend as `make run` starts it; behind its stream poller, by turns, our broadcaster and AWS's
+sample (`bench/sample.py`). Players score through REST, 1,000 subscribers watch one board. No process is kept
+to a core: backend, emulator, load and the sample's function share them as they would on a laptop.
+
+The sample can not keep up with this rate, and falls behind for as long as it is measured: what nobody has
+seen by the end counts with the age that it has then. So its figures are those of a short game, and worse in a
+longer one. What it leaves undone our broadcaster then does, before the next turn: every subscriber must be
+current.
 """
 
 import statistics
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,13 +23,14 @@ from bench.broadcaster import BOARD, OURS, PEER
 from bench.console import console
 from bench.emulated import client_session, free_port
 from bench.figure import Figure
-from bench.processes import aws_environment, python, running
+from bench.processes import Process, aws_environment, python, running
 from bench.rounds import interleaved
 from bench.scale import Scale
 from store import connections
 from store.database import Database
 
-_START_SECONDS = 60
+_START_SECONDS = 90
+_SETTLE_SECONDS = 30
 
 
 class Size(NamedTuple):
@@ -37,7 +43,7 @@ class Size(NamedTuple):
     drain_seconds: float
 
 
-SIZE = Size(players=20, subscribers=1000, rate=20, seconds=6, drain_seconds=4)
+SIZE = Size(players=20, subscribers=1000, rate=20, seconds=7, drain_seconds=4)
 QUICK_SIZE = Size(players=3, subscribers=10, rate=10, seconds=1, drain_seconds=5)
 
 
@@ -55,9 +61,8 @@ class Latency(NamedTuple):
 async def run(scale: Scale) -> list[Figure]:
     """p50 and p99 of the time from score to screen, ours against the sample."""
     size = QUICK_SIZE if scale.quick else SIZE
-    runs = await interleaved(
-        {OURS: partial(_measure, "ours", size), PEER: partial(_measure, "sample", size)}, scale.rounds
-    )
+    async with _scene(size) as scene:
+        runs = await interleaved({name: partial(scene.measure, name) for name in (OURS, PEER)}, scale.rounds)
     ours, peer = (Latency(*map(statistics.median, zip(*runs[name], strict=True))) for name in (OURS, PEER))
     name = f"{size.subscribers:,} subscribers, {size.rate:g} scores/s"
     return [
@@ -66,7 +71,34 @@ async def run(scale: Scale) -> list[Figure]:
     ]
 
 
-async def _measure(name: str, size: Size) -> Latency:
+class _Scene:
+    def __init__(self, size: Size, backend: Process, load: Process) -> None:
+        self._size = size
+        self._backend = backend
+        self._load = load
+
+    async def measure(self, name: str) -> Latency:
+        """One turn. Raises LatencyBenchError."""
+        await self._backend.ask("use", broadcaster="ours" if name == OURS else "sample")
+        played = await self._load.ask(
+            "play",
+            rate=self._size.rate,
+            seconds=self._size.seconds,
+            drain_seconds=_SETTLE_SECONDS if name == OURS else self._size.drain_seconds,
+        )
+        await self._backend.ask("use", broadcaster="ours")
+        settled = await self._load.ask("settle", seconds=_SETTLE_SECONDS)
+        console.print(
+            f"{name}: p50 {played['p50_ms']:,.0f} ms, p99 {played['p99_ms']:,.0f} ms;"
+            f" {played['frames']:,} frames came, {played['missed']:,} sightings were missing at the end"
+        )
+        if played["refused"] or played["lost"] or settled["missed"] or (name == OURS and played["missed"]):
+            raise LatencyBenchError(f"{name}: {played}, {settled}")
+        return Latency(played["p50_ms"], played["p99_ms"])
+
+
+@asynccontextmanager
+async def _scene(size: Size) -> AsyncIterator[_Scene]:
     http_port, ws_port, emulator_port = (free_port() for _ in range(3))
     emulator_url = f"http://127.0.0.1:{emulator_port}"
     with tempfile.TemporaryDirectory() as folder:
@@ -76,9 +108,9 @@ async def _measure(name: str, size: Size) -> Latency:
             "PODIUM_EMULATOR_PORT": str(emulator_port),
             "PODIUM_DATA_DIR": str(Path(folder) / "data"),
         }
-        # Its own endpoint would mean that no emulator is started.
+        # It would mean that somebody else has started an emulator.
         del environment["AWS_ENDPOINT_URL"]
-        async with running(python("bench.backend", name), environment=environment) as backend:
+        async with running(python("bench.backend"), environment=environment) as backend:
             await backend.read(_START_SECONDS)
             load_command = python(
                 "bench.latency_load",
@@ -88,18 +120,8 @@ async def _measure(name: str, size: Size) -> Latency:
             )
             async with running(load_command) as load:
                 await load.read(_START_SECONDS)
-                if name == "sample":
-                    await _register_with_sample(emulator_url)
-                answer = await load.ask(
-                    "play", rate=size.rate, seconds=size.seconds, drain_seconds=size.drain_seconds
-                )
-    console.print(
-        f"{name}: p50 {answer['p50_ms']:,.0f} ms, p99 {answer['p99_ms']:,.0f} ms;"
-        f" {answer['frames']:,} frames came, {answer['missed']:,} sightings are missing at the end"
-    )
-    if answer["refused"] or answer["lost"] or (name == "ours" and answer["missed"]):
-        raise LatencyBenchError(f"{name}: {answer}")
-    return Latency(answer["p50_ms"], answer["p99_ms"])
+                await _register_with_sample(emulator_url)
+                yield _Scene(size, backend, load)
 
 
 async def _register_with_sample(emulator_url: str) -> None:

@@ -2,11 +2,13 @@
 
     python -m bench.latency_load --target http://127.0.0.1:PORT --players P --subscribers N
 
-Prints {"subscribed": N} when every subscriber of the board has its snapshot. Order:
+Prints {"subscribed": N} when every subscriber of the board has its snapshot. Orders:
 
     {"do": "play", "rate": r, "seconds": s, "drain_seconds": d}
         submits r scores a second for s seconds, waits d more at the most until everybody has seen them, and
         answers {"p50_ms", "p99_ms", "scores", "refused", "sightings", "missed", "frames", "lost"}
+    {"do": "settle", "seconds": s}
+        waits s seconds at the most until everybody has seen the rest, and answers {"missed"}
 
 Scores go through REST, each better than the player's last, at times that are set beforehand: a backend that
 is slow to answer is asked the next one all the same, and the time runs from when the score was due. A score
@@ -49,11 +51,19 @@ class Watch:
         """The scores of each player, by user id: points, which only grow, and when the score was due."""
         self.latencies: list[float] = []
         self.complete = asyncio.Event()
-        """Set when there are as many latencies as are `wanted`."""
+        """Set when there are as many latencies as are wanted."""
         self.wanted = 0
         self.frames = 0
         self.lost = 0
         self._decoded: dict[bytes, list[tuple[str, int]]] = {}
+
+    def start(self, wanted: int) -> None:
+        """Forget what was to be seen before, and want so many sightings."""
+        self.wanted = wanted
+        self.frames = 0
+        self.due.clear()
+        self.latencies.clear()
+        self.complete.clear()
 
     def shown(self, payload: bytes) -> list[tuple[str, int]]:
         """The players that a frame shows, with their points. Each distinct frame is decoded once."""
@@ -101,6 +111,10 @@ class Subscriber:
         """The connection is gone."""
         self._watch.lost += 1
 
+    def start(self) -> None:
+        """Forget what was to be seen before."""
+        self._seen.clear()
+
     def missing(self, now: float) -> list[float]:
         """The ages of the scores that it has not shown."""
         return [
@@ -118,6 +132,7 @@ class Load:
         self._accounts = accounts
         self._watch = Watch()
         self._subscribers: list[Subscriber] = []
+        self._points = 0
         self._refused = 0
 
     async def subscribe(self, subscribers: int, url: str) -> None:
@@ -139,18 +154,16 @@ class Load:
     async def play(self, rate: float, seconds: float, drain_seconds: float) -> dict[str, Any]:
         """See the top of this file."""
         watch, scores = self._watch, round(rate * seconds)
-        watch.frames, watch.wanted = 0, scores * len(self._subscribers)
+        watch.start(scores * len(self._subscribers))
+        for subscriber in self._subscribers:
+            subscriber.start()
         started = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number in range(scores):
                 due = started + number / rate
                 await asyncio.sleep(due - time.monotonic())
-                group.create_task(self._submit(number, due))
-        with suppress(TimeoutError):  # what has not come by then is missing
-            async with asyncio.timeout(drain_seconds):
-                await watch.complete.wait()
-        now = time.monotonic()
-        missing = [age for subscriber in self._subscribers for age in subscriber.missing(now)]
+                group.create_task(self._submit(due))
+        missing = await self._missing(drain_seconds)
         percentiles = statistics.quantiles(watch.latencies + missing, n=100)
         return {
             "p50_ms": percentiles[49] * 1000,
@@ -163,9 +176,22 @@ class Load:
             "lost": watch.lost,
         }
 
-    async def _submit(self, number: int, due: float) -> None:
-        account = self._accounts[number % len(self._accounts)]
-        points = number + 1
+    async def settle(self, seconds: float) -> dict[str, Any]:
+        """See the top of this file."""
+        return {"missed": len(await self._missing(seconds))}
+
+    async def _missing(self, seconds: float) -> list[float]:
+        """The ages of the sightings that have not come after so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._watch.complete.wait()
+        now = time.monotonic()
+        return [age for subscriber in self._subscribers for age in subscriber.missing(now)]
+
+    async def _submit(self, due: float) -> None:
+        self._points += 1
+        points = self._points
+        account = self._accounts[points % len(self._accounts)]
         self._watch.due[account.user_id].append((points, due))
         try:
             await self._rest.post_score(await account.token(), BOARD, points)
@@ -183,7 +209,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             load = Load(Rest(http, config.rest_url), accounts)
             await load.subscribe(arguments.subscribers, config.web_socket_url)
             say({"subscribed": arguments.subscribers})
-            await serve({"play": load.play})
+            await serve({"play": load.play, "settle": load.settle})
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ time.sleep(60)
     assert not lives(stubborn.pid)
     # It is no child of ours, so nobody waited for its end.
     async with asyncio.timeout(10):
-        while lives(child):
+        while lives(child):  # noqa: ASYNC110 -- there is nothing to wait on
             await asyncio.sleep(0.01)
 
 
