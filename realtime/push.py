@@ -4,42 +4,53 @@ The broadcaster's inner loop: POST the same bytes to N connections. Every id end
 delivered, gone (410: its rows can be deleted), failed (still throttled, timed out or refused when the time
 was up: close it, so that its client comes back and asks for a snapshot), or untried (the time was up before
 its turn: nothing is known against it, so give it the frame again).
+
+    HttpPushClient   push, close            one Job a call
+    push_job.py      Job                    which ids are to be tried, or tried again, and what became of them
+    push_lanes.py    Lanes                  takes ids from the jobs, in turn, as lanes come free
+    push_lane.py     Lane                   one keep-alive connection, one request at a time
+    signing.py       Stamp, Template        the bytes of a request
+
+What is done about an answer depends on whom it is about:
+
+    2xx, 410, other 4xx   the id: it is settled
+    429                   us: the id waits, and the lane with it
+    5xx                   that connection: the id waits, and the lane goes on with the next
+    none, or broken off   nobody knows: the id waits, and the lane is replaced, later each time it fails
+    closed while idle     nobody: at once again, on a new lane
+
+Nothing grows without bound. Ids stay in the caller's collection until a lane is free; those that wait for
+another try are a thousand a job at the most, and then no others are begun. docs/push.md has the reasons.
 """
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Collection, Iterator
+import logging
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import aioboto3
-from aiobotocore.config import AioConfig
-from botocore.exceptions import BotoCoreError, ClientError
 
-if TYPE_CHECKING:
-    from types_aiobotocore_apigatewaymanagementapi import ApiGatewayManagementApiClient
+from realtime.push_endpoint import Address, credentials_of, parse_url, region_of, tls_context
+from realtime.push_job import Job, PushResult
+from realtime.push_lanes import Lanes
+from realtime.signing import ConnectionsSigner, Credentials, Payload, Stamp
+
+__all__ = ["IN_FLIGHT", "HttpPushClient", "PushClient", "PushResult", "open_push_client"]
 
 IN_FLIGHT = 100
 """Requests under way at once."""
 
-ATTEMPT_TIMEOUT_SECONDS = 5
-BACKOFF_BASE_SECONDS = 0.05
-BACKOFF_CAP_SECONDS = 2.0
+ATTEMPT_TIMEOUT_SECONDS = 5.0
+CLOSE_SECONDS = 10.0
+"""How long a closing may take, its wait for a lane included."""
 
-_GONE = 410
-_THROTTLED = 429
-_SERVER_ERROR = 500
+CREDENTIALS_SECONDS = 60.0
+"""How old the credentials may become while a push is under way."""
 
-
-@dataclass
-class PushResult:
-    """What became of one frame, by connection id."""
-
-    delivered: int = 0
-    gone: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    untried: list[str] = field(default_factory=list)
+logger = logging.getLogger("podium.push")
 
 
 class PushClient(Protocol):
@@ -52,84 +63,101 @@ class PushClient(Protocol):
         """Close a connection. False when that failed, so that it may be open still."""
 
 
-class ManagementApiPushClient:
-    """A PushClient on aioboto3."""
+class Connect(Protocol):
+    """As `loop.create_connection`."""
 
-    def __init__(self, client: "ApiGatewayManagementApiClient") -> None:
-        self._client = client
+    def __call__(
+        self,
+        protocol_factory: Callable[[], asyncio.Protocol],
+        host: str,
+        port: int,
+        *,
+        ssl: ssl.SSLContext | None,
+    ) -> Awaitable[object]: ...
+
+
+class HttpPushClient:
+    """A PushClient over HTTP/1.1. Use it inside one event loop, as a context manager."""
+
+    def __init__(
+        self,
+        address: Address,
+        region: str,
+        credentials: Callable[[], Awaitable[Credentials]],
+        *,
+        tls: ssl.SSLContext | None = None,
+        rate: float | None = None,
+        in_flight: int = IN_FLIGHT,
+        attempt_timeout: float = ATTEMPT_TIMEOUT_SECONDS,
+        connect: Connect | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._signer = ConnectionsSigner(address.endpoint, region)
+        self._read_credentials = credentials
+        self._credentials: Credentials
+        self._credentials_at = float("-inf")
+        self._stamp: tuple[int, Credentials, Stamp] | None = None
+        self._clock = clock
+        open_connection: Connect = connect or asyncio.get_running_loop().create_connection
+        self._lanes = Lanes(
+            lambda protocol_factory: open_connection(protocol_factory, address.host, address.port, ssl=tls),
+            self._stamp_at,
+            in_flight=in_flight,
+            attempt_timeout=attempt_timeout,
+            rate=rate,
+            clock=clock,
+        )
 
     async def push(self, frame: str, connection_ids: Collection[str], *, within: float) -> PushResult:
-        """See PushClient."""
-        result = PushResult()
+        """See PushClient. Raises BotoCoreError when there are no credentials."""
         deadline = asyncio.get_running_loop().time() + within
-        waiting = iter(connection_ids)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(IN_FLIGHT, len(connection_ids))):
-                group.create_task(self._work(frame.encode(), waiting, deadline, result))
-        return result
+        job = Job(Payload("POST", frame.encode()), connection_ids, deadline=deadline)
+        await self._work_off(job)
+        return job.result
 
     async def close(self, connection_id: str) -> bool:
-        """See PushClient."""
-        try:
-            await self._client.delete_connection(ConnectionId=connection_id)
-        except ClientError as error:
-            return _status(error) == _GONE
-        except (BotoCoreError, TimeoutError):
-            return False
-        return True
+        """See PushClient. One attempt; but for it to begin, a free lane is waited for."""
+        deadline = asyncio.get_running_loop().time() + CLOSE_SECONDS
+        job = Job(Payload("DELETE"), [connection_id], deadline=deadline, retries=False)
+        await self._work_off(job)
+        return not (job.result.failed or job.result.untried)
 
-    async def _work(self, data: bytes, waiting: Iterator[str], deadline: float, result: PushResult) -> None:
-        for connection_id in waiting:
-            if asyncio.get_running_loop().time() >= deadline:
-                result.untried.append(connection_id)
-                continue
-            status = await self._post(data, connection_id, deadline)
-            if status == _GONE:
-                result.gone.append(connection_id)
-            elif status is None:
-                result.delivered += 1
-            else:
-                result.failed.append(connection_id)
+    async def aclose(self) -> None:
+        await self._lanes.close()
 
-    async def _post(self, data: bytes, connection_id: str, deadline: float) -> int | None:
-        """The status of the last failing attempt (0 without an answer), None when one succeeded."""
-        attempt = 0
-        while True:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await self._client.post_to_connection(ConnectionId=connection_id, Data=data)
-            except ClientError as error:
-                status = _status(error)
-                if status != _THROTTLED and status < _SERVER_ERROR:
-                    return status
-            except (BotoCoreError, TimeoutError):
-                status = 0
-            else:
-                return None
-            pause = random.uniform(0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2**attempt))
-            attempt += 1
-            if asyncio.get_running_loop().time() + pause >= deadline:
-                return status
-            await asyncio.sleep(pause)
+    async def _work_off(self, job: Job) -> None:
+        self._credentials = await self._read_credentials()
+        await self._lanes.work_off(job)
+
+    def _stamp_at(self, now: float) -> Stamp:
+        if self._stamp is None or self._stamp[:2] != (int(now), self._credentials):
+            self._stamp = int(now), self._credentials, self._signer.stamp(self._credentials, now)
+        return self._stamp[2]
 
 
 @asynccontextmanager
-async def open_push_client(session: aioboto3.Session, connections_url: str) -> AsyncIterator[PushClient]:
-    """A push client on the ordinary credentials, for `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
+async def open_push_client(
+    session: aioboto3.Session, connections_url: str, *, rate: float | None = None, in_flight: int = IN_FLIGHT
+) -> AsyncIterator[PushClient]:
+    """A push client for `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, or http:// on the laptop.
 
-    The SDK's own retries are off: ours know the deadline.
+    Region, credentials and CA bundle are those of the session.
+
+    rate: requests a second at the most; None for as many as are answered.
+    in_flight: how many requests are under way at once at the most.
+
+    Raises ConnectionsUrlError, NoRegionError or NoCredentialsError.
     """
-    config = AioConfig(
-        max_pool_connections=IN_FLIGHT,
-        connect_timeout=ATTEMPT_TIMEOUT_SECONDS,
-        read_timeout=ATTEMPT_TIMEOUT_SECONDS,
-        retries={"total_max_attempts": 1},
+    address = parse_url(connections_url)
+    client = HttpPushClient(
+        address,
+        region_of(session),
+        lambda: credentials_of(session),
+        tls=tls_context(session) if address.secure else None,
+        rate=rate,
+        in_flight=in_flight,
     )
-    async with session.client(
-        "apigatewaymanagementapi", endpoint_url=connections_url, config=config
-    ) as client:
-        yield ManagementApiPushClient(client)
-
-
-def _status(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    try:
+        yield client
+    finally:
+        await client.aclose()

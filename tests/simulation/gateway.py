@@ -5,16 +5,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from botocore.awsrequest import AWSPreparedRequest
-from botocore.exceptions import ReadTimeoutError
-
-from tests.simulation.aws import body_of
 from tests.simulation.background import Background
 from tests.simulation.faults import Faults
+from tests.simulation.transport import Answer, Request
 
 STUCK_SECONDS = 30
+
+_INTERNAL_ERROR = Answer(500, b'{"message":"Internal server error"}')
 
 Deliver = Callable[[dict[str, Any]], None]
 Closed = Callable[[], None]
@@ -47,42 +45,43 @@ class SimulatedGateway:
         """From now on a client takes no frame, for longer than any push is retried."""
         self._stuck_until[connection_id] = _time() + STUCK_SECONDS
 
-    async def respond(self, request: AWSPreparedRequest) -> tuple[int, bytes]:
+    async def respond(self, request: Request) -> Answer:
         """The answer to a request to `@connections`."""
         await self.faults.point()
-        connection_id = unquote(urlsplit(request.url).path.rpartition("/")[2])
-        answer = self._fault(request, connection_id)
+        answer = await self._fault(request)
         if answer is None:
-            answer = self._serve(request, connection_id)
+            answer = self._serve(request)
         await self.faults.point()
         return answer
 
-    def _fault(self, request: AWSPreparedRequest, connection_id: str) -> tuple[int, bytes] | None:
+    async def _fault(self, request: Request) -> Answer | None:
         faults, rates = self.faults, self.faults.rates
-        if request.method == "POST" and _time() < self._stuck_until.get(connection_id, 0):
-            return 500, b'{"message":"Internal server error"}'
+        if request.method == "POST" and _time() < self._stuck_until.get(request.connection_id, 0):
+            return _INTERNAL_ERROR
         if faults.happens(rates.throttle):
-            return 429, b'{"message":"Too Many Requests"}'
+            return Answer(429, b'{"message":"Too Many Requests"}')
         if faults.happens(rates.server_error):
-            return 500, b'{"message":"Internal server error"}'
+            return _INTERNAL_ERROR
         if faults.happens(rates.timeout):
             # The frame may have arrived all the same.
             if faults.happens(0.5):
-                self._serve(request, connection_id)
-            raise ReadTimeoutError(endpoint_url=request.url)
+                self._serve(request)
+            if faults.happens(0.5):
+                await asyncio.sleep(STUCK_SECONDS)
+            raise ConnectionResetError
         return None
 
-    def _serve(self, request: AWSPreparedRequest, connection_id: str) -> tuple[int, bytes]:
+    def _serve(self, request: Request) -> Answer:
+        connection_id = request.connection_id
         connection = self.connections.get(connection_id)
         if connection is None:
-            return 410, b'{"message":"Gone"}'
+            return Answer(410, b'{"message":"Gone"}')
         if request.method == "DELETE":
             self.drop(connection_id)
             connection.closed()
-            return 204, b""
-        frame = json.loads(body_of(request))
-        self.background.start(self._fly(connection_id, frame))
-        return 200, b""
+            return Answer(204)
+        self.background.start(self._fly(connection_id, json.loads(request.body)))
+        return Answer(200)
 
     async def _fly(self, connection_id: str, frame: dict[str, Any]) -> None:
         await asyncio.sleep(self.faults.random.choice((0, 0, 0, 0.02)))

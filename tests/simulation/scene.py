@@ -3,17 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiobotocore.config import AioConfig
-
 from game.catalogue import Catalogue
-from realtime.push import ManagementApiPushClient
 from tests.simulation import aws
 from tests.simulation.background import Background
 from tests.simulation.faults import Faults, Rates
 from tests.simulation.gateway import SimulatedGateway
+from tests.simulation.push import mortal_client
 from tests.simulation.world import Engine, World
-
-_CONFIG = AioConfig(retries={"total_max_attempts": 1})
 
 
 @asynccontextmanager
@@ -25,16 +21,9 @@ async def world(catalogue: Catalogue, seed: int, rates: Rates, *, direct_limit: 
     faults = Faults(seed, rates)
     engine = Engine(faults)
     gateway = SimulatedGateway(faults, Background())
-    session = aws.shared_session()
     async with (
-        aws.database(session, engine.respond) as (db, direct),
-        aws.answered_client(
-            session,
-            "apigatewaymanagementapi",
-            gateway.respond,
-            endpoint_url="http://gateway.invalid",
-            config=_CONFIG,
-        ) as client,
+        aws.database(aws.shared_session(), engine.respond) as (db, direct),
+        mortal_client(gateway.respond, faults) as push,
     ):
         engine.direct = direct
-        yield World(catalogue, faults, engine, db, gateway, ManagementApiPushClient(client), direct_limit)
+        yield World(catalogue, faults, engine, db, gateway, push, direct_limit)

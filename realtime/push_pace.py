@@ -1,0 +1,34 @@
+"""A pace: so many requests a second, with a small burst."""
+
+BURST_SECONDS = 0.01
+"""What may be saved up, in seconds of the rate; one request at the least."""
+
+
+class Pace:
+    """A token bucket. `rate` is in requests a second, times are in seconds of any steady clock."""
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._burst = max(1.0, rate * BURST_SECONDS)
+        self._tokens = self._burst
+        self._filled_at = now
+
+    def fill(self, now: float) -> None:
+        """Save up what has been due since the last time."""
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+
+    @property
+    def ready(self) -> int:
+        """How many requests may go out at once."""
+        # What is short by a rounding error is there.
+        return int(self._tokens + 1e-6)
+
+    def spend(self) -> None:
+        """A request goes out."""
+        self._tokens -= 1
+
+    @property
+    def full_at(self) -> float:
+        """When a full burst will have been saved up."""
+        return self._filled_at + (self._burst - self._tokens) / self._rate
