@@ -5,6 +5,11 @@ from pydantic.alias_generators import to_camel
 
 
 class Model(BaseModel):
-    """Immutable, camelCase in JSON, snake_case in Python, and unknown fields are refused."""
+    """Immutable, camelCase in JSON, snake_case in Python, and unknown fields are refused.
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True, extra="forbid")
+    A model's validator is built when it is first used: no process uses all of them.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, frozen=True, extra="forbid", defer_build=True
+    )
