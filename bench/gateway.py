@@ -95,12 +95,15 @@ async def _measure(name: str, contestant: _Contestant, connections: int, *, quic
             rate = await _push(clients, pusher, connections, connections)
             memory = (gateway.memory() - empty) / connections
             if not quick:
-                used = gateway.cpu_seconds()
+                used = gateway.cpu_seconds(), pusher.cpu_seconds() + clients.cpu_seconds()
                 frames = max(connections, round(rate * MEASURED_SECONDS))
                 rate = await _push(clients, pusher, connections, frames)
-                busy = (gateway.cpu_seconds() - used) / (frames / rate)
+                seconds = frames / rate
+                busy = (gateway.cpu_seconds() - used[0]) / seconds
+                others_busy = (pusher.cpu_seconds() + clients.cpu_seconds() - used[1]) / seconds
                 console.print(
-                    f"{name}: {rate:,.0f} frames/s, core {busy:.0%} busy, {memory / _KB:.1f} KB a connection"
+                    f"{name}: {rate:,.0f} frames/s, core {busy:.0%} busy, the other {others_busy:.0%};"
+                    f" {memory / _KB:.1f} KB a connection"
                 )
     return _Measured(rate, memory)
 

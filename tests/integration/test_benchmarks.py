@@ -76,25 +76,56 @@ def bench() -> Iterator[Callable[..., Bench]]:
         run.kill()
 
 
-def test_figures_are_json_lines_and_nothing_else_is_on_standard_output(bench: Callable[..., Bench]) -> None:
-    run = bench("--only", "push", "--only", "gateway", "--quick", "--rounds", "1")
+def peers(*names: str, cases: dict[str, tuple[str, ...]]) -> set[tuple[str, str, str]]:
+    """What is compared: each of the peers in each of the cases, in the units of the case."""
+    return {(case, name, unit) for name in names for case, units in cases.items() for unit in units}
+
+
+@pytest.mark.parametrize(
+    ("name", "compared"),
+    [
+        (
+            "push",
+            peers(
+                *("boto3 loop", "boto3 threads", "aioboto3", "AWS SDK for JavaScript v3"),
+                *("awscrt", "awscrt + our signer", "aiohttp + our signer"),
+                cases={"TLS": ("requests/s",), "plain": ("requests/s",)},
+            ),
+        ),
+        (
+            "broadcaster",
+            peers(
+                "AWS sample",
+                cases={"10 subscribers, 3 scores, until the last is current": ("s", "frames", "bytes")},
+            ),
+        ),
+        (
+            "gateway",
+            peers("ws", "Socket.IO", cases={"50 connections": ("frames/s", "KB a connection")}),
+        ),
+        (
+            "latency",
+            peers(
+                "AWS sample",
+                cases={
+                    f"10 subscribers, 10 scores/s, {percentile}": ("ms",) for percentile in ("p50", "p99")
+                },
+            ),
+        ),
+    ],
+)
+def test_figures_are_json_lines_and_nothing_else_is_on_standard_output(
+    name: str, compared: set[tuple[str, str, str]], bench: Callable[..., Bench]
+) -> None:
+    run = bench("--only", name, "--quick", "--rounds", "1")
     output, errors = run.process.communicate(timeout=SECONDS)
     assert run.process.returncode == 0, errors
     figures = [json.loads(line) for line in output.splitlines()]
     for figure in figures:
         assert list(figure) == ["bench", "case", "ours", "peer", "peer_name", "ratio", "unit"]
-        if figure["unit"] in ("requests/s", "frames/s"):
-            assert figure["ours"] > 0
-            assert figure["ratio"] == pytest.approx(figure["ours"] / figure["peer"])
-    pushes = {(figure["case"], figure["peer_name"]) for figure in figures if figure["bench"] == "push"}
-    assert {case for case, _ in pushes} == {"TLS", "plain"}
-    assert {peer for case, peer in pushes if case == "TLS"} >= {
-        *("boto3 loop", "boto3 threads", "aioboto3", "awscrt", "AWS SDK for JavaScript v3")
-    }
-    gateways = {(figure["peer_name"], figure["unit"]) for figure in figures if figure["bench"] == "gateway"}
-    assert gateways == {
-        (peer, unit) for peer in ("ws", "Socket.IO") for unit in ("frames/s", "KB a connection")
-    }
+        assert figure["bench"] == name
+    assert {(figure["case"], figure["peer_name"], figure["unit"]) for figure in figures} == compared
+    assert len(figures) == len(compared)
     assert run.processes() == []
 
 
