@@ -146,8 +146,12 @@ def _wide_plot(title: str, x: str, y: str) -> Iterator[Plot]:
         drawn.axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
 
 
-def _thousands(axes: Axes) -> None:
+def _logarithmic(axes: Axes, counts: Sequence[int], y: str = "") -> None:
+    """A logarithmic x axis of players or clients; plain numbers on both axes, on y with `y` before them."""
+    axes.set(xscale="log", xlim=(counts[0], counts[-1]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{y}{value:,.10g}"))
+    axes.minorticks_off()
 
 
 def _cost_plot(points: Sequence[Point]) -> Markup:
@@ -164,9 +168,8 @@ def _cost_plot(points: Sequence[Point]) -> Markup:
                 color=colour,
                 label=service,
             )
-        axes.set(xscale="log", yscale="log", xlim=(counts[0], counts[-1]), ylim=(0.1, None))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:,.10g}"))
-        _thousands(axes)
+        axes.set(yscale="log", ylim=(0.1, None))
+        _logarithmic(axes, counts, "$")
     return drawn.svg
 
 
@@ -175,9 +178,8 @@ def _each_plot(points: Sequence[Point]) -> Markup:
     with plot("Cost of a thousand players", "players", "USD a month") as drawn:
         axes = drawn.axes
         axes.plot(counts, [point.bill.usd / point.workload.players * 1000 for point in points], color=_INK)
-        axes.set(xscale="log", xlim=(counts[0], counts[-1]), ylim=(0, None))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:,.0f}"))
-        _thousands(axes)
+        axes.set(ylim=(0, None))
+        _logarithmic(axes, counts, "$")
     return drawn.svg
 
 
@@ -192,9 +194,8 @@ def _quota_plot(points: Sequence[Point]) -> Markup:
         axes.axhline(100, color=_INK, linewidth=1.2)
         for title, (colour, line) in zip(titles, cycle(_STYLES), strict=False):
             axes.plot(counts, used[title], line, color=colour, label=title)
-        axes.set(xscale="log", yscale="log", xlim=(counts[0], counts[-1]), ylim=(0.01, None))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-        _thousands(axes)
+        axes.set(yscale="log", ylim=(0.01, None))
+        _logarithmic(axes, counts)
     return drawn.svg
 
 
@@ -283,7 +284,6 @@ def _size_plot(found: CrowdStudy) -> Markup:
                 color=colour,
                 label=label,
             )
-        axes.set(xscale="log", yscale="log", xlim=(FEWEST_SUBSCRIBERS, found.crowd.subscribers))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-        _thousands(axes)
+        axes.set(yscale="log")
+        _logarithmic(axes, (FEWEST_SUBSCRIBERS, found.crowd.subscribers))
     return drawn.svg

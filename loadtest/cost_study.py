@@ -12,7 +12,7 @@ from loadtest.levers import Levers, levers
 from loadtest.month import Bill, bill
 from loadtest.prices import Price, Prices
 from loadtest.quotas import Reached, reached
-from loadtest.rates import Shares, shares
+from loadtest.traffic import Shares, shares
 from loadtest.workload import Workload
 
 

@@ -37,15 +37,6 @@ Quantity = float | Variable
 INDEXED: frozenset[Row] = frozenset({"connection", "request"})
 """Rows that an index shows, by their keys alone."""
 
-ROW_BYTES: dict[Row, int] = {
-    "profile": 400,
-    "progress": 1700,
-    "score": 410,
-    "connection": 170,
-    "request": 640,
-}
-"""Typical sizes, attribute names included; a board's row follows from K."""
-
 _READ_BYTES = 4096
 _WRITE_BYTES = 1024
 _READS = {"GetItem", "BatchGetItem", "Query", "IndexQuery", "TransactGetItems"}
@@ -207,6 +198,21 @@ OPERATIONS = (
 def units(operation: Operation, row_bytes: Mapping[Row, float], variables: Mapping[Variable, float]) -> Units:
     """What an operation costs, with rows of these sizes and these values for its variables."""
     return sum((_cost(call, row_bytes, variables) for call in operation.calls), Units(0, 0))
+
+
+def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Row, float]:
+    """Typical sizes of rows, attribute names included; that of a board's row is given.
+
+    A player has a best on each of `boards`; `portrait_share` is the share of players with a portrait.
+    """
+    return {
+        "profile": 130 + 170 * portrait_share,
+        "progress": 220 + 115 * boards,
+        "score": 176 + 87 * portrait_share,
+        "connection": 112,
+        "board": board,
+        "request": 400,
+    }
 
 
 def read_units(size: float) -> float:

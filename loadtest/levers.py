@@ -8,10 +8,11 @@ there can be, where every score changes its boards.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from loadtest.board_rates import board_rates
 from loadtest.month import Bill, bill
 from loadtest.prices import Prices
 from loadtest.quotas import PUSHES, players_at
-from loadtest.rates import board_rates, rates
+from loadtest.traffic import traffic
 from loadtest.workload import SECONDS_A_MONTH, Workload
 
 
@@ -92,11 +93,9 @@ def _effects(workload: Workload, prices: Prices) -> tuple[Effect, Effect]:
 
 
 def _effect(workload: Workload, month: Bill) -> Effect:
-    busy = rates(workload, workload.peak_factor)
-    subscribers = sum(
-        board.count * board.subscribers for board in board_rates(workload, workload.peak_factor)
-    )
-    room = max(1.0, workload.requests_quota - busy.other_requests)
+    boards = board_rates(workload, workload.peak_factor)
+    subscribers = sum(board.count * board.subscribers for board in boards)
+    room = max(1.0, workload.requests_quota - traffic(workload, workload.peak_factor).requests)
     return Effect(
         usd=month.usd,
         pushes=month.mean.pushes * SECONDS_A_MONTH,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from loadtest.day import activity
 from loadtest.prices import Price, Prices
-from loadtest.rates import Rates, emails, rates, stored_bytes
-from loadtest.workload import SECONDS_A_MONTH, Workload
+from loadtest.rates import Rates, rates
+from loadtest.request_units import stored_bytes
+from loadtest.workload import SECONDS_A_DAY, SECONDS_A_MONTH, Workload
 
 GB = 2**30
 """AWS bills binary gigabytes."""
@@ -83,13 +84,13 @@ def _metered(workload: Workload, mean: Rates, prices: Prices) -> Iterator[tuple[
         ("DynamoDB", "dynamodb.read_units"): mean.read_units * month,
         ("DynamoDB", "dynamodb.storage"): stored_bytes(workload) / GB,
         ("Cognito", f"cognito.{workload.cognito_plan}_players"): workload.players,
-        ("Cognito", "ses.emails"): emails(workload),
+        ("Cognito", "ses.emails"): workload.emails,
         ("S3", "s3.put_requests"): mean.uploads * month * _UPLOAD_PUTS,
         ("S3", "s3.get_requests"): (mean.uploads * _UPLOAD_GETS + mean.picture_views) * month,
         ("S3", "s3.storage"): workload.players * workload.portrait_share * PORTRAIT_BYTES / GB,
         ("Data transfer", "transfer.out"): mean.out_bytes * month / GB,
         ("CloudWatch", "cloudwatch.logs"): logs,
-        ("CloudWatch", "cloudwatch.log_storage"): logs * workload.log_days * 86_400 / month,
+        ("CloudWatch", "cloudwatch.log_storage"): logs * workload.log_days * SECONDS_A_DAY / month,
         ("CloudWatch", "cloudwatch.metrics"): CUSTOM_METRICS,
         ("CloudWatch", "cloudwatch.alarms"): workload.alarms,
         ("CloudWatch", "cloudwatch.dashboards"): workload.dashboards,

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from loadtest import database_calls as calls
-from loadtest.rates import board_rates, emails_a_day, operation_units, rates
-from loadtest.workload import Workload
+from loadtest.board_rates import board_rates
+from loadtest.rates import rates
+from loadtest.request_units import Ledger, row_bytes
+from loadtest.traffic import traffic
+from loadtest.workload import DAYS_A_MONTH, Workload
 
 MOST_PLAYERS = 10**8
 """A quota that more players than these would reach is called out of reach."""
@@ -72,11 +75,11 @@ def players_at(quota: Quota, workload: Workload) -> int | None:
 
 def _requests(workload: Workload) -> float:
     busiest = rates(workload, workload.peak_factor)
-    return busiest.other_requests + busiest.wanted_pushes
+    return busiest.requests + busiest.wanted_pushes
 
 
 def _others(workload: Workload) -> float:
-    return rates(workload, workload.peak_factor).other_requests
+    return traffic(workload, workload.peak_factor).requests
 
 
 def _connections(workload: Workload) -> float:
@@ -88,28 +91,27 @@ def _running(workload: Workload) -> float:
 
 
 def _rank_reads(workload: Workload) -> float:
-    lookups = workload.sessions * workload.rank_lookups_per_session * workload.peak_factor
-    return lookups * operation_units(workload, calls.RANK).reads
+    lookups = _connections(workload) * workload.rank_lookups_per_session
+    return lookups * Ledger(workload).units(calls.RANK).reads
 
 
 def _subscriber_reads(workload: Workload) -> float:
-    board = board_rates(workload, workload.peak_factor)[0]
-    return board.versions * calls.read_units(calls.ROW_BYTES["connection"] * board.subscribers)
+    board, _ = board_rates(workload, workload.peak_factor)
+    return board.versions * calls.read_units(row_bytes(workload)["connection"] * board.subscribers)
 
 
 def _board_row_reads(workload: Workload) -> float:
     """Of the global board's row: by its batches, and by everyone who subscribes or pings."""
-    busiest = rates(workload, workload.peak_factor)
-    clients = busiest.sessions + busiest.connected / 300
-    batches = board_rates(workload, workload.peak_factor)[0].batches
-    each = operation_units(workload, calls.BATCH).reads
-    return (clients * min(1.0, workload.boards_followed) + batches) * each
+    players = traffic(workload, workload.peak_factor)
+    board, _ = board_rates(workload, workload.peak_factor)
+    clients = (players.sessions + players.pings) * min(1.0, workload.boards_followed)
+    return (clients + board.batches) * Ledger(workload).units(calls.BATCH).reads
 
 
 def _score_writes(workload: Workload) -> float:
     """On the global board: a row goes and a row comes with every new best, each at twice the price."""
-    busiest = rates(workload, workload.peak_factor)
-    return busiest.improved * 4 * calls.write_units(calls.ROW_BYTES["score"])
+    improved = traffic(workload, workload.peak_factor).improved
+    return improved * 4 * calls.write_units(row_bytes(workload)["score"])
 
 
 def _authentications(workload: Workload) -> float:
@@ -210,7 +212,7 @@ QUOTAS = (
         "Cognito: emails by its own sender",
         "/day",
         _fixed(50),
-        emails_a_day,
+        lambda workload: workload.emails / DAYS_A_MONTH,
         "an SES identity of one's own",
         _COGNITO,
     ),

@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.rates import POLL_SECONDS
+from loadtest.board_rates import POLL_SECONDS
 
 Policy = Literal["one by one", "conflated"]
 POLICIES: tuple[Policy, ...] = ("one by one", "conflated")
@@ -115,13 +115,9 @@ def staleness(run: Run, clients: int = 100) -> Spread:
 
 def staleness_at(run: Run, times: Floats, clients: int = 100) -> Floats:
     """How stale each client (a row) is at each time (a column), in seconds."""
-    after = np.append(run.published, np.inf)
-    rows = []
-    for place in _places(clients):
-        got = np.searchsorted(_received(run, place), times, side="right")
-        missing = np.where(got > 0, run.newest[got - 1] + 1, 0)
-        rows.append(np.maximum(0.0, times - after[missing]))
-    return np.array(rows)
+    since = _missing_since(run)
+    frames = [np.searchsorted(_received(run, place), times, side="right") for place in _places(clients)]
+    return np.maximum(0.0, times - since[np.array(frames)])
 
 
 def versions_a_push(run: Run) -> float:
@@ -149,6 +145,12 @@ def _received(run: Run, place: float) -> Floats:
     return run.started + place * run.event.fanout_seconds
 
 
+def _missing_since(run: Run) -> Floats:
+    """When the oldest version that is missing after so many frames is published; infinite when none is."""
+    since: Floats = np.append(run.published, np.inf)[np.append(0, run.newest + 1)]
+    return since
+
+
 def _stale_stretches(run: Run, place: float) -> tuple[Floats, Floats, float]:
     """The stretches in which a client is stale: how stale when they begin and end; and the rest of its time.
 
@@ -156,8 +158,7 @@ def _stale_stretches(run: Run, place: float) -> tuple[Floats, Floats, float]:
     second, from the moment that version is published.
     """
     frames = np.concatenate([[0.0], _received(run, place), [np.inf]])
-    missing = np.append(0, run.newest + 1)
-    since = np.append(run.published, np.inf)[missing]
+    since = _missing_since(run)
     begin = np.minimum(frames[:-1], run.event.seconds)
     end = np.minimum(frames[1:], run.event.seconds)
     stale_from = np.clip(since, begin, end)

@@ -64,6 +64,9 @@ class Workload(BaseModel):
     rank_lookups_per_session: float = Field(
         1, ge=0, le=1000, description="times a session asks for the player's own rank"
     )
+    browser_share: Share = Field(
+        0.5, description="share of sessions in a browser, which asks first (CORS) for each address it calls"
+    )
     portrait_share: Share = Field(0.2, description="share of players with a portrait")
     uploads_per_player: float = Field(
         0.05, ge=0, le=1000, description="portraits that a player uploads a month"
@@ -144,6 +147,11 @@ class Workload(BaseModel):
         if self.scores_per_second is not None:
             return self.scores_per_second
         return self.connected * self.scores_per_minute / 60
+
+    @property
+    def emails(self) -> float:
+        """Addresses confirmed in the month: those of new players who chose a password."""
+        return self.players * self.new_share * (1 - self.google_share)
 
     def grown(self, players: int) -> "Workload":
         """The same game with other players: scores that are given as a rate grow with them."""
