@@ -161,8 +161,7 @@ class Client:
                 token = await self._account.token()
                 self._socket = await wire.connect(self._line.address, token, self)
         except (OSError, TimeoutError, wire.WireError, AccountError) as error:
-            reason = type(error).__name__ if isinstance(error, OSError) else str(error)
-            self._line.errors[f"connect: {reason}"] += 1
+            self._line.errors[f"connect: {_reason(error)}"] += 1
             self._connecting = None
             self._back_off()
             return
@@ -240,6 +239,13 @@ class Client:
     def _versions(self, boards: Iterable[str]) -> dict[str, dict[str, int]]:
         states = {board: self.screens[board].state for board in boards}
         return {board: state.position._asdict() for board, state in states.items() if state}
+
+
+def _reason(error: Exception) -> str:
+    """The same for the same failure, whatever the system says of it."""
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    return type(error).__name__ if isinstance(error, OSError) else str(error)
 
 
 def _overdue(asked_at: float | None, now: float) -> bool:

@@ -13,7 +13,6 @@ from loadtest.link import Link
 from loadtest.messages import REPORTS, AnyOrder, AnyReport, Failed, Finished
 
 _CHECKOUT = Path(__file__).parents[1]
-_END_SECONDS = 10.0
 _COMPLAINT_BYTES = 4_000
 
 _ReportT = TypeVar("_ReportT")
@@ -77,6 +76,7 @@ class _WorkerProcess:
         self._link = link
         self._heard = heard
         self._answer: Callable[[AnyReport], None] = lambda _: None
+        self._finished = False
 
     @classmethod
     async def start(cls, number: int, heard: Callable[[int, AnyReport], None]) -> "_WorkerProcess":
@@ -104,6 +104,7 @@ class _WorkerProcess:
             self._answer(report)
             self._heard(self._number, report)
             if isinstance(report, Finished):
+                self._finished = True
                 complaint.cancel()
                 return
         raise LoadTestError(f"Worker {self._number} ended by itself. {await complaint}")
@@ -124,12 +125,9 @@ class _WorkerProcess:
 
     async def end(self) -> None:
         await self._link.close()
-        try:
-            async with asyncio.timeout(_END_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
+        if not self._finished and self._process.returncode is None:
             self._process.kill()
-            await self._process.wait()
+        await self._process.wait()
 
     async def _complaint(self) -> str:
         """The last that the worker said on standard error, read until it ends."""

@@ -36,6 +36,7 @@ _COUNTED = (
 @dataclass
 class _Row:
     counts: Counter[str] = field(default_factory=Counter)
+    live: dict[int, int] = field(default_factory=dict)  # by worker
     lag: float = 0.0
     cpu: float = 0.0
     busiest: float = 0.0
@@ -61,14 +62,14 @@ class Recorder:
         self._broken: Counter[str] = Counter()
         self._boards = {board: BoardSightings(board, order, self._saw) for board, order in boards.items()}
         self._rows: defaultdict[int, _Row] = defaultdict(_Row)
-        self._live: dict[int, Counter[int]] = defaultdict(Counter)
+        self._live: dict[int, int] = {}
         self._held: dict[int, Tick] = {}
         self._oldest: dict[int, dict[str, Position]] = {}
 
     @property
     def live(self) -> int:
         """Open connections at the last ticks."""
-        return sum(max(of_worker.items())[1] for of_worker in self._live.values() if of_worker)
+        return sum(self._live.values())
 
     @property
     def broken(self) -> list[str]:
@@ -119,7 +120,13 @@ class Recorder:
 
     def seconds(self) -> tuple[Second, ...]:
         """The run, second by second."""
-        return tuple(self._second(number) for number in range(1, max(self._rows, default=0) + 1))
+        live: dict[int, int] = {}
+        seconds = []
+        for number in range(1, max(self._rows, default=0) + 1):
+            # A worker that was late has left out a second.
+            live |= self._rows[number].live
+            seconds.append(self._second(number, sum(live.values())))
+        return tuple(seconds)
 
     def scores(self, unanswered: int) -> Scores:
         """What became of the scores; `unanswered` is how many the workers gave up at the end."""
@@ -185,7 +192,7 @@ class Recorder:
         self.totals.update(tick.counts)
         self.errors.update(tick.errors)
         self._broken.update(tick.broken)
-        self._live[worker][tick.second] = tick.live
+        row.live[worker] = self._live[worker] = tick.live
         self._ticks[worker] = tick.second
         self.ticks = min(self._ticks[worker] for worker in range(self._workers))
 
@@ -205,12 +212,12 @@ class Recorder:
             )
             self._rows[tick.second].counts["changes"] += board.changes - before
 
-    def _second(self, number: int) -> Second:
+    def _second(self, number: int, live: int) -> Second:
         row = self._rows[number]
         return Second.model_validate(
             {
                 "second": number,
-                "live": sum(of_worker[number] for of_worker in self._live.values()),
+                "live": live,
                 "resyncs": row.counts["gaps"] + row.counts["behind"],
                 "lag": round(row.lag * 1000, 1),
                 "cpu": round(row.cpu, 3),

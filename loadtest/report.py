@@ -97,8 +97,8 @@ def _latency(result: Result) -> Section:
             " sample for each score and client. A score that never gets onto a board has none.",
             "A score that has to wait, because the one before it is not answered, is late from its own moment"
             " on, and a client that lost its connection goes on waiting: what the backend delays is never"
-            " left out (coordinated omission). Score to answer is measured in the same way; the request alone is"
-            " what a tester sees that only looks at what it sends.",
+            " left out (coordinated omission). Score to answer is measured in the same way; the request alone"
+            " is what a tester sees that only looks at what it sends.",
         ],
         [rows],
         [_over_time(result), _curve(measured)],

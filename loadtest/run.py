@@ -34,6 +34,7 @@ from loadtest.view import Glance, View, open_view
 _LEAD_SECONDS = 0.5
 """From the order to start until the start, so that it reaches every worker before."""
 _RECENT_SECONDS = 10
+_WORN_OUT = 0.999
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -129,6 +130,8 @@ class LoadTest:
                     f"The backend at {self._config.rest_url} does not work: {error}"
                 ) from error
             floor = quality_of(area, entries[-1].score) if len(entries) >= area.top else 0.0
+            if floor > _WORN_OUT:
+                self._view.say(f"{name}: even the last entry is as good as a score can be; little will move.")
             arenas.append(Arena(id=name, area=area, floor=floor))
         return tuple(arenas)
 

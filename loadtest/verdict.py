@@ -71,7 +71,7 @@ def _absent(looked: Sequence[Looked]) -> list[str]:
     )
     problems = []
     if offline:
-        problems.append(f"{offline} clients have no connection")
+        problems.append(f"{offline} clients have no connection, so nothing can be said of their boards")
     if blank:
         problems.append(f"{blank} screens show nothing")
     if waiting:

@@ -183,10 +183,10 @@ class WebSocket(asyncio.Protocol):
         while size - at >= 2:
             first, length, start = data[at], data[at + 1], at + 2
             if length >= 126:
-                start += 2 if length == 126 else 8
+                # Above 127 it says that the frame is masked, which a server's must not be.
+                start += {126: 2, 127: 8}.get(length, 0)
                 if start > size:
                     break
-                # A masked frame, which a server must not send, is over this limit too.
                 length = int.from_bytes(data[at + 2 : start]) if length < 128 else _MESSAGE_BYTES + 1
             if length > _MESSAGE_BYTES:
                 self._fail("bad frame")

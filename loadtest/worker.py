@@ -10,9 +10,10 @@ import resource
 import socket
 import sys
 import time
+import traceback
 from collections import Counter
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import aiohttp
 import uvloop
@@ -36,6 +37,8 @@ _LAG_SECONDS = 0.02
 _SPARE_FILES = 100
 # How long somebody who has left stays away, at least and at most.
 _AWAY_SECONDS = (0.5, 5.0)
+
+_DoneT = TypeVar("_DoneT")
 
 
 class Worker:
@@ -98,25 +101,25 @@ class Worker:
             *((f"spectator-{number}", "Spectator") for number in self._spectator_numbers[:shared]),
         ]
         run = self._plan.run
-        accounts = await self._one_by_one(
+        accounts = await self._few_at_a_time(
             [Account.make(self._cognito, f"loadtest-{run}-{username}", name) for username, name in names]
         )
         self._player_accounts = accounts[: len(self._player_numbers)]
         self._spectator_accounts = accounts[len(self._player_numbers) :]
         self._link.say(messages.Prepared())
 
-    async def _one_by_one(self, work: list[Coroutine[Any, Any, Account]]) -> list[Account]:
-        """Do it all, few at a time, and tell how it goes."""
+    async def _few_at_a_time(self, work: Sequence[Coroutine[Any, Any, _DoneT]]) -> list[_DoneT]:
+        """Do it all, and tell how it goes."""
         free, done = asyncio.Semaphore(_SIGNING_IN), 0
 
-        async def one(task: Coroutine[Any, Any, Account]) -> Account:
+        async def one(task: Coroutine[Any, Any, _DoneT]) -> _DoneT:
             nonlocal done
             async with free:
-                account = await task
+                outcome = await task
             done += 1
             if done % _PROGRESS_STEP == 0 or done == len(work):
                 self._link.say(messages.Progress(done=done))
-            return account
+            return outcome
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(task)) for task in work]
@@ -216,14 +219,14 @@ class Worker:
                 client.check()
             used_before, used = used, time.process_time()
             at_before, at = at, self._now()
-            self._tick((used - used_before) / (at - at_before))
+            self._tick(second, (used - used_before) / (at - at_before))
 
-    def _tick(self, cpu: float) -> None:
+    def _tick(self, second: int, cpu: float) -> None:
         boards, line = self._boards, self._line
         forgotten = [state.number for history in boards.histories.values() for state in history.forget()]
         self._link.say(
             messages.Tick(
-                second=int(self._now()),
+                second=second,
                 live=sum(client.live for client in self._clients),
                 counts=dict(line.counts),
                 errors=dict(line.errors),
@@ -301,22 +304,21 @@ class Worker:
     async def _finish(self, keep: bool) -> None:
         for client in self._clients:
             client.leave(politely=True, forget=True)
-        accounts = [*self._player_accounts, *self._spectator_accounts]
-        left_behind = 0
-
-        async def delete(account: Account) -> Account:
-            nonlocal left_behind
-            try:
-                if account in self._player_accounts:
-                    await self._rest.delete_profile(await account.token())
-                await account.delete()
-            except (AccountError, RestError):
-                left_behind += 1
-            return account
-
+        work = []
         if not keep:
-            await self._one_by_one([delete(account) for account in accounts])
-        self._link.say(messages.Finished(left_behind=left_behind))
+            work += [self._delete(account, has_scores=True) for account in self._player_accounts]
+            work += [self._delete(account, has_scores=False) for account in self._spectator_accounts]
+        deleted = await self._few_at_a_time(work)
+        self._link.say(messages.Finished(left_behind=deleted.count(False)))
+
+    async def _delete(self, account: Account, *, has_scores: bool) -> bool:
+        try:
+            if has_scores:
+                await self._rest.delete_profile(await account.token())
+            await account.delete()
+        except (AccountError, RestError):
+            return False
+        return True
 
 
 def _shown(state: State) -> messages.ShownState:
@@ -344,6 +346,7 @@ def _allow_files(needed: int) -> None:
 async def serve(end: socket.socket) -> None:
     """Obey orders until there are none."""
     link = await Link.open(end, ORDERS)
+    asyncio.get_running_loop().set_exception_handler(_report_faults(link))
     plan = await link.hear()
     if not isinstance(plan, Prepare):
         return
@@ -363,6 +366,18 @@ async def serve(end: socket.socket) -> None:
     except* (LoadTestError, AccountError) as group:
         link.say(messages.Failed(why=_first(group)))
     await link.close()
+
+
+def _report_faults(link: Link[AnyOrder]) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """A fault of ours in a callback must end the test, not pass for one of the backend's."""
+
+    def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        fault = context.get("exception")
+        if fault is not None and not isinstance(fault, OSError):
+            lines = traceback.format_exception(fault)
+            link.say(messages.Failed(why=f"{context['message']}\n{''.join(lines)}"))
+
+    return report
 
 
 class _OverError(Exception):

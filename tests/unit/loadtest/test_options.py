@@ -1,0 +1,207 @@
+"""Options and the target that they name: every one within its bounds, every error by name."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import LoadTestError
+from loadtest.options import Options, add_options, read_options
+from loadtest.target import choose_ground, read_target
+from tests.unit.loadtest.stand_in import CATALOGUE, StandIn
+
+
+def options(*arguments: str) -> Options:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    return read_options(parser.parse_args(arguments))
+
+
+def test_defaults_are_what_the_help_says() -> None:
+    chosen = options()
+    assert chosen == Options()
+    assert (chosen.players, chosen.spectators, chosen.rate, chosen.duration) == (20, 200, 5, 120)
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    for name, field in Options.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in parser.format_help()
+        assert field.description
+
+
+def test_every_option_is_taken() -> None:
+    chosen = options(
+        *(
+            "--players",
+            "3",
+            "--spectators",
+            "0",
+            "--boards",
+            "forest, global",
+            "--rate",
+            "0.5",
+            "--ramp",
+            "0",
+        ),
+        *(
+            "--duration",
+            "1",
+            "--churn",
+            "0",
+            "--target",
+            "x.json",
+            "--seed",
+            "7",
+            "--out",
+            "r",
+            "--settle",
+            "9",
+        ),
+        *("--processes", "1", "--spectators-per-account", "5", "--catalogue", "c.toml", "--keep-players"),
+        "--allow-remote",
+    )
+    assert chosen.boards == ("forest", "global")
+    assert chosen.clients == 3
+    assert (chosen.keep_players, chosen.allow_remote, chosen.out) == (True, True, Path("r"))
+    assert options("--boards", "2").boards == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--players", "0"), "--players"),
+        (("--players", "5001"), "--players"),
+        (("--players", "many"), "--players"),
+        (("--spectators", "-1"), "--spectators"),
+        (("--spectators", "20001"), "--spectators"),
+        (("--rate", "0"), "--rate"),
+        (("--rate", "1001"), "--rate"),
+        (("--rate", "nan"), "--rate"),
+        (("--ramp", "-1"), "--ramp"),
+        (("--ramp", "120"), "--ramp (120) must be below --duration (120)"),
+        (("--duration", "3601"), "--duration"),
+        (("--duration", "inf"), "--duration"),
+        (("--churn", "601"), "--churn"),
+        (("--seed", "-1"), "--seed"),
+        (("--processes", "17"), "--processes"),
+        (("--settle", "0"), "--settle"),
+        (("--boards", "0"), "--boards"),
+        (("--boards", "33"), "--boards"),
+        (("--boards", ",".join("x" * 33)), "--boards"),
+        (("--spectators-per-account", "0"), "--spectators-per-account"),
+    ],
+)
+def test_option_out_of_its_bounds_is_refused_by_name(arguments: tuple[str, ...], named: str) -> None:
+    with pytest.raises(LoadTestError) as refused:
+        options(*arguments)
+    assert named in str(refused.value)
+
+
+def test_every_wrong_option_is_named_at_once() -> None:
+    with pytest.raises(LoadTestError) as refused:
+        options("--players", "0", "--rate", "x")
+    assert "--players" in str(refused.value)
+    assert "--rate" in str(refused.value)
+
+
+async def test_target_is_read_from_its_address_or_a_file(stand_in: StandIn, tmp_path: Path) -> None:
+    content = stand_in.config().model_dump_json(by_alias=True)
+    # What this version does not know of is no reason to refuse.
+    file = tmp_path / "client-config.json"
+    file.write_text(json.dumps(json.loads(content) | {"new": 1}))
+    assert await read_target(Options(target=str(file))) == stand_in.config()
+    stand_in.failures["GET /client-config.json"].append((200, content))
+    address = f"{stand_in.url}/client-config.json"
+    assert await read_target(Options(target=address)) == stand_in.config()
+
+
+async def test_nobody_there_is_told_with_advice() -> None:
+    with pytest.raises(LoadTestError) as refused:
+        await read_target(Options(target="http://127.0.0.1:1/client-config.json"))
+    assert "No backend answers at http://127.0.0.1:1/client-config.json" in str(refused.value)
+    assert "--target" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{}", "restUrl"),
+        ("[]", "the whole"),
+        ("<html>", "the whole"),
+        (b"\xff", "--target"),
+        (None, "--target"),
+    ],
+)
+async def test_what_is_no_configuration_is_refused(
+    content: str | bytes | None, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "client-config.json"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(LoadTestError) as refused:
+        await read_target(Options(target=str(file)))
+    assert told in str(refused.value)
+    assert "client-config.json" in str(refused.value)
+
+
+@pytest.mark.parametrize("field", ["rest_url", "web_socket_url", "cognito_endpoint"])
+async def test_target_elsewhere_is_refused_by_name_unless_it_is_allowed(
+    field: str, stand_in: StandIn, tmp_path: Path
+) -> None:
+    # An address that belongs to nobody: https://datatracker.ietf.org/doc/html/rfc5737
+    elsewhere = stand_in.config().model_copy(update={field: "https://192.0.2.7/prod"})
+    file = tmp_path / "client-config.json"
+    file.write_text(elsewhere.model_dump_json(by_alias=True))
+    with pytest.raises(LoadTestError, match=r"^192\.0\.2\.7 is not this machine.*--allow-remote"):
+        await read_target(Options(target=str(file)))
+    assert await read_target(Options(target=str(file), allow_remote=True)) == elsewhere
+
+
+async def test_amazons_own_sign_in_is_elsewhere(stand_in: StandIn, tmp_path: Path) -> None:
+    file = tmp_path / "client-config.json"
+    file.write_text(stand_in.config(on_aws=True).model_dump_json(by_alias=True))
+    with pytest.raises(LoadTestError, match=r"cognito-idp\.us-east-1\.amazonaws\.com"):
+        await read_target(Options(target=str(file)))
+
+
+async def test_nobody_elsewhere_is_even_asked_for_a_configuration() -> None:
+    with pytest.raises(LoadTestError, match=r"^192\.0\.2\.7 is not this machine"):
+        await read_target(Options(target="http://192.0.2.7/client-config.json"))
+
+
+@pytest.mark.parametrize(
+    ("boards", "watched", "scored"),
+    [
+        (None, ["forest", "desert", "sprint", "global"], ["forest", "desert", "sprint"]),
+        (2, ["forest", "desert"], ["forest", "desert"]),
+        (("sprint", "sprint"), ["sprint"], ["sprint"]),
+        (("global",), ["global"], ["forest", "desert"]),
+        (("global", "sprint"), ["global", "sprint"], ["sprint"]),
+    ],
+)
+async def test_boards_are_watched_and_their_areas_played(
+    boards: int | tuple[str, ...] | None, watched: list[str], scored: list[str], stand_in: StandIn
+) -> None:
+    ground = choose_ground(Options(boards=boards), stand_in.config())
+    assert list(ground.boards) == watched
+    assert list(ground.areas) == scored
+    assert all(ground.boards[name] == CATALOGUE.boards[name].order for name in watched)
+
+
+async def test_unknown_board_is_refused_with_those_there_are(stand_in: StandIn) -> None:
+    with pytest.raises(
+        LoadTestError, match="there is no swamp; the target has forest, desert, sprint, global"
+    ):
+        choose_ground(Options(boards=("swamp", "forest")), stand_in.config())
+
+
+async def test_area_that_the_catalogue_does_not_have_is_refused(stand_in: StandIn, tmp_path: Path) -> None:
+    config = stand_in.config()
+    area = config.game_areas[0].model_copy(update={"id": "swamp"})
+    config = config.model_copy(update={"game_areas": (area,)})
+    with pytest.raises(LoadTestError, match="does not say what a score is in swamp"):
+        choose_ground(Options(), config)
+    with pytest.raises(LoadTestError, match="does not say what a score is in any area"):
+        choose_ground(Options(boards=("global",)), config)
+    with pytest.raises(LoadTestError, match="no-catalogue"):
+        choose_ground(Options(catalogue=tmp_path / "no-catalogue"), config)
