@@ -126,12 +126,12 @@ def build(package: Package, target: Target, out: Path) -> Bundle:
         install(package.requirements, target, Path(installed))
         distributions = Distributions(Path(installed), target.environment)
         for name in sorted(distributions.needed(needs.libraries, direct(package.requirements))):
-            _copy(Path(installed), distributions.files(name, needs.services), bundle.folder)
-    _copy(CHECKOUT, needs.files, bundle.folder)
+            copy_files(Path(installed), distributions.files(name, needs.services), bundle.folder)
+    copy_files(CHECKOUT, needs.files, bundle.folder)
     entry = _ENTRY.format(module=package.module, handlers=", ".join(package.handlers))
     (bundle.folder / f"{ENTRY}.py").write_text(entry, encoding="utf-8")
     compile_all(bundle.folder)
-    _zip(bundle.folder, bundle.zip)
+    zip_folder(bundle.folder, bundle.zip)
     return bundle
 
 
@@ -164,23 +164,16 @@ def compile_all(folder: Path) -> None:
     _run([sys.executable, "-S", "-s", "-m", "compileall", *options, str(folder)], {"PYTHONHASHSEED": "0"})
 
 
-def size_of(folder: Path) -> int:
-    """Bytes of all the files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _file(requirements: str, suffix: str) -> Path:
-    return CHECKOUT / "requirements" / f"{requirements}.{suffix}"
-
-
-def _copy(source: Path, files: Iterable[os.PathLike[str]], folder: Path) -> None:
+def copy_files(source: Path, files: Iterable[os.PathLike[str]], folder: Path) -> None:
+    """Copy files, by their paths in `source`, to the same paths in a folder."""
     for file in files:
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / file, target)
 
 
-def _zip(folder: Path, file: Path) -> None:
+def zip_folder(folder: Path, file: Path) -> None:
+    """Zip a folder, the same bytes each time."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in paths:
@@ -189,6 +182,15 @@ def _zip(folder: Path, file: Path) -> None:
             entry.create_system = 3  # Unix, whose permissions Lambda needs: readable by all
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, path.read_bytes())
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all the files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _file(requirements: str, suffix: str) -> Path:
+    return CHECKOUT / "requirements" / f"{requirements}.{suffix}"
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:

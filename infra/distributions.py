@@ -60,10 +60,12 @@ class Distributions:
 
         Of botocore's service descriptions, those of the named services and of the credential chain's.
         """
-        for file in self._installed[name].files or ():
-            path = PurePosixPath(file)
-            if _may_run(path, services):
-                yield path
+        return (path for path in self.every_file(name) if _may_run(path, services))
+
+    def every_file(self, name: NormalizedName) -> Iterator[PurePosixPath]:
+        """A distribution's files as installed, but for scripts that lie outside of the folder."""
+        paths = (PurePosixPath(file) for file in self._distribution(name).files or ())
+        return (path for path in paths if ".." not in path.parts)
 
     def _requirements(self, name: NormalizedName, extras: Collection[str]) -> Iterator[Requirement]:
         for text in self._distribution(name).requires or ():
