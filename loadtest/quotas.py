@@ -57,11 +57,6 @@ def reached(workload: Workload) -> list[Reached]:
     return sorted(found, key=lambda one: (one.players or math.inf, -one.used))
 
 
-def first_reached(workload: Workload) -> Reached:
-    """The quota that the fewest players reach."""
-    return reached(workload)[0]
-
-
 def players_at(quota: Quota, workload: Workload) -> int | None:
     """The least number of players with whom the quota is used up, everything else as it is."""
     low, high = 1, MOST_PLAYERS

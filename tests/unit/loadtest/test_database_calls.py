@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene, 
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 
+ROOT = Path(__file__).parents[3]
 ADA = Profile(user_id=PLAYER, name=NAME)
 AVATAR = f"avatars/{PLAYER}/0b9f3e61-6d1c-4a2e-9c55-0a6d3f7a2b11"
 BATCH, PUBLICATION, SWEEP = calls.BATCH, calls.PUBLICATION, calls.SWEEP
@@ -234,6 +236,12 @@ async def test_row_of_a_board_is_as_large_as_the_model_takes_it_to_be() -> None:
         (item,) = (await tables.direct.client.scan(TableName=LEADERBOARDS.name))["Items"]
     typical = row_bytes(Workload(top=top, portrait_share=0))["board"]
     assert size(item) == pytest.approx(typical, rel=0.1)
+
+
+@pytest.mark.parametrize("operation", calls.OPERATIONS, ids=lambda operation: operation.name)
+def test_operation_names_the_module_that_makes_its_requests(operation: calls.Operation) -> None:
+    assert (ROOT / operation.source).is_file()
+    assert operation.calls
 
 
 def test_units_round_up_and_count_twice_in_transactions_and_indexes() -> None:
