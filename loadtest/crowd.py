@@ -33,7 +33,7 @@ class Crowd(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    subscribers: int = Field(1_000_000, ge=1_000, le=10**8, description="clients that watch the one board")
+    subscribers: int = Field(1_000_000, ge=2_000, le=10**8, description="clients that watch the one board")
     changes_per_second: float = Field(
         2, gt=0, le=1000, description="scores a second that change its top K, at random times"
     )
