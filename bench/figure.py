@@ -38,3 +38,11 @@ class Figure:
             },
             allow_nan=False,
         )
+
+
+def number(value: float) -> str:
+    """Three significant digits and more: 0.0123, 1.23, 12.3, 123, 1,234."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"

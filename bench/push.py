@@ -6,6 +6,7 @@ other. Before it counts, one of its requests is signed again with botocore's own
 signature. And a contestant is credited with what the sink counted, not with what it says.
 """
 
+import asyncio
 import re
 import tempfile
 from collections.abc import Mapping
@@ -36,6 +37,12 @@ _CALIBRATION_SECONDS = 0.25
 _MEASURED_SECONDS = 1.2
 _WARM_UP = 0.1
 """Part of the measured requests that goes before each measured run, and is not counted."""
+
+_LEAST_WARM_UP = 200
+"""Requests, at the least, for everybody to open anew what was closed while the others had their turn."""
+
+_SETTLE_SECONDS = 0.1
+_QUICK_REQUESTS = 50
 
 
 class PushBenchError(Exception):
@@ -103,18 +110,24 @@ class _Contestant:
     async def prepare(self, *, quick: bool) -> None:
         """Warm it up, check its signature, and find out how many requests take the measured time."""
         await self._process.read()
-        requests = 50
-        rate = await self._push(requests)
+        self._requests = _QUICK_REQUESTS if quick else _LEAST_WARM_UP
+        await self._push(self._requests)
+        await self._settle()
         check_signature(self._url, await self._sink.ask("last"))
-        while not quick and requests / rate < _CALIBRATION_SECONDS:
-            requests *= 2
-            rate = await self._push(requests)
-        self._requests = requests if quick else max(requests, round(rate * _MEASURED_SECONDS))
+        if quick:
+            return
+        rate = await self._push(self._requests)
+        # The best rate of all, or a single slow run would make the measured ones too short.
+        while self._requests < rate * _CALIBRATION_SECONDS:
+            self._requests *= 2
+            rate = max(rate, await self._push(self._requests))
+        self._requests = round(rate * _MEASURED_SECONDS)
 
     async def measure(self) -> float:
         """Requests a second, in one run."""
-        await self._push(max(1, round(self._requests * _WARM_UP)))
-        connections = (await self._sink.ask("count"))["connections"]
+        await self._push(min(self._requests, max(_LEAST_WARM_UP, round(self._requests * _WARM_UP))))
+        await self._settle()
+        connections = await self._connections()
         used = [process.cpu_seconds() for process in (self._process, self._sink)]
         rate = await self._push(self._requests)
         seconds = self._requests / rate
@@ -122,12 +135,21 @@ class _Contestant:
             (process.cpu_seconds() - before) / seconds
             for process, before in zip((self._process, self._sink), used, strict=True)
         )
-        connections = (await self._sink.ask("count"))["connections"] - connections
         console.print(
             f"{self._name}: {rate:,.0f}/s, core {busy:.0%} busy, the sink's {sink_busy:.0%},"
-            f" {connections} new connections"
+            f" {await self._connections() - connections} new connections"
         )
         return rate
+
+    async def _settle(self) -> None:
+        """Wait until no more connections are opened: some clients open them for requests that are over."""
+        connections, before = await self._connections(), -1
+        while connections != before:
+            await asyncio.sleep(_SETTLE_SECONDS)
+            connections, before = await self._connections(), connections
+
+    async def _connections(self) -> int:
+        return int((await self._sink.ask("count"))["connections"])
 
     async def _push(self, requests: int) -> float:
         before = (await self._sink.ask("count"))["requests"]

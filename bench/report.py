@@ -1,35 +1,19 @@
 """The figures as tables: in the terminal, and as a page of the documentation."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from bench.figure import Figure
-from bench.sections import SECTIONS, Target
+from bench.figure import Figure, number
+from bench.sections import SECTIONS
 
 Outcomes = Mapping[str, list[Figure] | None]
 """What each benchmark that ran came to; None for one that failed."""
 
 
-def number(value: float) -> str:
-    """Three significant digits and more: 0.0123, 1.23, 12.3, 123, 1,234."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{decimals}f}"
-
-
 def verdicts(name: str, figures: Sequence[Figure]) -> list[str]:
-    """A benchmark's targets, each in a sentence: met or missed, and with what ratio."""
-    return [_verdict(target, figures) for target in SECTIONS[name].targets]
-
-
-def _verdict(target: Target, figures: Sequence[Figure]) -> str:
-    ratio = target.reached(figures)
-    if ratio is None:
-        return f"{target.says}: not measured."
-    return f"{target.says}: {'met' if ratio >= target.at_least else 'MISSED'}, {number(ratio)}."
+    """A benchmark's targets, each in a sentence: met or missed, and by what."""
+    return [target.verdict(figures) for target in SECTIONS[name].targets]
 
 
 def to_table(name: str, figures: Sequence[Figure]) -> Table:

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from bench.benchmarks import MODULES
-from bench.figure import Figure
-from bench.report import number, to_markdown, to_table, verdicts
+from bench.figure import Figure, number
+from bench.report import to_markdown, to_table, verdicts
 from bench.sections import SECTIONS
 
 MACHINE = {"Processor": "Abacus 9", "Python": "3.99"}
@@ -50,6 +50,17 @@ def test_a_target_is_judged_by_the_worst_of_its_own_figures_only() -> None:
         "At least 12 times aioboto3 over TLS: met, 15.0.",
         "At least 30 times aioboto3 without TLS: not measured.",
     ]
+
+
+def test_a_target_may_be_about_our_own_value() -> None:
+    def zipped(package: str, ours: float) -> Figure:
+        return Figure("coldstart", f"{package}, zip", ours, 14, "aioboto3", "MB", "less")
+
+    assert verdicts("coldstart", [zipped("api", 24.9), zipped("realtime", 17)]) == [
+        "An import takes at most 1.4 times that of the SDK: not measured.",
+        "A zip is under 25 MB: met, 24.9 MB.",
+    ]
+    assert verdicts("coldstart", [zipped("api", 25)])[1] == "A zip is under 25 MB: MISSED, 25.0 MB."
 
 
 def test_every_benchmark_has_a_section() -> None:
