@@ -2,7 +2,7 @@
 
     handler module -> what it imports (infra.sources) -> our files
                                                       -> libraries -> the locked distributions that they need
-    our files + files of distributions that may run + `entry.py` + bytecode -> folder -> zip
+    our files + files of distributions that may run + an entry (infra.entry) + bytecode -> folder -> zip
 
 A zip holds what its handlers import and nothing else. It is the same, byte by byte, for the same sources,
 lock file, Python and target: entries are sorted and carry no time of day.
@@ -27,6 +27,7 @@ from pathlib import Path
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
+from infra import entry
 from infra.distributions import Distributions
 from infra.functions import ENTRY, PACKAGES, Package
 from infra.sources import needs_of
@@ -39,21 +40,6 @@ TASK_ROOT = "/var/task"
 
 # The first moment that a zip can tell.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
-
-_ENTRY = '''"""What Lambda imports first.
-
-All that an import makes stays, so the collector would search it again and again for garbage in vain: it waits
-until the imports are done, and never looks at them later.
-"""
-
-import gc
-
-gc.disable()
-from {module} import {handlers}
-
-gc.freeze()
-gc.enable()
-'''
 
 
 class BundleError(Exception):
@@ -128,8 +114,7 @@ def build(package: Package, target: Target, out: Path) -> Bundle:
         for name in sorted(distributions.needed(needs.libraries, direct(package.requirements))):
             copy_files(Path(installed), distributions.files(name, needs.services), bundle.folder)
     copy_files(CHECKOUT, needs.files, bundle.folder)
-    entry = _ENTRY.format(module=package.module, handlers=", ".join(package.handlers))
-    (bundle.folder / f"{ENTRY}.py").write_text(entry, encoding="utf-8")
+    (bundle.folder / f"{ENTRY}.py").write_text(entry.source(package, needs), encoding="utf-8")
     compile_all(bundle.folder)
     zip_folder(bundle.folder, bundle.zip)
     return bundle
@@ -177,11 +162,11 @@ def zip_folder(folder: Path, file: Path) -> None:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in paths:
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _NO_TIME)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, whose permissions Lambda needs: readable by all
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, path.read_bytes())
+            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _NO_TIME)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = 3  # Unix, whose permissions Lambda needs: readable by all
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, path.read_bytes())
 
 
 def size_of(folder: Path) -> int:

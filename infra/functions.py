@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 ENTRY = "entry"
-"""The module at the root of every package that Lambda imports first; `infra.bundle` writes it."""
+"""The module at the root of every package that Lambda imports first: see `infra.entry`."""
 
 
 @dataclass(frozen=True)
