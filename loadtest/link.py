@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
@@ -38,6 +39,7 @@ class Link(Generic[_HeardT]):
         return self._heard.validate_json(line) if line.endswith(b"\n") else None
 
     async def close(self) -> None:
-        """Hang up, once all is said."""
+        """Hang up, once all is said, or the other end is gone."""
         self._writer.close()
-        await self._writer.wait_closed()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()

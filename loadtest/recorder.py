@@ -8,7 +8,7 @@ from game.board import Position
 from game.scoring import Order
 from loadtest.latencies import Latencies
 from loadtest.messages import Answered, AnyReport, Attempted, Tick
-from loadtest.result import BoardResult, Scores, Second, Tester
+from loadtest.result import BoardResult, OwnLoad, Scores, Second
 from loadtest.sightings import BoardSightings
 
 # A worker is saturated above either: its latencies are then its own as well as the backend's.
@@ -155,10 +155,10 @@ class Recorder:
             for name, board in self._boards.items()
         )
 
-    def tester(self, duration: float, left_behind: int) -> Tester:
+    def tester(self, duration: float, left_behind: int) -> OwnLoad:
         """What the tester itself took in the measured seconds."""
         measured = [row for second, row in self._rows.items() if self._ramp < second <= duration]
-        return Tester(
+        return OwnLoad(
             cpu=round(sum(row.cpu for row in measured) / max(1, len(measured)), 3),
             busiest=round(max((row.busiest for row in measured), default=0), 3),
             lag=round(max((row.lag for row in measured), default=0) * 1000, 1),

@@ -168,7 +168,7 @@ def _throughput(result: Result) -> Section:
         [
             _lines(
                 result,
-                "Scores",
+                "Scores submitted",
                 "scores a second",
                 ("due", _GREY, lambda row: row.scheduled),
                 ("accepted", _BLUE, lambda row: row.improved + row.kept),
@@ -239,7 +239,7 @@ def _connections(result: Result) -> Section:
         ),
     ]
     return Section(
-        "Connections",
+        "Clients",
         [],
         [rows],
         [
@@ -370,6 +370,8 @@ def _ramp(axes: Axes, result: Result) -> None:
 
 
 def _logarithmic(axes: Axes) -> None:
+    if not math.isfinite(axes.dataLim.minposy):
+        return  # There is nothing above zero to take a logarithm of.
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.6g}"))
     axes.yaxis.set_minor_formatter(FuncFormatter(_minor))

@@ -114,7 +114,7 @@ class Second(Model):
     """Share of all cores that was busy, with whatever; None where the system does not say."""
 
 
-class Tester(Model):
+class OwnLoad(Model):
     """What the tester itself took. Where it is saturated, latencies are its own as well."""
 
     cpu: float
@@ -167,7 +167,7 @@ class Result(Model):
     totals: dict[str, int]
     errors: dict[str, int]
     seconds: tuple[Second, ...]
-    tester: Tester
+    tester: OwnLoad
 
 
 def read_result(folder: Path) -> Result:

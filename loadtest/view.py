@@ -55,14 +55,16 @@ def open_view() -> Iterator[View]:
     """The view for standard output as it is."""
     console = Console()
     if not console.is_terminal:
-        yield _PlainView(console)
+        yield PlainView(console)
         return
-    view = _LiveView(console)
+    view = LiveView(console)
     with view.live:
         yield view
 
 
-class _PlainView(View):
+class PlainView(View):
+    """Lines."""
+
     def __init__(self, console: Console) -> None:
         # A log is not wrapped.
         super().__init__(Console(file=console.file, width=1_000))
@@ -79,7 +81,9 @@ class _PlainView(View):
             self.say(f"{glance.second} s: {facts}")
 
 
-class _LiveView(View):
+class LiveView(View):
+    """A bar, rates and errors that change in place, as long as `live` is entered."""
+
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self._progress = Progress(

@@ -1,0 +1,162 @@
+"""The load test as a person runs it: against the real backend, and against one that breaks its promise."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from loadtest.result import read_result
+from tests.e2e.backend import CHECKOUT, BackendProcess, environment
+from tests.e2e.lying_gateway import Frame, lying_gateway
+
+SECONDS = 90
+BOARDS = ("forest", "sprint", "global")
+OPTIONS = ("--players", "6", "--rate", "8", "--boards", ",".join(BOARDS), "--ramp", "1")
+
+
+async def launch(target: object, out: Path, *options: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "loadtest", "run", "--target", str(target), "--out", str(out), *OPTIONS, *options),
+        cwd=CHECKOUT,
+        env=environment(),
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+
+
+async def outcome(process: Process) -> tuple[int | None, str, str]:
+    """The exit status, and what was said; nothing is left running in any case."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return process.returncode, out.decode(), err.decode()
+
+
+def players_left(backend: BackendProcess) -> list[Any]:
+    """Entries on the boards."""
+    return [
+        entry
+        for board in BOARDS
+        for entry in httpx.get(
+            f"{backend.rest_url}/leaderboard", params={"gameArea": board, "limit": 50}, trust_env=False
+        ).json()["entries"]
+    ]
+
+
+async def test_the_promise_holds_and_the_report_says_so(
+    plain_backend: BackendProcess, tmp_path: Path
+) -> None:
+    target = f"{plain_backend.rest_url}/client-config.json"
+    process = await launch(
+        target, tmp_path, *("--spectators", "14", "--duration", "10", "--churn", "300", "--seed", "5")
+    )
+    status, said, complained = await outcome(process)
+    assert (status, complained) == (0, ""), said
+    assert "The promise held: 20 clients show the server's 3 boards" in said
+    assert "10 s: clients" in said
+
+    run = read_result(tmp_path)
+    assert run.verdict.held
+    assert (run.verdict.clients, run.verdict.boards, run.verdict.broken) == (20, 3, ())
+    assert run.scores.improved > 10
+    assert run.scores.unanswered == run.scores.failed == 0
+    assert sum(row.frames for row in run.seconds) == run.totals["frames"] > 100
+    assert run.score_to_screen.count > 100
+    assert 0 < run.score_to_screen.p50 <= run.score_to_screen.p99 <= run.score_to_screen.max
+    # A screen shows a score after it was sent, and never because of luck: each is accounted for.
+    assert run.request.min > 0
+    for board in run.boards:
+        assert board.versions > 0
+        assert board.shown > 0
+        assert board.unsettled == 0
+    [forest, sprint, everything] = run.boards
+    # Both areas' bests are on their boards, and the forest's alone make the global one.
+    accepted = [board.shown + board.outdone + board.below for board in (forest, sprint)]
+    assert sum(accepted) == run.scores.improved
+    assert everything.shown + everything.outdone + everything.below == accepted[0]
+    assert run.totals["left"] + run.totals["vanished"] > 0
+    assert run.totals["opened"] > 20
+    assert "connection lost" not in json.dumps(run.errors)
+    assert run.tester.left_behind == 0
+    assert players_left(plain_backend) == []
+
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", page)
+    assert "<script" not in page
+    assert page.count("<svg") == 11
+
+
+def swallowed(frame: Frame) -> Frame:
+    return frame | {"changes": []}
+
+
+def rewritten(frame: Frame) -> Frame:
+    """The player who scored has another score than the server says."""
+    changes = [
+        change | {"score": change["score"] + 1} if change["op"] == "set" else change
+        for change in frame["changes"]
+    ]
+    return frame | {"changes": changes}
+
+
+def kept_back(_: Frame) -> None:
+    """With nothing after it, a client cannot know that a frame is missing."""
+
+
+@pytest.mark.parametrize(
+    ("lie", "told"),
+    [
+        (swallowed, r"version \d+ of epoch \d+ is not the same on all screens"),
+        (rewritten, r"show another board in version \d+ than the server in \d+: at rank"),
+        (kept_back, r"show another board in version \d+ than the server in \d+: at rank"),
+    ],
+)
+async def test_a_promise_that_is_broken_is_found_out(
+    lie: Callable[[Frame], Frame | None], told: str, plain_backend: BackendProcess, tmp_path: Path
+) -> None:
+    async with lying_gateway(plain_backend.config()["webSocketUrl"], lie) as address:
+        target = tmp_path / "client-config.json"
+        target.write_text(json.dumps(plain_backend.config() | {"webSocketUrl": address}))
+        process = await launch(
+            target, tmp_path, *("--spectators", "4", "--duration", "5", "--churn", "0", "--settle", "2")
+        )
+        status, said, complained = await outcome(process)
+    assert (status, complained) == (1, ""), said
+    assert "The promise was BROKEN" in said
+    assert re.search(told, said), said
+    run = read_result(tmp_path)
+    assert not run.verdict.held
+    assert run.verdict.quiet_after is None
+    assert "The promise was broken" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+async def test_ctrl_c_ends_the_play_and_judges_what_was_played(
+    plain_backend: BackendProcess, tmp_path: Path
+) -> None:
+    target = f"{plain_backend.rest_url}/client-config.json"
+    process = await launch(target, tmp_path, *("--spectators", "4", "--duration", "600"))
+    assert process.stdout
+    async with asyncio.timeout(SECONDS):
+        while b"5 s: clients" not in await process.stdout.readline():
+            pass
+    os.kill(process.pid, signal.SIGINT)
+    status, said, complained = await outcome(process)
+    assert (status, complained) == (0, ""), said
+    run = read_result(tmp_path)
+    assert run.interrupted
+    assert run.verdict.held
+    assert run.scores.improved > 0
+    assert players_left(plain_backend) == []

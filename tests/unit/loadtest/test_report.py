@@ -1,0 +1,190 @@
+"""The report, as a file for programs and as a page for people."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from loadtest import machine
+from loadtest.latencies import Latencies
+from loadtest.options import Options
+from loadtest.report import write_report
+from loadtest.result import (
+    SCHEMA,
+    BoardResult,
+    Latency,
+    OwnLoad,
+    Result,
+    Scores,
+    Second,
+    Verdict,
+    read_result,
+    write_result,
+)
+
+
+def latency(samples: int) -> Latency:
+    latencies = Latencies()
+    for number in range(samples):
+        latencies.record(0.0, 0.001 * (number + 1), 1, measured=True)
+    return latencies.whole()
+
+
+def result(
+    *,
+    seconds: int = 60,
+    samples: int = 1_000,
+    broken: tuple[str, ...] = (),
+    saturated: int = 0,
+    **options: object,
+) -> Result:
+    """A run with something in every part."""
+    rows = tuple(
+        Second(
+            second=number,
+            scheduled=5,
+            improved=3,
+            kept=1,
+            failed=number % 2,
+            frames=400 + number,
+            bytes=90_000,
+            diffs=390,
+            snapshots=10,
+            versions=4,
+            changes=6,
+            live=220,
+            opened=2,
+            reconnects=1,
+            left=1,
+            vanished=1,
+            lost=1,
+            gaps=1,
+            resyncs=2,
+            errors=1,
+            p50=40.0 + number,
+            p90=80.0,
+            p99=160.0 * number,
+            max=900.0,
+            lag=3.0,
+            cpu=0.25,
+            machine=0.7,
+        )
+        for number in range(1, seconds + 1)
+    )
+    return Result(
+        started_at="2026-11-24T12:00:00+00:00",
+        interrupted=False,
+        options=Options.model_validate({"duration": 50, "boards": ["forest", "global"], **options}),
+        target={"restUrl": "http://127.0.0.1:8000", "webSocketUrl": "ws://127.0.0.1:8001/local"},
+        machine=machine.describe(),
+        verdict=Verdict(
+            held=not broken, broken=broken, clients=220, boards=2, quiet_after=None if broken else 0.7
+        ),
+        score_to_screen=latency(samples),
+        score_to_answer=latency(samples),
+        request=latency(samples),
+        scores=Scores(scheduled=300, improved=180, kept=60, failed=30, unanswered=30),
+        boards=(
+            BoardResult(
+                board="forest", shown=90, outdone=8, below=2, unsettled=0, versions=70, conflation=1.4
+            ),
+            BoardResult(
+                board="global", shown=0, outdone=0, below=0, unsettled=0, versions=0, conflation=None
+            ),
+        ),
+        totals={"frames": 24_000, "bytes": 5_400_000, "diffs": 23_400, "snapshots": 600, "gaps": 60},
+        errors={"connection lost: <closed> & 1001": 60},
+        seconds=rows,
+        tester=OwnLoad(cpu=0.25, busiest=0.3, lag=3.0, saturated=saturated, seconds=50, left_behind=1),
+    )
+
+
+def empty() -> Result:
+    """A run in which nothing happened."""
+    run = result(seconds=0, samples=0)
+    nothing = Scores(scheduled=0, improved=0, kept=0, failed=0, unanswered=0)
+    return run.model_copy(update={"scores": nothing, "totals": {}, "errors": {}, "boards": ()})
+
+
+class Page(HTMLParser):
+    """What a page says, and what it refers to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.tags: list[str] = []
+        self.said = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.references += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def page(folder: Path, run: Result) -> Page:
+    path = write_report(folder, run)
+    assert path == folder / "report.html"
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"@import|url\((?!#)", text)
+    return Page(text)
+
+
+@pytest.mark.parametrize(
+    "run", [result(), empty(), result(seconds=1, samples=1)], ids=["full", "empty", "one"]
+)
+def test_page_needs_nothing_beside_itself_and_has_every_plot(run: Result, tmp_path: Path) -> None:
+    shown = page(tmp_path, run)
+    assert not {"script", "link", "img", "iframe"} & set(shown.tags)
+    assert all(reference.startswith("#") for reference in shown.references)
+    assert shown.tags.count("svg") == 11
+    for title in (
+        *("Score to screen, by when the score was due", "By percentile", "Scores submitted"),
+        *("Frames received by all clients", "Bytes received by all clients (payload)", "Conflation"),
+        *("Open connections", "Coming and going", "Errors and resyncs", "Processor"),
+        "Lateness of the event loops",
+    ):
+        assert title in shown.said
+    for unit in ("milliseconds", "scores a second", "frames a second", "kilobytes a second", "cores"):
+        assert unit in shown.said
+
+
+def test_page_says_what_was_found(tmp_path: Path) -> None:
+    shown = page(tmp_path, result(spectators_per_account=20)).said
+    assert "The promise held" in shown
+    assert "connection lost: <closed> & 1001" in shown
+    assert "coordinated omission" in shown
+    assert "was never saturated" in shown
+    assert "20 spectators share an account" in shown
+    assert "1 accounts could not be deleted" in shown
+    assert "500 ms" in shown
+
+
+def test_page_says_what_was_broken(tmp_path: Path) -> None:
+    shown = page(tmp_path, result(broken=("forest: a gap went <unnoticed>",), saturated=4)).said
+    assert "The promise was broken" in shown
+    assert "Broken: forest: a gap went <unnoticed>" in shown
+    assert "was saturated in 4 of 50 seconds" in shown
+    assert "The promise held" not in shown
+
+
+def test_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    run = result()
+    write_result(tmp_path / "new" / "folder", run)
+    assert read_result(tmp_path / "new" / "folder") == run
+    text = (tmp_path / "new" / "folder" / "report.json").read_text(encoding="utf-8")
+    assert f'"schema": {SCHEMA}' in text
+    for name in ("scoreToScreen", "p50", "p99", "quietAfter", "startedAt"):
+        assert f'"{name}"' in text
+
+
+def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("{}")
+    with pytest.raises(ValidationError):
+        read_result(tmp_path)
+    with pytest.raises(OSError, match=r"report\.json"):
+        read_result(tmp_path / "none")
