@@ -30,6 +30,8 @@ class Needs:
 
 def needs_of(checkout: Path, module: str) -> Needs:
     """What a module of ours needs. Raises SourceError."""
+    if not (checkout / module.replace(".", "/")).with_suffix(".py").is_file():
+        raise SourceError(f"there is no module {module} in {checkout}")
     needs = Needs()
     pending = [module]
     while pending:
@@ -46,8 +48,6 @@ def needs_of(checkout: Path, module: str) -> Needs:
                 reader.visit(ast.parse((checkout / file).read_text(encoding="utf-8"), str(file)))
                 pending += reader.imports
                 needs.services |= reader.services
-    if not needs.files:
-        raise SourceError(f"there is no module {module} in {checkout}")
     needs.files |= set(_data(checkout, {file.parent for file in needs.files}))
     return needs
 

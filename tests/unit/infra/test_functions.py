@@ -1,0 +1,36 @@
+"""The table of functions, held against the modules that have handlers."""
+
+import ast
+from pathlib import Path
+
+from infra.functions import FUNCTIONS, PACKAGES
+
+ROOT = Path(__file__).parents[3]
+# The portrait container is an image, not a zip.
+FOLDERS = ("api", "realtime", "streams")
+
+
+def handlers_in_sources() -> dict[str, set[str]]:
+    """Every public function named like a handler, by the module that has it."""
+    found: dict[str, set[str]] = {}
+    for path in (path for folder in FOLDERS for path in (ROOT / folder).glob("*app.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        found[f"{path.parent.name}.{path.stem}"] = {name for name in names if name.endswith("handler")}
+    return found
+
+
+def test_every_handler_is_in_a_package() -> None:
+    assert {package.module: set(package.handlers) for package in PACKAGES} == handlers_in_sources()
+
+
+def test_every_handler_of_a_package_is_one_function() -> None:
+    functions = [(function.package.name, function.function) for function in FUNCTIONS]
+    assert sorted(functions) == sorted(
+        (package.name, handler) for package in PACKAGES for handler in package.handlers
+    )
+    assert len({function.name for function in FUNCTIONS}) == len(FUNCTIONS)
+
+
+def test_lambda_calls_the_entry() -> None:
+    assert {function.handler.partition(".")[0] for function in FUNCTIONS} == {"entry"}
