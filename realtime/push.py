@@ -41,14 +41,14 @@ from realtime.signing import ConnectionsSigner, Credentials, Payload, Stamp
 __all__ = ["IN_FLIGHT", "HttpPushClient", "PushClient", "PushResult", "open_push_client"]
 
 IN_FLIGHT = 100
-"""Requests under way at once."""
-
+"""Requests under way at once, by default."""
 ATTEMPT_TIMEOUT_SECONDS = 5.0
+"""How long a connection, or an answer, is waited for before it is tried again."""
 CLOSE_SECONDS = 10.0
-"""How long a closing may take, its wait for a lane included."""
+"""How long a closing may take, with its wait for a lane and for the pace."""
 
 CREDENTIALS_SECONDS = 60.0
-"""How old the credentials may become while a push is under way."""
+"""How old credentials may become while a push is under way, before the session is asked again."""
 
 logger = logging.getLogger("podium.push")
 
@@ -63,8 +63,8 @@ class PushClient(Protocol):
         """Close a connection. False when that failed, so that it may be open still."""
 
 
-class Connect(Protocol):
-    """As `loop.create_connection`."""
+class CreateConnection(Protocol):
+    """The part of `loop.create_connection` that is used."""
 
     def __call__(
         self,
@@ -73,11 +73,21 @@ class Connect(Protocol):
         port: int,
         *,
         ssl: ssl.SSLContext | None,
-    ) -> Awaitable[object]: ...
+    ) -> Awaitable[object]:
+        """Open a connection. Raises OSError."""
 
 
 class HttpPushClient:
-    """A PushClient over HTTP/1.1. Use it inside one event loop, as a context manager."""
+    """A PushClient over HTTP/1.1, for one event loop. Call `aclose` in the end.
+
+    credentials: gives what to sign with, fresh enough to be used. Asked for each push, and
+        once a minute during a long one.
+    tls: what the server is verified with; None for plain HTTP.
+    rate, in_flight: see open_push_client.
+    attempt_timeout: seconds to wait for a connection, and for an answer up to a fifth longer.
+    create_connection: the event loop's own by default.
+    clock: seconds since the epoch.
+    """
 
     def __init__(
         self,
@@ -89,18 +99,20 @@ class HttpPushClient:
         rate: float | None = None,
         in_flight: int = IN_FLIGHT,
         attempt_timeout: float = ATTEMPT_TIMEOUT_SECONDS,
-        connect: Connect | None = None,
+        create_connection: CreateConnection | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        create: CreateConnection = create_connection or asyncio.get_running_loop().create_connection
         self._signer = ConnectionsSigner(address.endpoint, region)
-        self._read_credentials = credentials
+        self._load_credentials = credentials
         self._credentials: Credentials
-        self._credentials_at = float("-inf")
-        self._stamp: tuple[int, Credentials, Stamp] | None = None
+        self._loaded_at = 0.0
+        self._loading: asyncio.Task[None] | None = None
+        self._stamp: Stamp | None = None
+        self._stamp_for: tuple[int, Credentials] | None = None
         self._clock = clock
-        open_connection: Connect = connect or asyncio.get_running_loop().create_connection
         self._lanes = Lanes(
-            lambda protocol_factory: open_connection(protocol_factory, address.host, address.port, ssl=tls),
+            lambda protocol_factory: create(protocol_factory, address.host, address.port, ssl=tls),
             self._stamp_at,
             in_flight=in_flight,
             attempt_timeout=attempt_timeout,
@@ -109,30 +121,51 @@ class HttpPushClient:
         )
 
     async def push(self, frame: str, connection_ids: Collection[str], *, within: float) -> PushResult:
-        """See PushClient. Raises BotoCoreError when there are no credentials."""
+        """See PushClient. Raises what the credentials raise."""
         deadline = asyncio.get_running_loop().time() + within
         job = Job(Payload("POST", frame.encode()), connection_ids, deadline=deadline)
         await self._work_off(job)
         return job.result
 
     async def close(self, connection_id: str) -> bool:
-        """See PushClient. One attempt; but for it to begin, a free lane is waited for."""
+        """See PushClient. One attempt, in CLOSE_SECONDS. Raises what the credentials raise."""
         deadline = asyncio.get_running_loop().time() + CLOSE_SECONDS
         job = Job(Payload("DELETE"), [connection_id], deadline=deadline, retries=False)
         await self._work_off(job)
         return not (job.result.failed or job.result.untried)
 
     async def aclose(self) -> None:
+        """End every connection, and what is under way as at its deadline."""
+        if self._loading:
+            self._loading.cancel()
         await self._lanes.close()
 
     async def _work_off(self, job: Job) -> None:
-        self._credentials = await self._read_credentials()
+        await self._load()
         await self._lanes.work_off(job)
 
+    async def _load(self) -> None:
+        self._credentials = await self._load_credentials()
+        self._loaded_at = self._clock()
+
+    async def _reload(self) -> None:
+        try:
+            await self._load()
+        except Exception:
+            # Those at hand may be good for a while yet; where they are not, the next push says so.
+            logger.exception("no new credentials during a push")
+            self._loaded_at = self._clock()
+        finally:
+            self._loading = None
+
     def _stamp_at(self, now: float) -> Stamp:
-        if self._stamp is None or self._stamp[:2] != (int(now), self._credentials):
-            self._stamp = int(now), self._credentials, self._signer.stamp(self._credentials, now)
-        return self._stamp[2]
+        if now - self._loaded_at >= CREDENTIALS_SECONDS and self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(self._reload())
+        wanted = int(now), self._credentials
+        if self._stamp is None or wanted != self._stamp_for:
+            self._stamp = self._signer.stamp(self._credentials, now)
+            self._stamp_for = wanted
+        return self._stamp
 
 
 @asynccontextmanager
@@ -149,6 +182,8 @@ async def open_push_client(
     Raises ConnectionsUrlError, NoRegionError or NoCredentialsError.
     """
     address = parse_url(connections_url)
+    # None at all is found out now, and not when something is to be pushed.
+    await credentials_of(session)
     client = HttpPushClient(
         address,
         region_of(session),

@@ -14,7 +14,7 @@ BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_CAP_SECONDS = 2.0
 
 WAITING_LIMIT = 1000
-"""Ids of one job that wait for another try. While there are so many, no new ones are begun."""
+"""While so many ids of a job wait for another try, no new ones are begun. What is out may come on top."""
 
 
 @dataclass
@@ -55,15 +55,14 @@ class Job:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._payload = payload
         self._ids = iter(connection_ids)
-        self._new = len(connection_ids)
-        self._exhausted = False
-        self._unsettled = 0
+        self._new = self._unsettled = len(connection_ids)
         self._retries = retries
         self._ready: deque[tuple[str, int]] = deque()
         self._waiting: list[tuple[float, int, str, int]] = []
         self._order = itertools.count()
         self._stamp: Stamp | None = None
         self._template: Template
+        self._settled(0)
 
     def request(self, stamp: Stamp, connection_id: str) -> bytes:
         """The signed request for an id. Raises ValueError for an id that no request can name."""
@@ -86,20 +85,19 @@ class Job:
         """An id to try now, and how often it has been tried before. None when there is none at present."""
         if self._ready:
             return self._ready.popleft()
-        if self._exhausted or len(self._waiting) >= WAITING_LIMIT:
+        if not self._new or len(self._waiting) >= WAITING_LIMIT:
             return None
         try:
-            connection_id = next(self._ids, None)
+            connection_id = next(self._ids)
+        except StopIteration:
+            # The caller has taken some out meanwhile.
+            self._settled(self._new)
+            self._new = 0
+            return None
         except Exception as error:  # noqa: BLE001 - it is the caller's collection: the caller gets the error
             self.close(error)
             return None
-        if connection_id is None:
-            self._exhausted = True
-            self._new = 0
-            self._end_when_settled()
-            return None
         self._new -= 1
-        self._unsettled += 1
         return connection_id, 0
 
     def delivered(self) -> None:
@@ -133,6 +131,8 @@ class Job:
 
     def end(self, out: Collection[str]) -> None:
         """The time is up, while these ids are out: settle every id, and close."""
+        if not self.open:
+            return
         self.result.failed += out
         self.result.failed += [connection_id for connection_id, _ in self._ready]
         self.result.failed += [connection_id for _, _, connection_id, _ in self._waiting]
@@ -145,7 +145,6 @@ class Job:
     def close(self, error: Exception | None = None) -> None:
         """From here on nothing is taken, and nothing that comes back counts."""
         self.open = False
-        self._exhausted = True
         self._new = 0
         self._ready.clear()
         self._waiting.clear()
@@ -156,10 +155,7 @@ class Job:
         else:
             self.done.set_exception(error)
 
-    def _settled(self) -> None:
-        self._unsettled -= 1
-        self._end_when_settled()
-
-    def _end_when_settled(self) -> None:
-        if self._exhausted and not self._unsettled:
+    def _settled(self, ids: int = 1) -> None:
+        self._unsettled -= ids
+        if not self._unsettled:
             self.close()

@@ -1,4 +1,4 @@
-"""One keep-alive connection to the endpoint, that carries one request at a time."""
+"""One keep-alive connection to the endpoint, which carries one request at a time."""
 
 import asyncio
 from typing import Protocol, cast
@@ -6,7 +6,7 @@ from typing import Protocol, cast
 import httptools
 
 from realtime.push_job import Job
-from realtime.push_response import RESPONSE_LIMIT, read_until_eof
+from realtime.push_response import FINAL, RESPONSE_LIMIT, read_until_eof
 
 
 class LaneOwner(Protocol):
@@ -31,16 +31,18 @@ class _UnaskedError(Exception):
 class Lane(asyncio.Protocol):
     """A connection, and the id whose request is out on it.
 
-    The parser calls back for the beginning and the end of a message only, and reads headers without telling:
-    what a good answer's headers say is of no interest. `answered` gets the bytes, for those of a bad one.
+    The parser tells where a message begins and ends, and keeps its headers to itself: those of a good answer
+    are of no interest. `answered` gets the bytes, for those of a bad one.
+
+    troubles: how many the owner had had with the endpoint when the lane was opened.
     """
 
-    def __init__(self, owner: LaneOwner) -> None:
+    def __init__(self, owner: LaneOwner, *, troubles: int = 0) -> None:
+        self.troubles = troubles
         self.job: Job | None = None
         self.connection_id = ""
         self.tries = 0
-        self.sent_tick = 0
-        """The owner's tick when the request went out."""
+        """How often the id has been sent, on this lane or others."""
         self.proven = False
         """Whether the last answer was a good one."""
         self.reused = False
@@ -48,34 +50,41 @@ class Lane(asyncio.Protocol):
         self.throttled = 0
         """How often in a row it was told that there are too many requests."""
         self.idle_since = 0.0
-        self.troubles = 0
-        """How many troubles the owner had had with the endpoint when the lane was opened."""
         self.dead = False
-        self.transport: asyncio.Transport | None = None
         self._owner = owner
+        self._transport: asyncio.Transport | None = None
+        self._sent_tick = 0
         self._parser = httptools.HttpResponseParser(self)
         self._status = 0
         self._keep_alive = True
         self._received = b""
 
+    @property
+    def closing(self) -> bool:
+        """Whether it is about to end by itself."""
+        return self._transport is None or self._transport.is_closing()
+
+    def sent_for(self, tick: int) -> int:
+        """For how many of the owner's ticks an answer has been waited for; 0 when none is expected."""
+        return tick - self._sent_tick if self.job is not None and self._transport is not None else 0
+
     def send(self, request: bytes) -> None:
         """Send the request of the id that is carried."""
-        assert self.transport is not None  # noqa: S101 - for the type checker
         self.tries += 1
-        self.sent_tick = self._owner.tick
-        self.transport.write(request)
+        self._sent_tick = self._owner.tick
+        cast(asyncio.Transport, self._transport).write(request)
 
     def abort(self) -> None:
         """End the connection at once. The owner is not told."""
         self.dead = True
-        if self.transport is not None:
-            self.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        self.transport = cast(asyncio.Transport, transport)
+        self._transport = cast(asyncio.Transport, transport)
         if self.dead:
-            self.transport.abort()
+            self._transport.abort()
         else:
             self._owner.connected(self)
 
@@ -86,7 +95,7 @@ class Lane(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            # After a whole answer came something else: the answer counts, the connection does not.
+            # What comes after a whole answer does not make that one bad.
             self._keep_alive = False
             if not self._status:
                 self._give_up()
@@ -110,11 +119,11 @@ class Lane(asyncio.Protocol):
         if self.dead:
             return
         self.dead = True
-        status = read_until_eof(self._received) if self._received and error is None else None
-        if status is not None and self.job is not None:
-            self._owner.answered(self, status, self._received)
-        else:
+        status = read_until_eof(self._received) if error is None and self.job is not None else None
+        if status is None:
             self._owner.lost(self, unheard=not self._received)
+        else:
+            self._owner.answered(self, status, self._received)
 
     def on_message_begin(self) -> None:
         """See httptools."""
@@ -124,8 +133,7 @@ class Lane(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """See httptools."""
         status = self._parser.get_status_code()
-        # After a 1xx comes the answer proper.
-        if status >= 200:
+        if status >= FINAL:
             self._status = status
             self._keep_alive = self._parser.should_keep_alive()
 

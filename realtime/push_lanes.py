@@ -3,19 +3,19 @@
 Everything here is a callback: an answer comes in, the lane takes the next id, its request goes out. No task,
 no future and no timer belongs to a single request. Time is kept by a few timers a client:
 
-    wake      at the moment when the next waiting id, resting lane or pace is due
-    ticker    once a second: a new stamp for the signatures; lanes without an answer are given up
+    wake      at the moment when the next waiting id, resting lane or burst of the pace is due
+    ticker    once a second: a new stamp for the signatures; lanes whose answer is overdue are given up
     deadline  one a job
 
-A lane is connecting, busy, idle or resting. There are at most `in_flight` of them, counting those that could
-not be opened, or broke, for the time that they have to rest; they are opened when there is work for them, and
-left open, for the next job, when there is none.
+A lane is connecting, busy, idle, resting or dead. There are at most `in_flight` of them, the places of dead
+ones that have to rest included. They are opened when there is work for them, and stay open for the next job.
 """
 
 import asyncio
 import heapq
 import itertools
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -26,7 +26,7 @@ from realtime.push_response import retry_after
 from realtime.signing import Stamp
 
 Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
-"""Opens a connection to the endpoint, as `loop.create_connection` does. Raises OSError."""
+"""Opens a connection to the endpoint for what the callable makes, as `loop.create_connection` does."""
 
 IDLE_SECONDS = 20.0
 """A lane that was idle for longer is replaced: who is at the other end may have forgotten it."""
@@ -37,7 +37,8 @@ _GONE = 410
 _THROTTLED = 429
 _SERVER_ERROR = 500
 
-_TICKS_A_TIMEOUT = 5
+_TICK_SECONDS = 1.0
+_LEAST_TICKS_TO_ANSWER = 5
 
 logger = logging.getLogger("podium.push")
 
@@ -45,9 +46,9 @@ logger = logging.getLogger("podium.push")
 class Lanes:
     """Works off jobs, over as many lanes as they need.
 
-    stamp: what signs the requests from a moment (seconds since the epoch) on.
+    stamp: what signs the requests from a moment (seconds since the epoch) on; asked for once a second.
     in_flight: how many lanes there are at the most.
-    attempt_timeout: seconds for which an answer, or a connection, is waited for; up to a fifth more.
+    attempt_timeout: seconds to wait for a connection, and for an answer up to a fifth longer.
     rate: requests a second at the most; None for as many as there are answers.
     clock: seconds since the epoch.
     """
@@ -64,14 +65,16 @@ class Lanes:
     ) -> None:
         self.tick = 0
         self._connect = connect
-        self._make_stamp = stamp
+        self._new_stamp = stamp
         self._stamp: Stamp
         self._clock = clock
         self._in_flight = in_flight
         self._attempt_timeout = attempt_timeout
-        self._tick_seconds = min(1.0, attempt_timeout / _TICKS_A_TIMEOUT)
+        self._tick_seconds = min(_TICK_SECONDS, attempt_timeout / _LEAST_TICKS_TO_ANSWER)
+        self._ticks_to_answer = math.ceil(attempt_timeout / self._tick_seconds)
         self._loop = asyncio.get_running_loop()
         self._pace = None if rate is None else Pace(rate, self._loop.time())
+        # Dictionaries for sets: their order is the same at every run.
         self._jobs: dict[Job, None] = {}
         self._runnable: deque[Job] = deque()
         self._lanes: dict[Lane, None] = {}
@@ -79,29 +82,34 @@ class Lanes:
         self._connecting: dict[Lane, asyncio.Task[None]] = {}
         self._resting: list[tuple[float, int, Lane]] = []
         self._order = itertools.count()
+        # How often in a row a connection could not be opened, or broke before its answer.
         self._troubles = 0
-        self._wake: asyncio.TimerHandle | None = None
-        self._ticker: asyncio.TimerHandle | None = None
+        self._wake: asyncio.Handle | None = None
+        self._wake_when = 0.0
+        self._ticker: asyncio.Handle | None = None
         self._closed = False
 
     async def work_off(self, job: Job) -> None:
-        """Return when the job is done, at its deadline at the latest. Cancelling harms nothing else.
+        """Return when the job is done, at its deadline at the latest. Cancelling this harms no other job.
 
         Raises what the job's collection of ids raises, and RuntimeError when closed.
         """
         if self._closed:
             raise RuntimeError("the push client is closed")
-        self._stamp = self._make_stamp(self._clock())
+        self._stamp = self._new_stamp(self._clock())
         self._jobs[job] = None
-        self._runnable.append(job)
         deadline = self._loop.call_at(job.deadline, self._end, job)
         try:
-            self._dispatch()
+            if self._loop.time() >= job.deadline:
+                job.end([])
+            else:
+                self._runnable.append(job)
+                self._dispatch()
             await job.done
         finally:
             deadline.cancel()
             job.close()
-            self._jobs.pop(job, None)
+            del self._jobs[job]
 
     async def close(self) -> None:
         """End every connection. Jobs end as at their deadline."""
@@ -117,10 +125,13 @@ class Lanes:
         for task in connecting:
             task.cancel()
         await asyncio.gather(*connecting, return_exceptions=True)
+        # The loop closes an aborted connection's socket in its next round.
+        await asyncio.sleep(0)
         self._lanes.clear()
         self._idle.clear()
+        self._resting.clear()
 
-    # What happens to lanes
+    # What the lanes tell
 
     def connected(self, lane: Lane) -> None:
         """See LaneOwner."""
@@ -133,77 +144,77 @@ class Lanes:
     def answered(self, lane: Lane, status: int, response: bytes) -> None:
         """See LaneOwner."""
         job = lane.job
-        lane.job = None
-        rest = None
         if _OK <= status < _REDIRECT:
             if not lane.proven:
                 lane.proven = lane.reused = True
                 lane.throttled = self._troubles = 0
             if job is not None and job.open:
                 job.delivered()
-        else:
-            rest = self._refused(lane, job, status, response)
-        if rest is not None:
-            self._rest(lane, rest)
-        elif lane.dead:
-            self._discard(lane)
+            # Not before the id is settled: whatever is raised on the way, a lane that breaks returns its id.
+            lane.job = None
+        elif self._refused(lane, status, response):
+            return
+        if lane.dead:
+            del self._lanes[lane]
             self._dispatch()
         else:
             self._feed(lane)
 
     def lost(self, lane: Lane, *, unheard: bool) -> None:
         """See LaneOwner."""
-        if lane in self._idle:
+        job = lane.job
+        if job is not None:
+            if not (lane.reused and unheard):
+                self._trouble(lane)
+                return
+            # The server closed it while the request was on its way, or while nobody looked.
+            del self._lanes[lane]
+            if job.open:
+                self._open(lane)
+        elif lane in self._idle:
             self._idle.remove(lane)
-            self._discard(lane)
-            return
-        if lane.job is None:
-            # It rests, and its place with it.
-            return
-        if lane.reused and unheard and lane.job.open:
-            # The server closed it while our request was on its way, or while nobody looked.
-            self._discard(lane)
-            self._open(lane)
-            return
-        self._trouble(lane)
+            del self._lanes[lane]
+        # Otherwise it is resting, and so goes on its place.
 
-    def _refused(self, lane: Lane, job: Job | None, status: int, response: bytes) -> float | None:
-        """Settle an id whose answer was not a good one; until when the lane has to rest, if it has to."""
+    def _refused(self, lane: Lane, status: int, response: bytes) -> bool:
+        """Settle an id whose answer was not a good one. Whether the lane has to rest."""
         lane.proven = False
         lane.reused = True
-        pause = (
-            retry_after(response, self._clock()) if status == _THROTTLED or status >= _SERVER_ERROR else None
-        )
+        self._troubles = 0
         now = self._loop.time()
+        passing = status == _THROTTLED or status >= _SERVER_ERROR
+        pause = retry_after(response, self._clock()) if passing else None
+        job = lane.job
         if job is not None and job.open:
-            if status == _GONE:
-                job.gone(lane.connection_id)
-            elif status == _THROTTLED or status >= _SERVER_ERROR:
+            if passing:
                 job.again(lane.connection_id, tries=lane.tries, now=now, not_before=now + (pause or 0.0))
                 self._wake_for(job)
+            elif status == _GONE:
+                job.gone(lane.connection_id)
             else:
                 job.failed(lane.connection_id)
+        lane.job = None
         if status != _THROTTLED:
-            return None
+            lane.throttled = 0
+            return False
         lane.throttled += 1
-        return now + (backoff(lane.throttled) if pause is None else pause)
+        self._rest(lane, now + (backoff(lane.throttled) if pause is None else pause))
+        return True
 
-    def _trouble(self, lane: Lane, error: BaseException | None = None) -> None:
+    def _trouble(self, lane: Lane) -> None:
         """A connection could not be opened, or ended before the answer. Its place rests for a while."""
         if lane.troubles == self._troubles:
-            # Lanes that were opened before the last trouble say nothing new.
+            # Lanes that were opened before the last trouble tell nothing new.
             self._troubles += 1
-            if self._troubles == 1:
-                logger.warning("no answer from the connections endpoint: %s", error or "connection lost")
         now = self._loop.time()
         job = lane.job
-        lane.job = None
         if job is not None and job.open:
             job.again(lane.connection_id, tries=lane.tries, now=now)
             self._wake_for(job)
+        lane.job = None
         self._rest(lane, now + backoff(max(self._troubles, 1)))
 
-    # Work for lanes
+    # Work for the lanes
 
     def _feed(self, lane: Lane) -> None:
         """Give a lane its next id, of the jobs in turn; without one it is idle."""
@@ -218,78 +229,81 @@ class Lanes:
             if len(runnable) > 1:
                 runnable.rotate(-1)
             lane.connection_id, lane.tries = taken
+            lane.job = job
             if self._send(lane, job):
                 return
         lane.reused = True
         lane.idle_since = self._clock()
         self._idle.append(lane)
+        self._wake_for_pace()
 
     def _send(self, lane: Lane, job: Job) -> bool:
+        """Send the request of the id that the lane carries; False when there can be none."""
         try:
             request = job.request(self._stamp, lane.connection_id)
         except ValueError:
             job.failed(lane.connection_id)
+            lane.job = None
             return False
         if self._pace is not None:
             self._pace.spend()
-        lane.job = job
         lane.send(request)
         return True
 
     def _dispatch(self) -> None:
-        """Put the idle lanes to work, and open more when they are too few."""
+        """Put idle lanes to work, and open more where they are too few."""
         if self._closed:
             return
-        now = self._loop.time()
         if self._pace is not None:
-            self._pace.fill(now)
+            self._pace.fill(self._loop.time())
         oldest = self._clock() - IDLE_SECONDS
         while self._idle and self._work():
             lane = self._idle.pop()
-            if lane.idle_since < oldest or lane.transport is None or lane.transport.is_closing():
+            if lane.closing or lane.idle_since < oldest:
                 lane.abort()
-                self._discard(lane)
+                del self._lanes[lane]
             else:
                 self._feed(lane)
         work = self._work()
         while len(self._connecting) < work and len(self._lanes) < self._in_flight:
             self._open()
+        self._wake_for_pace()
         if self._ticker is None and self._lanes:
             self._ticker = self._loop.call_later(self._tick_seconds, self._on_tick)
-        if self._pace is not None and self._runnable and not self._pace.ready:
-            self._wake_at(self._pace.full_at)
 
     def _work(self) -> int:
         """How many requests could go out now."""
         work = sum(job.takeable for job in self._runnable)
         return work if self._pace is None else min(work, self._pace.ready)
 
-    # Opening, resting
+    def _end(self, job: Job) -> None:
+        """The job's time is up. Answers to its requests that are out count for nothing."""
+        job.end([lane.connection_id for lane in self._lanes if lane.job is job])
 
-    def _open(self, previous: Lane | None = None) -> None:
-        """Open a lane; for the id that is out on the previous one, if there is one."""
-        lane = Lane(self)
-        lane.troubles = self._troubles
-        if previous is not None:
-            lane.job, lane.connection_id, lane.tries = previous.job, previous.connection_id, previous.tries
+    # Opening and resting
+
+    def _open(self, broken: Lane | None = None) -> None:
+        """Open a lane; in the place of a broken one, for the id that is out on that."""
+        lane = Lane(self, troubles=self._troubles)
+        if broken is not None:
+            lane.job, lane.connection_id, lane.tries = broken.job, broken.connection_id, broken.tries
         self._lanes[lane] = None
         self._connecting[lane] = self._loop.create_task(self._connect_lane(lane))
 
     async def _connect_lane(self, lane: Lane) -> None:
-        problem: BaseException = TimeoutError()
+        problem: Exception | None = None
         try:
             async with asyncio.timeout(self._attempt_timeout):
                 await self._connect(lambda: lane)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lane's place has to rest, and to come back
             problem = error
         finally:
             del self._connecting[lane]
-            if lane.transport is None and not lane.dead:
-                lane.dead = True
-                self._trouble(lane, problem)
-
-    def _discard(self, lane: Lane) -> None:
-        self._lanes.pop(lane, None)
+        if problem is not None and not lane.dead:
+            if self._troubles == lane.troubles == 0:
+                logger.warning("cannot connect to the connections endpoint: %r", problem)
+            lane.abort()
+            self._trouble(lane)
 
     def _rest(self, lane: Lane, until: float) -> None:
         """Leave a lane, or the place of a dead one, without work for a while."""
@@ -302,12 +316,17 @@ class Lanes:
         if job.due is not None:
             self._wake_at(job.due)
 
+    def _wake_for_pace(self) -> None:
+        if self._pace is not None and self._runnable and not self._pace.ready:
+            self._wake_at(self._pace.full_at)
+
     def _wake_at(self, when: float) -> None:
         if self._wake is not None:
-            if self._wake.when() <= when:
+            if self._wake_when <= when:
                 return
             self._wake.cancel()
-        self._wake = self._loop.call_at(when, self._on_wake)
+        # uvloop's handle of a timer that is due at once has no `when`.
+        self._wake, self._wake_when = self._loop.call_at(when, self._on_wake), when
 
     def _on_wake(self) -> None:
         self._wake = None
@@ -316,33 +335,24 @@ class Lanes:
             job.make_due(now)
             if job.takeable and job not in self._runnable:
                 self._runnable.append(job)
+            self._wake_for(job)
         while self._resting and self._resting[0][0] <= now:
             _, _, lane = heapq.heappop(self._resting)
             if lane.dead:
-                self._discard(lane)
+                del self._lanes[lane]
             else:
                 lane.idle_since = self._clock()
                 self._idle.append(lane)
         if self._resting:
             self._wake_at(self._resting[0][0])
-        for job in self._jobs:
-            self._wake_for(job)
         self._dispatch()
 
     def _on_tick(self) -> None:
-        self._ticker = None
+        # Busy lanes are looked after even when all jobs are over.
+        busy = self._jobs or any(lane.job is not None for lane in self._lanes)
+        self._ticker = self._loop.call_later(self._tick_seconds, self._on_tick) if busy else None
         self.tick += 1
-        self._stamp = self._make_stamp(self._clock())
-        for lane in [lane for lane in self._lanes if self._overdue(lane)]:
+        self._stamp = self._new_stamp(self._clock())
+        for lane in [lane for lane in self._lanes if lane.sent_for(self.tick) > self._ticks_to_answer]:
             lane.abort()
-            self._trouble(lane, TimeoutError("an answer took too long"))
-        if self._jobs or any(lane.job is not None for lane in self._lanes):
-            self._ticker = self._loop.call_later(self._tick_seconds, self._on_tick)
-
-    def _overdue(self, lane: Lane) -> bool:
-        out = lane.job is not None and lane.transport is not None
-        return out and self.tick - lane.sent_tick > _TICKS_A_TIMEOUT
-
-    def _end(self, job: Job) -> None:
-        """The job's time is up. Its requests that are out are answered to nobody."""
-        job.end([lane.connection_id for lane in self._lanes if lane.job is job])
+            self._trouble(lane)

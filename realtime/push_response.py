@@ -9,6 +9,9 @@ import httptools
 RESPONSE_LIMIT = 65_536
 """Bytes of one answer, headers included. Where more comes, the answer is not waited for."""
 
+FINAL = 200
+"""The first status of an answer proper; after one below comes another."""
+
 RETRY_AFTER_LIMIT_SECONDS = 60.0
 """A server that asks for more is asked again after this: it may have meant another clock."""
 
@@ -43,7 +46,7 @@ def read_until_eof(received: bytes) -> int | None:
     """
     head = _Headers(received)
     framed = head.headers.keys() & {b"content-length", b"transfer-encoding"}
-    return head.status if head.complete and not framed and head.status >= 200 else None
+    return head.status if head.complete and not framed and head.status >= FINAL else None
 
 
 def retry_after(response: bytes, now: float) -> float | None:

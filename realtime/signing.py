@@ -28,7 +28,6 @@ Method = Literal["POST", "DELETE"]
 _ALGORITHM = "AWS4-HMAC-SHA256"
 # What the ids of API Gateway (Base64) are made of, and what stays as it is in a path.
 _USUAL_ID = re.compile(r"[A-Za-z0-9+/=_~-]+").fullmatch
-# https://datatracker.ietf.org/doc/html/rfc2104#section-2
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 _BLOCK = 64
@@ -65,7 +64,7 @@ class ConnectionsSigner:
         if self._key_for != (credentials.secret_key, day):
             key = f"AWS4{credentials.secret_key}".encode()
             for part in (day, self._region, SERVICE, "aws4_request"):
-                key = Hmac(key).sign(part.encode())
+                key = Hmac(key).digest(part.encode())
             self._key_for, self._key = (credentials.secret_key, day), key
         return Stamp(
             self._endpoint,
@@ -79,8 +78,8 @@ class ConnectionsSigner:
 class Hmac:
     """HMAC-SHA256 under one key, of messages with a common beginning.
 
-    The states of both hashes after the key (and after the beginning) are kept and copied, which takes a third
-    of the time of `hmac.digest`.
+    The states of both hashes after the key (and after the beginning) are kept and copied: a third of the time
+    of `hmac.digest`. https://datatracker.ietf.org/doc/html/rfc2104#section-2
     """
 
     def __init__(self, key: bytes, beginning: bytes = b"") -> None:
@@ -88,12 +87,17 @@ class Hmac:
         self._inner = sha256(padded.translate(_INNER_PAD) + beginning)
         self._outer = sha256(padded.translate(_OUTER_PAD))
 
-    def sign(self, rest: bytes) -> bytes:
+    def digest(self, rest: bytes) -> bytes:
         """The code of the beginning and the rest together."""
-        inner, outer = self._inner.copy(), self._outer.copy()
+        return bytes.fromhex(self.hexdigest(rest))
+
+    def hexdigest(self, rest: bytes) -> str:
+        """The same, in hexadecimal."""
+        inner = self._inner.copy()
         inner.update(rest)
+        outer = self._outer.copy()
         outer.update(inner.digest())
-        return outer.digest()
+        return outer.hexdigest()
 
 
 class Payload:
@@ -148,29 +152,17 @@ class Stamp:
 class Template:
     """A request in which only the connection id is left open."""
 
-    __slots__ = (
-        "_after_id",
-        "_before_id",
-        "_body",
-        "_canonical_after",
-        "_canonical_before",
-        "_inner",
-        "_outer",
-    )
-
     def __init__(self, canonical: tuple[str, str], hmac: Hmac, request: tuple[str, str, bytes]) -> None:
         self._canonical_before, self._canonical_after = canonical
-        self._inner, self._outer = hmac._inner, hmac._outer  # noqa: SLF001
-        self._before_id, self._after_id, self._body = request
+        self._sign = hmac.hexdigest
+        self._before, self._after, self._body = request
 
     def request(self, connection_id: str) -> bytes:
         """The bytes to send. Raises ValueError for an id that cannot be part of a path."""
-        encoded = encode_id(connection_id)
-        canonical = self._canonical_before + encoded.replace("%", "%25") + self._canonical_after
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(sha256(canonical.encode()).hexdigest().encode())
-        outer.update(inner.digest())
-        return f"{self._before_id}{encoded}{self._after_id}{outer.hexdigest()}".encode() + self._body
+        name = encode_id(connection_id)
+        canonical = f"{self._canonical_before}{name.replace('%', '%25')}{self._canonical_after}"
+        signature = self._sign(sha256(canonical.encode()).hexdigest().encode())
+        return f"{self._before}{name}{self._after}{signature}".encode() + self._body
 
 
 def encode_id(connection_id: str) -> str:

@@ -28,7 +28,7 @@ def client(server: MemoryServer, **options: Any) -> HttpPushClient:
         parse_url(URL),
         aws.REGION,
         credentials,
-        connect=server.connect,
+        create_connection=server.create_connection,
         clock=lambda: clock.now() / 1000,
         **options,
     )

@@ -47,21 +47,24 @@ Respond = Callable[[Request], Awaitable[Answer]]
 
 
 class MemoryServer:
-    """A server in the same process. Its `connect` stands in for `loop.create_connection`."""
+    """A server in the same process. Its `create_connection` stands in for the event loop's."""
 
-    def __init__(self, respond: Respond) -> None:
+    def __init__(self, respond: Respond, *, refusals: int = 0, seconds_to_connect: float = 0) -> None:
         self.respond = respond
+        self.refusals = refusals
+        """So many connections are refused before one is accepted."""
+        self.seconds_to_connect = seconds_to_connect
+        self.closing = 0
+        """So many requests meet a connection that is just being closed."""
         self.opened = 0
         self.open: list[MemoryTransport] = []
-        self.refusals = 0
-        """So many connections are refused before one is accepted."""
         self._answering: set[asyncio.Task[None]] = set()
 
-    async def connect(
+    async def create_connection(
         self, protocol_factory: Callable[[], asyncio.Protocol], host: str, port: int, *, ssl: object = None
     ) -> tuple[asyncio.Transport, asyncio.Protocol]:
         """Open a connection."""
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.seconds_to_connect)
         if self.refusals:
             self.refusals -= 1
             raise ConnectionRefusedError
@@ -74,6 +77,10 @@ class MemoryServer:
 
     def answer(self, transport: "MemoryTransport", request: Request) -> None:
         """Have a request answered. The server lives its own life, outside the client's tasks."""
+        if self.closing:
+            self.closing -= 1
+            transport.lose(None)
+            return
 
         async def answer() -> None:
             try:
@@ -125,8 +132,15 @@ class MemoryTransport(asyncio.Transport):
 
     def deliver(self, data: bytes) -> None:
         """Bytes from the server."""
-        if not self._closing:
+        if self._closing:
+            return
+        try:
             self._protocol.data_received(data)
+        except Exception as error:  # noqa: BLE001 - as asyncio's own transports
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "data_received() failed", "exception": error, "transport": self}
+            )
+            self.lose(error)
 
     def lose(self, error: Exception | None) -> None:
         """The connection ends, from either side."""
