@@ -1,8 +1,9 @@
 """Where `@connections` is, and what is needed to reach it, as the SDK's own clients have it."""
 
+import re
 import ssl
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import aioboto3
 from botocore.exceptions import NoCredentialsError, NoRegionError
@@ -11,6 +12,8 @@ from botocore.httpsession import get_cert_path
 from realtime.signing import Credentials, Endpoint
 
 _PORTS = {"http": 80, "https": 443}
+# Segments of what needs no encoding or is encoded already, none of which means a folder.
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9%._~@:!$&'()*+,;=-]+)*/?").fullmatch
 
 
 class ConnectionsUrlError(ValueError):
@@ -44,12 +47,15 @@ def parse_url(connections_url: str) -> Address:
         raise ConnectionsUrlError(
             f"The connections URL {connections_url!r} has more in it than a host, a port and a path."
         )
+    if not _PATH(url.path):
+        raise ConnectionsUrlError(f"The connections URL {connections_url!r} has a path that cannot be sent.")
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     default_port = _PORTS[url.scheme]
     if port not in {None, default_port}:
         host = f"{host}:{port}"
-    path = quote(url.path.rstrip("/"), safe="/%~@:!$&'()*+,;=")
-    return Address(url.hostname, port or default_port, url.scheme == "https", Endpoint(host, path))
+    return Address(
+        url.hostname, port or default_port, url.scheme == "https", Endpoint(host, url.path.rstrip("/"))
+    )
 
 
 def tls_context(session: aioboto3.Session) -> ssl.SSLContext:
