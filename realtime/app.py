@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
 from realtime.avatars import announce
+from realtime.event_loop import new_event_loop
 from realtime.push import open_push_client
 from realtime.routes import Live, handle
 from realtime.settings import RealtimeSettings
@@ -31,7 +32,7 @@ async def _open_live() -> AsyncIterator[Live]:
         yield Live(db, load_catalogue(), push, now)
 
 
-_container = Container(_open_live)
+_container = Container(_open_live, new_event_loop)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)

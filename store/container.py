@@ -16,11 +16,16 @@ class Container(Generic[T]):
     """Runs async handlers from Lambda's synchronous entry, with resources opened once.
 
     `resources` is entered at the first invocation and never left: the container is frozen, not closed. When
-    entering fails, the invocation fails, and the next one tries again.
+    entering fails, the invocation fails, and the next one tries again. `new_loop` makes the event loop.
     """
 
-    def __init__(self, resources: Callable[[], AbstractAsyncContextManager[T]]) -> None:
+    def __init__(
+        self,
+        resources: Callable[[], AbstractAsyncContextManager[T]],
+        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+    ) -> None:
         self._open = resources
+        self._new_loop = new_loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stack = AsyncExitStack()
         self._resources: T | None = None
@@ -28,7 +33,7 @@ class Container(Generic[T]):
     def run(self, work: Callable[[T], Awaitable[R]]) -> R:
         """The outcome of one invocation's work."""
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+            self._loop = self._new_loop()
         return self._loop.run_until_complete(self._work(work))
 
     async def _work(self, work: Callable[[T], Awaitable[R]]) -> R:

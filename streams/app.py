@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
+from realtime.event_loop import new_event_loop
 from realtime.push import open_push_client
 from store.container import Container
 from store.runtime import SDK_CONFIG, now, open_database
@@ -56,7 +57,7 @@ async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
         yield Broadcaster(db, catalogue, fan_out, now)
 
 
-_container = Container(_open_broadcaster)
+_container = Container(_open_broadcaster, new_event_loop)
 
 
 @logger.inject_lambda_context
