@@ -56,6 +56,7 @@ class Recorder:
         self.errors: Counter[str] = Counter()
         self.ticks = 0
         """Of the worker that has reported the fewest."""
+        self._closed = False
         self._ramp = ramp
         self._ticks: Counter[int] = Counter()
         self._workers = workers
@@ -80,7 +81,9 @@ class Recorder:
         return [what if times == 1 else f"{what} ({times} times)" for what, times in sorted(found.items())]
 
     def hear(self, worker: int, report: AnyReport) -> None:
-        """Take a report."""
+        """Take a report. After `close` there is nothing to be learnt from any."""
+        if self._closed:
+            return
         if isinstance(report, Tick):
             self._count(worker, report)
             before, self._held[worker] = self._held.get(worker), report
@@ -97,11 +100,11 @@ class Recorder:
         """Cores that the tester used in the last full second."""
         return self._rows[self.ticks].cpu
 
-    def flush(self) -> None:
-        """Match what has been held back: nothing more is to come."""
+    def close(self) -> None:
+        """Match what has been held back, and take nothing more."""
         for worker, tick in self._held.items():
             self._match(worker, tick)
-        self._held.clear()
+        self._closed = True
 
     def own(self, second: int, cpu: float, machine: float | None) -> None:
         """What this process took of a core in the second that ends now, and how busy all cores were."""
@@ -197,20 +200,23 @@ class Recorder:
         self.ticks = min(self._ticks[worker] for worker in range(self._workers))
 
     def _match(self, worker: int, tick: Tick) -> None:
+        versions, changes = self._so_far()
         for state in tick.states:
-            before = self._boards[state.board].versions
             self._boards[state.board].state(worker, state)
-            self._rows[tick.second].counts["versions"] += self._boards[state.board].versions - before
         for step in tick.steps:
             self._boards[step.board].step(worker, step)
+        versions_now, changes_now = self._so_far()
+        self._rows[tick.second].counts["versions"] += versions_now - versions
+        self._rows[tick.second].counts["changes"] += changes_now - changes
         self._oldest[worker] = {board: Position(*oldest) for board, oldest in tick.oldest.items()}
         for name, board in self._boards.items():
             board.forget(worker, tick.forgotten)
-            before = board.changes
-            board.close(
-                min((oldest[name] for oldest in self._oldest.values() if name in oldest), default=None)
-            )
-            self._rows[tick.second].counts["changes"] += board.changes - before
+            oldest = [of_worker[name] for of_worker in self._oldest.values() if name in of_worker]
+            board.close(min(oldest, default=None))
+
+    def _so_far(self) -> tuple[int, int]:
+        boards = self._boards.values()
+        return sum(board.versions for board in boards), sum(board.changes for board in boards)
 
     def _second(self, number: int, live: int) -> Second:
         row = self._rows[number]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from markupsafe import Markup
@@ -17,8 +18,8 @@ PAGE = "report.html"
 _BLUE, _RED, _GREEN, _PURPLE, _YELLOW, _GREY = COLOURS
 _TIME = "seconds since the start of play"
 _PERCENTILES = (("p50", _BLUE), ("p90", _GREEN), ("p99", _YELLOW), ("max", _RED))
-_SMOOTHED = 5
-"""Seconds over which a ratio is taken, where single seconds have too few events."""
+_SMOOTHED, _SMOOTHED_POINTS = 5, 60
+"""A ratio is taken over so many seconds at least, and shown in about so many points at most."""
 
 
 def write_report(folder: Path, result: Result) -> Path:
@@ -31,7 +32,7 @@ def write_report(folder: Path, result: Result) -> Path:
 def _summary(result: Result) -> list[str]:
     options, verdict, screen = result.options, result.verdict, result.score_to_screen
     lines = [
-        f"{result.started_at}: {options.players} players and {options.spectators} spectators on"
+        f"{_day(result.started_at)}: {options.players} players and {options.spectators} spectators on"
         f" {len(result.boards)} boards of {result.target['restUrl']}, {options.rate:g} scores a second for"
         f" {options.duration:g} seconds, the first {options.ramp:g} of them to get under way.",
     ]
@@ -78,7 +79,7 @@ def _verdict(result: Result) -> Section:
             f"All screens showed the server's boards {verdict.quiet_after:.1f} seconds after the last answer."
         )
     text.extend(f"Broken: {what}" for what in verdict.broken)
-    return Section("Held" if verdict.held else "Broken", text)
+    return Section(f"Verdict: {'held' if verdict.held else 'broken'}", text)
 
 
 def _latency(result: Result) -> Section:
@@ -108,7 +109,8 @@ def _latency(result: Result) -> Section:
 def _over_time(result: Result) -> Markup:
     with plot("Score to screen, by when the score was due", _TIME, "milliseconds") as drawn:
         axes = drawn.axes
-        for name, colour in _PERCENTILES:
+        # Backwards, so that the more telling ones are on top.
+        for name, colour in reversed(_PERCENTILES):
             points = [
                 (row.second - 0.5, value)
                 for row in result.seconds
@@ -117,7 +119,7 @@ def _over_time(result: Result) -> Markup:
             axes.plot(*_columns(points), color=colour, label=name, linewidth=1.2)
         _logarithmic(axes)
         _ramp(axes, result)
-        _legend(axes)
+        _legend(axes, reverse=True)
     return drawn.svg
 
 
@@ -131,6 +133,7 @@ def _curve(measured: Iterable[tuple[str, Latency]]) -> Markup:
             axes.plot(*_columns(points), color=colour, label=name, linewidth=1.5)
             rarest = max([rarest, *(x for x, _ in points)])
         axes.set_xscale("log")
+        axes.set_xlim(left=1)
         nines = range(1, math.ceil(math.log10(rarest)) + 1)
         axes.xaxis.set_major_locator(FixedLocator([1, 2, *(10**nine for nine in nines)]))
         axes.xaxis.set_major_formatter(
@@ -203,10 +206,11 @@ def _boards(result: Result) -> Section:
     )
     with plot("Conflation", _TIME, "scores a version") as drawn:
         points = []
-        for start in range(0, len(result.seconds), _SMOOTHED):
-            some = result.seconds[start : start + _SMOOTHED]
+        width = max(_SMOOTHED, len(result.seconds) // _SMOOTHED_POINTS)
+        for start in range(0, len(result.seconds), width):
+            some = result.seconds[start : start + width]
             if versions := sum(row.versions for row in some):
-                points.append((start + _SMOOTHED / 2, sum(row.changes for row in some) / versions))
+                points.append((start + len(some) / 2, sum(row.changes for row in some) / versions))
         drawn.axes.plot(*_columns(points), color=_BLUE, marker="o", markersize=3, linewidth=1.2)
         drawn.axes.set_ylim(bottom=0)
         _ramp(drawn.axes, result)
@@ -289,14 +293,18 @@ def _errors(result: Result) -> Section:
 
 def _tester(result: Result) -> Section:
     tester = result.tester
-    limit = f"{SATURATED_LAG_SECONDS * 1000:.0f} ms, or one used more than {SATURATED_CPU:g} of a core"
+    late, busy = f"{SATURATED_LAG_SECONDS * 1000:.0f} ms", f"{SATURATED_CPU:g} of a core"
     if tester.saturated:
         text = (
-            f"The tester itself was saturated in {tester.saturated} of {tester.seconds} seconds: an event"
-            f" loop was late by more than {limit}. Latencies are then the tester's as well: an upper bound."
+            f"The tester itself was saturated in {tester.saturated} of {tester.seconds} seconds: a worker's"
+            f" event loop was late by more than {late}, or it used more than {busy}. Latencies are then the"
+            " tester's as well, and only an upper bound."
         )
     else:
-        text = f"The tester itself was never saturated: no event loop was late by more than {limit}."
+        text = (
+            f"The tester itself was never saturated: no worker's event loop was late by more than {late},"
+            f" and none used more than {busy}."
+        )
     left = f" {tester.left_behind} accounts could not be deleted." if tester.left_behind else ""
     return Section(
         "The tester itself",
@@ -351,7 +359,8 @@ def _lines(result: Result, title: str, unit: str, *lines: _Line) -> Markup:
             points = [(row.second - 0.5, y) for row in result.seconds if (y := value(row)) is not None]
             if any(y for _, y in points) or label in ("", lines[0][0]):
                 drawn.axes.plot(*_columns(points), color=colour, label=label, linewidth=1.2)
-        drawn.axes.set_ylim(bottom=0)
+        # Nothing at all is a line at the bottom.
+        drawn.axes.set_ylim(0, None if drawn.axes.dataLim.y1 > 0 else 1)
         drawn.axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
         drawn.axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.6g}"))
         _ramp(drawn.axes, result)
@@ -381,9 +390,9 @@ def _minor(y: float, _: int | None) -> str:
     return f"{y:,.6g}" if str(y)[0] in "25" else ""
 
 
-def _legend(axes: Axes) -> None:
+def _legend(axes: Axes, *, reverse: bool = False) -> None:
     if axes.get_lines():
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, reverse=reverse)
 
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -403,7 +412,15 @@ def _dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
+def _day(moment: str) -> str:
+    return datetime.fromisoformat(moment).strftime("%-d %B %Y, %H:%M UTC")
+
+
 def _text(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
     return "all" if value is None else str(value)

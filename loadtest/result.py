@@ -92,7 +92,7 @@ class Second(Model):
     snapshots: int = 0
     versions: int = 0
     changes: int = 0
-    """Scores that changed a board, by when the last screen had shown it."""
+    """Scores that changed a board, by when the first screen showed them."""
     live: int = 0
     opened: int = 0
     reconnects: int = 0

@@ -179,7 +179,7 @@ class LoadTest:
         while self._recorder.ticks < last:
             self._ticked.clear()
             await self._ticked.wait()
-        self._recorder.flush()
+        self._recorder.close()
         return outcome, sum(one.unanswered for one in stopped)
 
     async def _finish(self, fleet: Fleet) -> int:

@@ -70,6 +70,8 @@ class BoardSightings:
         self.fates: Counter[Fate] = Counter()
         self.versions = 0
         """Versions that were published while somebody watched."""
+        self.changes = 0
+        """Scores that changed the board, as far as screens can tell."""
         self.broken: Counter[str] = Counter()
         self._board = board
         self._order = order
@@ -78,11 +80,6 @@ class BoardSightings:
         self._digests: dict[Position, str] = {}
         self._newest: Position | None = None
         self._awaited: dict[int, _Awaited] = {}
-
-    @property
-    def changes(self) -> int:
-        """Scores that changed the board so far, as far as screens can tell."""
-        return self.fates["shown"] + self.fates["outdone"]
 
     @property
     def awaited(self) -> int:
@@ -152,6 +149,8 @@ class BoardSightings:
 
     def _saw(self, score: _Awaited, seen: _Seen, sightings: Iterable[tuple[int, int, int]]) -> None:
         held = seen.scores.get(score.user_id)
+        if held is not None and not (score.shown or score.outdone):
+            self.changes += 1
         score.shown |= held == score.points
         score.outdone |= held is not None and held != score.points
         for since, tick, count in sightings:

@@ -73,7 +73,7 @@ def play(book: Recorder, scheduled: float, shown_at: float) -> None:
     book.hear(0, answered(1, scheduled))
     seen = step(1, 2, (0, shown_at, 2))
     book.hear(0, tick(2, version=2, states=[state(2, ada=700)], steps=[seen]))
-    book.flush()
+    book.close()
 
 
 def test_a_score_that_is_shown_is_in_the_whole_and_in_the_second_it_was_due() -> None:
@@ -118,7 +118,7 @@ def test_several_scores_in_one_version_are_its_conflation() -> None:
         book.hear(0, attempted(number, 1.0, forest=points))
         book.hear(0, answered(number, 1.0))
     book.hear(0, tick(2, version=2, states=[state(2, ada=700)], steps=[step(1, 2, (0, 1.5, 1))]))
-    book.flush()
+    book.close()
     forest = book.boards()[0]
     assert (forest.shown, forest.outdone, forest.versions, forest.conflation) == (1, 2, 1, 3.0)
 
@@ -129,7 +129,7 @@ def test_what_no_screen_has_shown_at_the_end_is_unsettled() -> None:
     book.hear(0, attempted(1, 1.0, forest=700))
     book.hear(0, answered(1, 1.0))
     book.hear(0, tick(2, version=1))
-    book.flush()
+    book.close()
     assert book.boards()[0].unsettled == 1
 
 
@@ -193,7 +193,7 @@ def test_what_is_broken_is_told_with_how_often() -> None:
     book = recorder(workers=2)
     book.hear(0, tick(1, broken={"forest: x": 2}, states=[state(1)]))
     book.hear(1, tick(1, broken={"forest: x": 1}, states=[state(1, ada=5)]))
-    book.flush()
+    book.close()
     assert book.broken == [
         "forest: version 1 of epoch 1 is not the same on all screens",
         "forest: x (3 times)",
