@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except asyncio.CancelledError:
-        sys.stderr.write("Interrupted; accounts and scores are left behind.\n")
+        sys.stderr.write("Interrupted; the accounts (loadtest-…) and their scores are left behind.\n")
         return 130
 
 
@@ -255,7 +255,7 @@ def _summary(result: Result) -> list[str]:
     if result.tester.saturated:
         lines.append(
             f"The tester itself was saturated in {result.tester.saturated} of {result.tester.seconds}"
-            " seconds: latencies are its own as well."
+            " seconds: latencies in those are partly its own."
         )
     if result.tester.left_behind:
         lines.append(f"{result.tester.left_behind} accounts could not be deleted.")
