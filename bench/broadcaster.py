@@ -3,8 +3,8 @@
 Players submit scores that lead the board, each through our own transaction; the records come off the
 emulator's stream, and one batch of them goes to our broadcaster or to AWS's sample (`bench/sample.py`). Both
 push through our local gateway to the same real WebSocket clients. The broadcaster has one core; gateway and
-clients share the other. Beside the clients that count there is a witness who reads: after a batch of ours its
-board must equal the table's top K, after one of the sample's it must have heard of every score.
+clients share the other. One of the subscribers is a witness who reads: after a batch of ours its board must
+equal the table's top K, after one of the sample's it must have heard of every score.
 """
 
 import asyncio
@@ -102,7 +102,8 @@ async def _scene(case: Case) -> AsyncIterator["_Scene"]:
     ):
         port = (await gateway.read())["port"]
         url = f"ws://127.0.0.1:{port}/"
-        clients_command = python("bench.gateway_clients", "--url", url, "--connections", case.subscribers)
+        # One less: the witness is a subscriber too.
+        clients_command = python("bench.gateway_clients", "--url", url, "--connections", case.subscribers - 1)
         broadcaster = partial(python, "bench.broadcasters", "--connections-url", f"http://127.0.0.1:{port}")
         environment = aws_environment(aws.url)
         async with (
@@ -115,7 +116,7 @@ async def _scene(case: Case) -> AsyncIterator["_Scene"]:
                 await process.read()
             # The gateway counts: the witness comes after the clients.
             async with connect(url, proxy=None) as witness:
-                await _subscribe(aws.db, [f"c{number}" for number in range(case.subscribers + 1)])
+                await _subscribe(aws.db, [f"c{number}" for number in range(case.subscribers)])
                 scene = _Scene(case, aws.db, stream, clients, {OURS: ours, PEER: peer}, witness)
                 await scene.prepare()
                 yield scene
@@ -179,11 +180,14 @@ class _Scene:
         worked = await self._broadcasters[name].ask("process", records=records, within=_PROCESS_SECONDS)
         async with asyncio.timeout(_DELIVERY_SECONDS):
             each = await (self._follow() if name == OURS else self._hear(records))
-        expected = each * self._case.subscribers
-        came = await self._clients.ask("stop", frames=expected, timeout_seconds=_DELIVERY_SECONDS)
-        if came["frames"] != expected:
-            raise BroadcasterBenchError(f"{name}: {came['frames']} of {expected} frames came")
-        return Outcome(came["last_at"] - worked["started_at"], came["frames"], came["bytes"])
+        others = self._case.subscribers - 1
+        came = await self._clients.ask("stop", frames=each * others, timeout_seconds=_DELIVERY_SECONDS)
+        if came["frames"] != each * others:
+            raise BroadcasterBenchError(f"{name}: {came['frames']} of {each * others} frames came")
+        witnessed = came["bytes"] / others
+        return Outcome(
+            came["last_at"] - worked["started_at"], came["frames"] + each, came["bytes"] + witnessed
+        )
 
     async def _follow(self) -> int:
         """Read diffs until the witness has the board of the table; the number of frames."""
