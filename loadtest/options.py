@@ -71,6 +71,24 @@ class Options(Model):
         """Connections in all."""
         return self.players + self.spectators
 
+    def players_of(self, worker: int) -> range:
+        """The players, by number from 0, that one of the processes plays."""
+        return range(worker, self.players, self.processes)
+
+    def spectators_of(self, worker: int) -> range:
+        """The spectators, by number from 0, that one of the processes plays."""
+        return range(worker, self.spectators, self.processes)
+
+    def spectator_accounts_of(self, worker: int) -> range:
+        """Those of its spectators after whom an account is named: it serves them and the next few."""
+        spectators = self.spectators_of(worker)
+        return spectators[: -(-len(spectators) // self.spectators_per_account)]
+
+    @property
+    def accounts(self) -> int:
+        """Accounts in all."""
+        return self.players + sum(len(self.spectator_accounts_of(n)) for n in range(self.processes))
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options, with what they say of themselves."""

@@ -158,9 +158,9 @@ class Recorder:
             for name, board in self._boards.items()
         )
 
-    def tester(self, duration: float, left_behind: int) -> OwnLoad:
+    def tester(self, played: int, left_behind: int) -> OwnLoad:
         """What the tester itself took in the measured seconds."""
-        measured = [row for second, row in self._rows.items() if self._ramp < second <= duration]
+        measured = [row for second, row in self._rows.items() if self._ramp < second <= played]
         return OwnLoad(
             cpu=round(sum(row.cpu for row in measured) / max(1, len(measured)), 3),
             busiest=round(max((row.busiest for row in measured), default=0), 3),

@@ -146,7 +146,7 @@ def _curve(measured: Iterable[tuple[str, Latency]]) -> Markup:
 
 
 def _throughput(result: Result) -> Section:
-    scores, played = result.scores, max(1, len(result.seconds))
+    scores, played = result.scores, max(1, result.played)
     rows = [
         ["", "in all", "a second"],
         *(
@@ -374,8 +374,8 @@ def _ramp(axes: Axes, result: Result) -> None:
     last = len(result.seconds)
     axes.set_xlim(0, max(1, last))
     axes.axvspan(0, result.options.ramp, color=_GREY, alpha=0.1, linewidth=0)
-    if last > result.options.duration:
-        axes.axvspan(result.options.duration, last, color=_GREY, alpha=0.1, linewidth=0)
+    if last > result.played:
+        axes.axvspan(result.played, last, color=_GREY, alpha=0.1, linewidth=0)
 
 
 def _logarithmic(axes: Axes) -> None:

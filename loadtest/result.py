@@ -149,6 +149,8 @@ class Result(Model):
     started_at: str
     """ISO 8601, UTC."""
     interrupted: bool
+    played: int
+    """Seconds until no more scores were due."""
     options: Options
     target: dict[str, str]
     machine: Machine

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 
 import uvloop
 
-from game.catalogue import CatalogueError
 from loadtest import machine, messages
 from loadtest.arenas import Arena, quality_of
 from loadtest.errors import LoadTestError
@@ -48,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         options = read_options(arguments)
         with open_view() as view:
             return uvloop.run(_run(options, view))
-    except (LoadTestError, CatalogueError, OSError) as error:
+    except (LoadTestError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except asyncio.CancelledError:
@@ -88,6 +87,7 @@ class LoadTest:
         self._ticked = asyncio.Event()
         self._task = asyncio.current_task()
         self._began = 0.0
+        self._played = 0
 
     def interrupt(self) -> None:
         """End the play early, and judge what was played; asked again, or before the play, stop at once."""
@@ -105,11 +105,6 @@ class LoadTest:
             outcome, unanswered = await self._judge(fleet)
             left_behind = await self._finish(fleet)
         return self._result(started_at, outcome, unanswered, left_behind)
-
-    @property
-    def _accounts(self) -> int:
-        options = self._options
-        return options.players + -(-options.spectators // options.spectators_per_account)
 
     def _heard(self, worker: int, report: AnyReport) -> None:
         if isinstance(report, messages.Progress):
@@ -137,7 +132,7 @@ class LoadTest:
 
     async def _prepare(self, fleet: Fleet, arenas: tuple[Arena, ...]) -> None:
         options = self._options
-        self._view.phase("accounts to sign in", self._accounts)
+        self._view.phase("accounts to sign in", self._options.accounts)
         run = secrets.token_hex(4)
         # Good enough for whatever a user pool asks of passwords.
         password = f"aA1!{secrets.token_urlsafe(18)}"
@@ -160,9 +155,8 @@ class LoadTest:
         fleet.tell(messages.Start(at=self._began))
         self._view.phase("seconds of play", self._options.duration)
         busy, used = machine.BusyShare(), time.process_time()
-        second = 0
-        while second < self._options.duration and not self._hurry.is_set():
-            second += 1
+        while self._played < self._options.duration and not self._hurry.is_set():
+            self._played = second = self._played + 1
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, self._began + second - time.monotonic())):
                     await self._hurry.wait()
@@ -184,7 +178,7 @@ class LoadTest:
 
     async def _finish(self, fleet: Fleet) -> int:
         self._done = [0] * self._options.processes
-        self._view.phase("accounts to delete", self._accounts)
+        self._view.phase("accounts to delete", self._options.accounts)
         finished = await fleet.ask([messages.Finish(keep=self._options.keep_players)], messages.Finished)
         return sum(one.left_behind for one in finished)
 
@@ -208,6 +202,7 @@ class LoadTest:
         return Result(
             started_at=started_at.isoformat(timespec="seconds"),
             interrupted=self._hurry.is_set(),
+            played=self._played,
             options=self._options,
             target={
                 "restUrl": self._config.rest_url,
@@ -230,7 +225,7 @@ class LoadTest:
             totals=dict(recorder.totals),
             errors=dict(recorder.errors),
             seconds=recorder.seconds(),
-            tester=recorder.tester(self._options.duration, left_behind),
+            tester=recorder.tester(self._played, left_behind),
         )
 
 

@@ -61,8 +61,8 @@ class Worker:
         self._rest = Rest(http, plan.config.rest_url)
         self._boards = Boards(plan.boards)
         self._line = Line(Address.of(plan.config.web_socket_url), self._boards, self._now, tasks)
-        self._player_numbers = range(plan.number, options.players, options.processes)
-        self._spectator_numbers = range(plan.number, options.spectators, options.processes)
+        self._player_numbers = options.players_of(plan.number)
+        self._spectator_numbers = options.spectators_of(plan.number)
         self._player_accounts: list[Account] = []
         self._spectator_accounts: list[Account] = []
         self._players: list[Player] = []
@@ -95,10 +95,10 @@ class Worker:
     async def _prepare(self) -> None:
         options = self._plan.options
         _allow_files(len(self._player_numbers) * 2 + len(self._spectator_numbers) + _SPARE_FILES)
-        shared = -(-len(self._spectator_numbers) // options.spectators_per_account)
+        spectators = options.spectator_accounts_of(self._plan.number)
         names = [
             *((f"player-{number}", f"Player {number + 1}") for number in self._player_numbers),
-            *((f"spectator-{number}", "Spectator") for number in self._spectator_numbers[:shared]),
+            *((f"spectator-{number}", "Spectator") for number in spectators),
         ]
         run = self._plan.run
         accounts = await self._few_at_a_time(

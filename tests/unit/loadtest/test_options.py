@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadtest.errors import LoadTestError
 from loadtest.options import Options, add_options, read_options
@@ -205,3 +207,23 @@ async def test_area_that_the_catalogue_does_not_have_is_refused(stand_in: StandI
         choose_ground(Options(boards=("global",)), config)
     with pytest.raises(LoadTestError, match="no-catalogue"):
         choose_ground(Options(catalogue=tmp_path / "no-catalogue"), config)
+
+
+@given(
+    st.builds(
+        Options,
+        players=st.integers(1, 50),
+        spectators=st.integers(0, 100),
+        processes=st.integers(1, 16),
+        spectators_per_account=st.integers(1, 30),
+    )
+)
+def test_every_client_is_played_by_one_process_and_has_an_account(options: Options) -> None:
+    workers = range(options.processes)
+    assert sorted(n for worker in workers for n in options.players_of(worker)) == list(range(options.players))
+    spectators = [n for worker in workers for n in options.spectators_of(worker)]
+    assert sorted(spectators) == list(range(options.spectators))
+    for worker in workers:
+        room = len(options.spectator_accounts_of(worker)) * options.spectators_per_account
+        assert 0 <= room - len(options.spectators_of(worker)) < options.spectators_per_account
+    assert options.players <= options.accounts <= options.clients

@@ -183,7 +183,7 @@ def test_a_saturated_tester_is_told() -> None:
     book.hear(0, tick(3, worker_lag=SATURATED_LAG_SECONDS + 0.01))
     book.hear(0, tick(4))
     book.hear(0, tick(5, worker_lag=1.0))  # after the play
-    tester = book.tester(duration=4, left_behind=2)
+    tester = book.tester(played=4, left_behind=2)
     assert (tester.saturated, tester.seconds, tester.left_behind) == (2, 3, 2)
     assert tester.lag == pytest.approx(60)
     assert tester.busiest == pytest.approx(0.91)

@@ -76,6 +76,7 @@ def result(
     return Result(
         started_at="2026-11-24T12:00:00+00:00",
         interrupted=False,
+        played=50,
         options=Options.model_validate({"duration": 50, "boards": ["forest", "global"], **options}),
         target={"restUrl": "http://127.0.0.1:8000", "webSocketUrl": "ws://127.0.0.1:8001/local"},
         machine=machine.describe(),
