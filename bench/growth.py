@@ -91,7 +91,7 @@ def _figures(case: str, ours: Cost, peer: Cost, peer_name: str) -> list[Figure]:
         for unit, of_ours, of_peer in (
             ("requests", ours.requests, peer.requests),
             ("units, by the engine", ours.reported_reads + ours.writes, peer.reported_reads + peer.writes),
-            ("read units", ours.reads, peer.reads),
+            ("read units, by size", ours.reads, peer.reads),
             ("write units", ours.writes, peer.writes),
         )
     ]
@@ -113,7 +113,7 @@ class _Takers:
         raise GrowthBenchError(f"{connection_id} was closed")
 
 
-class _Scene:
+class Scene:
     """Boards that grow, and players who submit. `db` is counted by `meter`, `plain` is not."""
 
     def __init__(self, db: Database, plain: Database) -> None:
@@ -192,12 +192,12 @@ class _Scene:
 
 
 @asynccontextmanager
-async def _scene() -> AsyncIterator[_Scene]:
+async def _scene() -> AsyncIterator[Scene]:
     async with (
         emulated() as aws,
         aws.session.client("dynamodb", endpoint_url=aws.url, config=_CONFIG) as client,
     ):
-        scene = _Scene(Database(client), aws.db)
+        scene = Scene(Database(client), aws.db)
         await scene.prepare()
         yield scene
 
