@@ -244,13 +244,18 @@ class World:
             if left > SWEEP_SECONDS:
                 self.background.start(self.sweep())
 
+    async def _has_fanout(self) -> bool:
+        # Whoever recorded one may have died before it started a pusher.
+        rows = await boards.load_many(self.direct, list(self._catalogue.boards))
+        return any(row.fanout for row in rows.values())
+
     async def settle(self) -> None:
         """The scores have stopped, and so have the faults: wait until nothing happens any more."""
         self._faults.calm()
         await self.background.settle(SETTLE_SECONDS)
         self.deliver()
         await self.background.settle(SETTLE_SECONDS)
-        if self.fans_out:
+        if self.fans_out or await self._has_fanout():
             # Every pusher of a fan-out may have died: then the sweep that comes after its end takes over.
             await asyncio.sleep(LEASE_SECONDS)
             self.background.start(self.sweep())
