@@ -102,6 +102,8 @@ class HttpPushClient:
         create_connection: CreateConnection | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if in_flight < 1 or (rate is not None and rate <= 0):
+            raise ValueError(f"nothing is ever pushed with in_flight={in_flight} and rate={rate}")
         create: CreateConnection = create_connection or asyncio.get_running_loop().create_connection
         self._signer = ConnectionsSigner(address.endpoint, region)
         self._load_credentials = credentials
@@ -179,7 +181,7 @@ async def open_push_client(
     rate: requests a second at the most; None for as many as are answered.
     in_flight: how many requests are under way at once at the most.
 
-    Raises ConnectionsUrlError, NoRegionError or NoCredentialsError.
+    Raises ConnectionsUrlError, NoRegionError or NoCredentialsError; ValueError where nothing could be pushed.
     """
     address = parse_url(connections_url)
     # None at all is found out now, and not when something is to be pushed.

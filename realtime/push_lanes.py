@@ -31,6 +31,9 @@ Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
 IDLE_SECONDS = 20.0
 """A lane that was idle for longer is replaced: who is at the other end may have forgotten it."""
 
+REST_LIMIT_SECONDS = 60.0
+"""However long a server asks to be left alone: lanes outlive the push that was told so."""
+
 _OK = 200
 _REDIRECT = 300
 _GONE = 410
@@ -198,7 +201,8 @@ class Lanes:
             lane.throttled = 0
             return False
         lane.throttled += 1
-        self._rest(lane, now + (backoff(lane.throttled) if pause is None else pause))
+        rest = backoff(lane.throttled) if pause is None else min(pause, REST_LIMIT_SECONDS)
+        self._rest(lane, now + rest)
         return True
 
     def _trouble(self, lane: Lane) -> None:

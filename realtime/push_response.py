@@ -12,9 +12,6 @@ RESPONSE_LIMIT = 65_536
 FINAL = 200
 """The first status of an answer proper; after one below comes another."""
 
-RETRY_AFTER_LIMIT_SECONDS = 60.0
-"""A server that asks for more is asked again after this: it may have meant another clock."""
-
 
 class _Headers:
     """The last head in what was received."""
@@ -50,8 +47,9 @@ def read_until_eof(received: bytes) -> int | None:
 
 
 def retry_after(response: bytes, now: float) -> float | None:
-    """The seconds from `now` (since the epoch) for which an answer asks to be left alone, at the most
-    RETRY_AFTER_LIMIT_SECONDS. None when it does not ask, or for nothing that can be understood.
+    """For how many seconds from `now` (since the epoch) an answer asks to be left alone.
+
+    None when it does not ask, or not for anything that can be understood.
 
     https://datatracker.ietf.org/doc/html/rfc9110#section-10.2.3
     """
@@ -64,4 +62,4 @@ def retry_after(response: bytes, now: float) -> float | None:
         except ValueError:
             return None
         seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
-    return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_SECONDS)
+    return max(seconds, 0.0)

@@ -298,9 +298,14 @@ def test_server_that_does_not_speak_tls_gets_nothing(run: Run[Any], good_certifi
     async def work() -> PushResult:
         context = ssl.create_default_context(cafile=good_certificate.authority)
         async with (
-            hostile_server() as (_, port),
-            client_of(f"https://127.0.0.1:{port}", tls=context, attempt_timeout=0.2) as client,
+            hostile_server() as (server, port),
+            client_of(f"https://127.0.0.1:{port}", tls=context, attempt_timeout=0.1) as client,
         ):
-            return await client.push("frame", ["one"], within=0.5)
+            result = await client.push("frame", ["one"], within=0.5)
+            await client.aclose()
+            # Not even those whose handshake was given up are left open.
+            await server.all_closed()
+            assert server.connections > 1
+            return result
 
     assert run(work()) == PushResult(untried=["one"])

@@ -167,6 +167,12 @@ def test_pace_is_kept(rate: float) -> None:
         assert last - first + 1 <= burst + (times[last] - times[first]) * rate + 1e-3
 
 
+@pytest.mark.parametrize("options", [{"rate": 0}, {"rate": -1}, {"in_flight": 0}])
+def test_client_that_could_push_nothing_is_not_made(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="nothing is ever pushed"):
+        push(Endpoint(), "one", **options)
+
+
 def test_pace_holds_for_all_pushes_together_and_for_tries() -> None:
     async def work(scene: Scene) -> list[PushResult]:
         return await asyncio.gather(

@@ -7,7 +7,7 @@ import pytest
 
 from realtime.push import PushResult
 from realtime.push_job import WAITING_LIMIT
-from realtime.push_response import RETRY_AFTER_LIMIT_SECONDS
+from realtime.push_lanes import REST_LIMIT_SECONDS
 from tests.simulation import clock
 from tests.simulation.transport import Answer
 from tests.unit.realtime.push_scene import SILENCE, Endpoint, Line, Scene, ids, push, with_client
@@ -51,14 +51,14 @@ def test_retry_after_the_deadline_is_not_waited_for(status: int) -> None:
     assert endpoint.attempts["shaky"] == 1
 
 
-def test_retry_after_is_not_kept_to_for_ever() -> None:
+def test_lane_does_not_rest_for_as_long_as_it_is_asked_to() -> None:
     async def work(scene: Scene) -> list[PushResult]:
         return [await scene.client.push("frame", [one], within=1000) for one in ("shaky", "next")]
 
     endpoint = Endpoint({"shaky": [asking(429, "86400"), 200]})
     results, seconds = with_client(endpoint, work, in_flight=1)
-    assert results == [PushResult(delivered=1), PushResult(delivered=1)]
-    assert seconds == pytest.approx(RETRY_AFTER_LIMIT_SECONDS, abs=3)
+    assert results == [PushResult(failed=["shaky"]), PushResult(delivered=1)]
+    assert seconds == pytest.approx(REST_LIMIT_SECONDS)
 
 
 def test_too_many_requests_stop_the_lane_and_not_only_the_id() -> None:
