@@ -48,6 +48,8 @@ HOST = "127.0.0.1"
 STAGE = "local"
 PAGES = CHECKOUT / "clients" / "web"
 SWEEP_SECONDS = 60
+# The further the broadcaster is behind, the more scores one diff stands for: so a batch takes all there are.
+STREAM_BATCH = 1000
 _SHUTDOWN_SECONDS = 2
 
 logger = logging.getLogger("podium.local")
@@ -193,7 +195,7 @@ async def _start_event_source(
         client=await stack.enter_async_context(session.client("dynamodbstreams")),
         stream_arn=table["Table"]["LatestStreamArn"],
         handler=broadcast,
-        settings=EventSourceSettings(),
+        settings=EventSourceSettings(batch_size=STREAM_BATCH),
         dead_letters=settings.data_dir / "dead-letters.jsonl",
         function_name="broadcaster",
     )
