@@ -21,13 +21,13 @@ from bench.console import console
 from bench.figure import Figure
 from bench.rounds import medians
 from bench.scale import Scale
-from infra.bundle import HOST, Bundle, build, compile_all, copy_files, install, size_of, zip_folder
+from infra.bundle import HOST, Bundle, build_all, compile_all, copy_files, install, size_of, zip_folder
 from infra.distributions import Distributions
-from infra.functions import ENTRY, PACKAGES, Package
+from infra.functions import ENTRY, Package
 
 SDK = "aioboto3"
 
-IMPORTS_A_ROUND = 5
+IMPORTS_A_ROUND = 3
 """An import takes a third of a second, and other processes disturb it a good deal."""
 
 # Isolated from the environment, the user's packages and the ones of this interpreter; leaves nothing behind.
@@ -74,8 +74,7 @@ async def run(scale: Scale) -> list[Figure]:
 def prepare(folder: Path) -> tuple[Sdk, dict[Package, Bundle]]:
     """Make every package for this machine, and install the SDK alone. Raises BundleError."""
     console.print("Making the Lambda packages for this machine")
-    bundles = {package: build(package, HOST, folder) for package in PACKAGES}
-    return _sdk_alone(folder / SDK), bundles
+    return _sdk_alone(folder / SDK), build_all(HOST, folder)
 
 
 async def import_seconds(folder: Path, module: str) -> float:

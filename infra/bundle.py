@@ -21,6 +21,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +98,14 @@ class Bundle:
     def zip_size(self) -> int:
         """Bytes of the zip."""
         return self.zip.stat().st_size
+
+
+def build_all(target: Target, out: Path) -> dict[Package, Bundle]:
+    """Make every package, some at a time; see `build`."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(
+            zip(PACKAGES, pool.map(lambda package: build(package, target, out), PACKAGES), strict=True)
+        )
 
 
 def build(package: Package, target: Target, out: Path) -> Bundle:
@@ -192,8 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder to put them in")
     parser.add_argument("--architecture", choices=TARGETS, default="arm64", help="Lambda's; default arm64")
     options = parser.parse_args(arguments)
-    for package in PACKAGES:
-        bundle = build(package, TARGETS[options.architecture], options.out)
+    for bundle in build_all(TARGETS[options.architecture], options.out).values():
         megabytes = f"{bundle.zip_size / 1e6:.1f} MB, {bundle.unzipped_size / 1e6:.1f} MB unpacked"
         sys.stdout.write(f"{bundle.zip}: {megabytes}\n")
 
