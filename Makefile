@@ -10,7 +10,7 @@ UV := $(VENVS)/uv/bin/uv
 LOCAL := $(VENVS)/local/bin/python
 DEV := $(VENVS)/dev/bin/python
 # Compiled in this order: the later files take their versions from the first.
-LOCKS := dev local realtime lambda cv loadtest bench emulator awscli uv
+LOCKS := dev local realtime lambda cv loadtest bench infra emulator awscli uv
 
 .PHONY: help
 help: ## List the commands
@@ -28,9 +28,21 @@ players: $(VENVS)/local/.synced ## Run a handful of simulated players against `m
 loadtest: $(VENVS)/loadtest/.synced ## Let simulated players loose on `make run` for two minutes; args="--help" for more
 	@exec $(VENVS)/loadtest/bin/python -m loadtest run $(args)
 
+.PHONY: cost
+cost: $(VENVS)/loadtest/.synced ## Price a month on AWS; args="--players 100000", args="--help" for more
+	@exec $(VENVS)/loadtest/bin/python -m loadtest cost $(args)
+
 .PHONY: bench
 bench: $(VENVS)/bench/.synced $(VENVS)/emulator/.synced node_modules/.installed ## Measure ours beside the peers; only=push for one of them
 	@exec $(VENVS)/bench/bin/python -m bench $(if $(only),--only $(only)) $(args)
+
+.PHONY: synth
+synth: $(VENVS)/infra/.synced ## Write the CloudFormation templates of dev and prod to cdk.out/, without an AWS account
+	@for stage in dev prod; do CDK_OUTDIR=cdk.out/$$stage $(VENVS)/infra/bin/python -m infra.app --stage $$stage; done
+
+.PHONY: deploy
+deploy: $(VENVS)/infra/.synced node_modules/.installed ## Deploy a stage's stacks to AWS: stage=dev image=<digest>
+	@npx cdk deploy --all --context stage=$(or $(stage),dev) $(if $(image),--context image=$(image)) $(args)
 
 .PHONY: test
 test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced ## Check style and types, run every test

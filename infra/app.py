@@ -1,0 +1,63 @@
+"""The CDK app: `cdk deploy --all -c stage=dev`, or `make synth` for the templates alone."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from aws_cdk import App, Environment, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra.avatars import PORTRAITS, PORTRAITS_SECONDS, AvatarsStack, RegistryStack
+from infra.bundle import BundleError
+from infra.code import CodeOf, bundled
+from infra.data import DataStack
+from infra.edge import EdgeStack
+from infra.identity import IdentityStack
+from infra.pipeline import PipelineStack
+from infra.realtime import RealtimeStack
+from infra.rest import RestStack
+from infra.settings import SettingsError, StageSettings, load_settings
+from infra.watching import WatchingStack
+
+
+def add_stacks(app: App, settings: StageSettings, code: CodeOf, image: str | None) -> None:
+    """Put a stage's stacks into the app; the portraits' function only if there is an image for it."""
+    env = Environment(account=settings.account, region=settings.region)
+    identity = IdentityStack(app, settings, env=env)
+    data = DataStack(app, settings, env=env)
+    realtime = RealtimeStack(app, settings, identity, data.storage, code, env=env)
+    rest = RestStack(app, settings, identity, realtime, data.storage, code, env=env)
+    registry = RegistryStack(app, settings, env=env)
+    timeouts = {made.node.id: made.seconds for made in (*realtime.functions, rest.function)}
+    if image:
+        AvatarsStack(app, settings, registry, data.storage, image, env=env)
+        timeouts[PORTRAITS] = PORTRAITS_SECONDS
+    WatchingStack(app, settings, timeouts, env=env)
+    if settings.waf:
+        EdgeStack(app, settings, rest.stage_arn, env=env)
+    if settings.pipeline:
+        PipelineStack(app, settings, settings.pipeline, env=env)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
+
+
+def main() -> int:
+    """Synthesize. What a person can mend is one sentence on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m infra.app", description=__doc__)
+    parser.add_argument("--stage", help="a file of infra/stages; by default the context's `stage`, or dev")
+    arguments = parser.parse_args()
+    app = App()
+    try:
+        settings = load_settings(arguments.stage or app.node.try_get_context("stage") or "dev")
+        with tempfile.TemporaryDirectory() as folder:
+            code = bundled(settings.architecture, Path(folder))
+            add_stacks(app, settings, code, app.node.try_get_context("image"))
+            app.synth()
+    except (SettingsError, BundleError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Portraits: the repository of the container's images, and the function that runs one of them.
+
+Two stacks, because a function of an image needs the image to exist: the repository comes with the first
+deployment, the function with the first image (docs/deploy.md has the order of commands).
+"""
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from constructs import Construct
+
+from infra.lambdas import PodiumFunction, Size, Storage, function_name, removal
+from infra.reasons import excuse_wildcard
+from infra.settings import StageSettings
+
+PORTRAITS = "portraits"
+"""The function's name in its stage: the API knows it before it exists."""
+
+PORTRAITS_SECONDS = 60
+
+_IMAGES = 20
+
+
+class RegistryStack(Stack):
+    """Where the pipeline puts the container's images."""
+
+    def __init__(self, scope: Construct, settings: StageSettings, **options: object) -> None:
+        super().__init__(scope, f"{settings.prefix}registry", **options)  # type: ignore[arg-type]  # jsii's
+        self.repository = ecr.Repository(
+            self,
+            "Portraits",
+            repository_name=f"{settings.prefix}{PORTRAITS}",
+            encryption=ecr.RepositoryEncryption.AES_256,
+            image_scan_on_push=True,
+            # A tag is a commit.
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            lifecycle_rules=[ecr.LifecycleRule(max_image_count=_IMAGES)],
+            empty_on_delete=not settings.retain,
+            removal_policy=removal(settings),
+        )
+        CfnOutput(self, "RepositoryUri", value=self.repository.repository_uri)
+
+
+class AvatarsStack(Stack):
+    """The function of an image, by its tag or digest; its outcomes go to whoever tells the player."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        settings: StageSettings,
+        registry: RegistryStack,
+        storage: Storage,
+        image: str,
+        **options: object,
+    ) -> None:
+        super().__init__(scope, f"{settings.prefix}avatars", **options)  # type: ignore[arg-type]  # jsii's
+        self.portraits = PodiumFunction(
+            self,
+            settings,
+            PORTRAITS,
+            Size(2048, PORTRAITS_SECONDS, settings.concurrency.portraits),
+            {"PODIUM_AVATAR_BUCKET": storage.bucket_name},
+            code=lambda_.DockerImageCode.from_ecr(registry.repository, tag_or_digest=image),
+            # MediaPipe has no wheels for arm64.
+            architecture=lambda_.Architecture.X86_64,
+        )
+        self.portraits.grant_storage(storage)
+        arn = self.format_arn(
+            service="lambda", resource=f"function:{function_name(settings, 'avatar-outcome')}"
+        )
+        told = destinations.LambdaDestination(lambda_.Function.from_function_arn(self, "Outcome", arn))
+        excuse_wildcard(self, f"{arn}:*", "The CDK lets a destination be invoked by any version's name.")
+        self.portraits.function.configure_async_invoke(
+            retry_attempts=1, max_event_age=Duration.minutes(10), on_success=told, on_failure=told
+        )
+        CfnOutput(self, "PortraitFunction", value=self.portraits.function.function_name)

@@ -1,0 +1,91 @@
+"""What each function may do with the tables and the bucket: exactly what it does.
+
+A test records the calls of every function while players play, and holds them against this table, both ways.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from store.schema import (
+    CONNECTIONS,
+    IDEMPOTENCY,
+    LEADERBOARDS,
+    SCORES,
+    USER_PROFILES,
+    USER_PROGRESS,
+    Table,
+)
+
+Actions = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grants:
+    """Actions by table (DynamoDB's, without the prefix), by a table's index, and by prefix in the bucket."""
+
+    tables: Mapping[Table, Actions] = field(default_factory=dict)
+    indexes: Mapping[Table, Actions] = field(default_factory=dict)
+    objects: Mapping[str, Actions] = field(default_factory=dict)
+    list_objects: bool = False
+    """Whether it lists the bucket: of one prefix at a time."""
+    push: Actions = ()
+    """HTTP methods on `@connections`."""
+
+
+_GONE: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem")}
+
+GRANTS: Mapping[str, Grants] = {
+    "api": Grants(
+        tables={
+            USER_PROFILES: ("GetItem", "PutItem", "DeleteItem"),
+            USER_PROGRESS: ("GetItem", "PutItem", "DeleteItem", "ConditionCheckItem"),
+            SCORES: ("Query", "PutItem", "DeleteItem"),
+            CONNECTIONS: ("Query", "BatchWriteItem"),
+            LEADERBOARDS: ("GetItem", "PutItem"),
+            IDEMPOTENCY: ("GetItem", "PutItem", "BatchWriteItem"),
+        },
+        indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},
+        objects={
+            "uploads/*": ("GetObject", "PutObject", "DeleteObject"),
+            "avatars/*": ("GetObject", "DeleteObject"),
+        },
+        list_objects=True,
+        push=("DELETE",),
+    ),
+    "routes": Grants(
+        tables={
+            CONNECTIONS: ("Query", "BatchWriteItem"),
+            LEADERBOARDS: ("GetItem", "BatchGetItem", "PutItem"),
+            SCORES: ("Query",),
+        },
+        indexes={CONNECTIONS: ("Query",)},
+        push=("POST", "DELETE"),
+    ),
+    "avatar-outcome": Grants(tables=_GONE, indexes={CONNECTIONS: ("Query",)}, push=("POST", "DELETE")),
+    "authorizer": Grants(),
+    "broadcaster": Grants(
+        tables={**_GONE, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
+        indexes={CONNECTIONS: ("Query",)},
+        push=("POST", "DELETE"),
+    ),
+    "sweep": Grants(
+        tables={**_GONE, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
+        indexes={CONNECTIONS: ("Query",)},
+        push=("POST", "DELETE"),
+    ),
+    "pusher": Grants(
+        tables={**_GONE, LEADERBOARDS: ("GetItem", "UpdateItem")},
+        indexes={CONNECTIONS: ("Query",)},
+        push=("POST", "DELETE"),
+    ),
+    "portraits": Grants(
+        tables={
+            USER_PROFILES: ("GetItem", "PutItem"),
+            USER_PROGRESS: ("GetItem", "PutItem"),
+            SCORES: ("PutItem",),
+        },
+        objects={"uploads/*": ("GetObject", "DeleteObject"), "avatars/*": ("PutObject",)},
+        # Without it S3 does not say that an upload is gone, but that it is none of our business.
+        list_objects=True,
+    ),
+}

@@ -1,0 +1,116 @@
+"""Who players are: the user pool, the app client for games, and Google where a stage has it."""
+
+from aws_cdk import CfnOutput, Duration, SecretValue, Stack
+from aws_cdk import aws_cognito as cognito
+from constructs import Construct
+
+from infra.lambdas import removal
+from infra.reasons import excuse
+from infra.settings import Google, StageSettings
+
+ADMINS = "admins"
+"""The group whose members may broadcast; `realtime.routes` asks for it."""
+
+
+class IdentityStack(Stack):
+    """A user pool: name and password, e-mail verification, the group `admins`, and Google if it is set."""
+
+    def __init__(self, scope: Construct, settings: StageSettings, **options: object) -> None:
+        super().__init__(scope, f"{settings.prefix}identity", **options)  # type: ignore[arg-type]  # jsii's
+        self._settings = settings
+        self.pool = self._pool()
+        cognito.CfnUserPoolGroup(self, "Admins", user_pool_id=self.pool.user_pool_id, group_name=ADMINS)
+        google = settings.identity.google
+        self.client = self._client(self._google(google) if google else None)
+        self.hosted_ui_url = self._hosted_ui()
+        CfnOutput(self, "UserPoolId", value=self.pool.user_pool_id)
+        CfnOutput(self, "UserPoolClientId", value=self.client.user_pool_client_id)
+        if self.hosted_ui_url:
+            CfnOutput(self, "HostedUiUrl", value=self.hosted_ui_url)
+
+    def _pool(self) -> cognito.UserPool:
+        settings = self._settings
+        pool = cognito.UserPool(
+            self,
+            "Players",
+            user_pool_name=f"{settings.prefix}players",
+            self_sign_up_enabled=True,
+            sign_in_aliases=cognito.SignInAliases(username=True, email=True),
+            sign_in_case_sensitive=False,
+            auto_verify=cognito.AutoVerifiedAttrs(email=True),
+            standard_attributes=cognito.StandardAttributes(
+                email=cognito.StandardAttribute(required=False, mutable=True)
+            ),
+            password_policy=cognito.PasswordPolicy(
+                min_length=10,
+                require_lowercase=True,
+                require_uppercase=True,
+                require_digits=True,
+                require_symbols=True,
+                temp_password_validity=Duration.days(3),
+            ),
+            account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            deletion_protection=settings.retain,
+            removal_policy=removal(settings),
+        )
+        excuse(pool, "AwsSolutions-COG2", "A second factor on every start of a game would end the game.")
+        excuse(
+            pool,
+            "AwsSolutions-COG8",
+            "Threat protection is of Cognito's Plus plan, at more than twice the price a player.",
+        )
+        return pool
+
+    def _google(self, google: Google) -> cognito.UserPoolIdentityProviderGoogle:
+        return cognito.UserPoolIdentityProviderGoogle(
+            self,
+            "Google",
+            user_pool=self.pool,
+            client_id=google.client_id,
+            client_secret_value=SecretValue.secrets_manager(google.secret_name),
+            scopes=["openid", "email", "profile"],
+            attribute_mapping=cognito.AttributeMapping(
+                email=cognito.ProviderAttribute.GOOGLE_EMAIL,
+                fullname=cognito.ProviderAttribute.GOOGLE_NAME,
+            ),
+        )
+
+    def _client(self, google: cognito.UserPoolIdentityProviderGoogle | None) -> cognito.UserPoolClient:
+        identity = self._settings.identity
+        providers = [cognito.UserPoolClientIdentityProvider.COGNITO]
+        if google:
+            providers.append(cognito.UserPoolClientIdentityProvider.GOOGLE)
+        client = self.pool.add_client(
+            "Games",
+            user_pool_client_name="game",
+            # A secret in a game is no secret.
+            generate_secret=False,
+            auth_flows=cognito.AuthFlow(user_srp=True, user_password=True),
+            prevent_user_existence_errors=True,
+            enable_token_revocation=True,
+            id_token_validity=Duration.hours(1),
+            access_token_validity=Duration.hours(1),
+            refresh_token_validity=Duration.days(30),
+            supported_identity_providers=providers,
+            disable_o_auth=not identity.hosted_ui_prefix,
+            o_auth=cognito.OAuthSettings(
+                flows=cognito.OAuthFlows(authorization_code_grant=True),
+                scopes=[cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL, cognito.OAuthScope.PROFILE],
+                callback_urls=list(identity.callback_urls),
+                logout_urls=list(identity.logout_urls),
+            )
+            if identity.hosted_ui_prefix
+            else None,
+        )
+        if google:
+            client.node.add_dependency(google)
+        return client
+
+    def _hosted_ui(self) -> str | None:
+        prefix = self._settings.identity.hosted_ui_prefix
+        if prefix is None:
+            return None
+        domain = self.pool.add_domain(
+            "HostedUi", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix)
+        )
+        return domain.base_url()

@@ -1,0 +1,163 @@
+"""A Lambda function as all of ours are: with a role for just what it does, and a log group of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.grants import GRANTS, Grants
+from infra.reasons import excuse, excuse_wildcard
+from infra.settings import StageSettings
+from store.schema import Table
+
+RETENTION = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+"""Days that logs are kept."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The tables and the bucket that functions are given access to."""
+
+    tables: Mapping[Table, dynamodb.Table]
+    bucket_name: str
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a function may take: memory in MB (CPU comes with it, a whole one at 1,769), seconds, executions.
+
+    `reserved` executions are kept for it, and are the most it may have; None: it shares the account's.
+    """
+
+    memory: int
+    seconds: int
+    reserved: int | None = None
+
+
+def removal(settings: StageSettings) -> RemovalPolicy:
+    """What becomes of data and logs when a stack is destroyed."""
+    return RemovalPolicy.RETAIN if settings.retain else RemovalPolicy.DESTROY
+
+
+def log_group(scope: Construct, settings: StageSettings, name: str) -> logs.LogGroup:
+    """A log group whose logs are kept as long as the stage says."""
+    return logs.LogGroup(
+        scope,
+        "Logs",
+        log_group_name=name,
+        retention=RETENTION[settings.log_days],
+        removal_policy=removal(settings),
+    )
+
+
+class PodiumFunction(Construct):
+    """One function of a stage: `function`, its `role` and its log group, all by the function's name."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        settings: StageSettings,
+        name: str,
+        size: Size,
+        environment: Mapping[str, str],
+        **code: Any,
+    ) -> None:
+        """`code`: `code`, `handler` and `runtime` of a zip's function, or `code` of a container's."""
+        super().__init__(scope, name)
+        self.seconds = size.seconds
+        physical = function_name(settings, name)
+        logs_group = log_group(self, settings, f"/aws/lambda/{physical}")
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        logs_group.grant_write(self.role)
+        kind = lambda_.Function if "handler" in code else lambda_.DockerImageFunction
+        self.function: lambda_.Function = kind(
+            self,
+            "Function",
+            function_name=physical,
+            role=self.role,
+            log_group=logs_group,
+            memory_size=size.memory,
+            timeout=Duration.seconds(size.seconds),
+            reserved_concurrent_executions=size.reserved,
+            tracing=lambda_.Tracing.ACTIVE,
+            environment={
+                "PODIUM_TABLE_PREFIX": settings.prefix,
+                "POWERTOOLS_SERVICE_NAME": "podium",
+                "POWERTOOLS_METRICS_NAMESPACE": "Podium",
+                **environment,
+            },
+            **code,
+        )
+        excuse(
+            self,
+            "AwsSolutions-L1",
+            "The zips carry bytecode of the Python that packed them, and the runtime is that version.",
+        )
+        excuse(
+            self,
+            "AwsSolutions-IAM5",
+            "Traces have no resource to name: X-Ray's two actions know no other than *.",
+            "Resource::*",
+        )
+
+    def grant_storage(self, storage: Storage) -> None:
+        """Allow what `infra.grants` says of this function, on exactly those tables, indexes and prefixes."""
+        grants = GRANTS[self.node.id]
+        for table, actions in grants.tables.items():
+            self._allow("dynamodb", actions, storage.tables[table].table_arn)
+        for table, actions in grants.indexes.items():
+            index = table.index.name if table.index else ""
+            self._allow("dynamodb", actions, f"{storage.tables[table].table_arn}/index/{index}")
+        self._grant_objects(grants, storage.bucket_name)
+
+    def grant_push(self, api_id: str, stage: str) -> None:
+        """Allow its HTTP methods on the connections of a WebSocket API's stage."""
+        for method in GRANTS[self.node.id].push:
+            arn = Stack.of(self).format_arn(
+                service="execute-api", resource=api_id, resource_name=f"{stage}/{method}/@connections/*"
+            )
+            self._allow("execute-api", ("ManageConnections",), arn)
+            excuse_wildcard(self, arn, "Which connections there are is known only when it runs.")
+
+    def grant_invoke(self, name: str, settings: StageSettings) -> None:
+        """Allow it to invoke another function of the stage, by its name: no stack waits for another."""
+        arn = Stack.of(self).format_arn(
+            service="lambda", resource=f"function:{function_name(settings, name)}"
+        )
+        self._allow("lambda", ("InvokeFunction",), arn)
+
+    def _grant_objects(self, grants: Grants, bucket_name: str) -> None:
+        bucket = f"arn:{Aws.PARTITION}:s3:::{bucket_name}"
+        for prefix, actions in grants.objects.items():
+            arn = f"{bucket}/{prefix}"
+            self._allow("s3", actions, arn)
+            excuse_wildcard(self, arn, "Each player's pictures have a prefix of their own under this one.")
+        if grants.list_objects:
+            self._allow("s3", ("ListBucket",), bucket)
+
+    def _allow(self, service: str, actions: tuple[str, ...], resource: str) -> None:
+        self.role.add_to_principal_policy(
+            iam.PolicyStatement(actions=[f"{service}:{action}" for action in actions], resources=[resource])
+        )
+
+
+def function_name(settings: StageSettings, name: str) -> str:
+    """The physical name of a function of the stage."""
+    return f"{settings.prefix}{name}"

@@ -1,0 +1,196 @@
+"""From a push to GitHub to a running stage: CodePipeline, with two CodeBuild projects.
+
+source   GitHub, through a CodeConnections connection
+image    buildspec.yml: build the portraits' container, push it, update the function, smoke-invoke it,
+         and roll back when that fails
+approve  a person, where the stage wants one
+deploy   buildspec-deploy.yml: the tests, then `cdk deploy` of every stack with that image
+"""
+
+from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.avatars import PORTRAITS
+from infra.lambdas import function_name, log_group
+from infra.reasons import excuse, excuse_wildcard
+from infra.settings import Pipeline, StageSettings
+
+
+class PipelineStack(Stack):
+    """The pipeline of a stage that has one."""
+
+    def __init__(
+        self, scope: Construct, settings: StageSettings, pipeline: Pipeline, **options: object
+    ) -> None:
+        super().__init__(scope, f"{settings.prefix}pipeline", **options)  # type: ignore[arg-type]  # jsii's
+        self._settings = settings
+        self.image = self._image_project()
+        self.deploy = self._deploy_project()
+        source, built = codepipeline.Artifact("source"), codepipeline.Artifact("image")
+        owner, _, repository = pipeline.repository.partition("/")
+        stages = [
+            codepipeline.StageProps(
+                stage_name="Source",
+                actions=[
+                    actions.CodeStarConnectionsSourceAction(
+                        action_name="GitHub",
+                        owner=owner,
+                        repo=repository,
+                        branch=pipeline.branch,
+                        connection_arn=pipeline.connection_arn,
+                        output=source,
+                    )
+                ],
+            ),
+            codepipeline.StageProps(
+                stage_name="Image",
+                actions=[
+                    actions.CodeBuildAction(
+                        action_name="Portraits",
+                        project=self.image,
+                        input=source,
+                        outputs=[built],
+                        variables_namespace="image",
+                    )
+                ],
+            ),
+        ]
+        if pipeline.approval:
+            approve = actions.ManualApprovalAction(
+                action_name="Person",
+                additional_information=f"Deploy {pipeline.repository} to {settings.stage}?",
+            )
+            stages.append(codepipeline.StageProps(stage_name="Approve", actions=[approve]))
+        deploy = actions.CodeBuildAction(
+            action_name="Stacks",
+            project=self.deploy,
+            input=source,
+            environment_variables={
+                "PODIUM_IMAGE": codebuild.BuildEnvironmentVariable(value="#{image.IMAGE_DIGEST}")
+            },
+        )
+        stages.append(codepipeline.StageProps(stage_name="Deploy", actions=[deploy]))
+        artifacts = self._artifacts()
+        made = codepipeline.Pipeline(
+            self,
+            "Pipeline",
+            pipeline_name=f"{settings.prefix}pipeline",
+            pipeline_type=codepipeline.PipelineType.V2,
+            execution_mode=codepipeline.ExecutionMode.QUEUED,
+            artifact_bucket=artifacts,
+            stages=stages,
+        )
+        for one in (made, self.image, self.deploy):
+            _excuse_generated(one, artifacts)
+        CfnOutput(self, "PipelineName", value=made.pipeline_name)
+
+    def _artifacts(self) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "Artifacts",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(30))],
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        excuse(bucket, "AwsSolutions-S1", "Sources on their way to a build, for a month: no access log.")
+        return bucket
+
+    def _project(self, name: str, buildspec: str, *, privileged: bool) -> codebuild.PipelineProject:
+        settings = self._settings
+        scope = Construct(self, name)
+        project = codebuild.PipelineProject(
+            scope,
+            "Project",
+            project_name=f"{settings.prefix}{name}",
+            build_spec=codebuild.BuildSpec.from_source_filename(buildspec),
+            environment=codebuild.BuildEnvironment(
+                build_image=codebuild.LinuxBuildImage.STANDARD_7_0, privileged=privileged
+            ),
+            environment_variables={
+                "PODIUM_STAGE": codebuild.BuildEnvironmentVariable(value=settings.stage),
+                "PODIUM_REPOSITORY": codebuild.BuildEnvironmentVariable(
+                    value=f"{settings.prefix}{PORTRAITS}"
+                ),
+                "PODIUM_FUNCTION": codebuild.BuildEnvironmentVariable(
+                    value=function_name(settings, PORTRAITS)
+                ),
+                "AWS_ACCOUNT_ID": codebuild.BuildEnvironmentVariable(value=self.account),
+            },
+            logging=codebuild.LoggingOptions(
+                cloud_watch=codebuild.CloudWatchLoggingOptions(
+                    log_group=log_group(scope, settings, f"/aws/codebuild/{settings.prefix}{name}")
+                )
+            ),
+            timeout=Duration.minutes(60),
+        )
+        _excuse_own_logs(project)
+        excuse(project, "AwsSolutions-CB4", "Artifacts are encrypted by the bucket, with S3's own key.")
+        return project
+
+    def _image_project(self) -> codebuild.PipelineProject:
+        settings = self._settings
+        project = self._project("image", "buildspec.yml", privileged=True)
+        excuse(
+            project, "AwsSolutions-CB3", "Building a container image takes the Docker daemon's privileges."
+        )
+        repository = self.format_arn(
+            service="ecr", resource="repository", resource_name=f"{settings.prefix}{PORTRAITS}"
+        )
+        function = self.format_arn(
+            service="lambda", resource=f"function:{function_name(settings, PORTRAITS)}"
+        )
+        for actions_, resource in (
+            (("ecr:GetAuthorizationToken",), "*"),
+            (
+                (
+                    *("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"),
+                    *("ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"),
+                    *("ecr:PutImage", "ecr:DescribeImages"),
+                ),
+                repository,
+            ),
+            (("lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:InvokeFunction"), function),
+        ):
+            project.add_to_role_policy(iam.PolicyStatement(actions=list(actions_), resources=[resource]))
+        excuse(
+            project,
+            "AwsSolutions-IAM5",
+            "The login to ECR is for the whole account: the action knows no other resource than *.",
+            "Resource::*",
+        )
+        return project
+
+    def _deploy_project(self) -> codebuild.PipelineProject:
+        project = self._project("deploy", "buildspec-deploy.yml", privileged=False)
+        # The CDK's own roles, which its bootstrap made, are who may change things.
+        roles = f"arn:{Aws.PARTITION}:iam::{self.account}:role/cdk-*"
+        project.add_to_role_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[roles]))
+        excuse_wildcard(
+            project, roles, "The roles of the CDK's bootstrap carry its qualifier in their names."
+        )
+        return project
+
+
+def _excuse_generated(construct: Construct, bucket: s3.Bucket) -> None:
+    """What the CDK writes into the policies of a pipeline: actions on the artifacts' bucket, by prefix."""
+    reason = "Written by the CDK, for one bucket that holds nothing but this pipeline's artifacts."
+    for action in ("Abort*", "DeleteObject*", "GetBucket*", "GetObject*", "List*"):
+        excuse(construct, "AwsSolutions-IAM5", reason, f"Action::s3:{action}")
+    excuse_wildcard(construct, f"{bucket.bucket_arn}/*", reason)
+
+
+def _excuse_own_logs(project: codebuild.PipelineProject) -> None:
+    stack = Stack.of(project)
+    for service, resource, rest in (
+        ("codebuild", "report-group/", "-*"),
+        ("logs", "log-group:/aws/codebuild/", ":*"),
+    ):
+        arn = stack.format_arn(service=service, resource=f"{resource}{project.project_name}{rest}")
+        excuse_wildcard(project, arn, "Written by the CDK: the project's own reports and logs.")

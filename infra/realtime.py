@@ -1,0 +1,257 @@
+"""Live boards: the WebSocket API with its routes, and the broadcaster behind the stream of `Scores`."""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
+from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
+from constructs import Construct
+
+from infra.code import CodeOf
+from infra.identity import IdentityStack
+from infra.lambdas import PodiumFunction, Size, Storage, function_name, log_group
+from infra.reasons import excuse
+from infra.settings import StageSettings
+from store.schema import SCORES
+
+ROUTES = ("subscribe", "unsubscribe", "ping", "broadcast")
+"""The routes besides `$connect`, `$disconnect` and `$default`; a test holds them against the handlers'."""
+
+CATALOGUE = Path(__file__).parents[1] / "game" / "catalogue.toml"
+
+# Longer than a pusher's lease, so that the sweep takes over from one that is dead, not slow.
+_PUSHER_SECONDS = 120
+_BROADCASTER_SECONDS = 60
+# "Filter criteria": at most five, of 4,096 characters each.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+_FILTER_BOARDS = 60
+
+
+class RealtimeStack(Stack):
+    """Connections in, diffs out."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        settings: StageSettings,
+        identity: IdentityStack,
+        storage: Storage,
+        code: CodeOf,
+        **options: object,
+    ) -> None:
+        super().__init__(scope, f"{settings.prefix}realtime", **options)  # type: ignore[arg-type]  # jsii's
+        self._settings = settings
+        self._storage = storage
+        self._code = code
+        self.dead_letters = self._dead_letters()
+        self.api = apigatewayv2.WebSocketApi(
+            self,
+            "Api",
+            api_name=f"{settings.prefix}live",
+            route_selection_expression="$request.body.action",
+        )
+        # As other stacks know it.
+        self.api_id = self.export_value(self.api.api_id)
+        addresses = {"api": self.api.api_id, "region": self.region, "stage": settings.stage}
+        self.connections_url = settings.addresses.connections.format(**addresses)
+        self.web_socket_url = settings.addresses.web_socket.format(**addresses)
+        self.authorizer = self._authorizer(identity)
+        self.routes = self._function("routes", Size(512, 29, settings.concurrency.routes))
+        self.avatar_outcome = self._function("avatar-outcome", Size(256, 30))
+        self._add_routes()
+        self.stage = self._stage()
+        self.pusher = self._pusher()
+        self.broadcaster = self._broadcaster()
+        self.sweep = self._sweep()
+        self.functions = (
+            self.authorizer,
+            self.routes,
+            self.avatar_outcome,
+            self.broadcaster,
+            self.sweep,
+            self.pusher,
+        )
+        CfnOutput(self, "WebSocketUrl", value=self.web_socket_url, description="Where games connect")
+        CfnOutput(self, "DeadLetters", value=self.dead_letters.queue_url, description="Batches given up")
+
+    def _function(self, name: str, size: Size) -> PodiumFunction:
+        settings = self._settings
+        made = PodiumFunction(
+            self,
+            settings,
+            name,
+            size,
+            {
+                "PODIUM_CONNECTIONS_URL": self.connections_url,
+                "PODIUM_PUSH_RATE": f"{self._push_rate(name):g}",
+                "PODIUM_PUSHER_FUNCTION": function_name(settings, "pusher"),
+                "PODIUM_DIRECT_LIMIT": str(settings.live.direct_limit),
+                "PODIUM_PUSHERS": str(settings.live.pushers),
+            },
+            **self._code(name),
+        )
+        made.grant_storage(self._storage)
+        made.grant_push(self.api.api_id, settings.stage)
+        return made
+
+    def _push_rate(self, name: str) -> float:
+        live = self._settings.live
+        return live.push_rate / live.pushers if name == "pusher" else live.push_rate
+
+    def _authorizer(self, identity: IdentityStack) -> PodiumFunction:
+        settings = self._settings
+        pool = {"region": self.region, "pool": identity.pool.user_pool_id}
+        return PodiumFunction(
+            self,
+            settings,
+            "authorizer",
+            Size(256, 10, settings.concurrency.authorizer),
+            {
+                "PODIUM_TOKEN_ISSUER": "https://cognito-idp.{region}.amazonaws.com/{pool}".format(**pool),
+                "PODIUM_TOKEN_CLIENT_ID": identity.client.user_pool_client_id,
+                "PODIUM_KEY_SET_URL": settings.addresses.key_set.format(**pool),
+            },
+            **self._code("authorizer"),
+        )
+
+    def _add_routes(self) -> None:
+        # Both places where a token may be are the authorizer's to look at: neither is required by itself.
+        authorizer = WebSocketLambdaAuthorizer("Tokens", self.authorizer.function, identity_source=[])
+        for key in ("$connect", "$disconnect", "$default", *ROUTES):
+            integration = WebSocketLambdaIntegration(f"{key.strip('$')}-integration", self.routes.function)
+            guard = authorizer if key == "$connect" else None
+            route = self.api.add_route(key, integration=integration, authorizer=guard)
+            if guard is None:
+                excuse(
+                    route,
+                    "AwsSolutions-APIG4",
+                    "API Gateway authorizes a WebSocket once, at $connect, which has the authorizer.",
+                )
+
+    def _stage(self) -> apigatewayv2.WebSocketStage:
+        settings = self._settings
+        group = log_group(self, settings, f"/aws/apigateway/{settings.prefix}live")
+        stage = apigatewayv2.WebSocketStage(
+            self, "Stage", web_socket_api=self.api, stage_name=settings.stage, auto_deploy=True
+        )
+        made = stage.node.default_child
+        assert isinstance(made, apigatewayv2.CfnStage)  # noqa: S101 -- for the type checker
+        made.default_route_settings = apigatewayv2.CfnStage.RouteSettingsProperty(
+            throttling_rate_limit=settings.throttle.rate,
+            throttling_burst_limit=settings.throttle.burst,
+            detailed_metrics_enabled=True,
+        )
+        # No query string and no header: a token may be in either.
+        fields = ("requestId", "eventType", "routeKey", "status", "connectionId", "requestTime")
+        made.access_log_settings = apigatewayv2.CfnStage.AccessLogSettingsProperty(
+            destination_arn=group.log_group_arn,
+            format=json.dumps({field: f"$context.{field}" for field in fields}),
+        )
+        made.add_resource_dependency(self._api_gateway_logs())
+        return stage
+
+    def _api_gateway_logs(self) -> apigateway.CfnAccount:
+        """API Gateway's permission to write logs: one an account and Region, for both of our APIs."""
+        role = iam.Role(
+            self,
+            "ApiGatewayLogs",
+            assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            managed_policies=[
+                iam.ManagedPolicy.from_aws_managed_policy_name(
+                    "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+                )
+            ],
+        )
+        policy = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+        excuse(
+            role,
+            "AwsSolutions-IAM4",
+            "The policy that AWS maintains for just this purpose.",
+            f"Policy::{policy}",
+        )
+        return apigateway.CfnAccount(self, "ApiGateway", cloud_watch_role_arn=role.role_arn)
+
+    def _broadcaster(self) -> PodiumFunction:
+        settings = self._settings
+        size = Size(1024, _BROADCASTER_SECONDS, settings.concurrency.broadcaster)
+        made = self._function("broadcaster", size)
+        made.grant_invoke("pusher", settings)
+        made.function.add_event_source(
+            event_sources.DynamoEventSource(
+                self._storage.tables[SCORES],
+                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                batch_size=settings.live.batch_size,
+                max_batching_window=Duration.seconds(settings.live.window_seconds),
+                parallelization_factor=settings.live.shard_concurrency,
+                bisect_batch_on_error=True,
+                retry_attempts=10,
+                max_record_age=Duration.hours(1),
+                report_batch_item_failures=True,
+                on_failure=event_sources.SqsDlq(self.dead_letters),
+                filters=_filters(_boards()),
+            )
+        )
+        excuse(made, "AwsSolutions-IAM5", "Listing streams knows no other resource than *.", "Resource::*")
+        return made
+
+    def _pusher(self) -> PodiumFunction:
+        settings = self._settings
+        made = self._function("pusher", Size(1024, _PUSHER_SECONDS, settings.concurrency.pusher))
+        # The last pusher of a fan-out starts the next one, as long as there are new versions.
+        made.grant_invoke("pusher", settings)
+        child = made.function.node.default_child
+        assert isinstance(child, lambda_.CfnFunction)  # noqa: S101 -- for the type checker
+        child.recursive_loop = "Allow"
+        made.function.configure_async_invoke(
+            retry_attempts=2,
+            max_event_age=Duration.minutes(5),
+            on_failure=None,
+        )
+        return made
+
+    def _sweep(self) -> PodiumFunction:
+        made = self._function("sweep", Size(1024, _BROADCASTER_SECONDS, 1))
+        made.grant_invoke("pusher", self._settings)
+        rule = events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)))
+        # A sweep that failed is followed by the next one in any case.
+        rule.add_target(targets.LambdaFunction(made.function, retry_attempts=0))
+        return made
+
+    def _dead_letters(self) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "DeadLetterQueue",
+            queue_name=f"{self._settings.prefix}dead-letters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        excuse(queue, "AwsSolutions-SQS3", "This is the dead-letter queue.")
+        return queue
+
+
+def _boards() -> list[str]:
+    areas = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))["areas"]
+    return [*areas, "global"]
+
+
+def _filters(boards: Sequence[str]) -> list[dict[str, object]]:
+    """Let through what is on a board of the catalogue; rows of areas that have left it matter to nobody."""
+    parts = [boards[start : start + _FILTER_BOARDS] for start in range(0, len(boards), _FILTER_BOARDS)]
+    return [
+        lambda_.FilterCriteria.filter(
+            {"dynamodb": {"Keys": {"gameArea": {"S": lambda_.FilterRule.or_(*part)}}}}
+        )
+        for part in parts
+    ]

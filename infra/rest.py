@@ -1,0 +1,229 @@
+"""The REST API: a resource and a method for each route of its own description, all served by one function."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_apigateway as apigateway
+from constructs import Construct
+
+from infra.avatars import PORTRAITS
+from infra.code import CodeOf
+from infra.identity import IdentityStack
+from infra.lambdas import PodiumFunction, Size, Storage, function_name, log_group
+from infra.realtime import RealtimeStack
+from infra.reasons import excuse
+from infra.schemas import draft4
+from infra.settings import StageSettings
+
+CHECKOUT = Path(__file__).parents[1]
+
+# Not in the API's description, which it answers with.
+_DESCRIPTION_ROUTE = {"/openapi.json": {"get": {}}}
+_HEADERS = ["Content-Type", "Authorization", "Idempotency-Key"]
+
+
+class RestStack(Stack):
+    """Routes, authorizer, validation, CORS, throttling and logs of the REST API."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        settings: StageSettings,
+        identity: IdentityStack,
+        realtime: RealtimeStack,
+        storage: Storage,
+        code: CodeOf,
+        **options: object,
+    ) -> None:
+        super().__init__(scope, f"{settings.prefix}rest", **options)  # type: ignore[arg-type]  # jsii's
+        self._settings = settings
+        self.api = self._api()
+        addresses = {"api": self.api.rest_api_id, "region": self.region, "stage": settings.stage}
+        self.url = settings.addresses.rest.format(**addresses)
+        deployment = {
+            "region": self.region,
+            "restUrl": self.url,
+            "webSocketUrl": realtime.web_socket_url,
+            "userPoolId": identity.pool.user_pool_id,
+            "userPoolClientId": identity.client.user_pool_client_id,
+            "cognitoEndpoint": settings.addresses.cognito,
+            "hostedUiUrl": identity.hosted_ui_url,
+            "avatarBucket": storage.bucket_name,
+        }
+        given = {name: value for name, value in deployment.items() if value is not None}
+        self.function = self._function(realtime, storage, code, self.to_json_string(given))
+        reason = (
+            "The edge stack puts the firewall in front." if settings.waf else "The setting `waf` adds one."
+        )
+        excuse(self.api, "AwsSolutions-APIG3", reason)
+        self._authorizer = apigateway.CognitoUserPoolsAuthorizer(
+            self, "Players", cognito_user_pools=[identity.pool]
+        )
+        self._add_routes(describe())
+        self._add_responses()
+        self.stage_arn = self.api.deployment_stage.stage_arn
+        # What a client reads to connect: the API serves it, with the catalogue's areas.
+        CfnOutput(self, "ClientConfig", value=f"{self.url}/client-config.json")
+        CfnOutput(self, "RestUrl", value=self.url, description="Where games send their requests")
+
+    def _api(self) -> apigateway.RestApi:
+        settings = self._settings
+        group = log_group(self, settings, f"/aws/apigateway/{settings.prefix}rest")
+        return apigateway.RestApi(
+            self,
+            "Api",
+            rest_api_name=f"{settings.prefix}rest",
+            # The realtime stack has set it up for the whole account.
+            cloud_watch_role=False,
+            deploy_options=apigateway.StageOptions(
+                stage_name=settings.stage,
+                throttling_rate_limit=settings.throttle.rate,
+                throttling_burst_limit=settings.throttle.burst,
+                tracing_enabled=True,
+                metrics_enabled=True,
+                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                access_log_destination=apigateway.LogGroupLogDestination(group),
+                access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
+                    caller=False,
+                    http_method=True,
+                    ip=True,
+                    protocol=True,
+                    request_time=True,
+                    resource_path=True,
+                    response_length=True,
+                    status=True,
+                    user=False,
+                ),
+            ),
+            default_cors_preflight_options=apigateway.CorsOptions(
+                allow_origins=list(settings.cors_origins),
+                allow_methods=["GET", "POST", "PUT", "DELETE"],
+                allow_headers=_HEADERS,
+            ),
+        )
+
+    def _function(
+        self, realtime: RealtimeStack, storage: Storage, code: CodeOf, deployment: str
+    ) -> PodiumFunction:
+        settings = self._settings
+        made = PodiumFunction(
+            self,
+            settings,
+            "api",
+            Size(1024, 29, settings.concurrency.api),
+            {
+                "PODIUM_DEPLOYMENT": deployment,
+                "PODIUM_PORTRAIT_FUNCTION": function_name(settings, PORTRAITS),
+                "PODIUM_CONNECTIONS_URL": realtime.connections_url,
+            },
+            **code("api"),
+        )
+        made.grant_storage(storage)
+        made.grant_push(realtime.api_id, settings.stage)
+        made.grant_invoke(PORTRAITS, settings)
+        return made
+
+    def _add_routes(self, description: Mapping[str, Any]) -> None:
+        integration = apigateway.LambdaIntegration(self.function.function, allow_test_invoke=False)
+        validator = apigateway.RequestValidator(
+            self, "Validator", rest_api=self.api, validate_request_body=True, validate_request_parameters=True
+        )
+        models = description["components"]["schemas"]
+        for path, methods in {**description["paths"], **_DESCRIPTION_ROUTE}.items():
+            resource = self.api.root.resource_for_path(path)
+            for method, operation in methods.items():
+                self._add_method(resource, method.upper(), operation, models, integration, validator)
+
+    def _add_method(
+        self,
+        resource: apigateway.Resource,
+        method: str,
+        operation: Mapping[str, Any],
+        models: Mapping[str, Any],
+        integration: apigateway.LambdaIntegration,
+        validator: apigateway.RequestValidator,
+    ) -> None:
+        protected = bool(operation.get("security"))
+        required = {
+            f"method.request.querystring.{parameter['name']}": True
+            for parameter in operation.get("parameters", [])
+            if parameter["in"] == "query" and parameter.get("required")
+        }
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        added = resource.add_method(
+            method,
+            integration,
+            authorizer=self._authorizer if protected else None,
+            authorization_type=apigateway.AuthorizationType.COGNITO
+            if protected
+            else apigateway.AuthorizationType.NONE,
+            request_validator=validator,
+            request_parameters=required or None,
+            request_models={"application/json": self._model(body, models)} if body else None,
+        )
+        if not protected:
+            for rule in ("AwsSolutions-APIG4", "AwsSolutions-COG4"):
+                excuse(added, rule, "The design has this route open to everybody: it tells what is public.")
+
+    def _model(self, body: Mapping[str, Any], models: Mapping[str, Any]) -> apigateway.Model:
+        name = str(body["$ref"]).rpartition("/")[2]
+        found = self.node.try_find_child(name)
+        if isinstance(found, apigateway.Model):
+            return found
+        model = apigateway.Model(
+            self,
+            name,
+            rest_api=self.api,
+            model_name=re.sub(r"[^A-Za-z0-9]", "", name),
+            content_type="application/json",
+            schema=apigateway.JsonSchema(),
+        )
+        made = model.node.default_child
+        assert isinstance(made, apigateway.CfnModel)  # noqa: S101 -- for the type checker
+        made.schema = {"$schema": "http://json-schema.org/draft-04/schema#", **draft4(body, models)}
+        return model
+
+    def _add_responses(self) -> None:
+        """What API Gateway answers by itself looks like what the function answers: problem+json."""
+        kinds = apigateway.ResponseType
+        problems = [
+            (kinds.BAD_REQUEST_BODY, 422, "Unprocessable Content"),
+            (kinds.BAD_REQUEST_PARAMETERS, 422, "Unprocessable Content"),
+            (kinds.UNAUTHORIZED, 401, "Unauthorized"),
+            (kinds.ACCESS_DENIED, 403, "Forbidden"),
+            (kinds.MISSING_AUTHENTICATION_TOKEN, 404, "Not Found"),
+            (kinds.REQUEST_TOO_LARGE, 413, "Content Too Large"),
+            (kinds.THROTTLED, 429, "Too Many Requests"),
+            (kinds.DEFAULT_5_XX, 503, "Service Unavailable"),
+        ]
+        for kind, status, title in problems:
+            errors = ',"errors":[{"field":"body","detail":$context.error.messageString}]'
+            problem = json.dumps({"type": "about:blank", "title": title, "status": status})[:-1]
+            self.api.add_gateway_response(
+                f"Problem{kind.response_type}",
+                type=kind,
+                status_code=str(status),
+                response_headers={
+                    "Content-Type": "'application/problem+json'",
+                    "Access-Control-Allow-Origin": f"'{self._settings.cors_origins[0]}'",
+                },
+                templates={
+                    "application/json": f'{problem},"detail":$context.error.messageString'
+                    f"{errors if status == 422 else ''}}}"
+                },
+            )
+
+
+def describe() -> dict[str, Any]:
+    """The API's description, by the API itself: no route is defined twice."""
+    result = subprocess.run(
+        [sys.executable, "-m", "api.description"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    description: dict[str, Any] = json.loads(result.stdout)
+    return description

@@ -1,0 +1,184 @@
+"""What a studio decides about a deployment: one TOML file a stage, `infra/stages/<stage>.toml`.
+
+Everything has a default that suits a stage to try things out in; `prod.toml` shows what a real one sets.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+STAGES = Path(__file__).with_name("stages")
+
+
+class SettingsError(Exception):
+    """A stage's file cannot be used; the message names the file and every key that is wrong."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Google(_Settings):
+    """Sign-in with Google, by an OAuth client of the studio's."""
+
+    client_id: str
+    secret_name: str
+    """The secret of Secrets Manager that holds the client's secret, as plain text."""
+
+
+class Identity(_Settings):
+    """How players sign in."""
+
+    hosted_ui_prefix: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,63}$")
+    """The hosted pages are at `https://{prefix}.auth.{region}.amazoncognito.com`; none by default."""
+    callback_urls: tuple[str, ...] = ("http://localhost:8000/",)
+    logout_urls: tuple[str, ...] = ("http://localhost:8000/",)
+    google: Google | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.google and not self.hosted_ui_prefix:
+            raise ValueError(
+                "google needs hosted_ui_prefix: the way to Google and back leads over those pages"
+            )
+        return self
+
+
+class Live(_Settings):
+    """How the broadcaster gathers scores and pushes boards. K is the catalogue's, board by board."""
+
+    window_seconds: int = Field(default=0, ge=0, le=300)
+    """How long the first score of a batch waits for others: the longer, the fewer diffs; 0 by default."""
+    batch_size: int = Field(default=1000, ge=1, le=10_000)
+    """Most stream records of one invocation: the more it may take, the sooner a backlog is worked off."""
+    shard_concurrency: int = Field(default=1, ge=1, le=10)
+    """Batches of one stream shard at a time."""
+    direct_limit: int = Field(default=5000, ge=1)
+    """Subscribers of one board whom the broadcaster pushes to alone; above it pushers are started."""
+    pushers: int = Field(default=8, ge=1, le=100)
+    """Pushers of one board."""
+    push_rate: float = Field(default=8000, gt=0)
+    """Requests a second to `@connections`, for all pushers of one board together.
+
+    API Gateway gives an account 10,000 a second in a Region, and players' own requests count too.
+    """
+
+
+class Concurrency(_Settings):
+    """Reserved concurrency: executions that are kept for a function, and the most it may have; None: shared.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+    """
+
+    api: int | None = Field(default=None, ge=1)
+    routes: int | None = Field(default=None, ge=1)
+    authorizer: int | None = Field(default=None, ge=1)
+    broadcaster: int | None = Field(default=None, ge=1)
+    pusher: int | None = Field(default=None, ge=1)
+    portraits: int | None = Field(default=None, ge=1)
+
+
+class Throttle(_Settings):
+    """What API Gateway lets through, for all callers together."""
+
+    rate: float = Field(default=2000, gt=0)
+    """Requests a second."""
+    burst: int = Field(default=1000, ge=1)
+    """Requests at once."""
+
+
+class Pipeline(_Settings):
+    """Deployment from GitHub."""
+
+    connection_arn: str = Field(pattern=r"^arn:aws[a-z-]*:code(connections|star-connections):")
+    """The CodeConnections connection to GitHub; its owner has to confirm it in the console."""
+    repository: str = Field(pattern=r"^[^/\s]+/[^/\s]+$")
+    """`owner/name`."""
+    branch: str = "main"
+    approval: bool = False
+    """Whether a person must agree before the stacks are deployed."""
+
+
+class Addresses(_Settings):
+    """Where clients and functions reach the APIs; `{api}`, `{region}` and `{stage}` are filled in.
+
+    For a domain of one's own, or for an engine other than AWS.
+    """
+
+    rest: str = "https://{api}.execute-api.{region}.amazonaws.com/{stage}"
+    web_socket: str = "wss://{api}.execute-api.{region}.amazonaws.com/{stage}"
+    connections: str = "https://{api}.execute-api.{region}.amazonaws.com/{stage}"
+    cognito: str | None = None
+    """Cognito's own address by default."""
+    key_set: str = "https://cognito-idp.{region}.amazonaws.com/{pool}/.well-known/jwks.json"
+    """Where the authorizer finds the user pool's keys; `{pool}` is filled in too."""
+
+
+class StageSettings(_Settings):
+    """A stage: one deployment of everything, in one account and Region."""
+
+    stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,11}$")]
+    """Its name; every resource's begins with `podium-{stage}-`."""
+    region: str = "us-east-1"
+    account: str | None = Field(default=None, pattern=r"^\d{12}$")
+    """The AWS account; by default whichever the caller's credentials are for."""
+    retain: bool = False
+    """Keep data when stacks are destroyed: deletion protection, point-in-time recovery, retention."""
+    empty_bucket: bool = False
+    """Empty the bucket when its stack is destroyed, which CloudFormation does not; not with `retain`."""
+    architecture: Literal["arm64", "x86_64"] = "arm64"
+    identity: Identity = Identity()
+    live: Live = Live()
+    concurrency: Concurrency = Concurrency()
+    throttle: Throttle = Throttle()
+    addresses: Addresses = Addresses()
+    cors_origins: tuple[str, ...] = ("*",)
+    """Where pages that use the API and the bucket come from; `*` only where data is not retained."""
+    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 14
+    """How long logs are kept."""
+    alarm_email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    """Who is told of alarms; nobody by default."""
+    monthly_budget: Annotated[float, Field(gt=0)] | None = None
+    """US dollars a month, of which 80 and 100 percent raise an alarm; no budget by default."""
+    waf: bool = False
+    """A web application firewall in front of the REST API."""
+    waf_rate_limit: int = Field(default=2000, ge=10)
+    """Requests in five minutes from one address, above which it is blocked for a while."""
+    pipeline: Pipeline | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.retain and "*" in self.cors_origins:
+            raise ValueError("cors_origins must name the game's own origins where data is retained")
+        if self.retain and self.empty_bucket:
+            raise ValueError("empty_bucket contradicts retain")
+        if self.monthly_budget and not self.alarm_email:
+            raise ValueError("monthly_budget needs alarm_email: somebody has to be told")
+        return self
+
+    @property
+    def prefix(self) -> str:
+        """What the names of this stage's resources begin with."""
+        return f"podium-{self.stage}-"
+
+
+def load_settings(name: str, folder: Path = STAGES) -> StageSettings:
+    """Read and check a stage's file. Raises SettingsError, which names the file and each wrong key."""
+    path = folder / f"{name}.toml"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
+        raise SettingsError(f"There is no stage {name!r}: {folder} has {known}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+    try:
+        return StageSettings(stage=name, **content)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, detail['loc'])) or '(the whole file)'}: {detail['msg']}"
+            for detail in error.errors()
+        ]
+        raise SettingsError(f"{path}: " + "; ".join(problems)) from error

@@ -1,0 +1,53 @@
+"""Stages synthesized in this process, with a line for each function's code: zips have their own tests."""
+
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from aws_cdk import App
+from aws_cdk import aws_lambda as lambda_
+
+from infra.app import add_stacks
+from infra.settings import load_settings
+
+Template = dict[str, Any]
+
+
+def a_line(_: str) -> dict[str, Any]:
+    """What stands for a function's zip."""
+    return {
+        "code": lambda_.Code.from_inline("def handler(event, context): pass"),
+        "handler": "index.handler",
+        "runtime": lambda_.Runtime.PYTHON_3_13,
+    }
+
+
+@cache
+def templates(stage: str) -> dict[str, Template]:
+    """The templates of a stage's stacks, by their names without the prefix. Fails where cdk-nag objects."""
+    folder = mkdtemp(prefix=f"podium-{stage}-")
+    app = App(outdir=folder)
+    settings = load_settings(stage)
+    add_stacks(app, settings, a_line, image="sha256:" + "0" * 64)
+    app.synth()
+    return {
+        path.name.removeprefix(settings.prefix).removesuffix(".template.json"): json.loads(path.read_text())
+        for path in Path(folder).glob("*.template.json")
+    }
+
+
+def resources(stage: str, kind: str) -> list[dict[str, Any]]:
+    """Every resource of a type in a stage, with its properties, attributes and policies."""
+    return [
+        resource
+        for template in templates(stage).values()
+        for resource in template["Resources"].values()
+        if resource["Type"] == kind
+    ]
+
+
+def properties(stage: str, kind: str) -> list[dict[str, Any]]:
+    """The properties of every resource of a type in a stage."""
+    return [resource["Properties"] for resource in resources(stage, kind)]
