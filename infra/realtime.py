@@ -2,8 +2,9 @@
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -246,7 +247,7 @@ def _boards() -> list[str]:
     return [*areas, "global"]
 
 
-def _filters(boards: Sequence[str]) -> list[dict[str, object]]:
+def _filters(boards: Sequence[str]) -> list[Mapping[str, Any]]:
     """Let through what is on a board of the catalogue; rows of areas that have left it matter to nobody."""
     parts = [boards[start : start + _FILTER_BOARDS] for start in range(0, len(boards), _FILTER_BOARDS)]
     return [

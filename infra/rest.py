@@ -24,7 +24,7 @@ from infra.settings import StageSettings
 CHECKOUT = Path(__file__).parents[1]
 
 # Not in the API's description, which it answers with.
-_DESCRIPTION_ROUTE = {"/openapi.json": {"get": {}}}
+_DESCRIPTION_ROUTE: Mapping[str, Any] = {"/openapi.json": {"get": {}}}
 _HEADERS = ["Content-Type", "Authorization", "Idempotency-Key"]
 
 
