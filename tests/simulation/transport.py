@@ -56,6 +56,8 @@ class MemoryServer:
         self.seconds_to_connect = seconds_to_connect
         self.closing = 0
         """So many requests meet a connection that is just being closed."""
+        self.breaking = 0
+        """So many answers break off in the middle."""
         self.opened = 0
         self.open: list[MemoryTransport] = []
         self._answering: set[asyncio.Task[None]] = set()
@@ -88,7 +90,12 @@ class MemoryServer:
             except ConnectionError as error:
                 transport.lose(error)
             else:
-                transport.deliver(reply.encode())
+                data = reply.encode()
+                transport.deliver(data[: len(data) // 2])
+                if self.breaking:
+                    self.breaking -= 1
+                    transport.lose(None)
+                transport.deliver(data[len(data) // 2 :])
 
         task = asyncio.get_running_loop().create_task(answer(), context=contextvars.Context())
         self._answering.add(task)

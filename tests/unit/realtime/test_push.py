@@ -123,3 +123,4 @@ def test_close_tells_whether_the_connection_may_be_open_still(answer: Line, clos
     endpoint = Endpoint({"one": [answer]})
     assert close(endpoint, "one") is closed
     assert endpoint.requests["one"].method == "DELETE"
+    assert endpoint.attempts["one"] == 1

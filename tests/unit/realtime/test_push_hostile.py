@@ -187,7 +187,7 @@ def test_answer_longer_than_the_limit_is_not_waited_for(run: Run[Any]) -> None:
     endless = Reply(
         (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % body, *(b"x" * 10_000 for _ in range(20)))
     )
-    result, server = run(play({"one": [endless, reply(OK)]}, "one"))
+    result, server = run(play({"one": [endless, reply(OK)]}, "one", attempt_timeout=1000))
     assert result == PushResult(delivered=1)
     assert server.attempts["one"] == 2
 

@@ -111,6 +111,29 @@ def test_connection_that_breaks_again_on_a_new_lane_is_left_alone_for_a_while() 
     assert 0 < seconds <= 0.1
 
 
+def test_answer_that_breaks_off_is_not_asked_for_again_at_once() -> None:
+    async def work(scene: Scene) -> PushResult:
+        await scene.client.push("frame", ["one"], within=10)
+        scene.server.breaking = 1
+        return await scene.client.push("frame", ["one"], within=10)
+
+    result, seconds = with_client(Endpoint(), work)
+    assert result == PushResult(delivered=1)
+    assert 0 < seconds <= 0.05
+
+
+def test_connection_that_closes_after_its_push_is_over_is_not_replaced() -> None:
+    async def work(scene: Scene) -> int:
+        await scene.client.push("frame", ["one"], within=10)
+        await scene.client.push("frame", ["slow"], within=1)
+        for transport in list(scene.server.open):
+            transport.lose(None)
+        await asyncio.sleep(1)
+        return scene.server.opened
+
+    assert with_client(Endpoint({"slow": [5.0]}), work, in_flight=1)[0] == 1
+
+
 def test_cancelled_push_leaves_its_ids_alone() -> None:
     async def work(scene: Scene) -> PushResult:
         task = asyncio.create_task(scene.client.push("frame", ids(1000, "dropped"), within=60))
@@ -319,11 +342,14 @@ class Rotating:
     def __init__(self) -> None:
         self.asked = 0
         self.failing = False
+        self.hanging = False
 
     async def __call__(self) -> Credentials:
         self.asked += 1
         if self.failing:
             raise OSError("no metadata service")
+        if self.hanging:
+            await asyncio.sleep(SILENCE)
         return Credentials(f"KEY{self.asked}", "secret", "token")
 
 
@@ -361,6 +387,34 @@ def test_credentials_are_asked_for_during_a_long_push_but_not_for_each_request(f
     assert result == PushResult(delivered=150)
     assert keys == (["KEY1"] if failing else ["KEY1", "KEY2", "KEY3"])
     assert asked == 3
+
+
+def test_each_push_is_signed_with_the_credentials_of_its_time() -> None:
+    async def run() -> list[str]:
+        endpoint = Endpoint()
+        client = await client_of(MemoryServer(endpoint.respond))
+        for one in ids(3):
+            await client.push("frame", [one], within=10)
+        await client.aclose()
+        return list(signed_with(endpoint))
+
+    assert clock.run(run()) == ["KEY1", "KEY2", "KEY3"]
+
+
+def test_credentials_that_do_not_come_are_not_waited_for_in_the_end() -> None:
+    async def run() -> None:
+        credentials = Rotating()
+        client = await client_of(MemoryServer(Endpoint(seconds=1).respond), credentials)
+        task = asyncio.create_task(client.push("frame", ids(70), within=600))
+        await asyncio.sleep(CREDENTIALS_SECONDS / 2)
+        credentials.hanging = True
+        await task
+        assert credentials.asked == 2
+        await client.aclose()
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    clock.run(run())
 
 
 def test_push_without_credentials_says_so() -> None:

@@ -84,6 +84,24 @@ def test_lane_rests_longer_each_time_that_it_is_throttled() -> None:
     assert len(result.untried) + len(result.failed) == 2000
 
 
+@pytest.mark.parametrize("between", [200, 410, 503])
+def test_lane_that_is_throttled_again_after_another_answer_starts_over(between: int) -> None:
+    async def work(scene: Scene) -> float:
+        for one in ("first", "between"):
+            await scene.client.push("frame", [one], within=100)
+        started = scene.seconds
+        await scene.client.push("frame", ["last"], within=100)
+        return scene.seconds - started
+
+    scripts: dict[str, list[Line]] = {
+        "first": [429] * 20 + [200],
+        "between": [between, 200],
+        "last": [429, 200],
+    }
+    # After the twenty first the lane would rest for up to two seconds.
+    assert 0 < with_client(Endpoint(scripts), work, in_flight=1)[0] <= 0.05
+
+
 def test_server_errors_stop_the_id_and_not_the_lane() -> None:
     async def work(scene: Scene) -> PushResult:
         return await scene.client.push("frame", ["broken", *ids(10)], within=60)
@@ -169,15 +187,35 @@ def test_what_was_never_tried_is_told_from_what_failed(line: Line) -> None:
 
 @pytest.mark.parametrize("within", [0, -1])
 def test_no_time_at_all_is_no_request(within: float) -> None:
+    async def work(scene: Scene) -> PushResult:
+        await scene.client.push("frame", ids(2), within=10)
+        return await scene.client.push("frame", ["one", "two"], within=within)
+
     endpoint = Endpoint()
-    assert push(endpoint, "one", "two", within=within) == (PushResult(untried=["one", "two"]), 0)
-    assert not endpoint.attempts
+    assert with_client(endpoint, work) == (PushResult(untried=["one", "two"]), 0)
+    assert sorted(endpoint.order) == ids(2)
 
 
 def test_endpoint_that_comes_back_is_found() -> None:
     result, seconds = push(Endpoint(), *ids(50), refusals=70)
     assert result == PushResult(delivered=50)
     assert 0 < seconds < 5
+
+
+@pytest.mark.parametrize("status", [200, 410])
+def test_trouble_with_the_endpoint_is_over_with_its_first_answer(status: int) -> None:
+    async def work(scene: Scene) -> float:
+        await scene.client.push("frame", ["one"], within=100)
+        for transport in list(scene.server.open):
+            transport.lose(None)
+        await asyncio.sleep(0)
+        scene.server.refusals = 1
+        started = scene.seconds
+        await scene.client.push("frame", ["two"], within=100)
+        return scene.seconds - started
+
+    # After the twenty first refusals the pause would be up to two seconds.
+    assert 0 < with_client(Endpoint({"one": [status]}), work, refusals=20)[0] <= 0.05
 
 
 def test_nothing_is_held_against_ids_when_nobody_can_be_asked() -> None:
