@@ -174,6 +174,8 @@ class Lanes:
             del self._lanes[lane]
             if job.open:
                 self._open(lane)
+            else:
+                self._dispatch()
         elif lane in self._idle:
             self._idle.remove(lane)
             del self._lanes[lane]

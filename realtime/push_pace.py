@@ -21,11 +21,11 @@ class Pace:
     @property
     def ready(self) -> int:
         """How many requests may go out at once."""
-        # What is short by a rounding error is there.
-        return int(self._tokens + 1e-6)
+        # What is short by a rounding error is there. What could not wait has been borrowed.
+        return max(0, int(self._tokens + 1e-6))
 
     def spend(self) -> None:
-        """A request goes out."""
+        """A request goes out, whether `ready` or not."""
         self._tokens -= 1
 
     @property

@@ -134,6 +134,18 @@ def test_connection_that_closes_after_its_push_is_over_is_not_replaced() -> None
     assert with_client(Endpoint({"slow": [5.0]}), work, in_flight=1)[0] == 1
 
 
+def test_place_of_a_lane_that_closes_after_its_push_is_over_is_free_for_the_next() -> None:
+    async def work(scene: Scene) -> tuple[PushResult, float]:
+        await scene.client.push("frame", ["one"], within=10)
+        await scene.client.push("frame", ["slow"], within=1)
+        waiting = asyncio.create_task(scene.client.push("frame", ["one"], within=10))
+        await asyncio.sleep(0)
+        scene.server.open[0].lose(None)
+        return await waiting, scene.seconds
+
+    assert with_client(Endpoint({"slow": [5.0]}), work, in_flight=1)[0] == (PushResult(delivered=1), 1)
+
+
 def test_cancelled_push_leaves_its_ids_alone() -> None:
     async def work(scene: Scene) -> PushResult:
         task = asyncio.create_task(scene.client.push("frame", ids(1000, "dropped"), within=60))
