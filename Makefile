@@ -88,7 +88,7 @@ node_modules/.installed: package-lock.json
 
 # One environment a deployable, exactly what its lock file says.
 $(VENVS)/%/.synced: requirements/%.txt $(UV)
-	@echo "Installing $< into $(VENVS)/$*"
+	@echo "Installing $< into $(VENVS)/$*" >&2
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENVS)/$*
 	@$(UV) pip sync --quiet --require-hashes --python $(VENVS)/$*/bin/python $<
 	@touch $@
