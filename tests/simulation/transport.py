@@ -56,6 +56,8 @@ class MemoryServer:
         self.seconds_to_connect = seconds_to_connect
         self.closing = 0
         """So many requests meet a connection that is just being closed."""
+        self.dropped: list[Request] = []
+        """Those requests."""
         self.breaking = 0
         """So many answers break off in the middle."""
         self.opened = 0
@@ -81,6 +83,7 @@ class MemoryServer:
         """Have a request answered. The server lives its own life, outside the client's tasks."""
         if self.closing:
             self.closing -= 1
+            self.dropped.append(request)
             transport.lose(None)
             return
 
