@@ -45,7 +45,7 @@ deploy: $(VENVS)/infra/.synced node_modules/.installed ## Deploy a stage's stack
 	@npx cdk deploy --all --context stage=$(or $(stage),dev) $(if $(image),--context image=$(image)) $(args)
 
 .PHONY: test
-test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced ## Check style and types, run every test
+test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced node_modules/.installed ## Check style and types, run every test
 	@tests/install-packages
 	@$(DEV) -m pytest $(args)
 
