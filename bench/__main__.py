@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None, page: Path = PAGE) -> int:
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error("--rounds: must be at least 1")
+    load = machine.load()
     scale = Scale(rounds=options.rounds, quick=options.quick)
     outcomes = uvloop.run(_until_signal(options.only or list(MODULES), scale))
     failed = [name for name, figures in outcomes.items() if figures is None]
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None, page: Path = PAGE) -> int:
         page.write_text(
             report.to_markdown(
                 outcomes,
-                machine.describe(),
+                machine.describe() | {"Load before": load},
                 command="make bench" + "".join(f" only={name}" for name in options.only or ()),
                 date=datetime.now(UTC).date().isoformat(),
                 rounds=scale.rounds,

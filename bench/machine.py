@@ -29,6 +29,11 @@ def describe() -> dict[str, str]:
     }
 
 
+def load() -> str:
+    """How busy the machine is with other things: to be asked before anything is run."""
+    return f"{os.getloadavg()[0]:.1f} processes running, on average over a minute"
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -45,7 +45,9 @@ def test_all_benchmarks_run_in_order_and_the_page_is_written(
     assert bench.main([], page) == 0
     assert lines(capsys.readouterr().out) == list(MODULES)
     assert scales == [Scale(rounds=3, quick=False)] * len(MODULES)
-    assert page.read_text().count("\n## ") == len(MODULES)
+    text = page.read_text()
+    assert text.count("\n## ") == len(MODULES)
+    assert "| Load before | " in text
 
 
 def test_a_failing_benchmark_is_named_and_the_others_still_run(
