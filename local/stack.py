@@ -249,6 +249,8 @@ class _Server(uvicorn.Server):
 async def _serving(rest: RestServer, listener: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
         rest,
+        # uvicorn would take httptools where it finds it, which serves a request without a version.
+        http="h11",
         lifespan="off",
         ws="none",
         log_config=None,
