@@ -5,9 +5,9 @@ import platform
 import subprocess
 from importlib import metadata
 from json import loads
-from pathlib import Path
 
 from bench.processes import CHECKOUT
+from loadtest.machine import processor
 
 _PYTHON_PACKAGES = ("aioboto3", "aiohttp", "awscrt", "boto3", "httptools", "uvloop", "websockets")
 _NODE_PACKAGES = ("@aws-sdk/client-apigatewaymanagementapi", "socket.io", "ws")
@@ -17,7 +17,7 @@ _GB = 1 << 30
 def describe() -> dict[str, str]:
     """What there is to say, by its name. What cannot be found out is called unknown."""
     return {
-        "Processor": _processor(),
+        "Processor": processor(),
         "Cores": str(_cores()),
         "Memory": f"{_memory() / _GB:.0f} GB",
         "Kernel": f"{platform.system()} {platform.release()}",
@@ -32,15 +32,6 @@ def describe() -> dict[str, str]:
 def load() -> str:
     """How busy the machine is with other things: to be asked before anything is run."""
     return f"{os.getloadavg()[0]:.1f} processes running, on average over a minute"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or "unknown"
 
 
 def _cores() -> int:

@@ -17,7 +17,7 @@ def describe() -> Machine:
     """What a reader of figures wants to know of it."""
     return Machine(
         system=platform.platform(terse=True),
-        processor=_processor(),
+        processor=processor(),
         cores=os.cpu_count() or 1,
         memory=_memory(),
         versions={"python": platform.python_version()}
@@ -49,7 +49,8 @@ class BusyShare:
         return sum(times) - times[_IDLE] - times[_WAITING], sum(times)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name, or its kind where the system has no name for it."""
     try:
         lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
     except OSError:
