@@ -139,23 +139,16 @@ class WatchingStack(Stack):
         )
 
     def _watch_tables(self) -> None:
-        prefix = self._settings.prefix
-        throttled = {
-            f"t{number}": _metric("AWS/DynamoDB", metric, "Sum", {"TableName": f"{prefix}{table.name}"})
-            for number, (table, metric) in enumerate(
-                (table, metric)
-                for table in TABLES
-                for metric in ("ReadThrottleEvents", "WriteThrottleEvents")
-            )
-        }
-        # An alarm's expression takes ten metrics at the most.
-        for part, names in enumerate(_parts(list(throttled), 10)):
-            together = cloudwatch.MathExpression(
-                expression=f"SUM([{','.join(f'FILL({name},0)' for name in names)}])",
-                using_metrics={name: throttled[name] for name in names},
-                period=_MINUTE,
-            )
-            self._alarm(f"tables-throttled-{part + 1}", together, 1, "DynamoDB refuses reads or writes.")
+        # An alarm on a sum of metrics costs as much as one on each, and does not say which table it is.
+        for table in TABLES:
+            name = {"TableName": f"{self._settings.prefix}{table.name}"}
+            for kind in ("Read", "Write"):
+                self._alarm(
+                    f"{table.name}-{kind.lower()}s-throttled",
+                    _metric("AWS/DynamoDB", f"{kind}ThrottleEvents", "Sum", name),
+                    1,
+                    f"DynamoDB refuses {kind.lower()}s of {table.name}.",
+                )
 
     def _dashboard(self, functions: Sequence[str]) -> None:
         def graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
@@ -242,7 +235,3 @@ def _metric(namespace: str, name: str, statistic: str, dimensions: Mapping[str, 
         period=_MINUTE,
         dimensions_map=dict(dimensions),
     )
-
-
-def _parts(names: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [names[start : start + size] for start in range(0, len(names), size)]
