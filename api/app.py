@@ -26,7 +26,8 @@ from store.settings import Settings
 warnings.filterwarnings("ignore", "No application metrics to publish")
 
 logger = Logger(service="podium")
-metrics = Metrics(namespace="Podium", service="api")
+# The namespace is the deployment's: POWERTOOLS_METRICS_NAMESPACE, without which counting fails.
+metrics = Metrics(service="api")
 app = APIGatewayRestResolver(cors=CORS, serializer=serialize)
 configure(app)
 

@@ -100,7 +100,7 @@ class PodiumFunction(Construct):
             environment={
                 "PODIUM_TABLE_PREFIX": settings.prefix,
                 "POWERTOOLS_SERVICE_NAME": "podium",
-                "POWERTOOLS_METRICS_NAMESPACE": "Podium",
+                "POWERTOOLS_METRICS_NAMESPACE": metrics_namespace(settings),
                 **environment,
             },
             **code,
@@ -156,6 +156,11 @@ class PodiumFunction(Construct):
         self.role.add_to_principal_policy(
             iam.PolicyStatement(actions=[f"{service}:{action}" for action in actions], resources=[resource])
         )
+
+
+def metrics_namespace(settings: StageSettings) -> str:
+    """Where CloudWatch keeps what the stage's functions count: stages of one account do not mix."""
+    return f"Podium/{settings.stage}"
 
 
 def function_name(settings: StageSettings, name: str) -> str:

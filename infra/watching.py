@@ -11,7 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.lambdas import function_name
+from infra.lambdas import function_name, metrics_namespace
 from infra.settings import StageSettings
 from store.schema import TABLES
 
@@ -80,8 +80,8 @@ class WatchingStack(Stack):
     def _lambda(self, metric: str, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
         return _metric("AWS/Lambda", metric, statistic, {"FunctionName": function_name(self._settings, name)})
 
-    def _podium(self, metric: str, statistic: str) -> cloudwatch.Metric:
-        return _metric("Podium", metric, statistic, {"service": "broadcaster"})
+    def _podium(self, metric: str, statistic: str, service: str = "broadcaster") -> cloudwatch.Metric:
+        return _metric(metrics_namespace(self._settings), metric, statistic, {"service": service})
 
     def _watch_function(self, name: str, seconds: int) -> None:
         self._alarm(f"{name}-errors", self._lambda("Errors", name), 1, f"{name} failed: see its log.")
@@ -175,10 +175,13 @@ class WatchingStack(Stack):
                         ],
                     ),
                     graph(
-                        "Frames and connections",
+                        "Scores, frames and connections",
                         [
-                            self._podium(metric, "Sum")
-                            for metric in ("BoardsChanged", "DiffsPushed", "PushesFailed", "ConnectionsGone")
+                            self._podium("ScoresAccepted", "Sum", "api"),
+                            self._podium("BoardsChanged", "Sum"),
+                            self._podium("DiffsPushed", "Sum"),
+                            self._podium("PushesFailed", "Sum"),
+                            self._podium("ConnectionsGone", "Sum"),
                         ],
                     ),
                 ],

@@ -20,7 +20,8 @@ from streams.report import Report
 from streams.settings import BroadcasterSettings
 
 logger = Logger(service="podium")
-metrics = Metrics(namespace="Podium", service="broadcaster")
+# The namespace is the deployment's: POWERTOOLS_METRICS_NAMESPACE, without which a run fails at its end.
+metrics = Metrics(service="broadcaster")
 
 
 class SweepError(Exception):

@@ -5,6 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
+# As on every function: Powertools reads it once, when the entries are imported.
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Podium/tests")
+
 # CI tries the same examples every time, so that a change is judged by what it changes.
 settings.register_profile("podium", deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("podium")

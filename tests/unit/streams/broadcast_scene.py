@@ -1,11 +1,12 @@
 """A broadcaster over moto's tables and a recording push client, with a hand on what happens in between."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import EndpointConnectionError
 
@@ -15,11 +16,13 @@ from store.boards import PublishedBoard
 from store.database import Database
 from store.profiles import Profile
 from store.submission import submit
+from streams import app
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOut, Shard
 from streams.report import Report
 from tests.simulation import aws
 from tests.unit.realtime.fakes import NOW, RecordingPush, described, session
+from tests.unit.realtime.lambda_container import container_of
 
 CATALOGUE = Catalogue.model_validate(
     {
@@ -161,3 +164,22 @@ async def broadcast_scene(*, direct_limit: int = 1000) -> AsyncIterator[Broadcas
         scene = BroadcastScene(broadcaster, push, log)
         scene.direct = direct
         yield scene
+
+
+@contextmanager
+def entry_scene(monkeypatch: pytest.MonkeyPatch, *, direct_limit: int = 1000) -> Iterator[BroadcastScene]:
+    """A scene behind the container of `streams.app`, on the container's own event loop."""
+    opened: list[BroadcastScene] = []
+
+    @asynccontextmanager
+    async def open_scene() -> AsyncIterator[Broadcaster]:
+        async with broadcast_scene(direct_limit=direct_limit) as it:
+            opened.append(it)
+            yield it.broadcaster
+
+    async def nothing(_: Broadcaster) -> None:
+        """The first invocation opens the scene."""
+
+    with container_of(monkeypatch, app, open_scene) as container:
+        container.run(nothing)
+        yield opened[0]

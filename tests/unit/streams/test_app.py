@@ -1,8 +1,8 @@
 """The broadcaster's Lambda entries."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,41 +10,28 @@ from pydantic import ValidationError
 
 from streams import app
 from streams.broadcaster import Broadcaster
+from tests.unit.embedded_metrics import documents
 from tests.unit.events import recorded
 from tests.unit.realtime.fakes import NOW
 from tests.unit.realtime.lambda_container import container_of, fake_context
-from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene
+from tests.unit.streams.broadcast_scene import BroadcastScene, entry_scene
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[BroadcastScene]:
-    """The scene behind the container of `streams.app`, on the container's own event loop."""
-    opened: list[BroadcastScene] = []
-
-    @asynccontextmanager
-    async def open_scene() -> AsyncIterator[Broadcaster]:
-        async with broadcast_scene() as it:
-            opened.append(it)
-            yield it.broadcaster
-
-    async def nothing(_: Broadcaster) -> None:
-        """The first invocation opens the scene."""
-
-    with container_of(monkeypatch, app, open_scene) as container:
-        container.run(nothing)
-        yield opened[0]
+    with entry_scene(monkeypatch) as it:
+        yield it
 
 
 def emitted(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """The one line of metrics in Embedded Metric Format."""
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"CloudWatchMetrics"' in line]
-    metrics: dict[str, Any] = json.loads(line)
+    """The one document of metrics."""
+    (metrics,) = documents(capsys.readouterr().out)
     return metrics
 
 
 def names(metrics: dict[str, Any]) -> set[str]:
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "Podium"
+    assert directive["Namespace"] == os.environ["POWERTOOLS_METRICS_NAMESPACE"]
     return {metric["Name"] for metric in directive["Metrics"]}
 
 
@@ -119,9 +106,8 @@ def test_pusher_works_on_the_shard_it_is_given(
     while scene.started:
         app.pusher_handler(json.loads(scene.started.pop(0).model_dump_json(by_alias=True)), fake_context())
     assert [len(scene.push.sent_to(viewer)) for viewer in ("a", "b", "c")] == [1, 1, 1]
-    lines = [line for line in capsys.readouterr().out.splitlines() if '"CloudWatchMetrics"' in line]
     # The last pusher's: when everybody had the score.
-    last = json.loads(lines[-1])
+    last = documents(capsys.readouterr().out)[-1]
     assert (last["ScoreToPushed"], last["FanOutTime"]) == ([700.0], [0.0])
 
 

@@ -1,0 +1,82 @@
+"""Our own metrics: what alarms and the dashboard look at, held against what the functions count."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from infra.functions import FUNCTIONS
+from streams import app
+from streams.broadcaster import Broadcaster
+from tests.unit.api.rest_scene import rest_scene
+from tests.unit.embedded_metrics import Metric, metrics
+from tests.unit.events import recorded
+from tests.unit.infra.stage import properties
+from tests.unit.realtime.lambda_container import fake_context
+from tests.unit.streams.broadcast_scene import entry_scene
+
+STAGES = ("dev", "prod")
+
+
+def watched(stage: str) -> set[Metric]:
+    """The metrics of a stage's alarms and dashboard that are not Amazon's own."""
+    alarms = [
+        Metric(
+            alarm["Namespace"],
+            alarm["MetricName"],
+            frozenset((dimension["Name"], dimension["Value"]) for dimension in alarm["Dimensions"]),
+        )
+        for alarm in properties(stage, "AWS::CloudWatch::Alarm")
+    ]
+    (dashboard,) = properties(stage, "AWS::CloudWatch::Dashboard")
+    graphs = [
+        Metric(namespace, name, frozenset(zip(dimensions[::2], dimensions[1::2], strict=True)))
+        for widget in json.loads(text(dashboard["DashboardBody"]))["widgets"]
+        for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
+    ]
+    return {metric for metric in (*alarms, *graphs) if not metric.namespace.startswith("AWS/")}
+
+
+def text(joined: Any) -> str:
+    """A text of a template; what CloudFormation fills in is an X."""
+    return "".join(part if isinstance(part, str) else "X" for part in joined["Fn::Join"][1])
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
+    """All that the functions count while a score comes to a board that is too large for one of them."""
+    with rest_scene(monkeypatch) as rest:
+        assert rest.invoke(recorded("rest_score")).status == 201
+    with entry_scene(monkeypatch, direct_limit=1) as scene:
+
+        async def play(_: Broadcaster) -> None:
+            await scene.subscribe("ada", "forest")
+            await scene.subscribe("bo", "forest")
+            await scene.published()
+            await scene.score("cy", 42)
+
+        app._container.run(play)
+        app.handler({"Records": scene.records()}, fake_context())
+        while scene.started:
+            app.pusher_handler(scene.started.pop(0).model_dump(by_alias=True), fake_context())
+        app.sweep_handler(recorded("scheduled_sweep"), fake_context())
+    return metrics(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_is_watched_is_counted_and_nothing_else_is(
+    stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = os.environ["POWERTOOLS_METRICS_NAMESPACE"]
+    assert {metric._replace(namespace=here) for metric in watched(stage)} == counted(monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_functions_count_where_their_stage_looks_and_no_other_does(stage: str) -> None:
+    namespaces = {
+        function["FunctionName"]: function["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+        for function in properties(stage, "AWS::Lambda::Function")
+        if "FunctionName" in function
+    }
+    assert namespaces.keys() >= {f"podium-{stage}-{function.name}" for function in FUNCTIONS}
+    assert set(namespaces.values()) == {metric.namespace for metric in watched(stage)} == {f"Podium/{stage}"}
