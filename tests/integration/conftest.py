@@ -1,15 +1,19 @@
-"""The emulator for the tests that need a real endpoint, and an environment that points the SDK at it."""
+"""Made once for a session: the emulator, to which an environment points the SDK, and the Lambda packages."""
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from bench.coldstart import Sdk, prepare
+from infra.bundle import Bundle
+from infra.functions import Package
 from local.emulator import Emulator
 
 _accounts = itertools.count(100_000_000_001)
+_PACKAGES = pytest.StashKey[Mapping[Package, Bundle]]()
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +51,35 @@ def aws_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_pat
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     return account
+
+
+@pytest.fixture(scope="session")
+def prepared(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Sdk, Mapping[Package, Bundle]]:
+    """The SDK alone, and every package, for this machine; their sizes are told at the end of the session."""
+    sdk, bundles = prepare(tmp_path_factory.mktemp("packages"))
+    pytestconfig.stash[_PACKAGES] = bundles
+    return sdk, bundles
+
+
+@pytest.fixture(scope="session")
+def sdk(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Sdk:
+    """The SDK alone."""
+    return prepared[0]
+
+
+@pytest.fixture(scope="session")
+def packages(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Mapping[Package, Bundle]:
+    """Every package."""
+    return prepared[1]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell how large the packages are, if any test made them."""
+    packages = config.stash.get(_PACKAGES, {})
+    if packages:
+        terminalreporter.section("Lambda packages", sep="-")
+    for package, bundle in packages.items():
+        zipped, unpacked = bundle.zip_size / 1e6, bundle.unzipped_size / 1e6
+        terminalreporter.write_line(f"{package.name}.zip: {zipped:.1f} MB, {unpacked:.1f} MB unpacked")

@@ -1,0 +1,210 @@
+"""The Lambda packages: what is in the zips, and that each function answers from its own what AWS sends."""
+
+import json
+import time
+import zipfile
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.bundle import HOST, Bundle, build
+from infra.functions import AUTHORIZER, FUNCTIONS, PACKAGES, Function, Package
+from local.emulator import Emulator
+from store import connections, scores
+from store.runtime import now
+from streams.broadcaster import Broadcaster
+from streams.fanout import FanOut, Shard
+from streams.report import Report
+from tests.integration.package_process import DEPLOYMENT, FunctionError, running
+from tests.integration.package_scene import CATALOGUE, CONNECTION, FOREST, PLAYER, Scene, playing
+from tests.unit.api.rest_scene import request_event
+from tests.unit.events import recorded
+from tests.unit.realtime.fakes import RecordingPush
+from tests.unit.realtime.user_pool import ID_CLAIMS, token
+
+ZIP_LIMIT = 25_000_000
+"""Bytes of one zip."""
+
+every_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+
+
+@every_package
+def test_zip_holds_the_package_and_is_small(packages: Mapping[Package, Bundle], package: Package) -> None:
+    bundle = packages[package]
+    assert bundle.zip_size < ZIP_LIMIT
+    with zipfile.ZipFile(bundle.zip) as archive:
+        assert archive.testzip() is None
+        content = {name: archive.read(name) for name in archive.namelist()}
+    files = [path for path in bundle.folder.rglob("*") if path.is_file()]
+    assert content == {path.relative_to(bundle.folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_same_sources_give_the_same_bytes(packages: Mapping[Package, Bundle], tmp_path: Path) -> None:
+    assert build(AUTHORIZER, HOST, tmp_path).zip.read_bytes() == packages[AUTHORIZER].zip.read_bytes()
+
+
+def test_bytecode_does_not_name_the_folder_where_it_was_made(packages: Mapping[Package, Bundle]) -> None:
+    folder = packages[AUTHORIZER].folder
+    bytecode = [*(folder / "realtime").rglob("*.pyc")]
+    assert bytecode
+    for path in bytecode:
+        assert str(folder).encode() not in path.read_bytes()
+
+
+async def api(scene: Scene) -> None:
+    """A score is written; clients are told where to connect; what needs S3's and OpenAPI's parts works."""
+    answer = await scene.function.invoke(recorded("rest_score"))
+    assert answer["statusCode"] == 201
+    assert json.loads(answer["body"]) == {"gameArea": "forest", "score": 420, "best": 420, "improved": True}
+    assert [(one.user_id, one.score) for one in await scores.top(scene.db, FOREST)] == [(PLAYER, 420)]
+    assert scene.counted() == {"ScoresAccepted"}
+
+    answer = await scene.function.invoke(recorded("rest_client_config"))
+    config = json.loads(answer["body"])
+    assert [area["id"] for area in config.pop("gameAreas")] == list(CATALOGUE.areas)
+    assert (answer["statusCode"], config) == (200, DEPLOYMENT)
+
+    answer = await scene.function.invoke(request_event("GET", "/openapi.json", player=None))
+    assert "/score" in json.loads(answer["body"])["paths"]
+
+    wanted = {"contentType": "image/png", "contentLength": 1000}
+    event = request_event("POST", "/avatar/presign", player=PLAYER) | {"body": json.dumps(wanted)}
+    answer = await scene.function.invoke(event)
+    assert json.loads(answer["body"])["fields"]["key"].startswith(f"uploads/{PLAYER}/")
+
+
+async def authorizer(scene: Scene) -> None:
+    """A token that the user pool signed lets in, and one that somebody else signed does not."""
+
+    def event(text: str) -> dict[str, Any]:
+        request = recorded("websocket_authorizer")
+        request["headers"]["Sec-WebSocket-Protocol"] = f"podium, {text}"
+        return request
+
+    claims = ID_CLAIMS | {"iat": int(time.time()), "exp": int(time.time()) + 3600}
+    policy = await scene.function.invoke(event(token(claims)))
+    (statement,) = policy["policyDocument"]["Statement"]
+    assert (statement["Effect"], policy["context"]["userId"]) == ("Allow", PLAYER)
+    for refused in (token(claims, signed_by="key-2"), token(claims | {"exp": int(time.time()) - 3600})):
+        with pytest.raises(FunctionError, match=r"^UnauthorizedError: Unauthorized$"):
+            await scene.function.invoke(event(refused))
+
+
+async def routes(scene: Scene) -> None:
+    """A player connects, with the token as a subprotocol, asks for a board, and leaves."""
+    answer = await scene.function.invoke(recorded("websocket_connect"))
+    assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "podium"}}
+    assert set(await connections.channels(scene.db, CONNECTION)) == {"all", f"user#{PLAYER}"}
+
+    assert await scene.function.invoke(recorded("websocket_message")) == {"statusCode": 200}
+    frame = await scene.frame()
+    assert (frame["type"], frame["board"], frame["entries"]) == ("snapshot", "forest", [])
+    assert "forest" in await connections.channels(scene.db, CONNECTION)
+
+    assert await scene.function.invoke(recorded("websocket_disconnect")) == {"statusCode": 200}
+    assert await connections.channels(scene.db, CONNECTION) == []
+
+
+async def avatar_outcome(scene: Scene) -> None:
+    """The player is told of a portrait, and of one that the container failed at."""
+    await connections.open_connection(scene.db, CONNECTION, PLAYER, now())
+    made, failed = recorded("portrait_made"), recorded("portrait_failed")
+    assert await scene.function.invoke(made) is None
+    told = await scene.frame()
+    assert (told["type"], told["avatar"]) == ("avatar", made["responsePayload"]["avatar"])
+    assert await scene.function.invoke(failed) is None
+    told = await scene.frame()
+    assert (told["key"], told["error"]) == (failed["requestPayload"]["key"], "failed")
+
+
+async def broadcaster(scene: Scene) -> None:
+    """A batch of the stream is on the screen."""
+    before = await scene.follow_the_forest()
+    await scene.score()
+    assert await scene.function.invoke(recorded("dynamodb_stream")) == {"batchItemFailures": []}
+    await scene.check_everybody_has_the_score(before)
+    assert {"BoardsChanged", "DiffsPushed", "ScoreToPushed"} <= scene.counted()
+
+
+async def sweep(scene: Scene) -> None:
+    """A score that no batch told of is on the screen."""
+    before = await scene.follow_the_forest()
+    await scene.score()
+    assert await scene.function.invoke(recorded("scheduled_sweep")) is None
+    await scene.check_everybody_has_the_score(before)
+    assert {"BoardsChanged", "DiffsPushed"} <= scene.counted()
+
+
+async def pusher(scene: Scene) -> None:
+    """The shard that the broadcaster of a large board has started a pusher for is on the screen."""
+    started: list[Shard] = []
+
+    async def start_pusher(shard: Shard) -> None:
+        started.append(shard)
+
+    before = await scene.follow_the_forest()
+    await scene.score()
+    fan_out = FanOut(scene.db, CATALOGUE, RecordingPush(), now, start_pusher, direct_limit=0, pushers=1)
+    records = recorded("dynamodb_stream")["Records"]
+    assert await Broadcaster(scene.db, CATALOGUE, fan_out, now).process(records, Report()) == []
+    (shard,) = started
+    assert await scene.function.invoke(json.loads(shard.model_dump_json(by_alias=True))) is None
+    await scene.check_everybody_has_the_score(before)
+    assert {"DiffsPushed", "ScoreToPushed", "FanOutTime"} <= scene.counted()
+
+
+SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
+    "api": api,
+    "authorizer": authorizer,
+    "avatar-outcome": avatar_outcome,
+    "broadcaster": broadcaster,
+    "pusher": pusher,
+    "routes": routes,
+    "sweep": sweep,
+}
+
+
+@pytest.fixture(scope="module")
+def unpacked(
+    packages: Mapping[Package, Bundle], tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[Package, Path]:
+    """Every zip, unpacked into a folder of its own."""
+    folders = {package: tmp_path_factory.mktemp(package.name) for package in packages}
+    for package, folder in folders.items():
+        with zipfile.ZipFile(packages[package].zip) as archive:
+            archive.extractall(folder)
+    return folders
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+async def test_function_answers_what_aws_sends_with_nothing_but_its_zip(
+    function: Function,
+    unpacked: Mapping[Package, Path],
+    emulator: Emulator,
+    aws_environment: str,
+    tmp_path: Path,
+) -> None:
+    folder = unpacked[function.package]
+    endpoint = {"AWS_ENDPOINT_URL": emulator.url, "AWS_ACCESS_KEY_ID": aws_environment}
+    async with playing(function, folder, tmp_path, endpoint) as scene:
+        await SCENES[function.name](scene)
+        imports = await scene.function.finish()
+    assert "entry" in imports.modules
+    assert imports.strangers(folder) == set()
+
+
+async def test_module_from_elsewhere_is_found_out(tmp_path: Path) -> None:
+    package, elsewhere, home = (tmp_path / name for name in ("package", "elsewhere", "home"))
+    for folder in (package, elsewhere, home):
+        folder.mkdir()
+    (elsewhere / "stray.py").touch()
+    source = (
+        f"import sys; sys.path.append({str(elsewhere)!r}); import stray; handler = lambda event, _: event"
+    )
+    (package / "entry.py").write_text(source)
+    async with running("entry.handler", package, home, {}) as process:
+        assert await process.invoke({"a": 1}) == {"a": 1}
+        imports = await process.finish()
+    assert imports.strangers(package) == {str(elsewhere), str(elsewhere / "stray.py")}
