@@ -1,0 +1,432 @@
+"""The buildspecs run for real, phase by phase, with stand-ins for `docker`, `aws` and `make`."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cv.processing import process
+from cv.vision import Models
+from store.portraits import PortraitBucket
+from tests.unit.infra import aws_cli, codebuild, programs
+from tests.unit.infra.cloud import ACCOUNT, FUNCTION, HANDLERS, REGISTRY, REPOSITORY, Cloud, image, step
+from tests.unit.infra.codebuild import Build, Shells
+from tests.unit.infra.programs import Answer, Call
+
+CHECKOUT = Path(__file__).parents[3]
+COMMIT = "4f1d0f7c6a2f4a0e9d6f1b1f0c5e7a9b3d2c1e0f"
+OLD = image("what runs so far")
+NEW = image(f"{REGISTRY}/{REPOSITORY}:{COMMIT}")
+PROJECT = {
+    "PODIUM_STAGE": "prod",
+    "PODIUM_REPOSITORY": REPOSITORY,
+    "PODIUM_FUNCTION": FUNCTION,
+    "AWS_ACCOUNT_ID": ACCOUNT,
+}
+"""What the pipeline gives to its projects: test_pipeline.py compares."""
+CODEBUILD = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "CODEBUILD_RESOLVED_SOURCE_VERSION": COMMIT,
+}
+
+LOGIN = ["aws ecr get-login-password", "docker login"]
+LOOK = ["aws ecr describe-images"]
+BUILD = ["docker build", "docker push", *LOOK]
+LOGOUT = ["docker logout"]
+PREVIOUS = ["aws lambda get-function"]
+UPDATE = ["aws lambda update-function-code", "aws lambda wait"]
+SMOKE = ["aws lambda invoke"]
+IMAGE = [*LOGIN, *LOOK, *BUILD, *LOGOUT]
+RELEASE = [*PREVIOUS, *UPDATE, *SMOKE]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A build, and what it called."""
+
+    build: Build
+    calls: list[Call]
+
+    @property
+    def steps(self) -> list[str]:
+        """The calls without their particulars."""
+        return [step(call) for call in self.calls]
+
+    def call(self, name: str) -> Call:
+        """The only call of a step."""
+        (found,) = [call for call in self.calls if step(call) == name]
+        return found
+
+    @property
+    def failed(self) -> list[str]:
+        """The phases that did not succeed."""
+        return [phase.name for phase in self.build.phases if not phase.succeeded]
+
+
+def leaks(cloud: Cloud, ran: Ran, folder: Path) -> list[str]:
+    """Where the registry's password is to be seen: in the log, in arguments, in variables, in files."""
+    places = {"the log": ran.build.log}
+    for call in ran.calls:
+        places[f"the arguments of {step(call)}"] = str(call)
+        places[f"the variables of {step(call)}"] = "\n".join(call.environment.values())
+    for path in folder.rglob("*"):
+        if path.is_file():
+            places[str(path.relative_to(folder))] = path.read_text(encoding="utf-8")
+    return [place for place, text in places.items() if any(secret in text for secret in cloud.secrets())]
+
+
+class Desk:
+    """Where builds run: the source, a home, and folders for programs, temporary files and notes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("source/cv", "source/tests", "home", "programs", "temporary", "work"):
+            (folder / name).mkdir(parents=True)
+        for path in (
+            *CHECKOUT.glob("buildspec*.yml"),
+            *(path for path in CHECKOUT.glob("cv/*") if path.is_file()),
+            CHECKOUT / "tests" / "install-packages",
+        ):
+            # As from CodePipeline's zip: nothing is executable.
+            shutil.copyfile(path, self.source / path.relative_to(CHECKOUT))
+
+    @property
+    def source(self) -> Path:
+        """The checkout."""
+        return self.folder / "source"
+
+    def environment(self) -> dict[str, str]:
+        """What a build's programs find around them; this machine's own `docker` and `aws` are not there."""
+        return {
+            "PATH": f"{self.folder / 'programs'}:/usr/bin:/bin",
+            "HOME": str(self.folder / "home"),
+            "TMPDIR": str(self.folder / "temporary"),
+            **CODEBUILD,
+        }
+
+    def run(
+        self, name: str, stand_ins: Mapping[str, programs.Program], project: Mapping[str, str], **options: Any
+    ) -> Ran:
+        """Run a buildspec."""
+        environment = {**self.environment(), **project}
+        with programs.running(self.folder / "programs", stand_ins) as calls:
+            build = codebuild.run(self.source / name, environment, self.folder / "work", **options)
+        assert list((self.folder / "temporary").iterdir()) == []
+        return Ran(build, calls)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """An empty desk, with the source on it."""
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def build_image(desk: Desk) -> Callable[..., Ran]:
+    """Runs buildspec.yml. Whatever becomes of it, the password is nowhere."""
+
+    def build(cloud: Cloud, project: Mapping[str, str] = PROJECT, **options: Any) -> Ran:
+        ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": cloud.docker}, project, **options)
+        assert leaks(cloud, ran, desk.folder) == []
+        return ran
+
+    return build
+
+
+def released(**rest: Any) -> Cloud:
+    """An account whose function works, with OLD."""
+    return Cloud(**{"running": OLD, "tags": {"old": OLD}, **rest})
+
+
+@pytest.mark.parametrize("shells", Shells)
+def test_image_is_built_pushed_and_released(build_image: Callable[..., Ran], shells: Shells) -> None:
+    cloud = released()
+    ran = build_image(cloud, shells=shells)
+    assert ran.build.succeeded
+    assert ran.steps == IMAGE + RELEASE
+    assert ran.build.exported == {"IMAGE_DIGEST": NEW.digest}
+    assert (cloud.tags[COMMIT], cloud.running) == (NEW, NEW)
+    assert f"{FUNCTION} has {NEW.uri}" in ran.build.log
+
+
+def test_password_goes_from_one_program_to_the_other(build_image: Callable[..., Ran]) -> None:
+    cloud = released()
+    assert build_image(cloud).call("docker login").stdin == f"{cloud.password}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        ("aws ecr get-login-password", "the log"),
+        ("aws ecr get-login-password > kept", "source/kept"),
+        (
+            'docker logout "$(aws ecr get-login-password)"',
+            "the arguments of docker logout",
+        ),
+        (
+            "PASSWORD=$(aws ecr get-login-password) docker logout x",
+            "the variables of docker logout",
+        ),
+        (
+            "aws ecr get-login-password | docker login --username AWS --password-stdin " + REGISTRY,
+            "home/.docker/config.json",
+        ),
+    ],
+)
+def test_password_would_be_found(desk: Desk, command: str, place: str) -> None:
+    phases = {"build": {"commands": [command]}}
+    (desk.source / "buildspec.yml").write_text(
+        json.dumps({"version": 0.2, "env": {"shell": "bash"}, "phases": phases})
+    )
+    cloud = released()
+    ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": cloud.docker}, PROJECT)
+    assert place in leaks(cloud, ran, desk.folder)
+
+
+@pytest.mark.parametrize("builds", ["good", "raises"])
+def test_trace_of_every_command_does_not_show_the_password(
+    build_image: Callable[..., Ran], builds: str
+) -> None:
+    log = build_image(released(builds=builds), options="x").build.log
+    assert "+ docker login --username AWS --password-stdin" in log
+    assert "+ aws lambda update-function-code" in log
+
+
+def test_commit_that_has_an_image_is_released_without_another(build_image: Callable[..., Ran]) -> None:
+    there = image("built before")
+    cloud = released(tags={"old": OLD, COMMIT: there})
+    ran = build_image(cloud)
+    assert ran.build.succeeded
+    assert ran.steps == [*LOGIN, *LOOK, *LOGOUT, *RELEASE]
+    assert ran.build.exported == {"IMAGE_DIGEST": there.digest}
+    assert cloud.running == there
+
+
+def test_first_image_waits_for_the_deployment(build_image: Callable[..., Ran]) -> None:
+    ran = build_image(Cloud())
+    assert ran.build.succeeded
+    assert ran.steps == [*IMAGE, *PREVIOUS]
+    assert ran.build.exported == {"IMAGE_DIGEST": NEW.digest}
+    assert f"There is no function {FUNCTION} yet" in ran.build.log
+
+
+STOPS: list[tuple[dict[str, int], list[str], str]] = [
+    # Both ends of the pipe start.
+    ({"aws ecr get-login-password": 1}, [*LOGIN, *LOGOUT], "build"),
+    ({"docker login": 1}, [*LOGIN, *LOGOUT], "build"),
+    ({"aws ecr describe-images": 1}, [*LOGIN, *LOOK, *LOGOUT], "build"),
+    ({"docker build": 1}, [*LOGIN, *LOOK, *BUILD[:1], *LOGOUT], "build"),
+    ({"docker push": 1}, [*LOGIN, *LOOK, *BUILD[:2], *LOGOUT], "build"),
+    ({"aws ecr describe-images": 2}, IMAGE, "build"),
+    ({"aws lambda get-function": 1}, [*IMAGE, *PREVIOUS], "post_build"),
+    ({"aws lambda update-function-code": 1}, [*IMAGE, *PREVIOUS, *UPDATE[:1]], "post_build"),
+]
+
+
+@pytest.mark.parametrize(
+    ("failing", "steps", "phase"), STOPS, ids=[next(iter(failing)) for failing, *_ in STOPS]
+)
+@pytest.mark.parametrize("shells", Shells)
+def test_build_stops_at_the_step_that_fails(
+    build_image: Callable[..., Ran],
+    failing: dict[str, int],
+    steps: list[str],
+    phase: str,
+    shells: Shells,
+) -> None:
+    cloud = released(failing=failing)
+    ran = build_image(cloud, shells=shells)
+    assert ran.failed == [phase]
+    assert ran.build.phases[-1].name == phase
+    assert ran.steps == steps
+    assert "the test wants it so" in ran.build.log.lower()
+    assert cloud.running == OLD
+
+
+def test_logout_that_fails_leaves_the_password_to_docker_alone(desk: Desk) -> None:
+    cloud = released(failing={"docker logout": 1})
+    ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": cloud.docker}, PROJECT)
+    assert (ran.failed, ran.steps) == (["build"], IMAGE)
+    assert leaks(cloud, ran, desk.folder) == ["home/.docker/config.json"]
+
+
+def test_image_that_lambda_does_not_take_changes_nothing(build_image: Callable[..., Ran]) -> None:
+    index = image("an index", supported=False)
+    cloud = released(tags={"old": OLD, COMMIT: index})
+    ran = build_image(cloud)
+    assert ran.failed == ["post_build"]
+    assert "is not supported" in ran.build.log
+    assert f"AWS refused the update: {FUNCTION} still has {OLD.uri}" in ran.build.log
+    assert cloud.running == OLD
+
+
+@pytest.mark.parametrize("handler", sorted(HANDLERS.keys() - {"good"}))
+def test_image_that_does_not_work_is_rolled_back(build_image: Callable[..., Ran], handler: str) -> None:
+    cloud = released(builds=handler)
+    ran = build_image(cloud)
+    assert ran.failed == ["post_build"]
+    assert ran.steps == [*IMAGE, *RELEASE, *UPDATE, *SMOKE]
+    assert cloud.running == OLD
+    assert f"{NEW.uri} does not work: back to {OLD.uri}" in ran.build.log
+    assert f"{FUNCTION} has {OLD.uri} again\n" in ran.build.log
+
+
+@pytest.mark.parametrize(
+    ("failing", "steps"),
+    [
+        ("aws lambda wait", [*PREVIOUS, *UPDATE, *UPDATE, *SMOKE]),
+        ("aws lambda invoke", [*RELEASE, *UPDATE, *SMOKE]),
+    ],
+    ids=["wait", "invoke"],
+)
+def test_update_that_cannot_be_seen_to_work_is_rolled_back(
+    build_image: Callable[..., Ran], failing: str, steps: list[str]
+) -> None:
+    cloud = released(failing={failing: 1})
+    ran = build_image(cloud)
+    assert ran.failed == ["post_build"]
+    assert ran.steps == IMAGE + steps
+    assert cloud.running == OLD
+    assert f"{FUNCTION} has {OLD.uri} again\n" in ran.build.log
+
+
+@pytest.mark.parametrize("failing", UPDATE)
+def test_rollback_that_fails_is_said(build_image: Callable[..., Ran], failing: str) -> None:
+    cloud = released(builds="raises", failing={failing: 2})
+    ran = build_image(cloud)
+    assert ran.failed == ["post_build"]
+    assert ran.steps[-1] == failing
+    assert f"ROLLBACK FAILED: {FUNCTION} may have been left with {NEW.uri}" in ran.build.log
+    assert "again" not in ran.build.log
+    assert cloud.running is not None
+    assert cloud.running.uri == NEW.uri
+
+
+def test_previous_image_that_does_not_work_either_is_said(build_image: Callable[..., Ran]) -> None:
+    broken = image("what runs so far", "raises")
+    cloud = released(builds="raises", running=broken, tags={"old": broken})
+    ran = build_image(cloud)
+    assert ran.failed == ["post_build"]
+    assert cloud.running == broken
+    assert f"{FUNCTION} has {broken.uri} again, which does not work either" in ran.build.log
+
+
+async def test_smoke_is_an_upload_that_is_gone_and_no_player_hears_of_it(
+    build_image: Callable[..., Ran],
+) -> None:
+    class Empty:
+        async def get_object(self, **_: str) -> None:
+            response: Any = {"Error": {"Code": "NoSuchKey"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
+            raise ClientError(response, "GetObject")
+
+    async def finish(_: object) -> None:
+        pytest.fail("A player would have been told")
+
+    cloud = released()
+    ran = build_image(cloud)
+    (event,) = cloud.events
+    result = await process(
+        event,
+        bucket=PortraitBucket(cast(Any, Empty()), "bucket"),
+        models=cast(Models, None),
+        finish=finish,
+    )
+    assert (result, None) == HANDLERS["good"](event)
+    invocation = aws_cli.parse(ran.call("aws lambda invoke"))
+    assert invocation.parameters["InvocationType"] == "RequestResponse"
+
+
+def release_by_hand(desk: Desk, cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]:
+    with programs.running(desk.folder / "programs", {"aws": cloud.aws}):
+        return subprocess.run(
+            ["bash", desk.source / "cv" / "release", *arguments],
+            env=desk.environment(),
+            cwd=desk.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def test_release_by_hand(desk: Desk) -> None:
+    cloud = released(tags={"old": OLD, COMMIT: NEW})
+    done = release_by_hand(desk, cloud, FUNCTION, NEW.uri, OLD.uri)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert cloud.running == NEW
+
+
+def test_release_by_hand_of_an_image_that_there_is_not(desk: Desk) -> None:
+    cloud = released()
+    done = release_by_hand(desk, cloud, FUNCTION, NEW.uri, OLD.uri)
+    assert done.returncode == 1
+    assert f"Source image {NEW.uri} does not exist" in done.stderr
+    assert cloud.running == OLD
+
+
+def test_release_by_hand_says_how_it_is_used(desk: Desk) -> None:
+    done = release_by_hand(desk, released(), FUNCTION)
+    assert (done.returncode, done.stderr) == (2, "usage: cv/release FUNCTION IMAGE PREVIOUS\n")
+
+
+@pytest.fixture
+def deploy(desk: Desk) -> Callable[..., Ran]:
+    """Runs buildspec-deploy.yml, where one target of `make` may fail."""
+
+    def make(failing: str) -> programs.Program:
+        def answer(call: Call) -> Answer:
+            # `make test` starts it.
+            runs = (desk.source / "tests" / "install-packages").stat().st_mode & 0o100
+            return Answer(0 if runs and call.argv[1] != failing else 2)
+
+        return answer
+
+    def run(image: str | None, failing: str = "") -> Ran:
+        project = PROJECT if image is None else {**PROJECT, "PODIUM_IMAGE": image}
+        return desk.run("buildspec-deploy.yml", {"make": make(failing)}, project)
+
+    return run
+
+
+def test_stacks_are_deployed_with_the_image_after_the_tests(deploy: Callable[..., Ran]) -> None:
+    ran = deploy(NEW.digest)
+    assert ran.build.succeeded
+    assert [call.argv for call in ran.calls] == [
+        ("make", "test"),
+        ("make", "deploy", "stage=prod", f"image={NEW.digest}"),
+    ]
+
+
+def test_nothing_is_deployed_when_tests_fail(deploy: Callable[..., Ran]) -> None:
+    ran = deploy(NEW.digest, failing="test")
+    assert not ran.build.succeeded
+    assert ran.steps == ["make test"]
+
+
+@pytest.mark.parametrize("image", [None, ""])
+def test_nothing_is_deployed_without_an_image(deploy: Callable[..., Ran], image: str | None) -> None:
+    ran = deploy(image)
+    assert not ran.build.succeeded
+    assert ran.steps == ["make test"]
+    assert "PODIUM_IMAGE: the image stage gives its digest" in ran.build.log
+
+
+def test_deployment_that_fails_fails_the_build(deploy: Callable[..., Ran]) -> None:
+    ran = deploy(NEW.digest, failing="deploy")
+    assert ran.failed == ["build"]
+
+
+@pytest.mark.parametrize("name", ["buildspec.yml", "buildspec-deploy.yml", "cv/find", "cv/release"])
+def test_shell_code_parses(name: str) -> None:
+    path = CHECKOUT / name
+    scripts = codebuild.commands(path) if path.suffix == ".yml" else [path.read_text(encoding="utf-8")]
+    for script in scripts:
+        done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), script
