@@ -6,10 +6,12 @@ deployment, the function with the first image (docs/deploy.md has the order of c
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from constructs import Construct
 
+from infra.code import ARCHITECTURES
 from infra.lambdas import PodiumFunction, Size, Storage, function_name, removal
 from infra.reasons import excuse_wildcard
 from infra.settings import StageSettings
@@ -39,6 +41,8 @@ class RegistryStack(Stack):
             empty_on_delete=not settings.retain,
             removal_policy=removal(settings),
         )
+        # Here, and not with the function: this stack is the same whether an image is named or not.
+        self.repository.grant_pull(iam.ServicePrincipal("lambda.amazonaws.com"))
         CfnOutput(self, "RepositoryUri", value=self.repository.repository_uri)
 
 
@@ -55,15 +59,17 @@ class AvatarsStack(Stack):
         **options: object,
     ) -> None:
         super().__init__(scope, f"{settings.prefix}avatars", **options)  # type: ignore[arg-type]  # jsii's
+        self.add_stack_dependency(registry)
+        # By its name: an export would keep the registry from being deployed again without an image.
+        images = ecr.Repository.from_repository_name(self, "Images", f"{settings.prefix}{PORTRAITS}")
         self.portraits = PodiumFunction(
             self,
             settings,
             PORTRAITS,
             Size(2048, PORTRAITS_SECONDS, settings.concurrency.portraits),
             {"PODIUM_AVATAR_BUCKET": storage.bucket_name},
-            code=lambda_.DockerImageCode.from_ecr(registry.repository, tag_or_digest=image),
-            # MediaPipe has no wheels for arm64.
-            architecture=lambda_.Architecture.X86_64,
+            code=lambda_.DockerImageCode.from_ecr(images, tag_or_digest=image),
+            architecture=ARCHITECTURES[settings.architecture],
         )
         self.portraits.grant_storage(storage)
         arn = self.format_arn(

@@ -1,5 +1,7 @@
 """A web application firewall in front of the REST API, where a stage has it."""
 
+import json
+
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
@@ -14,6 +16,29 @@ BODY_LIMIT = 16 * 1024
 _COMMON = "AWSManagedRulesCommonRuleSet"
 _BAD_INPUTS = "AWSManagedRulesKnownBadInputsRuleSet"
 _REPUTATION = "AWSManagedRulesAmazonIpReputationList"
+# Of the common rules, which also limit the query and the path: these are counted only.
+# https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
+_COUNTED = (
+    # Refuses bodies above 8 KB; ours may be larger, and have a rule of their own.
+    "SizeRestrictions_BODY",
+    # Games that speak HTTP by themselves need not say who they are.
+    "NoUserAgent_HEADER",
+)
+
+# What was let through is in the API's access log, in fewer bytes.
+_REFUSED = {
+    "DefaultBehavior": "DROP",
+    "Filters": [
+        {
+            "Behavior": "KEEP",
+            "Requirement": "MEETS_ANY",
+            "Conditions": [{"ActionCondition": {"Action": action}} for action in ("BLOCK", "COUNT")],
+        }
+    ],
+}
+
+_TOO_LARGE = "content-too-large"
+_TOO_MANY = "too-many-requests"
 
 
 class EdgeStack(Stack):
@@ -24,10 +49,9 @@ class EdgeStack(Stack):
     ) -> None:
         super().__init__(scope, f"{settings.prefix}edge", **options)  # type: ignore[arg-type]  # jsii's
         rules = [
-            _rule("address-rate", 0, _rate(settings.waf_rate_limit), block=True),
-            _rule("body-size", 1, _larger("body", BODY_LIMIT), block=True),
-            _rule("query-size", 2, _larger("query_string", 2048), block=True),
-            *(_managed(name, 3 + place) for place, name in enumerate((_COMMON, _BAD_INPUTS, _REPUTATION))),
+            _rule("address-rate", 0, _rate(settings.waf_rate_limit), _block(429, _TOO_MANY)),
+            _rule("body-size", 1, _larger_body(BODY_LIMIT), _block(413, _TOO_LARGE)),
+            *(_managed(name, 2 + place) for place, name in enumerate((_COMMON, _BAD_INPUTS, _REPUTATION))),
         ]
         acl = wafv2.CfnWebACL(
             self,
@@ -36,6 +60,10 @@ class EdgeStack(Stack):
             scope="REGIONAL",
             default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
             rules=rules,
+            custom_response_bodies={
+                _TOO_LARGE: _problem(413, "Content Too Large", f"body: must be at most {BODY_LIMIT} bytes"),
+                _TOO_MANY: _problem(429, "Too Many Requests", "too many requests from this address"),
+            },
             visibility_config=_visibility(f"{settings.prefix}rest"),
         )
         wafv2.CfnWebACLAssociation(self, "OnRest", resource_arn=rest_stage_arn, web_acl_arn=acl.attr_arn)
@@ -57,39 +85,60 @@ class EdgeStack(Stack):
             redacted_fields=[
                 wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": "authorization"})
             ],
+            logging_filter=_REFUSED,
         ).node.add_dependency(group)
         CfnOutput(self, "FirewallArn", value=acl.attr_arn)
 
 
 def _rule(
-    name: str, priority: int, statement: wafv2.CfnWebACL.StatementProperty, *, block: bool
+    name: str,
+    priority: int,
+    statement: wafv2.CfnWebACL.StatementProperty,
+    action: wafv2.CfnWebACL.RuleActionProperty | None,
 ) -> wafv2.CfnWebACL.RuleProperty:
+    """A rule; `action` None: it is a group, whose rules have theirs."""
     return wafv2.CfnWebACL.RuleProperty(
         name=name,
         priority=priority,
         statement=statement,
-        action=wafv2.CfnWebACL.RuleActionProperty(block={}) if block else None,
-        override_action=None if block else wafv2.CfnWebACL.OverrideActionProperty(none={}),
+        action=action,
+        override_action=None if action else wafv2.CfnWebACL.OverrideActionProperty(none={}),
         visibility_config=_visibility(name),
     )
 
 
+def _block(status: int, body: str) -> wafv2.CfnWebACL.RuleActionProperty:
+    """Refuse with a status, and a body by its name, that pages of any origin may read."""
+    any_origin = wafv2.CfnWebACL.CustomHTTPHeaderProperty(name="Access-Control-Allow-Origin", value="*")
+    response = wafv2.CfnWebACL.CustomResponseProperty(
+        response_code=status, custom_response_body_key=body, response_headers=[any_origin]
+    )
+    return wafv2.CfnWebACL.RuleActionProperty(
+        block=wafv2.CfnWebACL.BlockActionProperty(custom_response=response)
+    )
+
+
+def _problem(status: int, title: str, detail: str) -> wafv2.CfnWebACL.CustomResponseBodyProperty:
+    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    # WAF knows no problem+json.
+    return wafv2.CfnWebACL.CustomResponseBodyProperty(
+        content=json.dumps(problem), content_type="APPLICATION_JSON"
+    )
+
+
 def _managed(name: str, priority: int) -> wafv2.CfnWebACL.RuleProperty:
+    count = wafv2.CfnWebACL.RuleActionProperty(count={})
     group = wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
         vendor_name="AWS",
         name=name,
-        # Blocks bodies above 8 KB; ours may be larger, and have a rule of their own.
         rule_action_overrides=[
-            wafv2.CfnWebACL.RuleActionOverrideProperty(
-                name="SizeRestrictions_BODY",
-                action_to_use=wafv2.CfnWebACL.RuleActionProperty(count={}),
-            )
+            wafv2.CfnWebACL.RuleActionOverrideProperty(name=rule, action_to_use=count) for rule in _COUNTED
         ]
         if name == _COMMON
         else None,
     )
     statement = wafv2.CfnWebACL.StatementProperty(managed_rule_group_statement=group)
-    return _rule(name, priority, statement, block=False)
+    return _rule(name, priority, statement, None)
 
 
 def _rate(limit: int) -> wafv2.CfnWebACL.StatementProperty:
@@ -98,18 +147,15 @@ def _rate(limit: int) -> wafv2.CfnWebACL.StatementProperty:
     )
 
 
-def _larger(part: str, size: int) -> wafv2.CfnWebACL.StatementProperty:
-    field = {
-        "body": wafv2.CfnWebACL.FieldToMatchProperty(
-            body=wafv2.CfnWebACL.BodyProperty(oversize_handling="MATCH")
-        ),
-        "query_string": wafv2.CfnWebACL.FieldToMatchProperty(query_string={}),
-    }[part]
+def _larger_body(size: int) -> wafv2.CfnWebACL.StatementProperty:
     return wafv2.CfnWebACL.StatementProperty(
         size_constraint_statement=wafv2.CfnWebACL.SizeConstraintStatementProperty(
             comparison_operator="GT",
             size=size,
-            field_to_match=field,
+            field_to_match=wafv2.CfnWebACL.FieldToMatchProperty(
+                # What is larger than WAF looks at is too large.
+                body=wafv2.CfnWebACL.BodyProperty(oversize_handling="MATCH")
+            ),
             text_transformations=[wafv2.CfnWebACL.TextTransformationProperty(priority=0, type="NONE")],
         )
     )

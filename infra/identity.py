@@ -88,6 +88,8 @@ class IdentityStack(Stack):
             auth_flows=cognito.AuthFlow(user_srp=True, user_password=True),
             prevent_user_existence_errors=True,
             enable_token_revocation=True,
+            # Cognito takes five minutes to a day. Who is shut out is out within the hour, and the renewals of
+            # many players stay below its quota on sign-ins, which counts them.
             id_token_validity=Duration.hours(1),
             access_token_validity=Duration.hours(1),
             refresh_token_validity=Duration.days(30),

@@ -13,12 +13,24 @@ from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.avatars import PORTRAITS
 from infra.lambdas import function_name, log_group
 from infra.reasons import excuse, excuse_wildcard
 from infra.settings import Pipeline, StageSettings
+
+_PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
+"""Lambda's architectures by Docker's names."""
+
+# Both have Python 3.13 and Node 22, which buildspec-deploy.yml asks for.
+# https://docs.aws.amazon.com/codebuild/latest/userguide/available-runtimes.html
+_MACHINES = {
+    "arm64": codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_4_0,
+    "x86_64": codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6,
+}
 
 
 class PipelineStack(Stack):
@@ -63,6 +75,7 @@ class PipelineStack(Stack):
         if pipeline.approval:
             approve = actions.ManualApprovalAction(
                 action_name="Person",
+                notification_topic=self._approvals(),
                 additional_information=f"Deploy {pipeline.repository} to {settings.stage}?",
             )
             stages.append(codepipeline.StageProps(stage_name="Approve", actions=[approve]))
@@ -85,6 +98,7 @@ class PipelineStack(Stack):
             artifact_bucket=artifacts,
             stages=stages,
         )
+        _allow_connection(made, pipeline.connection_arn)
         for one in (made, self.image, self.deploy):
             _excuse_generated(one, artifacts)
         CfnOutput(self, "PipelineName", value=made.pipeline_name)
@@ -97,12 +111,22 @@ class PipelineStack(Stack):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
             lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(30))],
+            auto_delete_objects=self._settings.empty_bucket,
             removal_policy=RemovalPolicy.DESTROY,
         )
         excuse(bucket, "AwsSolutions-S1", "Sources on their way to a build, for a month: no access log.")
         return bucket
 
-    def _project(self, name: str, buildspec: str, *, privileged: bool) -> codebuild.PipelineProject:
+    def _approvals(self) -> sns.Topic:
+        """Who is asked to agree; an execution waits for seven days."""
+        topic = sns.Topic(self, "Approvals", topic_name=f"{self._settings.prefix}approvals", enforce_ssl=True)
+        if self._settings.alarm_email:
+            topic.add_subscription(subscriptions.EmailSubscription(self._settings.alarm_email))
+        return topic
+
+    def _project(
+        self, name: str, buildspec: str, environment: codebuild.BuildEnvironment
+    ) -> codebuild.PipelineProject:
         settings = self._settings
         scope = Construct(self, name)
         project = codebuild.PipelineProject(
@@ -110,18 +134,16 @@ class PipelineStack(Stack):
             "Project",
             project_name=f"{settings.prefix}{name}",
             build_spec=codebuild.BuildSpec.from_source_filename(buildspec),
-            environment=codebuild.BuildEnvironment(
-                build_image=codebuild.LinuxBuildImage.STANDARD_7_0, privileged=privileged
-            ),
+            environment=environment,
             environment_variables={
-                "PODIUM_STAGE": codebuild.BuildEnvironmentVariable(value=settings.stage),
-                "PODIUM_REPOSITORY": codebuild.BuildEnvironmentVariable(
-                    value=f"{settings.prefix}{PORTRAITS}"
-                ),
-                "PODIUM_FUNCTION": codebuild.BuildEnvironmentVariable(
-                    value=function_name(settings, PORTRAITS)
-                ),
-                "AWS_ACCOUNT_ID": codebuild.BuildEnvironmentVariable(value=self.account),
+                key: codebuild.BuildEnvironmentVariable(value=value)
+                for key, value in {
+                    "PODIUM_STAGE": settings.stage,
+                    "PODIUM_REPOSITORY": f"{settings.prefix}{PORTRAITS}",
+                    "PODIUM_FUNCTION": function_name(settings, PORTRAITS),
+                    "PODIUM_PLATFORM": _PLATFORMS[settings.architecture],
+                    "AWS_ACCOUNT_ID": self.account,
+                }.items()
             },
             logging=codebuild.LoggingOptions(
                 cloud_watch=codebuild.CloudWatchLoggingOptions(
@@ -136,7 +158,13 @@ class PipelineStack(Stack):
 
     def _image_project(self) -> codebuild.PipelineProject:
         settings = self._settings
-        project = self._project("image", "buildspec.yml", privileged=True)
+        # On the processor that the image is for: an emulated one takes an hour where this takes minutes.
+        machine = codebuild.BuildEnvironment(
+            build_image=_MACHINES[settings.architecture],
+            compute_type=codebuild.ComputeType.SMALL,
+            privileged=True,
+        )
+        project = self._project("image", "buildspec.yml", machine)
         excuse(
             project, "AwsSolutions-CB3", "Building a container image takes the Docker daemon's privileges."
         )
@@ -168,14 +196,33 @@ class PipelineStack(Stack):
         return project
 
     def _deploy_project(self) -> codebuild.PipelineProject:
-        project = self._project("deploy", "buildspec-deploy.yml", privileged=False)
+        # On CodeBuild's Ubuntu the tests would fail to install a Chromium, which apt does not have there. On
+        # Amazon Linux those that need one skip themselves.
+        machine = codebuild.BuildEnvironment(
+            build_image=_MACHINES["x86_64"], compute_type=codebuild.ComputeType.MEDIUM
+        )
+        project = self._project("deploy", "buildspec-deploy.yml", machine)
         # The CDK's own roles, which its bootstrap made, are who may change things.
-        roles = f"arn:{Aws.PARTITION}:iam::{self.account}:role/cdk-*"
+        roles = f"arn:{Aws.PARTITION}:iam::{self.account}:role/cdk-{self.synthesizer.bootstrap_qualifier}-*"
         project.add_to_role_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[roles]))
         excuse_wildcard(
-            project, roles, "The roles of the CDK's bootstrap carry its qualifier in their names."
+            project, roles, "The CDK's bootstrap made these roles: to look up, to publish assets, to deploy."
         )
         return project
+
+
+def _allow_connection(pipeline: codepipeline.Pipeline, arn: str) -> None:
+    """Let the source's role use a connection of the service's present name: the CDK knows its former one.
+
+    https://docs.aws.amazon.com/dtconsole/latest/userguide/security-iam.html
+    """
+    role = (
+        pipeline.node.find_child("Source").node.find_child("GitHub").node.find_child("CodePipelineActionRole")
+    )
+    assert isinstance(role, iam.Role)  # noqa: S101 -- for the type checker
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=["codeconnections:UseConnection"], resources=[arn])
+    )
 
 
 def _excuse_generated(construct: Construct, bucket: s3.Bucket) -> None:

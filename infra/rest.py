@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
@@ -18,6 +18,7 @@ from infra.identity import IdentityStack
 from infra.lambdas import PodiumFunction, Size, Storage, function_name, log_group
 from infra.realtime import RealtimeStack
 from infra.reasons import excuse
+from infra.refusals import add_refusals
 from infra.schemas import draft4
 from infra.settings import StageSettings
 
@@ -44,6 +45,7 @@ class RestStack(Stack):
         super().__init__(scope, f"{settings.prefix}rest", **options)  # type: ignore[arg-type]  # jsii's
         self._settings = settings
         self.api = self._api()
+        self._keep_execution_logs()
         addresses = {"api": self.api.rest_api_id, "region": self.region, "stage": settings.stage}
         self.url = settings.addresses.rest.format(**addresses)
         deployment = {
@@ -66,7 +68,7 @@ class RestStack(Stack):
             self, "Players", cognito_user_pools=[identity.pool]
         )
         self._add_routes(describe())
-        self._add_responses()
+        add_refusals(self.api)
         self.stage_arn = self.api.deployment_stage.stage_arn
         # What a client reads to connect: the API serves it, with the catalogue's areas.
         CfnOutput(self, "ClientConfig", value=f"{self.url}/client-config.json")
@@ -75,7 +77,7 @@ class RestStack(Stack):
     def _api(self) -> apigateway.RestApi:
         settings = self._settings
         group = log_group(self, settings, f"/aws/apigateway/{settings.prefix}rest")
-        return apigateway.RestApi(
+        api = apigateway.RestApi(
             self,
             "Api",
             rest_api_name=f"{settings.prefix}rest",
@@ -86,7 +88,7 @@ class RestStack(Stack):
                 throttling_rate_limit=settings.throttle.rate,
                 throttling_burst_limit=settings.throttle.burst,
                 tracing_enabled=True,
-                metrics_enabled=True,
+                # No metrics of each method, which are charged for: the stage's own are free.
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 access_log_destination=apigateway.LogGroupLogDestination(group),
                 access_log_format=apigateway.AccessLogFormat.json_with_standard_fields(
@@ -105,8 +107,23 @@ class RestStack(Stack):
                 allow_origins=list(settings.cors_origins),
                 allow_methods=["GET", "POST", "PUT", "DELETE"],
                 allow_headers=_HEADERS,
+                # As the function says itself. Without it a browser asks before every request, which costs as
+                # much as one.
+                max_age=Duration.hours(1),
             ),
         )
+        # Of the CDK's making, and our RestUrl over again.
+        api.node.try_remove_child("Endpoint")
+        return api
+
+    def _keep_execution_logs(self) -> None:
+        """The group of API Gateway's own errors; where there is none it makes one, which stays for good.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+        """
+        scope = Construct(self, "Execution")
+        name = f"API-Gateway-Execution-Logs_{self.api.rest_api_id}/{self._settings.stage}"
+        self.api.deployment_stage.node.add_dependency(log_group(scope, self._settings, name))
 
     def _function(
         self, realtime: RealtimeStack, storage: Storage, code: CodeOf, deployment: str
@@ -187,37 +204,17 @@ class RestStack(Stack):
         made = model.node.default_child
         assert isinstance(made, apigateway.CfnModel)  # noqa: S101 -- for the type checker
         made.schema = {"$schema": "http://json-schema.org/draft-04/schema#", **draft4(body, models)}
+        self._redeploy_for(made.schema)
         return model
 
-    def _add_responses(self) -> None:
-        """What API Gateway answers by itself looks like what the function answers: problem+json."""
-        kinds = apigateway.ResponseType
-        problems = [
-            (kinds.BAD_REQUEST_BODY, 422, "Unprocessable Content"),
-            (kinds.BAD_REQUEST_PARAMETERS, 422, "Unprocessable Content"),
-            (kinds.UNAUTHORIZED, 401, "Unauthorized"),
-            (kinds.ACCESS_DENIED, 403, "Forbidden"),
-            (kinds.MISSING_AUTHENTICATION_TOKEN, 404, "Not Found"),
-            (kinds.REQUEST_TOO_LARGE, 413, "Content Too Large"),
-            (kinds.THROTTLED, 429, "Too Many Requests"),
-            (kinds.DEFAULT_5_XX, 503, "Service Unavailable"),
-        ]
-        for kind, status, title in problems:
-            errors = ',"errors":[{"field":"body","detail":$context.error.messageString}]'
-            problem = json.dumps({"type": "about:blank", "title": title, "status": status})[:-1]
-            self.api.add_gateway_response(
-                f"Problem{kind.response_type}",
-                type=kind,
-                status_code=str(status),
-                response_headers={
-                    "Content-Type": "'application/problem+json'",
-                    "Access-Control-Allow-Origin": f"'{self._settings.cors_origins[0]}'",
-                },
-                templates={
-                    "application/json": f'{problem},"detail":$context.error.messageString'
-                    f"{errors if status == 422 else ''}}}"
-                },
-            )
+    def _redeploy_for(self, content: Any) -> None:
+        """Let the API be deployed anew when this changes: a stage keeps to what it was deployed with.
+
+        The CDK does so for what it is given itself, and it is not given schemas.
+        """
+        deployment = self.api.latest_deployment
+        assert deployment is not None  # noqa: S101 -- for the type checker: RestApi makes one
+        deployment.add_to_logical_id(content)
 
 
 def describe() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Alarms, the dashboard and the budget: do scores reach screens, how fast, and what does it cost?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_budgets as budgets
@@ -11,6 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from infra.avatars import PORTRAITS
 from infra.lambdas import function_name, metrics_namespace
 from infra.settings import StageSettings
 from store.schema import TABLES
@@ -22,22 +23,44 @@ _NEAR = 0.8
 STALE_SECONDS = 30
 """A score that takes longer than this to reach every screen raises an alarm."""
 
+_SWEEPS_SECONDS = 300
+"""A sweep comes every minute: none in this long raises an alarm."""
+
+_IN_BACKGROUND = {
+    "pusher": "the sweep takes over what it had to push",
+    "avatar-outcome": "a player was not told what became of a picture",
+    PORTRAITS: "a picture was not looked at",
+}
+"""Functions whose callers do not wait, and what it means when Lambda gives up an invocation."""
+
+_WITH_DESTINATION = {
+    "broadcaster": "a batch was given up, and is not in the dead-letter queue either",
+    PORTRAITS: "a player was not told what became of a picture",
+}
+
 
 class WatchingStack(Stack):
-    """What a stage tells of itself. `timeouts` are its functions by name, with their seconds."""
+    """What a stage tells of itself.
+
+    `timeouts` are its functions by name, with their seconds; `live_api_id` is the WebSocket API's.
+    """
 
     def __init__(
         self,
         scope: Construct,
         settings: StageSettings,
         timeouts: Mapping[str, int],
+        live_api_id: str | None = None,
         **options: object,
     ) -> None:
         super().__init__(scope, f"{settings.prefix}watching", **options)  # type: ignore[arg-type]  # jsii's
         self._settings = settings
+        self._live_api_id = live_api_id
         self._topic = self._alarm_topic()
+        self._alarms: list[cloudwatch.IAlarm] = []
         for name, seconds in timeouts.items():
             self._watch_function(name, seconds)
+        self._watch_background(timeouts)
         self._watch_live()
         self._watch_apis()
         self._watch_tables()
@@ -47,8 +70,9 @@ class WatchingStack(Stack):
 
     def _alarm_topic(self) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", topic_name=f"{self._settings.prefix}alarms", enforce_ssl=True)
+        ours = {"StringEquals": {"aws:SourceAccount": self.account}}
         for service in ("cloudwatch", "budgets"):
-            topic.grant_publish(iam.ServicePrincipal(f"{service}.amazonaws.com"))
+            topic.grant_publish(iam.ServicePrincipal(f"{service}.amazonaws.com", conditions=ours))
         if self._settings.alarm_email:
             topic.add_subscription(subscriptions.EmailSubscription(self._settings.alarm_email))
         return topic
@@ -61,7 +85,10 @@ class WatchingStack(Stack):
         says: str,
         *,
         periods: int = 1,
+        below: bool = False,
     ) -> None:
+        """Tell when a metric reaches a threshold; or, `below`, when it is under it or missing."""
+        operator, missing = cloudwatch.ComparisonOperator, cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
             self,
             name,
@@ -70,12 +97,15 @@ class WatchingStack(Stack):
             metric=metric,
             threshold=threshold,
             evaluation_periods=periods,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            comparison_operator=operator.LESS_THAN_THRESHOLD
+            if below
+            else operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             # Nobody plays: nothing is wrong.
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=missing.BREACHING if below else missing.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))
         alarm.add_ok_action(actions.SnsAction(self._topic))
+        self._alarms.append(alarm)
 
     def _lambda(self, metric: str, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
         return _metric("AWS/Lambda", metric, statistic, {"FunctionName": function_name(self._settings, name)})
@@ -97,6 +127,27 @@ class WatchingStack(Stack):
             _NEAR * seconds * 1000,
             f"{name} comes near its timeout of {seconds} seconds.",
             periods=3,
+        )
+
+    def _watch_background(self, functions: Collection[str]) -> None:
+        for name, consequence in _IN_BACKGROUND.items():
+            if name in functions:
+                dropped = self._lambda("AsyncEventsDropped", name)
+                self._alarm(f"{name}-dropped", dropped, 1, f"{name} was not run: {consequence}.")
+        for name, consequence in _WITH_DESTINATION.items():
+            if name in functions:
+                undelivered = self._lambda("DestinationDeliveryFailures", name)
+                self._alarm(
+                    f"{name}-undelivered", undelivered, 1, f"The outcome of {name} is lost: {consequence}."
+                )
+        sweeps = self._lambda("Invocations", "sweep").with_(period=Duration.seconds(_SWEEPS_SECONDS))
+        self._alarm(
+            "sweep-missing",
+            sweeps,
+            1,
+            "No sweep ran: what was left to push stays where it is.",
+            periods=2,
+            below=True,
         )
 
     def _watch_live(self) -> None:
@@ -121,13 +172,16 @@ class WatchingStack(Stack):
             "Connections take no frames and were closed; their clients come back by themselves.",
             periods=3,
         )
-        dead = {"QueueName": f"{self._settings.prefix}dead-letters"}
         self._alarm(
             "dead-letters",
-            _metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", dead),
+            self._dead_letters(),
             1,
             "A batch was given up: docs/deploy.md has the redrive.",
         )
+
+    def _dead_letters(self) -> cloudwatch.Metric:
+        queue = {"QueueName": f"{self._settings.prefix}dead-letters"}
+        return _metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", queue)
 
     def _watch_apis(self) -> None:
         prefix, stage = self._settings.prefix, self._settings.stage
@@ -137,18 +191,36 @@ class WatchingStack(Stack):
             5,
             "The REST API answers with errors of its own.",
         )
+        for kind, says in {
+            "Integration": "The routes of the WebSocket API answer with errors.",
+            "Execution": "The WebSocket API cannot call its routes or its authorizer.",
+        }.items():
+            if self._live_api_id:
+                self._alarm(f"live-{kind.lower()}-errors", self._live(f"{kind}Error"), 5, says)
+
+    def _live(self, metric: str) -> cloudwatch.Metric:
+        dimensions = {"ApiId": self._live_api_id or "", "Stage": self._settings.stage}
+        return _metric("AWS/ApiGateway", metric, "Sum", dimensions)
 
     def _watch_tables(self) -> None:
         # An alarm on a sum of metrics costs as much as one on each, and does not say which table it is.
         for table in TABLES:
             name = {"TableName": f"{self._settings.prefix}{table.name}"}
-            for kind in ("Read", "Write"):
-                self._alarm(
-                    f"{table.name}-{kind.lower()}s-throttled",
-                    _metric("AWS/DynamoDB", f"{kind}ThrottleEvents", "Sum", name),
-                    1,
-                    f"DynamoDB refuses {kind.lower()}s of {table.name}.",
-                )
+            parts = {table.name: name}
+            if table.index:
+                # A table's metrics leave out its indexes.
+                parts[f"{table.name}-{table.index.name}"] = {
+                    **name,
+                    "GlobalSecondaryIndexName": table.index.name,
+                }
+            for part, dimensions in parts.items():
+                for kind in ("Read", "Write"):
+                    self._alarm(
+                        f"{part}-{kind.lower()}s-throttled",
+                        _metric("AWS/DynamoDB", f"{kind}ThrottleEvents", "Sum", dimensions),
+                        1,
+                        f"DynamoDB refuses {kind.lower()}s of {part}.",
+                    )
 
     def _dashboard(self, functions: Sequence[str]) -> None:
         def graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
@@ -156,11 +228,13 @@ class WatchingStack(Stack):
 
         prefix, stage = self._settings.prefix, self._settings.stage
         rest = {"ApiName": f"{prefix}rest", "Stage": stage}
+        live = ("ConnectCount", "MessageCount", "ClientError") if self._live_api_id else ()
         cloudwatch.Dashboard(
             self,
             "Dashboard",
             dashboard_name=f"{prefix}podium",
             widgets=[
+                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self._alarms, width=24, height=4)],
                 [
                     graph(
                         "From score to every screen, ms",
@@ -196,6 +270,11 @@ class WatchingStack(Stack):
                         ],
                     ),
                 ],
+                [
+                    graph("Throttled", [self._lambda("Throttles", name) for name in functions]),
+                    graph("WebSocket: connections, messages, refusals", [self._live(one) for one in live]),
+                    graph("Dead letters", [self._dead_letters()]),
+                ],
             ],
         )
 
@@ -204,13 +283,13 @@ class WatchingStack(Stack):
         if not settings.monthly_budget or not settings.alarm_email:
             return
         subscriber = budgets.CfnBudget.SubscriberProperty(
-            subscription_type="EMAIL", address=settings.alarm_email
+            subscription_type="SNS", address=self._topic.topic_arn
         )
-        budgets.CfnBudget(
+        made = budgets.CfnBudget(
             self,
             "Budget",
+            # No name: with one, it could not be replaced, which most changes of a budget do.
             budget=budgets.CfnBudget.BudgetDataProperty(
-                budget_name=f"{settings.prefix}month",
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=settings.monthly_budget, unit="USD"),
@@ -228,6 +307,8 @@ class WatchingStack(Stack):
                 for percent in (80, 100)
             ],
         )
+        # The topic has to let it in first.
+        made.node.add_dependency(self._topic)
 
 
 def _metric(namespace: str, name: str, statistic: str, dimensions: Mapping[str, str]) -> cloudwatch.Metric:

@@ -10,9 +10,11 @@ from aws_cdk import App
 from aws_cdk import aws_lambda as lambda_
 
 from infra.app import add_stacks
-from infra.settings import load_settings
+from infra.settings import StageSettings, load_settings
 
 Template = dict[str, Any]
+
+IMAGE = "sha256:" + "0" * 64
 
 
 def a_line(_: str) -> dict[str, Any]:
@@ -27,10 +29,14 @@ def a_line(_: str) -> dict[str, Any]:
 @cache
 def templates(stage: str) -> dict[str, Template]:
     """The templates of a stage's stacks, by their names without the prefix. Fails where cdk-nag objects."""
-    folder = mkdtemp(prefix=f"podium-{stage}-")
+    return synthesize(load_settings(stage), IMAGE)
+
+
+def synthesize(settings: StageSettings, image: str | None) -> dict[str, Template]:
+    """The templates for any settings, with an image for the portraits or without; as `templates`."""
+    folder = mkdtemp(prefix=f"podium-{settings.stage}-")
     app = App(outdir=folder)
-    settings = load_settings(stage)
-    add_stacks(app, settings, a_line, image="sha256:" + "0" * 64)
+    add_stacks(app, settings, a_line, image)
     app.synth()
     return {
         path.name.removeprefix(settings.prefix).removesuffix(".template.json"): json.loads(path.read_text())
