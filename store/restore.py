@@ -1,0 +1,99 @@
+"""Gives a deployment's tables the rows of restored ones: the last step of a restore (docs/deploy.md).
+
+DynamoDB restores into new tables only, and stream, triggers and stacks are those of the old ones. So the old ones
+stay: rows that differ are written, rows that were not there are deleted. Nobody else may write meanwhile.
+Interrupted, it can be run again. Published boards are not restored: they follow from the scores.
+
+    python -m store.restore podium-prod-restored- podium-prod-            # says what would be done
+    python -m store.restore podium-prod-restored- podium-prod- --apply
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aioboto3
+
+from store.database import Database, Item, batch_write
+from store.runtime import open_database
+from store.schema import IDEMPOTENCY, SCORES, USER_PROFILES, USER_PROGRESS, Table
+
+RESTORED = (USER_PROFILES, USER_PROGRESS, SCORES, IDEMPOTENCY)
+"""Tables whose rows nothing else can make again."""
+
+
+@dataclass
+class Changes:
+    """How many rows of a table were written and deleted, or would be."""
+
+    written: int = 0
+    deleted: int = 0
+
+
+async def restore(restored: Database, db: Database, table: Table, *, apply: bool) -> Changes:
+    """Make a table's rows those of the restored one; without `apply`, only count.
+
+    Holds a digest of every row in memory. Raises ConflictError where DynamoDB keeps refusing rows.
+    """
+    changes = Changes()
+    held: dict[tuple[str, ...], bytes] = {}
+    async for page in _pages(db, table):
+        held |= {_key(table, item): _digest(item) for item in page}
+    async for page in _pages(restored, table):
+        differ = [item for item in page if held.pop(_key(table, item), None) != _digest(item)]
+        changes.written += len(differ)
+        if apply:
+            await batch_write(db, table, [{"PutRequest": {"Item": item}} for item in differ])
+    changes.deleted = len(held)
+    if apply:
+        names = _key_names(table)
+        keys = [{name: {"S": value} for name, value in zip(names, key, strict=True)} for key in held]
+        await batch_write(db, table, [{"DeleteRequest": {"Key": key}} for key in keys])
+    return changes
+
+
+async def _pages(db: Database, table: Table) -> AsyncIterator[list[Item]]:
+    pages = db.client.get_paginator("scan").paginate(TableName=db.name(table), ConsistentRead=True)
+    async for page in pages:
+        yield page["Items"]
+
+
+def _key_names(table: Table) -> list[str]:
+    return [name for name in (table.partition_key, table.sort_key) if name]
+
+
+def _key(table: Table, item: Item) -> tuple[str, ...]:
+    return tuple(item[name]["S"] for name in _key_names(table))
+
+
+def _digest(item: Item) -> bytes:
+    return hashlib.blake2b(json.dumps(item, sort_keys=True).encode(), digest_size=16).digest()
+
+
+async def _restore_all(restored: str, prefix: str, *, apply: bool) -> None:
+    session = aioboto3.Session()
+    async with open_database(session, restored) as source, open_database(session, prefix) as db:
+        for table in RESTORED:
+            changes = await restore(source, db, table, apply=apply)
+            verb = "" if apply else "to be "
+            sys.stdout.write(
+                f"{db.name(table)}: {changes.written} rows {verb}written, {changes.deleted} {verb}deleted\n"
+            )
+
+
+def main() -> None:
+    """Restore every table that has to be."""
+    parser = argparse.ArgumentParser(prog="python -m store.restore", description=__doc__.partition("\n")[0])
+    parser.add_argument("restored", help="what the restored tables' names begin with")
+    parser.add_argument("prefix", help="what the deployment's own tables' names begin with")
+    parser.add_argument("--apply", action="store_true", help="do it; without, only say what would be done")
+    options = parser.parse_args()
+    asyncio.run(_restore_all(options.restored, options.prefix, apply=options.apply))
+
+
+if __name__ == "__main__":
+    main()
