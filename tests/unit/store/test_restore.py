@@ -6,7 +6,7 @@ from store.database import Database
 from store.restore import RESTORED, Changes, restore
 from store.schema import CONNECTIONS, LEADERBOARDS, SCORES, TABLES, create_request
 from tests.simulation.faults import CrashError
-from tests.unit.store.appearance_scene import fill
+from tests.unit.store.appearance_scene import by_text, fill
 from tests.unit.store.interrupted import InterruptedDatabase, die
 
 
