@@ -22,6 +22,8 @@ ACCOUNT = "111122223333"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "podium-prod-portraits"
 FUNCTION = "podium-prod-portraits"
+PLATFORM = "linux/arm64"
+"""The function's, in Docker's words."""
 
 Event = dict[str, Any]
 Handler = Callable[[Event], tuple[Event, str | None]]
@@ -224,8 +226,10 @@ class Cloud:
         options, (context,) = _docker_arguments(call, "--platform", "--provenance", "-f", "-t")
         if not (call.folder / context / options["-f"]).is_file():
             raise DockerError(f"ERROR: failed to read dockerfile: open {options['-f']}")
-        supported = (options.get("--platform"), options.get("--provenance")) == ("linux/amd64", "false")
-        self._built[options["-t"]] = image(options["-t"], self.builds, supported=supported)
+        # On another processor nothing starts; with its provenance an image is an index.
+        handler = self.builds if options["--platform"] == PLATFORM else "raises"
+        supported = options.get("--provenance") == "false"
+        self._built[options["-t"]] = image(options["-t"], handler, supported=supported)
         return f"#9 naming to {options['-t']} done"
 
     def _push(self, call: Call) -> str:

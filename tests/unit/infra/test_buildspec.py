@@ -15,7 +15,17 @@ from cv.processing import process
 from cv.vision import Models
 from store.portraits import PortraitBucket
 from tests.unit.infra import aws_cli, codebuild, programs
-from tests.unit.infra.cloud import ACCOUNT, FUNCTION, HANDLERS, REGISTRY, REPOSITORY, Cloud, image, step
+from tests.unit.infra.cloud import (
+    ACCOUNT,
+    FUNCTION,
+    HANDLERS,
+    PLATFORM,
+    REGISTRY,
+    REPOSITORY,
+    Cloud,
+    image,
+    step,
+)
 from tests.unit.infra.codebuild import Build, Shells
 from tests.unit.infra.programs import Answer, Call
 
@@ -27,6 +37,7 @@ PROJECT = {
     "PODIUM_STAGE": "prod",
     "PODIUM_REPOSITORY": REPOSITORY,
     "PODIUM_FUNCTION": FUNCTION,
+    "PODIUM_PLATFORM": PLATFORM,
     "AWS_ACCOUNT_ID": ACCOUNT,
 }
 """What the pipeline gives to its projects: test_pipeline.py compares."""
@@ -156,6 +167,10 @@ def test_image_is_built_pushed_and_released(build_image: Callable[..., Ran], she
     assert f"{FUNCTION} has {NEW.uri}" in ran.build.log
 
 
+def test_every_variable_is_given(build_image: Callable[..., Ran]) -> None:
+    assert build_image(released(), options="u").build.succeeded
+
+
 def test_password_goes_from_one_program_to_the_other(build_image: Callable[..., Ran]) -> None:
     cloud = released()
     assert build_image(cloud).call("docker login").stdin == f"{cloud.password}\n"
@@ -247,7 +262,22 @@ def test_build_stops_at_the_step_that_fails(
     assert ran.build.phases[-1].name == phase
     assert ran.steps == steps
     assert "the test wants it so" in ran.build.log.lower()
+    assert "IMAGE_DIGEST: ECR does not know" not in ran.build.log
     assert cloud.running == OLD
+
+
+def test_login_needs_a_password_whatever_docker_says(desk: Desk) -> None:
+    cloud = released(failing={"aws ecr get-login-password": 1})
+    ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": lambda _: Answer()}, PROJECT)
+    assert (ran.failed, ran.steps) == (["build"], [*LOGIN, *LOGOUT])
+
+
+def test_push_that_the_registry_does_not_know_is_not_released(desk: Desk) -> None:
+    cloud = released()
+    ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": lambda _: Answer()}, PROJECT)
+    assert (ran.failed, ran.steps) == (["build"], IMAGE)
+    assert "IMAGE_DIGEST: ECR does not know what was pushed" in ran.build.log
+    assert ran.build.exported == {}
 
 
 def test_logout_that_fails_leaves_the_password_to_docker_alone(desk: Desk) -> None:

@@ -1,0 +1,75 @@
+"""What the pipeline gives to the buildspecs, and what they take: variables, rights, the image."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.infra import aws_cli, codebuild
+from tests.unit.infra.cloud import Cloud
+from tests.unit.infra.stage import properties
+from tests.unit.infra.test_buildspec import CHECKOUT, OLD, PROJECT, Desk
+
+PUSH = {
+    "ecr:GetAuthorizationToken",
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:InitiateLayerUpload",
+    "ecr:UploadLayerPart",
+    "ecr:CompleteLayerUpload",
+    "ecr:PutImage",
+}
+"""https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html"""
+UPDATE = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+"""For whom gives a function an image. https://docs.aws.amazon.com/lambda/latest/dg/images-create.html"""
+
+
+def project(name: str) -> dict[str, Any]:
+    """A CodeBuild project of prod, by the end of its name."""
+    (found,) = [one for one in properties("prod", "AWS::CodeBuild::Project") if one["Name"].endswith(name)]
+    return found
+
+
+def actions() -> dict[str, dict[str, Any]]:
+    """The pipeline's actions by their stages, of which each has one."""
+    (pipeline,) = properties("prod", "AWS::CodePipeline::Pipeline")
+    return {stage["Name"]: action for stage in pipeline["Stages"] for action in stage["Actions"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "buildspec", "docker"),
+    [("image", "buildspec.yml", True), ("deploy", "buildspec-deploy.yml", False)],
+)
+def test_projects_have_their_buildspec_and_its_variables(name: str, buildspec: str, docker: bool) -> None:
+    found = project(name)
+    assert found["Source"]["BuildSpec"] == buildspec
+    assert found["Environment"]["PrivilegedMode"] == docker
+    given = {one["Name"]: one["Value"] for one in found["Environment"]["EnvironmentVariables"]}
+    assert given == PROJECT | {"AWS_ACCOUNT_ID": {"Ref": "AWS::AccountId"}}
+
+
+def test_image_goes_from_one_stage_to_the_other() -> None:
+    made = actions()
+    (given,) = json.loads(made["Deploy"]["Configuration"]["EnvironmentVariables"])
+    assert (given["name"], given["value"]) == ("PODIUM_IMAGE", "#{image.IMAGE_DIGEST}")
+    assert made["Image"]["Namespace"] == "image"
+    exported = codebuild.read(CHECKOUT / "buildspec.yml")["env"]["exported-variables"]
+    assert exported == ["IMAGE_DIGEST"]
+
+
+def test_image_project_may_do_what_it_does_and_no_more(tmp_path: Path) -> None:
+    cloud = Cloud(running=OLD, tags={"old": OLD})
+    stand_ins = {"aws": cloud.aws, "docker": cloud.docker}
+    calls = Desk(tmp_path).run("buildspec.yml", stand_ins, PROJECT).calls
+    called = {aws_cli.parse(call).action for call in calls if call.argv[0] == "aws"}
+    role = project("image")["ServiceRole"]["Fn::GetAtt"][0]
+    granted = {
+        action
+        for policy in properties("prod", "AWS::IAM::Policy")
+        if {"Ref": role} in policy["Roles"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    of_services = {action for action in granted if action.startswith(("ecr:", "lambda:"))}
+    assert of_services == called | PUSH | UPDATE
