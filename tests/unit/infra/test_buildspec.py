@@ -1,11 +1,8 @@
-"""The buildspecs run for real, phase by phase, with stand-ins for `docker`, `aws` and `make`."""
+"""buildspec.yml runs for real, phase by phase, with stand-ins for `docker` and `aws`; cv/release by hand."""
 
 import json
-import shutil
 import subprocess
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -15,37 +12,10 @@ from cv.processing import process
 from cv.vision import Models
 from store.portraits import PortraitBucket
 from tests.unit.infra import aws_cli, codebuild, programs
-from tests.unit.infra.cloud import (
-    ACCOUNT,
-    FUNCTION,
-    HANDLERS,
-    PLATFORM,
-    REGISTRY,
-    REPOSITORY,
-    Cloud,
-    image,
-    step,
-)
-from tests.unit.infra.codebuild import Build, Shells
-from tests.unit.infra.programs import Answer, Call
-
-CHECKOUT = Path(__file__).parents[3]
-COMMIT = "4f1d0f7c6a2f4a0e9d6f1b1f0c5e7a9b3d2c1e0f"
-OLD = image("what runs so far")
-NEW = image(f"{REGISTRY}/{REPOSITORY}:{COMMIT}")
-PROJECT = {
-    "PODIUM_STAGE": "prod",
-    "PODIUM_REPOSITORY": REPOSITORY,
-    "PODIUM_FUNCTION": FUNCTION,
-    "PODIUM_PLATFORM": PLATFORM,
-    "AWS_ACCOUNT_ID": ACCOUNT,
-}
-"""What the pipeline gives to its projects: test_pipeline.py compares."""
-CODEBUILD = {
-    "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "CODEBUILD_RESOLVED_SOURCE_VERSION": COMMIT,
-}
+from tests.unit.infra.build_scene import CHECKOUT, COMMIT, NEW, OLD, PROJECT, Desk, Ran, leaks
+from tests.unit.infra.cloud import FUNCTION, HANDLERS, REGISTRY, Cloud, image
+from tests.unit.infra.codebuild import Shells
+from tests.unit.infra.programs import Answer
 
 LOGIN = ["aws ecr get-login-password", "docker login"]
 LOOK = ["aws ecr describe-images"]
@@ -58,93 +28,12 @@ IMAGE = [*LOGIN, *LOOK, *BUILD, *LOGOUT]
 RELEASE = [*PREVIOUS, *UPDATE, *SMOKE]
 
 
-@dataclass(frozen=True)
-class Ran:
-    """A build, and what it called."""
-
-    build: Build
-    calls: list[Call]
-
-    @property
-    def steps(self) -> list[str]:
-        """The calls without their particulars."""
-        return [step(call) for call in self.calls]
-
-    def call(self, name: str) -> Call:
-        """The only call of a step."""
-        (found,) = [call for call in self.calls if step(call) == name]
-        return found
-
-    @property
-    def failed(self) -> list[str]:
-        """The phases that did not succeed."""
-        return [phase.name for phase in self.build.phases if not phase.succeeded]
-
-
-def leaks(cloud: Cloud, ran: Ran, folder: Path) -> list[str]:
-    """Where the registry's password is to be seen: in the log, in arguments, in variables, in files."""
-    places = {"the log": ran.build.log}
-    for call in ran.calls:
-        places[f"the arguments of {step(call)}"] = str(call)
-        places[f"the variables of {step(call)}"] = "\n".join(call.environment.values())
-    for path in folder.rglob("*"):
-        if path.is_file():
-            places[str(path.relative_to(folder))] = path.read_text(encoding="utf-8")
-    return [place for place, text in places.items() if any(secret in text for secret in cloud.secrets())]
-
-
-class Desk:
-    """Where builds run: the source, a home, and folders for programs, temporary files and notes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name in ("source/cv", "source/tests", "home", "programs", "temporary", "work"):
-            (folder / name).mkdir(parents=True)
-        for path in (
-            *CHECKOUT.glob("buildspec*.yml"),
-            *(path for path in CHECKOUT.glob("cv/*") if path.is_file()),
-            CHECKOUT / "tests" / "install-packages",
-        ):
-            # As from CodePipeline's zip: nothing is executable.
-            shutil.copyfile(path, self.source / path.relative_to(CHECKOUT))
-
-    @property
-    def source(self) -> Path:
-        """The checkout."""
-        return self.folder / "source"
-
-    def environment(self) -> dict[str, str]:
-        """What a build's programs find around them; this machine's own `docker` and `aws` are not there."""
-        return {
-            "PATH": f"{self.folder / 'programs'}:/usr/bin:/bin",
-            "HOME": str(self.folder / "home"),
-            "TMPDIR": str(self.folder / "temporary"),
-            **CODEBUILD,
-        }
-
-    def run(
-        self, name: str, stand_ins: Mapping[str, programs.Program], project: Mapping[str, str], **options: Any
-    ) -> Ran:
-        """Run a buildspec."""
-        environment = {**self.environment(), **project}
-        with programs.running(self.folder / "programs", stand_ins) as calls:
-            build = codebuild.run(self.source / name, environment, self.folder / "work", **options)
-        assert list((self.folder / "temporary").iterdir()) == []
-        return Ran(build, calls)
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    """An empty desk, with the source on it."""
-    return Desk(tmp_path)
-
-
 @pytest.fixture
 def build_image(desk: Desk) -> Callable[..., Ran]:
     """Runs buildspec.yml. Whatever becomes of it, the password is nowhere."""
 
-    def build(cloud: Cloud, project: Mapping[str, str] = PROJECT, **options: Any) -> Ran:
-        ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": cloud.docker}, project, **options)
+    def build(cloud: Cloud, **options: Any) -> Ran:
+        ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": cloud.docker}, PROJECT, **options)
         assert leaks(cloud, ran, desk.folder) == []
         return ran
 
@@ -404,53 +293,6 @@ def test_release_by_hand_of_an_image_that_there_is_not(desk: Desk) -> None:
 def test_release_by_hand_says_how_it_is_used(desk: Desk) -> None:
     done = release_by_hand(desk, released(), FUNCTION)
     assert (done.returncode, done.stderr) == (2, "usage: cv/release FUNCTION IMAGE PREVIOUS\n")
-
-
-@pytest.fixture
-def deploy(desk: Desk) -> Callable[..., Ran]:
-    """Runs buildspec-deploy.yml, where one target of `make` may fail."""
-
-    def make(failing: str) -> programs.Program:
-        def answer(call: Call) -> Answer:
-            # `make test` starts it.
-            runs = (desk.source / "tests" / "install-packages").stat().st_mode & 0o100
-            return Answer(0 if runs and call.argv[1] != failing else 2)
-
-        return answer
-
-    def run(image: str | None, failing: str = "") -> Ran:
-        project = PROJECT if image is None else {**PROJECT, "PODIUM_IMAGE": image}
-        return desk.run("buildspec-deploy.yml", {"make": make(failing)}, project)
-
-    return run
-
-
-def test_stacks_are_deployed_with_the_image_after_the_tests(deploy: Callable[..., Ran]) -> None:
-    ran = deploy(NEW.digest)
-    assert ran.build.succeeded
-    assert [call.argv for call in ran.calls] == [
-        ("make", "test"),
-        ("make", "deploy", "stage=prod", f"image={NEW.digest}"),
-    ]
-
-
-def test_nothing_is_deployed_when_tests_fail(deploy: Callable[..., Ran]) -> None:
-    ran = deploy(NEW.digest, failing="test")
-    assert not ran.build.succeeded
-    assert ran.steps == ["make test"]
-
-
-@pytest.mark.parametrize("image", [None, ""])
-def test_nothing_is_deployed_without_an_image(deploy: Callable[..., Ran], image: str | None) -> None:
-    ran = deploy(image)
-    assert not ran.build.succeeded
-    assert ran.steps == ["make test"]
-    assert "PODIUM_IMAGE: the image stage gives its digest" in ran.build.log
-
-
-def test_deployment_that_fails_fails_the_build(deploy: Callable[..., Ran]) -> None:
-    ran = deploy(NEW.digest, failing="deploy")
-    assert ran.failed == ["build"]
 
 
 @pytest.mark.parametrize("name", ["buildspec.yml", "buildspec-deploy.yml", "cv/find", "cv/release"])

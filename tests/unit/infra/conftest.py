@@ -1,0 +1,13 @@
+"""What the tests of the infrastructure share."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.infra.build_scene import Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """An empty desk, with the source on it."""
+    return Desk(tmp_path)
