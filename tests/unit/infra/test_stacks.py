@@ -412,3 +412,18 @@ def test_pipeline_of_a_trial_goes_away_with_its_artifacts(stage: str) -> None:
     trial = load_settings("dev").model_copy(update={"pipeline": pipeline, "stage": "trial"})
     kinds = [one["Type"] for one in synthesize(trial, image=None)["pipeline"]["Resources"].values()]
     assert "Custom::S3AutoDeleteObjects" in kinds
+
+
+def test_page_explains_every_output_and_alarm(stage: str) -> None:
+    page = Path("docs/deploy.md").read_text(encoding="utf-8")
+    outputs = {
+        (name, output)
+        for name, template in templates(stage).items()
+        for output in template.get("Outputs", {})
+        if not output.startswith("ExportsOutput")
+    }
+    assert {output for _, output in outputs if f"`{output}`" not in page} == set()
+    if stage == "prod":  # which has every stack
+        assert set(re.findall(r"\$\(output (\w+) (\w+)\)", page)) <= outputs
+    explained = [re.escape(name).replace("…", ".+") for name in re.findall(r"`([\w…-]+)`", page)]
+    assert [name for name in alarms(stage) if not any(re.fullmatch(known, name) for known in explained)] == []
