@@ -44,6 +44,10 @@ synth: $(VENVS)/infra/.synced ## Write the CloudFormation templates of dev and p
 deploy: $(VENVS)/infra/.synced node_modules/.installed ## Deploy a stage's stacks to AWS: stage=dev image=<digest>
 	@npx cdk deploy --all --context stage=$(or $(stage),dev) $(if $(image),--context image=$(image)) $(args)
 
+.PHONY: destroy
+destroy: $(VENVS)/infra/.synced node_modules/.installed ## Take a stage's stacks down again: stage=dev
+	@npx cdk destroy --all --context stage=$(or $(stage),dev) $(args)
+
 .PHONY: test
 test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced node_modules/.installed ## Check style and types, run every test
 	@tests/install-packages

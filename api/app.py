@@ -16,6 +16,7 @@ from pydantic import Json
 
 from api.application import CORS, configure, serialize
 from api.backend import Backend, Deployment
+from api.problems import ProblemError
 from game.catalogue import load_catalogue
 from store.container import Container
 from store.portraits import open_bucket
@@ -65,9 +66,13 @@ async def _open_backend() -> AsyncIterator[Backend]:
 
         async def process_portrait(user_id: str, key: str, background: str) -> None:
             event = {"userId": user_id, "key": key, "background": background}
-            await functions.invoke(
-                FunctionName=settings.portrait_function, InvocationType="Event", Payload=json.dumps(event)
-            )
+            try:
+                await functions.invoke(
+                    FunctionName=settings.portrait_function, InvocationType="Event", Payload=json.dumps(event)
+                )
+            except functions.exceptions.ResourceNotFoundException as error:
+                # A stage is deployed before there is an image of the container.
+                raise ProblemError(503, "portraits are not made here yet") from error
 
         async def hang_up(connection_id: str) -> None:
             with suppress(live.exceptions.GoneException):

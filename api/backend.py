@@ -104,11 +104,16 @@ def caller(request: Request) -> Profile:
     """The player whose ID token came with the request, by the name to show until they have chosen one.
 
     Raises a 401 without a good token. API Gateway's Cognito authorizer has verified it (the local server does
-    the same) and put its claims into the event.
+    the same) and put its claims into the event; but it lets in whoever the user pool has signed a token for,
+    whatever the token is for, and whichever app client it was given to.
     """
     authorizer: dict[str, Any] = request.resolved_event["requestContext"].get("authorizer") or {}
     claims: dict[str, Any] = authorizer.get("claims") or {}
     if "sub" not in claims:
         raise ProblemError(401, authorizer.get("error") or "Authorization: a Bearer ID token is needed")
+    if claims.get("token_use") != "id":
+        raise ProblemError(401, "Authorization: token_use: an id token is needed")
+    if claims.get("aud") != backend_of(request).deployment.user_pool_client_id:
+        raise ProblemError(401, "Authorization: the token is for another app client")
     names = [str(claims.get(name, "")) for name in ("name", "preferred_username", "cognito:username")]
     return Profile(user_id=claims["sub"], name=default_name(names, claims["sub"]))

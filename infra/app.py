@@ -10,7 +10,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.avatars import PORTRAITS, PORTRAITS_SECONDS, AvatarsStack, RegistryStack
 from infra.bundle import BundleError
-from infra.code import CodeOf, bundled
+from infra.code import CodeOf, code_for
 from infra.data import DataStack
 from infra.edge import EdgeStack
 from infra.identity import IdentityStack
@@ -50,7 +50,7 @@ def main() -> int:
     try:
         settings = load_settings(arguments.stage or app.node.try_get_context("stage") or "dev")
         with tempfile.TemporaryDirectory() as folder:
-            code = bundled(settings.architecture, Path(folder))
+            code = code_for(app, settings.architecture, Path(folder))
             add_stacks(app, settings, code, app.node.try_get_context("image"))
             app.synth()
     except (SettingsError, BundleError) as error:

@@ -1,9 +1,10 @@
-"""The zips of the functions, made when the app is synthesized."""
+"""The zips of the functions, made when the app is synthesized for a command that takes them along."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aws_cdk import App
 from aws_cdk import aws_lambda as lambda_
 
 from infra.bundle import TARGETS, build_all
@@ -13,6 +14,17 @@ CodeOf = Callable[[str], dict[str, Any]]
 """A function's name to what a Lambda function of it needs: `code`, `handler`, `runtime`, `architecture`."""
 
 ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+
+
+# What the CDK's command line sets: nothing is to be bundled for `cdk destroy`, `cdk list` or `cdk bootstrap`.
+_BUNDLED_STACKS = "aws:cdk:bundling-stacks"
+
+
+def code_for(app: App, architecture: str, out: Path) -> CodeOf:
+    """The functions' code for the command that the app is synthesized for. Raises BundleError."""
+    if app.node.try_get_context(_BUNDLED_STACKS) == []:
+        return _left_out
+    return bundled(architecture, out)
 
 
 def bundled(architecture: str, out: Path) -> CodeOf:
@@ -31,3 +43,11 @@ def bundled(architecture: str, out: Path) -> CodeOf:
         }
 
     return code
+
+
+def _left_out(_: str) -> dict[str, Any]:
+    return {
+        "code": lambda_.Code.from_inline("raise NotImplementedError('synthesized without code')"),
+        "handler": "index.handler",
+        "runtime": lambda_.Runtime.PYTHON_3_13,
+    }

@@ -38,10 +38,10 @@ GRANTS: Mapping[str, Grants] = {
     "api": Grants(
         tables={
             USER_PROFILES: ("GetItem", "PutItem", "DeleteItem"),
-            USER_PROGRESS: ("GetItem", "PutItem", "DeleteItem", "ConditionCheckItem"),
+            USER_PROGRESS: ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
             SCORES: ("Query", "PutItem", "DeleteItem"),
             CONNECTIONS: ("Query", "BatchWriteItem"),
-            LEADERBOARDS: ("GetItem", "PutItem"),
+            LEADERBOARDS: ("GetItem",),
             IDEMPOTENCY: ("GetItem", "PutItem", "BatchWriteItem"),
         },
         indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},

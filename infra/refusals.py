@@ -8,26 +8,27 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-r
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from aws_cdk import aws_apigateway as apigateway
 
 _NO_ROUTE = "there is no such resource, or not with this method"
-_REFUSALS: Mapping[str, tuple[int, str, str | None]] = {
-    "BAD_REQUEST_BODY": (422, "Unprocessable Content", None),
-    "BAD_REQUEST_PARAMETERS": (422, "Unprocessable Content", None),
-    "UNAUTHORIZED": (401, "Unauthorized", None),
-    "ACCESS_DENIED": (403, "Forbidden", None),
-    "WAF_FILTERED": (403, "Forbidden", "the firewall refuses the request"),
-    "REQUEST_TOO_LARGE": (413, "Content Too Large", None),
-    "UNSUPPORTED_MEDIA_TYPE": (415, "Unsupported Media Type", None),
-    "THROTTLED": (429, "Too Many Requests", None),
+_REFUSALS: Mapping[str, tuple[int, str | None]] = {
+    "BAD_REQUEST_BODY": (422, None),
+    "BAD_REQUEST_PARAMETERS": (422, None),
+    "UNAUTHORIZED": (401, "Authorization: a Bearer ID token is needed"),
+    "ACCESS_DENIED": (403, None),
+    "WAF_FILTERED": (403, "the firewall refuses the request"),
+    "REQUEST_TOO_LARGE": (413, None),
+    "UNSUPPORTED_MEDIA_TYPE": (415, None),
+    "THROTTLED": (429, None),
     # Where there is no route, API Gateway looks for a signature of AWS's own: it misses one, or takes a token
     # for a bad one, which is all that is left of the 4XX.
-    "MISSING_AUTHENTICATION_TOKEN": (404, "Not Found", _NO_ROUTE),
-    "DEFAULT_4XX": (404, "Not Found", _NO_ROUTE),
-    "DEFAULT_5XX": (503, "Service Unavailable", None),
+    "MISSING_AUTHENTICATION_TOKEN": (404, _NO_ROUTE),
+    "DEFAULT_4XX": (404, _NO_ROUTE),
+    "DEFAULT_5XX": (503, None),
 }
-"""Status, title and detail by the kind of a refusal; detail None: API Gateway's own words."""
+"""Status and detail by the kind of a refusal; detail None: API Gateway's own words."""
 
 _FIELDS = {"BAD_REQUEST_BODY": "body", "BAD_REQUEST_PARAMETERS": "query"}
 _FURTHER_HEADERS = {
@@ -39,7 +40,7 @@ _FURTHER_HEADERS = {
 
 def add_refusals(api: apigateway.RestApi) -> None:
     """Let an API refuse so."""
-    for kind, (status, title, detail) in _REFUSALS.items():
+    for kind, (status, detail) in _REFUSALS.items():
         headers = {
             "Content-Type": "application/problem+json",
             "Access-Control-Allow-Origin": "*",
@@ -50,13 +51,13 @@ def add_refusals(api: apigateway.RestApi) -> None:
             type=apigateway.ResponseType.of(kind),
             status_code=str(status),
             response_headers={name: f"'{value}'" for name, value in headers.items()},
-            templates={"application/json": _problem(status, title, detail, _FIELDS.get(kind))},
+            templates={"application/json": _problem(status, detail, _FIELDS.get(kind))},
         )
 
 
-def _problem(status: int, title: str, detail: str | None, field: str | None) -> str:
+def _problem(status: int, detail: str | None, field: str | None) -> str:
     """The template of a problem; API Gateway's own words come as a JSON string."""
-    ours = json.dumps({"type": "about:blank", "title": title, "status": status})[1:-1]
+    ours = json.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status})[1:-1]
     words = "$context.error.messageString" if detail is None else json.dumps(detail)
     errors = f', "errors": [{{"field": "{field}", "detail": {words}}}]' if field else ""
     return f'{{{ours}, "detail": {words}{errors}}}'

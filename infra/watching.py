@@ -114,7 +114,10 @@ class WatchingStack(Stack):
         return _metric(metrics_namespace(self._settings), metric, statistic, {"service": service})
 
     def _watch_function(self, name: str, seconds: int) -> None:
-        self._alarm(f"{name}-errors", self._lambda("Errors", name), 1, f"{name} failed: see its log.")
+        # The authorizer refuses a token by failing, as API Gateway wants it; what else may be wrong with it
+        # comes with the errors of the WebSocket API.
+        if name != "authorizer":
+            self._alarm(f"{name}-errors", self._lambda("Errors", name), 1, f"{name} failed: see its log.")
         self._alarm(
             f"{name}-throttles",
             self._lambda("Throttles", name),

@@ -18,7 +18,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -52,6 +53,18 @@ class EmulatorError(Exception):
     """The emulator cannot start; the message is for the person at the terminal."""
 
 
+@dataclass(frozen=True)
+class Tls:
+    """What an emulator needs to speak TLS, as AWS does: a certificate and its key (PEM).
+
+    plain_port: where it asks itself, without TLS, for the keys of the tokens that it has to verify.
+    """
+
+    certificate: Path
+    key: Path
+    plain_port: int
+
+
 class Emulator:
     """One ministack process, bound to 127.0.0.1.
 
@@ -61,9 +74,13 @@ class Emulator:
     port: TCP port of all services.
     data_dir: folder of the state (`state/`, `s3/`) and of `emulator.log`; made when missing.
     executable: the `ministack` console script; by default the one of this checkout's `.venvs/emulator`.
+        With TLS, `hypercorn` beside it serves the same.
     start_timeout: seconds until healthy, default 60; after that `start` stops it and raises EmulatorError.
     stop_timeout: seconds to write the state after SIGTERM, default 60; after that SIGKILL loses what was
         not written.
+    services: what it offers, by its own names; everything when empty.
+    tls: TLS instead of plain HTTP.
+    variables: further variables of its environment, for what configures it, or the functions that it runs.
     """
 
     def __init__(
@@ -74,14 +91,20 @@ class Emulator:
         executable: Path | None = None,
         start_timeout: float = 60,
         stop_timeout: float = 60,
+        services: Sequence[str] = SERVICES,
+        tls: Tls | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.log = data_dir / "emulator.log"
         self._data_dir = data_dir
         self._executable = executable or CHECKOUT / ".venvs" / "emulator" / "bin" / "ministack"
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
+        self._services = services
+        self._tls = tls
+        self._variables = variables or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -159,7 +182,7 @@ class Emulator:
             )
 
     def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
-        command = [str(self._executable)]
+        command = self._command()
         if sys.platform == "linux":
             command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
         return subprocess.Popen(  # noqa: S603 -- no shell, and every word is ours
@@ -171,6 +194,16 @@ class Emulator:
             start_new_session=True,
         )
 
+    def _command(self) -> list[str]:
+        if self._tls is None:
+            return [str(self._executable)]
+        return [
+            str(self._executable.with_name("hypercorn")),
+            *("ministack.app:app", "--bind", f"127.0.0.1:{self.port}"),
+            *("--insecure-bind", f"127.0.0.1:{self._tls.plain_port}"),
+            *("--certfile", str(self._tls.certificate), "--keyfile", str(self._tls.key)),
+        ]
+
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         # It checks presigned addresses against the credentials of its own environment.
@@ -179,19 +212,21 @@ class Emulator:
             | EMULATOR_CREDENTIALS
             | {
                 "BIND_HOST": "127.0.0.1",
-                "GATEWAY_PORT": str(self.port),
+                "GATEWAY_PORT": str(self._tls.plain_port if self._tls else self.port),
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(self._data_dir.resolve() / "state"),
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(self._data_dir.resolve() / "s3"),
-                "SERVICES": ",".join(SERVICES),
+                "SERVICES": ",".join(self._services),
                 "IOT_MTLS_ENABLED": "0",  # would listen on port 8883
                 "SFTP_ENABLED": "0",
             }
+            | dict(self._variables)
         )
 
     async def _becomes_ready(self, process: subprocess.Popen[bytes]) -> bool:
         deadline = time.monotonic() + self._start_timeout
+        url = f"http://127.0.0.1:{self._tls.plain_port}" if self._tls else self.url
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
             while time.monotonic() < deadline:
                 if (status := process.poll()) is not None:
@@ -199,7 +234,7 @@ class Emulator:
                         f"The emulator ended with status {status} at its start.\n{self._log_tail()}"
                     )
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(f"{self.url}/_ministack/ready") as response:
+                    async with session.get(f"{url}/_ministack/ready") as response:
                         if response.status == HTTPStatus.OK:
                             return True
                 await asyncio.sleep(_POLL_INTERVAL)

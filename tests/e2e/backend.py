@@ -1,21 +1,23 @@
-"""The real `python -m local run` as a child process, as a person at a terminal has it."""
+"""A backend to play against, and the real `python -m local run` as one, as a person at a terminal has it."""
 
 import asyncio
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import aioboto3
 import httpx
 
 from game.catalogue import Catalogue, load_catalogue
+from local.settings import EMULATOR_CREDENTIALS, REGION
 from store.database import Database
 
 CHECKOUT = Path(__file__).parents[2]
@@ -47,6 +49,54 @@ def environment(**variables: object) -> dict[str, str]:
     return inherited | {"COLUMNS": "400"} | ours
 
 
+class Backend(Protocol):
+    """A running backend, wherever it runs."""
+
+    @property
+    def log(self) -> str:
+        """What its operator would look through for errors."""
+
+    @property
+    def rest_url(self) -> str:
+        """The address of the REST API."""
+
+    @property
+    def connections_url(self) -> str:
+        """Where `@connections` is."""
+
+    @property
+    def data(self) -> Path:
+        """The folder of the AWS emulator."""
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The variables with which the AWS CLI reaches its account."""
+
+    @property
+    def trusts(self) -> ssl.SSLContext | None:
+        """Whom its clients have to trust, where it speaks TLS."""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """What a handshake that offers `podium` is answered with."""
+
+    @property
+    def refusal(self) -> int:
+        """The status of a handshake that the authorizer refuses."""
+
+    def config(self) -> dict[str, Any]:
+        """`client-config.json`, as any client reads it."""
+
+    def catalogue(self) -> Catalogue:
+        """The game's catalogue that it runs with."""
+
+    def client(self, service: str, endpoint: str | None = None) -> Any:
+        """A client of the SDK for its account, to be entered."""
+
+    def database(self) -> AbstractAsyncContextManager[Database]:
+        """Its tables."""
+
+
 class BackendProcess:
     """One backend on a data folder. `settings` are `PODIUM_` variables, by their names in lower case.
 
@@ -55,7 +105,11 @@ class BackendProcess:
 
     def __init__(self, folder: Path, ports: Ports, **settings: object) -> None:
         self.ports = ports
-        self.folder = folder
+        self.folder = self.data = folder
+        self.trusts: ssl.SSLContext | None = None
+        self.subprotocol: str | None = "podium"
+        self.refusal = 401
+        self.credentials = EMULATOR_CREDENTIALS | {"AWS_DEFAULT_REGION": REGION}
         self._settings = {
             "http_port": ports.http,
             "ws_port": ports.ws,
@@ -81,9 +135,9 @@ class BackendProcess:
         return f"http://127.0.0.1:{self.ports.http}"
 
     @property
-    def emulator_url(self) -> str:
-        """The address of the AWS emulator."""
-        return f"http://127.0.0.1:{self.ports.emulator}"
+    def connections_url(self) -> str:
+        """Where `@connections` is."""
+        return f"http://127.0.0.1:{self.ports.ws}/local"
 
     def launch(self) -> None:
         """Start the process and wait for nothing."""
@@ -156,14 +210,16 @@ class BackendProcess:
         path = self._settings.get("catalogue")
         return load_catalogue(Path(str(path))) if path else load_catalogue()
 
-    def session(self) -> aioboto3.Session:
-        """An SDK session for the emulator's account; its clients need `endpoint_url`."""
-        return aioboto3.Session("podium", "podium", region_name="us-east-1")
+    def client(self, service: str, endpoint: str | None = None) -> Any:
+        """A client of the SDK for the emulator's account, to be entered; by default of the emulator's."""
+        key, secret = EMULATOR_CREDENTIALS.values()
+        session: Any = aioboto3.Session(key, secret, region_name=REGION)
+        return session.client(service, endpoint_url=endpoint or f"http://127.0.0.1:{self.ports.emulator}")
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
         """The backend's tables."""
-        async with self.session().client("dynamodb", endpoint_url=self.emulator_url) as client:
+        async with self.client("dynamodb") as client:
             yield Database(client)
 
     def _ended(self) -> bool:

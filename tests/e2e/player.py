@@ -16,7 +16,7 @@ from game.board import Entry, Position
 from game.catalogue import Catalogue
 from game.replica import Outcome, Replica
 from realtime.protocol import Diff, Snapshot
-from tests.e2e.backend import BackendProcess
+from tests.e2e.backend import Backend
 
 WAIT_SECONDS = 20
 PASSWORD = "Correct-horse-1"
@@ -27,16 +27,17 @@ Frame = dict[str, Any]
 class Player:
     """Somebody who has signed in. `id_token` and `access_token` are those of the last sign-in."""
 
-    def __init__(self, backend: BackendProcess, http: httpx.AsyncClient, username: str) -> None:
+    def __init__(self, backend: Backend, http: httpx.AsyncClient, username: str) -> None:
         self.config = backend.config()
         self.username = username
         self.id_token = ""
         self.access_token = ""
         self._catalogue = backend.catalogue()
+        self._trusts = backend.trusts
         self._http = http
 
     @classmethod
-    async def sign_up(cls, backend: BackendProcess, http: httpx.AsyncClient, name: str) -> Self:
+    async def sign_up(cls, backend: Backend, http: httpx.AsyncClient, name: str) -> Self:
         """A new player of this display name, signed in."""
         player = cls(backend, http, f"{name.lower()}-{uuid.uuid4().hex[:8]}")
         attributes = [{"Name": "name", "Value": name}]
@@ -73,6 +74,18 @@ class Player:
         body: dict[str, Any] = answer.json()
         return body
 
+    async def ask(
+        self, method: str, path: str, status: int, body: object = None, *, key: str | None = None
+    ) -> Any:
+        """Send a request that must be answered with this status; the answer's content, None without any.
+
+        key: the request's `Idempotency-Key`.
+        """
+        headers = bearer(self.id_token) | ({"Idempotency-Key": key} if key else {})
+        answer = await self._http.request(method, path, json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
     async def get(self, path: str, **query: object) -> httpx.Response:
         """`GET` with the player's token."""
         parameters = {name: str(value) for name, value in query.items()}
@@ -88,11 +101,15 @@ class Player:
     async def live(self, *boards: str) -> AsyncIterator["LiveClient"]:
         """A live connection that has subscribed to these boards and has their snapshots."""
         protocols = [Subprotocol("podium"), Subprotocol(self.id_token)]
-        async with connect(self.config["webSocketUrl"], subprotocols=protocols, proxy=None) as socket:
+        async with self.connect(subprotocols=protocols) as socket:
             client = LiveClient(socket, self._catalogue)
             if boards:
                 await client.subscribe(*boards)
             yield client
+
+    def connect(self, query: str = "", **options: Any) -> connect:
+        """A live connection to be entered; `options` of the library's `connect`."""
+        return connect(self.config["webSocketUrl"] + query, proxy=None, ssl=self._trusts, **options)
 
     async def _cognito(self, operation: str, **request: object) -> dict[str, Any]:
         answer = await self._http.post(
@@ -191,9 +208,9 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def make_admin(backend: BackendProcess, player: Player) -> None:
+async def make_admin(backend: Backend, player: Player) -> None:
     """Put a player into the group `admins`, and sign them in again so that their tokens say so."""
-    async with backend.session().client("cognito-idp", endpoint_url=backend.emulator_url) as cognito:
+    async with backend.client("cognito-idp") as cognito:
         await cognito.admin_add_user_to_group(
             UserPoolId=player.config["userPoolId"], Username=player.username, GroupName="admins"
         )

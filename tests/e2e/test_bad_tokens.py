@@ -13,13 +13,14 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.e2e.backend import BackendProcess
-from tests.e2e.conftest import SignUp
+from tests.e2e.backend import Backend
+from tests.e2e.conftest import SignUp, on_both
 from tests.e2e.player import WAIT_SECONDS, Player, assert_problem, bearer
+
+pytestmark = on_both
 
 SCORE = {"gameArea": "forest", "score": 1}
 
@@ -76,20 +77,20 @@ BAD_TOKENS: dict[str, Callable[[Player, RSAPrivateKey], str]] = {
 
 
 @pytest.fixture
-def signing_key(backend: BackendProcess) -> RSAPrivateKey:
+def signing_key(backend: Backend) -> RSAPrivateKey:
     """The key with which the emulator signs the pool's ID tokens."""
     pool_id = backend.config()["userPoolId"]
-    content = (backend.folder / "state" / "cognito-pool-keys" / f"{pool_id}-id.pem").read_bytes()
+    content = (backend.data / "state" / "cognito-pool-keys" / f"{pool_id}-id.pem").read_bytes()
     key = load_pem_private_key(content, password=None)
     assert isinstance(key, RSAPrivateKey)
     return key
 
 
-async def _handshake_status(url: str, *subprotocols: str) -> int:
+async def _handshake_status(player: Player, query: str, *subprotocols: str) -> int:
     """The status of a refused handshake; 101 where it was not refused."""
     offered = [Subprotocol(protocol) for protocol in subprotocols]
     try:
-        async with asyncio.timeout(WAIT_SECONDS), connect(url, subprotocols=offered or None, proxy=None):
+        async with asyncio.timeout(WAIT_SECONDS), player.connect(query, subprotocols=offered or None):
             return 101
     except InvalidStatus as error:
         return error.response.status_code
@@ -103,11 +104,12 @@ async def test_token_signed_by_the_pool_is_taken(
     token = _resigned(ada, signing_key)
     answer = await http.post("/score", json={"gameArea": arena, "score": 1}, headers=bearer(token))
     assert answer.status_code == 201, answer.text
-    assert await _handshake_status(ada.config["webSocketUrl"], "podium", token) == 101
+    assert await _handshake_status(ada, "", "podium", token) == 101
 
 
 @pytest.mark.parametrize("forge", BAD_TOKENS.values(), ids=BAD_TOKENS)
 async def test_bad_token_is_refused(
+    backend: Backend,
     sign_up: SignUp,
     http: httpx.AsyncClient,
     signing_key: RSAPrivateKey,
@@ -119,10 +121,9 @@ async def test_bad_token_is_refused(
     assert_problem(answer, 401, "Authorization")
     assert answer.headers["www-authenticate"] == "Bearer"
     assert token not in answer.text
-    url = ada.config["webSocketUrl"]
-    assert await _handshake_status(f"{url}?token={token}") == 401
+    assert await _handshake_status(ada, f"?token={token}") == backend.refusal
     if "=" not in token:
-        assert await _handshake_status(url, "podium", token) == 401
+        assert await _handshake_status(ada, "", "podium", token) == backend.refusal
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ async def test_access_token_is_refused_over_rest(sign_up: SignUp, http: httpx.As
 
 
 @pytest.mark.parametrize("query", ["", "?token=", "?token", "?Token=x", "?token=%ff%fe", "?token=x&token=y"])
-async def test_handshake_without_a_token_is_refused(backend: BackendProcess, query: str) -> None:
-    url = backend.config()["webSocketUrl"]
-    assert await _handshake_status(url + query) == 401
-    assert await _handshake_status(url + query, "podium") == 401
+async def test_handshake_without_a_token_is_refused(backend: Backend, sign_up: SignUp, query: str) -> None:
+    ada = await sign_up("Ada")
+    assert await _handshake_status(ada, query) == backend.refusal
+    assert await _handshake_status(ada, query, "podium") == backend.refusal

@@ -92,9 +92,7 @@ async def cut_connections(backend: BackendProcess) -> None:
     """Close every live connection from the server's side."""
     async with (
         backend.database() as db,
-        backend.session().client(
-            "apigatewaymanagementapi", endpoint_url=f"http://127.0.0.1:{backend.ports.ws}"
-        ) as client,
+        backend.client("apigatewaymanagementapi", backend.connections_url) as client,
     ):
         async for page in connections.subscribers(db, connections.EVERYONE):
             for connection_id in page:

@@ -5,13 +5,14 @@ import json
 from pathlib import Path
 
 from store import connections
-from tests.e2e.backend import CHECKOUT, BackendProcess, environment, until_async
-from tests.e2e.conftest import SignUp
+from tests.e2e.backend import CHECKOUT, Backend, BackendProcess, environment, until_async
+from tests.e2e.conftest import SignUp, on_both
 from tests.e2e.player import WAIT_SECONDS, Player, make_admin
 
 
+@on_both
 async def test_admin_broadcasts_to_everyone_to_a_board_and_to_a_player(
-    backend: BackendProcess, sign_up: SignUp, arena: str
+    backend: Backend, sign_up: SignUp, arena: str
 ) -> None:
     root, ada, bob = await sign_up("Root"), await sign_up("Ada"), await sign_up("Bob")
     await make_admin(backend, root)
@@ -30,6 +31,7 @@ async def test_admin_broadcasts_to_everyone_to_a_board_and_to_a_player(
             assert await screen.ask("ping") == {"type": "pong"}, "nothing that was for others"
 
 
+@on_both
 async def test_broadcast_is_refused_to_a_player(sign_up: SignUp) -> None:
     ada, bob = await sign_up("Ada"), await sign_up("Bob")
     async with ada.live() as sender, bob.live() as other:
@@ -38,8 +40,9 @@ async def test_broadcast_is_refused_to_a_player(sign_up: SignUp) -> None:
         assert await other.ask("ping") == {"type": "pong"}
 
 
+@on_both
 async def test_stock_aws_cli_reaches_a_live_connection(
-    backend: BackendProcess, sign_up: SignUp, tmp_path: Path
+    backend: Backend, sign_up: SignUp, tmp_path: Path
 ) -> None:
     frame = tmp_path / "frame.json"
     frame.write_text('{"type":"pong"}')
@@ -49,19 +52,26 @@ async def test_stock_aws_cli_reaches_a_live_connection(
         posted, seen, dead = await asyncio.gather(
             _aws(backend, "post-to-connection", connection_id, "--data", f"fileb://{frame}"),
             _aws(backend, "get-connection", connection_id),
-            _aws(backend, "get-connection", "dead="),
+            _aws(backend, "post-to-connection", "dead=", "--data", f"fileb://{frame}"),
         )
         assert posted == (0, "", "")
         assert await screen.receive() == {"type": "pong"}
     assert seen[0] == 0
-    assert json.loads(seen[1])["Identity"]["SourceIp"] == "127.0.0.1"
     assert dead[0] != 0
-    assert "GoneException" in dead[2]
+    assert "GoneException" in dead[2], "a 410"
 
 
-async def test_connection_that_is_cut_off_is_forgotten(
-    backend: BackendProcess, sign_up: SignUp, arena: str
+async def test_stock_aws_cli_shows_a_live_connection(
+    running_backend: BackendProcess, sign_up: SignUp
 ) -> None:
+    ada = await sign_up("Ada")
+    async with ada.live():
+        _, seen, _ = await _aws(running_backend, "get-connection", await _connection_id(running_backend, ada))
+    assert json.loads(seen)["Identity"]["SourceIp"] == "127.0.0.1"
+
+
+@on_both
+async def test_connection_that_is_cut_off_is_forgotten(backend: Backend, sign_up: SignUp, arena: str) -> None:
     ada, bob = await sign_up("Ada"), await sign_up("Bob")
     async with bob.live(arena) as screen, ada.live(arena) as cut:
         connection_id = await _connection_id(backend, ada)
@@ -76,7 +86,8 @@ async def test_connection_that_is_cut_off_is_forgotten(
             await until_async(forgotten, WAIT_SECONDS)
 
 
-async def test_at_most_32_boards_are_followed(backend: BackendProcess, sign_up: SignUp) -> None:
+@on_both
+async def test_at_most_32_boards_are_followed(backend: Backend, sign_up: SignUp) -> None:
     names = sorted(backend.catalogue().boards)
     ada = await sign_up("Ada")
     async with ada.live(*names[:16]) as screen:
@@ -87,7 +98,7 @@ async def test_at_most_32_boards_are_followed(backend: BackendProcess, sign_up: 
         await screen.subscribe(names[32])
 
 
-async def _connection_id(backend: BackendProcess, player: Player) -> str:
+async def _connection_id(backend: Backend, player: Player) -> str:
     async with backend.database() as db:
         channel = connections.user_channel(player.user_id)
         (connection_id,) = [one async for page in connections.subscribers(db, channel) for one in page]
@@ -95,16 +106,15 @@ async def _connection_id(backend: BackendProcess, player: Player) -> str:
 
 
 async def _aws(
-    backend: BackendProcess, command: str, connection_id: str, *arguments: str
+    backend: Backend, command: str, connection_id: str, *arguments: str
 ) -> tuple[int | None, str, str]:
     process = await asyncio.create_subprocess_exec(
         ".venvs/awscli/bin/aws",
-        *("apigatewaymanagementapi", command, "--endpoint-url", f"http://127.0.0.1:{backend.ports.ws}/local"),
+        *("apigatewaymanagementapi", command, "--endpoint-url", backend.connections_url),
         *("--connection-id", connection_id),
         *arguments,
         cwd=CHECKOUT,
-        env=environment()
-        | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"},
+        env=environment() | backend.credentials,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -5,21 +5,22 @@ import json
 import random
 
 import pytest
-from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from store import boards
-from tests.e2e.backend import BackendProcess, until_async
-from tests.e2e.conftest import SignUp
+from tests.e2e.backend import Backend, until_async
+from tests.e2e.conftest import SignUp, on_both
 from tests.e2e.player import WAIT_SECONDS
+
+pytestmark = on_both
 
 
 @pytest.mark.parametrize("kind", ["id_token", "access_token"])
-async def test_token_as_subprotocol_connects(sign_up: SignUp, kind: str) -> None:
+async def test_token_as_subprotocol_connects(backend: Backend, sign_up: SignUp, kind: str) -> None:
     ada = await sign_up("Ada")
     offered = [Subprotocol("podium"), Subprotocol(getattr(ada, kind))]
-    async with connect(ada.config["webSocketUrl"], subprotocols=offered, proxy=None) as socket:
-        assert socket.subprotocol == "podium"
+    async with ada.connect(subprotocols=offered) as socket:
+        assert socket.subprotocol == backend.subprotocol
         await socket.send('{"action":"ping"}')
         assert json.loads(await socket.recv()) == {"type": "pong"}
 
@@ -27,8 +28,7 @@ async def test_token_as_subprotocol_connects(sign_up: SignUp, kind: str) -> None
 @pytest.mark.parametrize("kind", ["id_token", "access_token"])
 async def test_token_in_the_query_connects(sign_up: SignUp, kind: str) -> None:
     ada = await sign_up("Ada")
-    url = f"{ada.config['webSocketUrl']}?token={getattr(ada, kind)}"
-    async with connect(url, proxy=None) as socket:
+    async with ada.connect(f"?token={getattr(ada, kind)}") as socket:
         assert socket.subprotocol is None
         await socket.send('{"action":"ping"}')
         assert json.loads(await socket.recv()) == {"type": "pong"}
@@ -58,7 +58,7 @@ async def test_score_of_another_player_arrives_and_the_board_equals_the_table(
 
 
 async def test_resubscribing_with_the_current_version_gets_current(
-    backend: BackendProcess, sign_up: SignUp, arena: str
+    backend: Backend, sign_up: SignUp, arena: str
 ) -> None:
     ada = await sign_up("Ada")
     await ada.submit(arena, 1)
@@ -87,7 +87,7 @@ async def test_ping_tells_what_has_moved_on(sign_up: SignUp, arena: str) -> None
         assert (snapshot["type"], snapshot["board"], snapshot["version"]) == ("snapshot", arena, version)
 
 
-async def test_unsubscribing_stops_the_frames(backend: BackendProcess, sign_up: SignUp, arena: str) -> None:
+async def test_unsubscribing_stops_the_frames(backend: Backend, sign_up: SignUp, arena: str) -> None:
     ada = await sign_up("Ada")
     async with ada.live(arena) as screen:
         answer = await screen.ask("unsubscribe", boards=[arena])
@@ -99,7 +99,7 @@ async def test_unsubscribing_stops_the_frames(backend: BackendProcess, sign_up: 
 
 
 async def test_no_better_score_changes_nothing_and_sends_no_frame(
-    backend: BackendProcess, sign_up: SignUp, arena: str
+    backend: Backend, sign_up: SignUp, arena: str
 ) -> None:
     ada, bob = await sign_up("Ada"), await sign_up("Bob")
     await ada.submit(arena, 100)
@@ -140,7 +140,20 @@ async def test_every_screen_ends_up_as_the_table_after_a_storm_of_scores(sign_up
     assert len(await players[0].top(arena)) == 5, "the arena's K"
 
 
-async def _pushed(backend: BackendProcess, board: str, *, after: int) -> None:
+async def test_purchase_is_paid_once_however_often_it_is_sent(sign_up: SignUp) -> None:
+    ada = await sign_up("Ada")
+    await ada.ask("POST", "/task/complete", 200, {"taskId": "first-score"}, key="task")
+    first, again = [
+        await ada.ask("POST", "/shop/buy", 200, {"itemId": "torch"}, key="torch") for _ in range(2)
+    ]
+    assert again == first
+    assert (first["money"], first["inventory"]) == (40, {"torch": 1})
+    await ada.ask("POST", "/shop/buy", 409, {"itemId": "camel"})
+    progress = await ada.ask("GET", "/progress", 200)
+    assert (progress["money"], progress["inventory"]) == (40, {"torch": 1})
+
+
+async def _pushed(backend: Backend, board: str, *, after: int) -> None:
     """Wait until a later version of a board is published and has been pushed to everyone.
 
     Until then somebody who subscribes may get it twice: in the snapshot, and pushed.

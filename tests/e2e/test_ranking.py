@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import httpx
 
 from game.board import Entry
-from tests.e2e.conftest import SignUp
+from tests.e2e.conftest import SignUp, on_both
+
+pytestmark = on_both
 
 
 def _ids(entries: Sequence[Entry]) -> list[str]:

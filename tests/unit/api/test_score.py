@@ -146,6 +146,16 @@ def test_score_needs_a_player(rest: RestScene) -> None:
     assert rest.log == []
 
 
+@pytest.mark.parametrize("claim", [{"token_use": "access"}, {"token_use": None}, {"aud": "another-game"}])
+def test_token_that_the_authorizer_takes_and_that_is_not_meant_for_this(
+    rest: RestScene, claim: dict[str, str | None]
+) -> None:
+    event = recorded("rest_score")
+    event["requestContext"]["authorizer"]["claims"] |= claim
+    assert "Authorization" in rest.invoke(event).problem(401)["detail"]
+    assert rest.log == []
+
+
 def test_token_is_asked_for_before_the_body_is_read(rest: RestScene) -> None:
     rest.post("/score", "garbage", player=None).problem(401)
 

@@ -1,0 +1,212 @@
+"""The stacks of a stage, deployed by the CDK's command line onto an emulator that is as strict as it can be.
+
+    a copy of the checkout, with a catalogue and a stage of its own, as a studio has it
+    -> `cdk bootstrap`, `make deploy` -> emulator: CloudFormation, IAM, Lambda, both APIs, streams, Cognito, …
+    -> `client-config.json`, from whose address on nothing else is known to the tests
+
+The emulator speaks TLS, for buckets and queues refuse whoever comes without, and gives each function the
+rights of its role and no others. It knows no firewall's association, no pipeline and no image without Docker:
+the stage leaves these out, by settings that every stage has.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aioboto3
+import httpx
+
+from bench import certificate
+from game.catalogue import Catalogue, load_catalogue
+from infra.settings import StageSettings, load_settings
+from local.emulator import Emulator, Tls
+from local.settings import EMULATOR_CREDENTIALS, REGION
+from store.database import Database
+from tests.e2e.backend import CHECKOUT, environment
+
+ACCOUNT = "000000000000"
+STAGE = "trial"
+COMMAND_SECONDS = 300
+"""A bound for what hangs, not a measure."""
+
+_ERROR = re.compile(r'"level": ?"(ERROR|CRITICAL)"|Traceback|Task timed out')
+# The authorizer refuses a token by failing.
+_REFUSED = "UnauthorizedError: Unauthorized"
+
+_HEAVY = (".git", ".venvs", "node_modules", ".podium", "cdk.out", "__pycache__", ".*_cache", ".hypothesis")
+_LINKED = (".venvs", "node_modules")
+
+_SETTINGS = """
+account = "{account}"
+architecture = "{architecture}"
+log_days = 1
+
+# With a second subscriber of a board, pushers take over.
+[live]
+direct_limit = 1
+pushers = 2
+
+[addresses]
+rest = "https://127.0.0.1:{port}/_aws/execute-api/{{api}}/{{stage}}"
+web_socket = "wss://127.0.0.1:{port}/_aws/execute-api/{{api}}/{{stage}}"
+connections = "https://127.0.0.1:{port}/_aws/execute-api/{{api}}/{{stage}}"
+cognito = "https://127.0.0.1:{port}"
+key_set = "https://127.0.0.1:{port}/{{pool}}/.well-known/jwks.json"
+"""
+
+
+class Deployment:
+    """One stage on one emulator. `start` deploys it, `destroy` takes it down, `stop` ends the emulator.
+
+    folder: where everything is kept, new.
+    catalogue: the content of the game's catalogue.
+    variables: further variables of the emulator, which the functions inherit.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        unused_port: Callable[[], int],
+        catalogue: str,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.data = folder / "emulator"
+        self.checkout = folder / "checkout"
+        self._certificate, key = certificate.make(folder)
+        self.trusts: ssl.SSLContext | None = ssl.create_default_context(cafile=self._certificate)
+        # The emulator's gateway does not pass on the headers that `$connect` answers with, and takes an
+        # authorizer's `Unauthorized`, which is a 401 on AWS, for a failure.
+        self.subprotocol: str | None = None
+        self.refusal = 500
+        self._catalogue = catalogue
+        port = unused_port()
+        endpoint = {
+            "AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}",
+            "AWS_CA_BUNDLE": str(self._certificate),
+        }
+        self.credentials = EMULATOR_CREDENTIALS | endpoint | {"AWS_DEFAULT_REGION": REGION}
+        self._emulator = Emulator(
+            port=port,
+            data_dir=self.data,
+            services=(),
+            tls=Tls(self._certificate, key, unused_port()),
+            variables=endpoint
+            | {"SSL_CERT_FILE": str(self._certificate), "AUTH": "true"}
+            | dict(variables or {}),
+        )
+        self._config_url = ""
+
+    @property
+    def log(self) -> str:
+        """What the emulator says of functions: that one failed, but not why, which `errors` has."""
+        lines = self._emulator.log.read_text().splitlines(keepends=True)
+        return "".join(line for line in lines if " [lambda" in line)
+
+    @property
+    def settings(self) -> StageSettings:
+        """The stage's settings."""
+        return load_settings(STAGE, self.checkout / "infra" / "stages")
+
+    @property
+    def rest_url(self) -> str:
+        """The address of the REST API."""
+        return str(self.config()["restUrl"])
+
+    @property
+    def connections_url(self) -> str:
+        """Where `@connections` is."""
+        return str(self.config()["webSocketUrl"]).replace("wss:", "https:")
+
+    def start(self) -> None:
+        """Copy, bootstrap, deploy."""
+        shutil.copytree(CHECKOUT, self.checkout, ignore=shutil.ignore_patterns(*_HEAVY))
+        for name in _LINKED:
+            (self.checkout / name).symlink_to(CHECKOUT / name)
+        (self.checkout / "game" / "catalogue.toml").write_text(self._catalogue)
+        settings = _SETTINGS.format(
+            account=ACCOUNT, architecture=os.uname().machine, port=self._emulator.port
+        )
+        (self.checkout / "infra" / "stages" / f"{STAGE}.toml").write_text(settings)
+        asyncio.run(self._emulator.start())
+        # Elsewhere than beside cdk.json, for the app is not needed for it.
+        cdk = str(self.checkout / "node_modules" / ".bin" / "cdk")
+        self.run(cdk, "bootstrap", f"aws://{ACCOUNT}/{REGION}", folder=self.data)
+        self.run("make", "deploy", f"stage={STAGE}", "args=--outputs-file outputs.json")
+        outputs = json.loads((self.checkout / "outputs.json").read_text())
+        self._config_url = outputs[f"podium-{STAGE}-rest"]["ClientConfig"]
+
+    def destroy(self) -> None:
+        """Take every stack down."""
+        self.run("make", "destroy", f"stage={STAGE}", "args=--force --app cdk.out")
+
+    async def errors(self) -> list[str]:
+        """What functions have logged as errors, in all their logs, but for tokens that were refused."""
+        async with self.client("logs") as logs:
+            groups = await logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{self.settings.prefix}")
+            return [
+                event["message"]
+                for group in groups["logGroups"]
+                async for page in logs.get_paginator("filter_log_events").paginate(
+                    logGroupName=group["logGroupName"]
+                )
+                for event in page["events"]
+                if _ERROR.search(event["message"]) and not event["message"].rstrip().endswith(_REFUSED)
+            ]
+
+    def stop(self) -> None:
+        """End the emulator, and with it the functions."""
+        asyncio.run(self._emulator.stop())
+
+    def run(self, *command: str, folder: Path | None = None) -> str:
+        """Run a command in the copy of the checkout; its standard output. Fails with all that it said."""
+        result = subprocess.run(
+            command,
+            cwd=folder or self.checkout,
+            env=environment()
+            | self.credentials
+            | {
+                "AWS_REGION": REGION,
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+                "CI": "true",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        assert result.returncode == 0, f"{command}: {result.stdout[-3000:]}\n{result.stderr[-6000:]}"
+        return result.stdout
+
+    def config(self) -> dict[str, Any]:
+        """`client-config.json`, from the address that the deployment gave."""
+        answer = httpx.get(self._config_url, verify=self.trusts or True, trust_env=False, timeout=30)
+        config: dict[str, Any] = answer.raise_for_status().json()
+        return config
+
+    def catalogue(self) -> Catalogue:
+        """The catalogue that was deployed."""
+        return load_catalogue(self.checkout / "game" / "catalogue.toml")
+
+    def client(self, service: str, endpoint: str | None = None) -> Any:
+        """A client of the SDK for the emulator's account, to be entered; by default of the emulator's."""
+        key, secret = EMULATOR_CREDENTIALS.values()
+        session: Any = aioboto3.Session(key, secret, region_name=REGION)
+        return session.client(
+            service, endpoint_url=endpoint or self._emulator.url, verify=str(self._certificate)
+        )
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[Database]:
+        """The stage's tables."""
+        async with self.client("dynamodb") as client:
+            yield Database(client, self.settings.prefix)

@@ -1,0 +1,221 @@
+"""The rights of the deployed functions: all that they need while people play, and nothing else.
+
+Rights that are missing fail by themselves, for the emulator refuses what a role does not allow. So that those
+which nobody needs are found too, a tour leads through everything that functions do, with people who leave
+without a word, and with a broadcaster that died before it pushed. What is granted, and was not asked for on
+the way, is too much; where the tour misses something that it should not, it has to be extended.
+"""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from store import boards, connections
+from store.database import Database
+from tests.e2e.backend import until_async
+from tests.e2e.calls import Permission, granted, recorded
+from tests.e2e.conftest import SignUp, on_deployed
+from tests.e2e.deployment import Deployment
+from tests.e2e.player import WAIT_SECONDS, Player, make_admin
+
+pytestmark = on_deployed
+
+
+@pytest.fixture
+async def db(deployment: Deployment) -> AsyncIterator[Database]:
+    """The deployed tables."""
+    async with deployment.database() as db:
+        yield db
+
+
+async def test_functions_may_do_what_they_do_and_nothing_else(
+    deployment: Deployment, recorded_calls: Path, sign_up: SignUp, db: Database, new_arena: Callable[[], str]
+) -> None:
+    root, ada, bob, eve = [await sign_up(name) for name in ("Root", "Ada", "Bob", "Eve")]
+    await make_admin(deployment, root)
+    await play(ada)
+    await play_with_pictures(deployment, ada)
+    await push_directly(db, ada, new_arena())
+    await push_by_pushers(db, ada, bob, new_arena())
+    await sweep(deployment, db, ada, new_arena(), gone=1)
+    await sweep(deployment, db, ada, new_arena(), gone=2)
+    await broadcast(db, root, ada)
+    await tell_of_a_portrait(deployment, db, ada)
+    await leave(deployment, db, eve, new_arena())
+
+    allowed = await granted(deployment)
+
+    def needed() -> Mapping[str, set[Permission]]:
+        return recorded(recorded_calls, deployment)
+
+    async def nothing_is_unused() -> bool:
+        # The last pusher of a fan-out goes on by itself only when something was published in the meantime.
+        await asyncio.gather(*(ada.submit(storm, score) for score in range(next(scores), next(scores))))
+        return unused(allowed, needed()) == {}
+
+    storm, scores = new_arena(), iter(range(0, 1_000_000, 20))
+    async with ada.live(storm), bob.live(storm):
+        try:
+            await until_async(nothing_is_unused, WAIT_SECONDS)
+        except TimeoutError:
+            assert unused(allowed, needed()) == {}
+    assert beyond(allowed, needed()) == {}
+
+
+def unused(
+    allowed: Mapping[str, set[Permission]], needed: Mapping[str, set[Permission]]
+) -> dict[str, list[Permission]]:
+    """What functions may do and did not."""
+    left = {
+        function: sorted(may for may in permissions if not any(map(may.covers, needed.get(function, ()))))
+        for function, permissions in allowed.items()
+    }
+    return {function: permissions for function, permissions in left.items() if permissions}
+
+
+def beyond(
+    allowed: Mapping[str, set[Permission]], needed: Mapping[str, set[Permission]]
+) -> dict[str, list[Permission]]:
+    """What functions did and may not."""
+    left = {
+        function: sorted(one for one in did if not any(may.covers(one) for may in allowed[function]))
+        for function, did in needed.items()
+    }
+    return {function: permissions for function, permissions in left.items() if permissions}
+
+
+async def play(player: Player) -> None:
+    """What a player does over REST, but for pictures."""
+    await player.ask("PUT", "/profile", 200, {"name": "Ada"})
+    await player.ask("GET", "/profile", 200)
+    progress = await player.ask("GET", "/progress", 200)
+    save = {"level": 1, "xp": 10, "checkpoint": {}, "version": progress["version"]}
+    await player.ask("POST", "/progress", 200, save)
+    for _ in range(2):
+        await player.ask("POST", "/task/complete", 200, {"taskId": "first-score"}, key="task")
+    await player.ask("POST", "/shop/buy", 200, {"itemId": "torch"}, key="torch")
+    await player.ask("POST", "/shop/buy", 409, {"itemId": "camel"}, key="camel")
+    for score in (10, 11, 9):
+        await player.submit("forest", score)
+    for path in ("/leaderboard", "/leaderboard/global", "/leaderboard/me"):
+        assert (await player.get(path, gameArea="forest")).status_code == 200
+
+
+async def play_with_pictures(deployment: Deployment, player: Player) -> None:
+    """A picture is uploaded, a portrait asked for, and one looked at.
+
+    The container that makes portraits is not deployed here: nothing can run it.
+    """
+    form = await player.ask("POST", "/avatar/presign", 200, {"contentType": "image/png", "contentLength": 4})
+    async with httpx.AsyncClient(verify=deployment.trusts or True, trust_env=False) as http:
+        answer = await http.post(form["url"], data=form["fields"], files={"file": b"\x89PNG"})
+        assert answer.is_success, answer.text
+    problem = await player.ask("POST", "/avatar/process", 503, {"key": form["key"], "background": "none"})
+    assert "portraits" in problem["detail"]
+    await put_portrait(deployment, player)
+    await player.ask("GET", f"/avatar/view?key=avatars/{player.user_id}/{uuid.uuid4()}", 302)
+
+
+async def put_portrait(deployment: Deployment, player: Player) -> None:
+    """Put a portrait's picture where the container would."""
+    bucket = player.config["avatarBucket"]
+    async with deployment.client("s3") as s3:
+        await s3.put_object(Bucket=bucket, Key=f"avatars/{player.user_id}/{uuid.uuid4()}/128.webp", Body=b"")
+
+
+async def push_directly(db: Database, player: Player, arena: str) -> None:
+    """A board's only subscriber gets a frame, and one who is gone is forgotten."""
+    async with player.live(arena) as screen:
+        await player.submit(arena, 1)
+        await screen.follows(arena, await player.top(arena))
+        await screen.send("ping", versions={arena: {"epoch": 0, "version": 0}})
+        await screen.next("snapshot")
+        await screen.ask("unsubscribe", boards=[arena])
+    await subscribe_gone(db, arena, 1)
+    await player.submit(arena, 2)
+    await until_forgotten(db, arena)
+
+
+async def push_by_pushers(db: Database, ada: Player, bob: Player, arena: str) -> None:
+    """Several subscribers get their frames from pushers, which forget those who are gone."""
+    async with ada.live(arena) as one, bob.live(arena) as two:
+        await subscribe_gone(db, arena, 2)
+        await ada.submit(arena, 1)
+        for screen in (one, two):
+            await screen.follows(arena, await ada.top(arena))
+        await until_forgotten(db, arena, but=2)
+
+
+async def sweep(deployment: Deployment, db: Database, player: Player, arena: str, *, gone: int) -> None:
+    """A broadcaster has published, and died before it pushed: the sweep does."""
+    read = await boards.load_or_create(db, deployment.catalogue().boards[arena], round(time.time() * 1000))
+    await subscribe_gone(db, arena, gone)
+    await boards.publish(db, read, (), '{"type":"pong"}', collapse=False)
+    await invoke(deployment, "sweep", {})
+    await until_forgotten(db, arena)
+
+
+async def broadcast(db: Database, root: Player, player: Player) -> None:
+    """An announcement to a player who listens, and who once had another connection."""
+    channel = connections.user_channel(player.user_id)
+    async with root.live() as desk, player.live() as screen:
+        await subscribe_gone(db, channel, 1)
+        await desk.send("broadcast", channel=channel, message={"text": "hello"})
+        await screen.next("announcement")
+        await desk.next("broadcasted")
+        await until_forgotten(db, channel, but=1)
+
+
+async def tell_of_a_portrait(deployment: Deployment, db: Database, player: Player) -> None:
+    """What Lambda tells when a portrait is finished, to a player as above."""
+    channel = connections.user_channel(player.user_id)
+    async with player.live() as screen:
+        await subscribe_gone(db, channel, 1)
+        key = f"uploads/{player.user_id}/{uuid.uuid4()}"
+        request = {"userId": player.user_id, "key": key, "background": "none"}
+        outcome = {"requestContext": {"condition": "Success"}, "requestPayload": request}
+        await invoke(deployment, "avatar-outcome", outcome | {"responsePayload": {"error": "gone"}})
+        assert (await screen.next("avatar"))["key"] == key
+        await until_forgotten(db, channel, but=1)
+
+
+async def leave(deployment: Deployment, db: Database, player: Player, arena: str) -> None:
+    """A player erases everything while being connected, and as somebody who once had another connection."""
+    await play(player)
+    await play_with_pictures(deployment, player)
+    async with player.live(arena) as screen:
+        await subscribe_gone(db, connections.user_channel(player.user_id), 1)
+        await player.ask("DELETE", "/profile", 204)
+        await screen.socket.wait_closed()
+
+
+async def subscribe_gone(db: Database, channel: str, number: int) -> None:
+    """Subscribe connections that are not there any more, as after a `$disconnect` that never came."""
+    for _ in range(number):
+        now = round(time.time() * 1000)
+        await connections.subscribe(db, f"gone{uuid.uuid4().hex[:8]}=", [channel], "nobody", now)
+
+
+async def until_forgotten(db: Database, channel: str, *, but: int = 0) -> None:
+    """Wait until only so many are subscribed."""
+
+    async def forgotten() -> bool:
+        return len([one async for page in connections.subscribers(db, channel) for one in page]) == but
+
+    await until_async(forgotten, WAIT_SECONDS)
+
+
+async def invoke(deployment: Deployment, function: str, event: Mapping[str, Any]) -> None:
+    """Invoke a function of the stage and have it succeed."""
+    async with deployment.client("lambda") as functions:
+        answer = await functions.invoke(
+            FunctionName=f"{deployment.settings.prefix}{function}", Payload=json.dumps(event)
+        )
+        assert "FunctionError" not in answer, await answer["Payload"].read()
