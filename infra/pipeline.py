@@ -158,7 +158,7 @@ class PipelineStack(Stack):
 
     def _image_project(self) -> codebuild.PipelineProject:
         settings = self._settings
-        # On the processor that the image is for: an emulated one takes an hour where this takes minutes.
+        # On the processor that the image is for, and not on one that emulates it.
         machine = codebuild.BuildEnvironment(
             build_image=_MACHINES[settings.architecture],
             compute_type=codebuild.ComputeType.SMALL,
