@@ -40,13 +40,18 @@ bench: $(VENVS)/bench/.synced $(VENVS)/emulator/.synced node_modules/.installed 
 synth: $(VENVS)/infra/.synced ## Write the CloudFormation templates of dev and prod to cdk.out/, without an AWS account
 	@for stage in dev prod; do CDK_OUTDIR=cdk.out/$$stage $(VENVS)/infra/bin/python -m infra.app --stage $$stage; done
 
+.PHONY: bootstrap
+bootstrap: $(VENVS)/infra/.synced node_modules/.installed ## Prepare a stage's AWS account and Region for the CDK, once: stage=dev
+	@npx cdk bootstrap --context stage=$(or $(stage),dev) $(args)
+
 .PHONY: deploy
 deploy: $(VENVS)/infra/.synced node_modules/.installed ## Deploy a stage's stacks to AWS: stage=dev image=<digest>
 	@npx cdk deploy --all --context stage=$(or $(stage),dev) $(if $(image),--context image=$(image)) $(args)
 
 .PHONY: destroy
 destroy: $(VENVS)/infra/.synced node_modules/.installed ## Take a stage's stacks down again: stage=dev
-	@npx cdk destroy --all --context stage=$(or $(stage),dev) $(args)
+	@# Any image: without one the portraits' stack would not be among them.
+	@npx cdk destroy --all --context stage=$(or $(stage),dev) --context image=any $(args)
 
 .PHONY: test
 test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced node_modules/.installed ## Check style and types, run every test

@@ -29,11 +29,13 @@ def add_stacks(app: App, settings: StageSettings, code: CodeOf, image: str | Non
     realtime = RealtimeStack(app, settings, identity, data.storage, code, env=env)
     rest = RestStack(app, settings, identity, realtime, data.storage, code, env=env)
     registry = RegistryStack(app, settings, env=env)
-    timeouts = {made.node.id: made.seconds for made in (*realtime.functions, rest.function)}
     if image:
-        AvatarsStack(app, settings, registry, data.storage, image, env=env)
-        timeouts[PORTRAITS] = PORTRAITS_SECONDS
-    WatchingStack(app, settings, timeouts, env=env)
+        avatars = AvatarsStack(app, settings, registry, data.storage, image, env=env)
+        # Its function's outcomes go to one of these, by name.
+        avatars.add_stack_dependency(realtime)
+    # The portraits' function is watched whether it is named this time or not: it may be there from before.
+    timeouts = {made.node.id: made.seconds for made in (*realtime.functions, rest.function)}
+    WatchingStack(app, settings, timeouts | {PORTRAITS: PORTRAITS_SECONDS}, realtime.api_id, env=env)
     if settings.waf:
         EdgeStack(app, settings, rest.stage_arn, env=env)
     if settings.pipeline:

@@ -52,8 +52,12 @@ class Size:
 
 
 def removal(settings: StageSettings) -> RemovalPolicy:
-    """What becomes of data and logs when a stack is destroyed."""
-    return RemovalPolicy.RETAIN if settings.retain else RemovalPolicy.DESTROY
+    """What becomes of data and logs when a stack is destroyed.
+
+    What a first deployment has made and then failed is not kept in any case: by its name it would be in the
+    way of the second.
+    """
+    return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if settings.retain else RemovalPolicy.DESTROY
 
 
 def log_group(scope: Construct, settings: StageSettings, name: str) -> logs.LogGroup:

@@ -151,7 +151,6 @@ class RealtimeStack(Stack):
         made.default_route_settings = apigatewayv2.CfnStage.RouteSettingsProperty(
             throttling_rate_limit=settings.throttle.rate,
             throttling_burst_limit=settings.throttle.burst,
-            detailed_metrics_enabled=True,
         )
         # No query string and no header: a token may be in either.
         fields = ("requestId", "eventType", "routeKey", "status", "connectionId", "requestTime")
@@ -222,7 +221,7 @@ class RealtimeStack(Stack):
         return made
 
     def _sweep(self) -> PodiumFunction:
-        made = self._function("sweep", Size(1024, _BROADCASTER_SECONDS, 1))
+        made = self._function("sweep", Size(1024, _BROADCASTER_SECONDS))
         made.grant_invoke("pusher", self._settings)
         rule = events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)))
         # A sweep that failed is followed by the next one in any case.

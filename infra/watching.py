@@ -50,7 +50,7 @@ class WatchingStack(Stack):
         scope: Construct,
         settings: StageSettings,
         timeouts: Mapping[str, int],
-        live_api_id: str | None = None,
+        live_api_id: str,
         **options: object,
     ) -> None:
         super().__init__(scope, f"{settings.prefix}watching", **options)  # type: ignore[arg-type]  # jsii's
@@ -198,11 +198,10 @@ class WatchingStack(Stack):
             "Integration": "The routes of the WebSocket API answer with errors.",
             "Execution": "The WebSocket API cannot call its routes or its authorizer.",
         }.items():
-            if self._live_api_id:
-                self._alarm(f"live-{kind.lower()}-errors", self._live(f"{kind}Error"), 5, says)
+            self._alarm(f"live-{kind.lower()}-errors", self._live(f"{kind}Error"), 5, says)
 
     def _live(self, metric: str) -> cloudwatch.Metric:
-        dimensions = {"ApiId": self._live_api_id or "", "Stage": self._settings.stage}
+        dimensions = {"ApiId": self._live_api_id, "Stage": self._settings.stage}
         return _metric("AWS/ApiGateway", metric, "Sum", dimensions)
 
     def _watch_tables(self) -> None:
@@ -231,7 +230,7 @@ class WatchingStack(Stack):
 
         prefix, stage = self._settings.prefix, self._settings.stage
         rest = {"ApiName": f"{prefix}rest", "Stage": stage}
-        live = ("ConnectCount", "MessageCount", "ClientError") if self._live_api_id else ()
+        live = ("ConnectCount", "MessageCount", "ClientError")
         cloudwatch.Dashboard(
             self,
             "Dashboard",

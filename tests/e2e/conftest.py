@@ -70,7 +70,10 @@ def deployment(
     catalogue: str,
     recorded_calls: Path,
 ) -> Iterator[Deployment]:
-    """The stacks, deployed with the tests' catalogue. At the end no function may have logged an error."""
+    """The stacks, deployed with the tests' catalogue.
+
+    At the end no function may have logged an error, and when they are destroyed nothing may be left.
+    """
     made = Deployment(
         tmp_path_factory.mktemp("deployment"), unused_tcp_port_factory, catalogue, variables(recorded_calls)
     )
@@ -78,6 +81,9 @@ def deployment(
         made.start()
         yield made
         assert asyncio.run(made.errors()) == []
+        assert asyncio.run(made.left_over()) != []
+        made.destroy()
+        assert asyncio.run(made.left_over()) == []
     finally:
         made.stop()
 

@@ -1,7 +1,7 @@
 """The stacks of a stage, deployed by the CDK's command line onto an emulator that is as strict as it can be.
 
     a copy of the checkout, with a catalogue and a stage of its own, as a studio has it
-    -> `cdk bootstrap`, `make deploy` -> emulator: CloudFormation, IAM, Lambda, both APIs, streams, Cognito, …
+    -> `make bootstrap`, `make deploy` -> emulator: CloudFormation, IAM, Lambda, both APIs, streams, …
     -> `client-config.json`, from whose address on nothing else is known to the tests
 
 The emulator speaks TLS, for buckets and queues refuse whoever comes without, and gives each function the
@@ -23,6 +23,7 @@ from typing import Any
 
 import aioboto3
 import httpx
+import jmespath
 
 from bench import certificate
 from game.catalogue import Catalogue, load_catalogue
@@ -38,8 +39,25 @@ COMMAND_SECONDS = 300
 """A bound for what hangs, not a measure."""
 
 _ERROR = re.compile(r'"level": ?"(ERROR|CRITICAL)"|Traceback|Task timed out')
-# The authorizer refuses a token by failing.
-_REFUSED = "UnauthorizedError: Unauthorized"
+# What there may be of a stage in an account, as service, operation, and where in the answer the names are.
+_KINDS = (
+    ("apigateway", "get_rest_apis", "items[].name"),
+    ("apigatewayv2", "get_apis", "Items[].Name"),
+    ("cloudformation", "describe_stacks", "Stacks[].StackName"),
+    ("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
+    ("cloudwatch", "list_dashboards", "DashboardEntries[].DashboardName"),
+    ("cognito-idp", "list_user_pools", "UserPools[].Name"),
+    ("dynamodb", "list_tables", "TableNames"),
+    ("ecr", "describe_repositories", "repositories[].repositoryName"),
+    ("events", "list_rules", "Rules[].Name"),
+    ("iam", "list_roles", "Roles[].RoleName"),
+    ("lambda", "list_event_source_mappings", "EventSourceMappings[].FunctionArn"),
+    ("lambda", "list_functions", "Functions[].FunctionName"),
+    ("logs", "describe_log_groups", "logGroups[].logGroupName"),
+    ("s3", "list_buckets", "Buckets[].Name"),
+    ("sns", "list_topics", "Topics[].TopicArn"),
+    ("sqs", "list_queues", "QueueUrls"),
+)
 
 _HEAVY = (".git", ".venvs", "node_modules", ".podium", "cdk.out", "__pycache__", ".*_cache", ".hypothesis")
 _LINKED = (".venvs", "node_modules")
@@ -136,40 +154,52 @@ class Deployment:
         )
         (self.checkout / "infra" / "stages" / f"{STAGE}.toml").write_text(settings)
         asyncio.run(self._emulator.start())
-        # Elsewhere than beside cdk.json, for the app is not needed for it.
-        cdk = str(self.checkout / "node_modules" / ".bin" / "cdk")
-        self.run(cdk, "bootstrap", f"aws://{ACCOUNT}/{REGION}", folder=self.data)
+        self.run("make", "bootstrap", f"stage={STAGE}")
         self.run("make", "deploy", f"stage={STAGE}", "args=--outputs-file outputs.json")
         outputs = json.loads((self.checkout / "outputs.json").read_text())
         self._config_url = outputs[f"podium-{STAGE}-rest"]["ClientConfig"]
 
     def destroy(self) -> None:
-        """Take every stack down."""
+        """Take every stack down, as docs/deploy.md says."""
+        self.run(".venvs/awscli/bin/aws", "s3", "rm", "--recursive", f"s3://{self.config()['avatarBucket']}")
         self.run("make", "destroy", f"stage={STAGE}", "args=--force --app cdk.out")
 
+    async def left_over(self) -> list[str]:
+        """All that the account has of this stage, as service and name."""
+        return [f"{service}: {name}" async for service, name in self._names() if STAGE in name]
+
+    async def _names(self) -> AsyncIterator[tuple[str, str]]:
+        for service, operation, path in _KINDS:
+            options = {"MaxResults": 60} if service == "cognito-idp" else {}
+            async with self.client(service) as client:
+                answer = await getattr(client, operation)(**options)
+            for name in jmespath.search(path, answer) or ():
+                yield service, name
+
     async def errors(self) -> list[str]:
-        """What functions have logged as errors, in all their logs, but for tokens that were refused."""
+        """What functions have logged as errors; but the authorizer's, which refuses a token by failing."""
         async with self.client("logs") as logs:
             groups = await logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{self.settings.prefix}")
             return [
                 event["message"]
                 for group in groups["logGroups"]
+                if not group["logGroupName"].endswith("-authorizer")
                 async for page in logs.get_paginator("filter_log_events").paginate(
                     logGroupName=group["logGroupName"]
                 )
                 for event in page["events"]
-                if _ERROR.search(event["message"]) and not event["message"].rstrip().endswith(_REFUSED)
+                if _ERROR.search(event["message"])
             ]
 
     def stop(self) -> None:
         """End the emulator, and with it the functions."""
         asyncio.run(self._emulator.stop())
 
-    def run(self, *command: str, folder: Path | None = None) -> str:
+    def run(self, *command: str) -> str:
         """Run a command in the copy of the checkout; its standard output. Fails with all that it said."""
         result = subprocess.run(
             command,
-            cwd=folder or self.checkout,
+            cwd=self.checkout,
             env=environment()
             | self.credentials
             | {

@@ -77,8 +77,9 @@ BAD_TOKENS: dict[str, Callable[[Player, RSAPrivateKey], str]] = {
 
 
 @pytest.fixture
-def signing_key(backend: Backend) -> RSAPrivateKey:
-    """The key with which the emulator signs the pool's ID tokens."""
+async def signing_key(backend: Backend, sign_up: SignUp) -> RSAPrivateKey:
+    """The key with which the emulator signs the pool's ID tokens; it makes one for the first of them."""
+    await sign_up("First")
     pool_id = backend.config()["userPoolId"]
     content = (backend.data / "state" / "cognito-pool-keys" / f"{pool_id}-id.pem").read_bytes()
     key = load_pem_private_key(content, password=None)

@@ -23,7 +23,7 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 PHASES = ("install", "pre_build", "build", "post_build")
 """In the order in which they run."""

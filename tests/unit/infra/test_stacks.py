@@ -151,11 +151,11 @@ def test_production_keeps_its_data_and_a_trial_does_not(stage: str) -> None:
     keeps = stage == "prod"
     for resource in resources(stage, "AWS::DynamoDB::Table"):
         made = resource["Properties"]
-        assert resource["DeletionPolicy"] == ("Retain" if keeps else "Delete")
+        assert resource["DeletionPolicy"] == ("RetainExceptOnCreate" if keeps else "Delete")
         assert made["DeletionProtectionEnabled"] is keeps
         assert made["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is keeps
     (pool,) = resources(stage, "AWS::Cognito::UserPool")
-    assert pool["DeletionPolicy"] == ("Retain" if keeps else "Delete")
+    assert pool["DeletionPolicy"] == ("RetainExceptOnCreate" if keeps else "Delete")
     assert pool["Properties"]["DeletionProtection"] == ("ACTIVE" if keeps else "INACTIVE")
 
 
@@ -230,6 +230,17 @@ def test_sweep_comes_every_minute(stage: str) -> None:
         for rule in properties(stage, "AWS::Events::Rule")
         if "ScheduleExpression" in rule
     ] == ["rate(1 minute)"]
+
+
+def test_only_what_a_stage_says_is_reserved(stage: str) -> None:
+    """A new account has so little concurrency that nothing of it can be reserved."""
+    settings = load_settings(stage)
+    reserved = {
+        one["FunctionName"].removeprefix(settings.prefix): one["ReservedConcurrentExecutions"]
+        for one in properties(stage, "AWS::Lambda::Function")
+        if "ReservedConcurrentExecutions" in one
+    }
+    assert reserved == settings.concurrency.model_dump(exclude_none=True)
 
 
 def test_only_the_pusher_may_invoke_itself_without_end(stage: str) -> None:

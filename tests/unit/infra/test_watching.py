@@ -25,7 +25,7 @@ def watched(stage: str) -> set[Metric]:
         Metric(
             alarm["Namespace"],
             alarm["MetricName"],
-            frozenset((dimension["Name"], dimension["Value"]) for dimension in alarm["Dimensions"]),
+            frozenset((dimension["Name"], text(dimension["Value"])) for dimension in alarm["Dimensions"]),
         )
         for alarm in properties(stage, "AWS::CloudWatch::Alarm")
     ]
@@ -33,14 +33,20 @@ def watched(stage: str) -> set[Metric]:
     graphs = [
         Metric(namespace, name, frozenset(zip(dimensions[::2], dimensions[1::2], strict=True)))
         for widget in json.loads(text(dashboard["DashboardBody"]))["widgets"]
+        if "metrics" in widget["properties"]
         for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
     ]
     return {metric for metric in (*alarms, *graphs) if not metric.namespace.startswith("AWS/")}
 
 
-def text(joined: Any) -> str:
+def text(value: Any) -> str:
     """A text of a template; what CloudFormation fills in is an X."""
-    return "".join(part if isinstance(part, str) else "X" for part in joined["Fn::Join"][1])
+    match value:
+        case str():
+            return value
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(text, parts))
+    return "X"
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
