@@ -35,7 +35,7 @@ def add_stacks(app: App, settings: StageSettings, code: CodeOf, image: str | Non
         avatars.add_stack_dependency(realtime)
     # The portraits' function is watched whether it is named this time or not: it may be there from before.
     timeouts = {made.node.id: made.seconds for made in (*realtime.functions, rest.function)}
-    WatchingStack(app, settings, timeouts | {PORTRAITS: PORTRAITS_SECONDS}, realtime.api_id, env=env)
+    WatchingStack(app, settings, timeouts | {PORTRAITS: PORTRAITS_SECONDS}, realtime.api.api_id, env=env)
     if settings.waf:
         EdgeStack(app, settings, rest.stage_arn, env=env)
     if settings.pipeline:

@@ -77,6 +77,10 @@ class Backend(Protocol):
         """Whom its clients have to trust, where it speaks TLS."""
 
     @property
+    def parallel_requests(self) -> int:
+        """How many requests at a time it is given."""
+
+    @property
     def subprotocol(self) -> str | None:
         """What a handshake that offers `podium` is answered with."""
 
@@ -109,6 +113,7 @@ class BackendProcess:
         self.trusts: ssl.SSLContext | None = None
         self.subprotocol: str | None = "podium"
         self.refusal = 401
+        self.parallel_requests = 100
         self.credentials = EMULATOR_CREDENTIALS | {"AWS_DEFAULT_REGION": REGION}
         self._settings = {
             "http_port": ports.http,

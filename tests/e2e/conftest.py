@@ -133,7 +133,11 @@ def arena(new_arena: Callable[[], str]) -> str:
 async def http(backend: Backend) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the REST API."""
     async with httpx.AsyncClient(
-        base_url=backend.rest_url, timeout=30, trust_env=False, verify=backend.trusts or True
+        base_url=backend.rest_url,
+        timeout=30,
+        trust_env=False,
+        verify=backend.trusts or True,
+        limits=httpx.Limits(max_connections=backend.parallel_requests),
     ) as client:
         yield client
 

@@ -104,6 +104,8 @@ class Deployment:
         # authorizer's `Unauthorized`, which is a 401 on AWS, for a failure.
         self.subprotocol: str | None = None
         self.refusal = 500
+        # Each request at the same time as others has a process of its own, as each has its container on AWS.
+        self.parallel_requests = 4
         self._catalogue = catalogue
         port = unused_port()
         endpoint = {
