@@ -50,6 +50,7 @@ class IdentityStack(Stack):
                 temp_password_validity=Duration.days(3),
             ),
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+            email=self._email(),
             deletion_protection=settings.retain,
             removal_policy=removal(settings),
         )
@@ -60,6 +61,17 @@ class IdentityStack(Stack):
             "Threat protection is of Cognito's Plus plan, at more than twice the price a player.",
         )
         return pool
+
+    def _email(self) -> cognito.UserPoolEmail | None:
+        identity = self._settings.identity
+        if identity.email_from is None:
+            return None
+        domain = identity.email_from.partition("@")[2]
+        return cognito.UserPoolEmail.with_ses(
+            from_email=identity.email_from,
+            ses_region=identity.email_region,
+            ses_verified_domain=domain if identity.email_identity == "domain" else None,
+        )
 
     def _google(self, google: Google) -> cognito.UserPoolIdentityProviderGoogle:
         return cognito.UserPoolIdentityProviderGoogle(

@@ -36,9 +36,21 @@ class Identity(_Settings):
     callback_urls: tuple[str, ...] = ("http://localhost:8000/",)
     logout_urls: tuple[str, ...] = ("http://localhost:8000/",)
     google: Google | None = None
+    email_from: str | None = Field(default=None, pattern=r"^[!-?A-~]+@[a-z0-9-]+(\.[a-z0-9-]+)+$")
+    """The sender of the codes that players confirm their address with, verified in SES.
+
+    None, the default: Cognito's own sender, which stops at 50 mails a day in an account.
+    https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-email.html
+    """
+    email_identity: Literal["address", "domain"] = "address"
+    """What was verified in SES: just that address, which is the default, or all of its domain."""
+    email_region: str | None = Field(default=None, pattern=r"^[a-z]+(-[a-z]+)+-\d$")
+    """Where it was verified; the stage's Region by default. Cognito takes only certain others."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.email_region and not self.email_from:
+            raise ValueError("email_region needs email_from: it says where that was verified")
         if self.google and not self.hosted_ui_prefix:
             raise ValueError(
                 "google needs hosted_ui_prefix: the way to Google and back leads over those pages"

@@ -17,8 +17,9 @@ from api.problems import CONTENT_TYPE, Problem
 from infra import rest
 from infra.functions import FUNCTIONS
 from infra.grants import GRANTS
+from infra.identity import IdentityStack
 from infra.lambdas import RETENTION
-from infra.settings import load_settings
+from infra.settings import Identity, load_settings
 from infra.watching import WatchingStack
 from realtime.routes import ROUTES
 from store.schema import CONNECTIONS, TABLES, Table
@@ -157,6 +158,27 @@ def test_production_keeps_its_data_and_a_trial_does_not(stage: str) -> None:
     (pool,) = resources(stage, "AWS::Cognito::UserPool")
     assert pool["DeletionPolicy"] == ("RetainExceptOnCreate" if keeps else "Delete")
     assert pool["Properties"]["DeletionProtection"] == ("ACTIVE" if keeps else "INACTIVE")
+
+
+def test_mails_to_players_come_from_the_address_that_the_stage_names(stage: str) -> None:
+    (pool,) = properties(stage, "AWS::Cognito::UserPool")
+    if stage == "dev":  # which names none: Cognito's own
+        assert "EmailConfiguration" not in pool
+        return
+    assert pool["EmailConfiguration"]["EmailSendingAccount"] == "DEVELOPER"
+    assert pool["EmailConfiguration"]["From"] == "game@example.com"
+    assert text(pool["EmailConfiguration"]["SourceArn"]) == (
+        "arn:<AWS::Partition>:ses:us-east-1:<AWS::AccountId>:identity/example.com"
+    )
+
+
+def test_sender_may_be_an_address_alone_and_of_another_region(stage: str) -> None:
+    sender = Identity(email_from="game@example.com", email_region="eu-west-1")
+    made = IdentityStack(App(), load_settings(stage).model_copy(update={"identity": sender}))
+    (pool,) = Template.from_stack(made).find_resources("AWS::Cognito::UserPool").values()
+    assert text(pool["Properties"]["EmailConfiguration"]["SourceArn"]) == (
+        "arn:<AWS::Partition>:ses:eu-west-1:<AWS::AccountId>:identity/game@example.com"
+    )
 
 
 def test_bucket_is_private_and_forgets_uploads_after_a_day(stage: str) -> None:

@@ -1,0 +1,22 @@
+"""What a stage's file may say, and how it is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.settings import SettingsError, load_settings
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('email_from = "Podium <game@example.com>"', "identity.email_from: "),
+        ('email_from = "game@example"', "identity.email_from: "),
+        ('email_from = "game@example.com"\nemail_region = "Ireland"', "identity.email_region: "),
+        ('email_region = "eu-west-1"', "identity: .*email_region needs email_from"),
+    ],
+)
+def test_sender_that_cannot_be_is_refused_by_its_key(tmp_path: Path, content: str, complaint: str) -> None:
+    (tmp_path / "mine.toml").write_text(f"[identity]\n{content}\n")
+    with pytest.raises(SettingsError, match=rf"mine\.toml: {complaint}"):
+        load_settings("mine", tmp_path)
