@@ -1,10 +1,13 @@
 """Who players are: the user pool, the app client for games, and Google where a stage has it."""
 
+from dataclasses import asdict
+
 from aws_cdk import CfnOutput, Duration, SecretValue, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
 from infra.lambdas import removal
+from infra.passwords import PASSWORDS
 from infra.reasons import excuse
 from infra.settings import Google, StageSettings
 
@@ -42,12 +45,7 @@ class IdentityStack(Stack):
                 email=cognito.StandardAttribute(required=False, mutable=True)
             ),
             password_policy=cognito.PasswordPolicy(
-                min_length=10,
-                require_lowercase=True,
-                require_uppercase=True,
-                require_digits=True,
-                require_symbols=True,
-                temp_password_validity=Duration.days(3),
+                **asdict(PASSWORDS), temp_password_validity=Duration.days(3)
             ),
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             email=self._email(),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import aioboto3
 from botocore.exceptions import ClientError
 
+from infra.passwords import PASSWORDS
 from realtime.routes import ADMINS
 from store.database import Database
 from store.schema import TABLES, Table, create_request
@@ -126,11 +127,11 @@ async def _pool_id(cognito: "CognitoIdentityProviderClient") -> str:
         PoolName=USER_POOL,
         Policies={
             "PasswordPolicy": {
-                "MinimumLength": 8,
-                "RequireUppercase": True,
-                "RequireLowercase": True,
-                "RequireNumbers": True,
-                "RequireSymbols": False,
+                "MinimumLength": PASSWORDS.min_length,
+                "RequireUppercase": PASSWORDS.require_uppercase,
+                "RequireLowercase": PASSWORDS.require_lowercase,
+                "RequireNumbers": PASSWORDS.require_digits,
+                "RequireSymbols": PASSWORDS.require_symbols,
             }
         },
     )

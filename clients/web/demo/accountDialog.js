@@ -10,7 +10,7 @@ const STEPS = {
   },
   signUp: {
     title: "Create an account",
-    hint: "At least 8 characters in the password, with upper and lower case and a digit.",
+    hint: "At least 10 characters in the password, with upper and lower case, a digit and a symbol.",
     fields: ["username", "email", "password"],
     submit: "Create account",
     question: "Already playing?",

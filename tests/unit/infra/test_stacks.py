@@ -19,6 +19,7 @@ from infra.functions import FUNCTIONS
 from infra.grants import GRANTS
 from infra.identity import IdentityStack
 from infra.lambdas import RETENTION
+from infra.passwords import PASSWORDS
 from infra.settings import Identity, load_settings
 from infra.watching import WatchingStack
 from realtime.routes import ROUTES
@@ -158,6 +159,18 @@ def test_production_keeps_its_data_and_a_trial_does_not(stage: str) -> None:
     (pool,) = resources(stage, "AWS::Cognito::UserPool")
     assert pool["DeletionPolicy"] == ("RetainExceptOnCreate" if keeps else "Delete")
     assert pool["Properties"]["DeletionProtection"] == ("ACTIVE" if keeps else "INACTIVE")
+
+
+def test_passwords_are_as_everywhere(stage: str) -> None:
+    (pool,) = properties(stage, "AWS::Cognito::UserPool")
+    assert pool["Policies"]["PasswordPolicy"] == {
+        "MinimumLength": PASSWORDS.min_length,
+        "RequireLowercase": PASSWORDS.require_lowercase,
+        "RequireUppercase": PASSWORDS.require_uppercase,
+        "RequireNumbers": PASSWORDS.require_digits,
+        "RequireSymbols": PASSWORDS.require_symbols,
+        "TemporaryPasswordValidityDays": 3,
+    }
 
 
 def test_mails_to_players_come_from_the_address_that_the_stage_names(stage: str) -> None:
