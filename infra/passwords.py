@@ -1,8 +1,8 @@
 """What a password has to be, on AWS and on one machine alike; the demo page says it to players.
 
-NIST would have length alone, and a list of the passwords that everybody tries first, with which each new one is
-compared (SP 800-63B, https://pages.nist.gov/800-63-4/sp800-63b.html). Cognito has such a list in its Plus plan
-only. Without it the kinds of characters have to keep out `1234567890` and `passwordpassword`.
+NIST would have length alone, and a list of the passwords that everybody tries first, with which each new one
+is compared (SP 800-63B, https://pages.nist.gov/800-63-4/sp800-63b.html). Cognito has such a list in its Plus
+plan only. Without it the kinds of characters have to keep out `1234567890` and `passwordpassword`.
 """
 
 from dataclasses import dataclass
