@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "cv" / "Dockerfile"
 FOLDERS = {"game", "store", "realtime", "streams", "api", "cv", "infra", "local", "loadtest"}
 PYTHON = "3.12"
-PLATFORM = "x86_64-manylinux_2_34"
-"""Amazon Linux 2023's glibc."""
+PLATFORMS = ("aarch64-manylinux_2_34", "x86_64-manylinux_2_34")
+"""Lambda's processors, with Amazon Linux 2023's glibc."""
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -81,6 +81,11 @@ def test_base_is_lambda_s_python_and_the_last_stage_is_not_root() -> None:
     assert last_stage.index("USER") < last_stage.index("FROM")
 
 
+def test_build_asks_no_registry_but_the_base_s() -> None:
+    # A `syntax` line fetches a parser from Docker Hub, which counts anonymous pulls.
+    assert not re.search(r"^#\s*syntax\s*=", DOCKERFILE.read_text(encoding="utf-8"), re.IGNORECASE)
+
+
 def test_packages_are_installed_with_their_hashes_and_never_built() -> None:
     (install,) = (run for run in arguments("RUN") if "pip install" in run)
     assert all(option in install for option in ("--require-hashes", "--no-deps", "--only-binary :all:"))
@@ -101,14 +106,15 @@ def test_image_has_the_libraries_that_a_bare_machine_is_told_of(monkeypatch: pyt
     assert all(package in str(missing.value) for package in packages)
 
 
-def test_lock_resolves_for_the_image(tmp_path: Path) -> None:
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_lock_resolves_for_the_image(platform: str, tmp_path: Path) -> None:
     uv = shutil.which("uv", path=str(ROOT / ".venvs" / "uv" / "bin"))
     if uv is None:
         pytest.skip("uv is not in .venvs/uv")
     resolved = subprocess.run(
         [
             *(uv, "pip", "install", "--dry-run", "--target", str(tmp_path), "--no-deps", "--require-hashes"),
-            *("--only-binary", ":all:", "--python-version", PYTHON, "--python-platform", PLATFORM),
+            *("--only-binary", ":all:", "--python-version", PYTHON, "--python-platform", platform),
             *("--requirements", str(ROOT / "requirements" / "cv.txt")),
         ],
         capture_output=True,
