@@ -81,7 +81,7 @@ GRANTS: Mapping[str, Grants] = {
     "portraits": Grants(
         tables={
             USER_PROFILES: ("GetItem", "PutItem"),
-            USER_PROGRESS: ("GetItem", "PutItem"),
+            USER_PROGRESS: ("GetItem", "UpdateItem"),
             SCORES: ("PutItem",),
         },
         objects={"uploads/*": ("GetObject", "DeleteObject"), "avatars/*": ("PutObject",)},

@@ -1,6 +1,7 @@
 """What functions asked of AWS, and what their roles let them: both as pairs of an action and a resource."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -20,6 +21,9 @@ _LAMBDA_ITSELF = {
     *("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"),
     *("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
 }
+
+# And where it takes the outcome of an asynchronous invocation.
+_DESTINATION = re.compile(r":function:[\w-]+-avatar-outcome(:\*)?$")
 
 _ITEM_ACTIONS = {
     "Put": "PutItem",
@@ -51,7 +55,8 @@ def recorded(folder: Path, deployment: Deployment) -> dict[str, set[Permission]]
     prefix, api = deployment.settings.prefix, deployment.connections_url.rsplit("/", 2)[1]
     needed: dict[str, set[Permission]] = defaultdict(set)
     for file in folder.glob("*.jsonl"):
-        for line in file.read_text().splitlines():
+        # The last line may be half written.
+        for line in file.read_text().rpartition("\n")[0].splitlines():
             call = json.loads(line)
             needed[call["function"].removeprefix(prefix)] |= set(_needed(call, api))
     return needed
@@ -80,8 +85,8 @@ def _allowed(policy: Mapping[str, Any]) -> Iterator[Permission]:
     for statement in policy["Statement"]:
         assert statement["Effect"] == "Allow"
         for action in _list(statement["Action"]):
-            if action not in _LAMBDA_ITSELF:
-                for resource in _list(statement["Resource"]):
+            for resource in _list(statement["Resource"]):
+                if action not in _LAMBDA_ITSELF and not _DESTINATION.search(resource):
                     yield Permission(action, resource)
 
 
@@ -129,8 +134,10 @@ def _objects(operation: str, parameters: Mapping[str, Any]) -> Iterator[Permissi
         case "CreateBucket":
             # So botocore builds a presigned POST, whose key comes later.
             yield Permission("s3:PutObject", f"{bucket}/uploads/posted")
-        case "HeadObject":
+        case "GetObject" | "HeadObject":
             yield Permission("s3:GetObject", f"{bucket}/{parameters['Key']}")
+            # Without this S3 does not say that there is nothing, but that it is nobody's business.
+            yield Permission("s3:ListBucket", bucket)
         case _:
             yield Permission(f"s3:{operation}", f"{bucket}/{parameters['Key']}")
 

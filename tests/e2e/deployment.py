@@ -5,8 +5,8 @@
     -> `client-config.json`, from whose address on nothing else is known to the tests
 
 The emulator speaks TLS, for buckets and queues refuse whoever comes without, and gives each function the
-rights of its role and no others. It knows no firewall's association, no pipeline and no image without Docker:
-the stage leaves these out, by settings that every stage has.
+rights of its role and no others. It knows no firewall's association and no pipeline: the stage leaves these
+out, by settings that every stage has. Nor can it run an image without Docker.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ import jmespath
 
 from bench import certificate
 from game.catalogue import Catalogue, load_catalogue
+from infra.avatars import PORTRAITS
 from infra.settings import StageSettings, load_settings
 from local.emulator import Emulator, Tls
 from local.settings import EMULATOR_CREDENTIALS, REGION
@@ -122,6 +123,7 @@ class Deployment:
             | {"SSL_CERT_FILE": str(self._certificate), "AUTH": "true"}
             | dict(variables or {}),
         )
+        self._variables = dict(variables or {})
         self._config_url = ""
 
     @property
@@ -157,7 +159,9 @@ class Deployment:
         (self.checkout / "infra" / "stages" / f"{STAGE}.toml").write_text(settings)
         asyncio.run(self._emulator.start())
         self.run("make", "bootstrap", f"stage={STAGE}")
-        self.run("make", "deploy", f"stage={STAGE}", "args=--outputs-file outputs.json")
+        self.run(
+            "make", "deploy", f"stage={STAGE}", f"image=sha256:{0:064}", "args=--outputs-file outputs.json"
+        )
         outputs = json.loads((self.checkout / "outputs.json").read_text())
         self._config_url = outputs[f"podium-{STAGE}-rest"]["ClientConfig"]
 
@@ -178,6 +182,26 @@ class Deployment:
             for name in jmespath.search(path, answer) or ():
                 yield service, name
 
+    async def run_container(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Run what is in the portraits' image as the deployed function would; its result."""
+        name = f"{self.settings.prefix}{PORTRAITS}"
+        async with self.client("lambda") as functions, self.client("sts") as sts:
+            function = await functions.get_function_configuration(FunctionName=name)
+            role = await sts.assume_role(RoleArn=function["Role"], RoleSessionName=name)
+        credentials = {
+            "AWS_ACCESS_KEY_ID": role["Credentials"]["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": role["Credentials"]["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": role["Credentials"]["SessionToken"],
+            "AWS_LAMBDA_FUNCTION_NAME": name,
+        }
+        made = self.run(
+            *(".venvs/cv/bin/python", "-m", "local.portrait_worker"),
+            variables={**function["Environment"]["Variables"], **self._variables, **credentials},
+            given=json.dumps(event),
+        )
+        result: dict[str, Any] = json.loads(made)
+        return result
+
     async def errors(self) -> list[str]:
         """What functions have logged as errors; but the authorizer's, which refuses a token by failing."""
         async with self.client("logs") as logs:
@@ -197,8 +221,11 @@ class Deployment:
         """End the emulator, and with it the functions."""
         asyncio.run(self._emulator.stop())
 
-    def run(self, *command: str) -> str:
-        """Run a command in the copy of the checkout; its standard output. Fails with all that it said."""
+    def run(self, *command: str, variables: Mapping[str, str] | None = None, given: str = "") -> str:
+        """Run a command in the copy of the checkout; its standard output. Fails with all that it said.
+
+        variables: further ones of its environment; given: its standard input.
+        """
         result = subprocess.run(
             command,
             cwd=self.checkout,
@@ -209,8 +236,9 @@ class Deployment:
                 "AWS_CONFIG_FILE": os.devnull,
                 "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
                 "CI": "true",
-            },
-            stdin=subprocess.DEVNULL,
+            }
+            | dict(variables or {}),
+            input=given,
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,

@@ -24,6 +24,7 @@ from tests.e2e.calls import Permission, granted, recorded
 from tests.e2e.conftest import SignUp, on_deployed
 from tests.e2e.deployment import Deployment
 from tests.e2e.player import WAIT_SECONDS, Player, make_admin
+from tests.unit.cv.pictures import astronaut, picture_file
 
 pytestmark = on_deployed
 
@@ -109,25 +110,38 @@ async def play(player: Player) -> None:
 
 
 async def play_with_pictures(deployment: Deployment, player: Player) -> None:
-    """A picture is uploaded, a portrait asked for, and one looked at.
+    """A picture is uploaded, a portrait made of it, looked at, and chosen.
 
-    The container that makes portraits is not deployed here: nothing can run it.
+    Nothing here can run the container's image: of that the player is told. What is in the image is run by the
+    test, with the rights of the deployed function.
     """
-    form = await player.ask("POST", "/avatar/presign", 200, {"contentType": "image/png", "contentLength": 4})
-    async with httpx.AsyncClient(verify=deployment.trusts or True, trust_env=False) as http:
-        answer = await http.post(form["url"], data=form["fields"], files={"file": b"\x89PNG"})
-        assert answer.is_success, answer.text
-    problem = await player.ask("POST", "/avatar/process", 503, {"key": form["key"], "background": "none"})
-    assert "portraits" in problem["detail"]
-    await put_portrait(deployment, player)
-    await player.ask("GET", f"/avatar/view?key=avatars/{player.user_id}/{uuid.uuid4()}", 302)
+    event = {"key": await upload(deployment, player), "background": "none"}
+    async with player.live() as screen:
+        await player.ask("POST", "/avatar/process", 202, event)
+        assert (await screen.next("avatar"))["error"] == "failed"
+    made = await deployment.run_container({"userId": player.user_id, **event})
+    assert (await player.ask("GET", "/profile", 200))["avatar"] == made["avatar"]
+    view = await player.get("/avatar/view", key=made["avatar"])
+    async with bucket_client(deployment) as http:
+        portrait = await http.get(view.headers["Location"])
+    assert (portrait.status_code, portrait.headers["Content-Type"]) == (200, "image/webp")
+    await player.ask("POST", "/avatar/update", 200, {"key": made["avatar"]})
 
 
-async def put_portrait(deployment: Deployment, player: Player) -> None:
-    """Put a portrait's picture where the container would."""
-    bucket = player.config["avatarBucket"]
-    async with deployment.client("s3") as s3:
-        await s3.put_object(Bucket=bucket, Key=f"avatars/{player.user_id}/{uuid.uuid4()}/128.webp", Body=b"")
+async def upload(deployment: Deployment, player: Player) -> str:
+    """Upload a picture; its key."""
+    picture = picture_file(astronaut().pixels, "JPEG")
+    content = {"contentType": "image/jpeg", "contentLength": len(picture)}
+    form = await player.ask("POST", "/avatar/presign", 200, content)
+    async with bucket_client(deployment) as http:
+        answer = await http.post(form["url"], data=form["fields"], files={"file": picture})
+    assert answer.is_success, answer.text
+    return str(form["key"])
+
+
+def bucket_client(deployment: Deployment) -> httpx.AsyncClient:
+    """A client for presigned addresses, which need nothing else."""
+    return httpx.AsyncClient(verify=deployment.trusts or True, trust_env=False)
 
 
 async def push_directly(db: Database, player: Player, arena: str) -> None:
@@ -174,22 +188,20 @@ async def broadcast(db: Database, root: Player, player: Player) -> None:
 
 
 async def tell_of_a_portrait(deployment: Deployment, db: Database, player: Player) -> None:
-    """What Lambda tells when a portrait is finished, to a player as above."""
+    """What Lambda tells when a portrait is finished, to a player who once had another connection."""
     channel = connections.user_channel(player.user_id)
-    async with player.live() as screen:
-        await subscribe_gone(db, channel, 1)
-        key = f"uploads/{player.user_id}/{uuid.uuid4()}"
-        request = {"userId": player.user_id, "key": key, "background": "none"}
-        outcome = {"requestContext": {"condition": "Success"}, "requestPayload": request}
-        await invoke(deployment, "avatar-outcome", outcome | {"responsePayload": {"error": "gone"}})
-        assert (await screen.next("avatar"))["key"] == key
-        await until_forgotten(db, channel, but=1)
+    await subscribe_gone(db, channel, 1)
+    request = {"userId": player.user_id, "key": f"uploads/{player.user_id}/x", "background": "none"}
+    outcome = {"requestContext": {"condition": "Success"}, "requestPayload": request}
+    await invoke(deployment, "avatar-outcome", outcome | {"responsePayload": {"error": "gone"}})
+    await until_forgotten(db, channel)
 
 
 async def leave(deployment: Deployment, db: Database, player: Player, arena: str) -> None:
     """A player erases everything while being connected, and as somebody who once had another connection."""
     await play(player)
     await play_with_pictures(deployment, player)
+    await upload(deployment, player)
     async with player.live(arena) as screen:
         await subscribe_gone(db, connections.user_channel(player.user_id), 1)
         await player.ask("DELETE", "/profile", 204)
