@@ -138,21 +138,23 @@ def _frame_bytes(workload: Workload, pushing: _Pushing, snapshot: float) -> floa
 
 def _functions(workload: Workload, players: Traffic, pushing: _Pushing) -> _Functions:
     # The authorizer and $connect, subscribe, pings, $disconnect; and the one that tells of a portrait.
-    requests = players.rest + players.sessions * 4 + players.pings + players.uploads
+    routes = players.sessions * 4 + players.pings + players.uploads
     batches = sum(board.count * board.batches for board in pushing.boards) + 1 / SWEEP_SECONDS
     pushers = sum(_pushers(workload, board) * pushing.served for board in pushing.boards)
-    request_seconds = requests * workload.request_milliseconds / 1000
+    rest_seconds = players.rest * workload.request_milliseconds / 1000
+    route_seconds = routes * workload.request_milliseconds / 1000
     batch_seconds = batches * workload.batch_milliseconds / 1000
     batch_seconds += sum(_push_seconds(workload, board, pushing) for board in pushing.boards)
     portrait_seconds = players.uploads * workload.portrait_seconds
     megabyte_seconds = (
-        request_seconds * workload.request_megabytes
+        rest_seconds * workload.api_megabytes
+        + route_seconds * workload.route_megabytes
         + batch_seconds * workload.push_megabytes
         + portrait_seconds * workload.portrait_megabytes
     )
     return _Functions(
-        invocations=requests + batches + pushers + players.uploads,
-        running=request_seconds + batch_seconds + portrait_seconds,
+        invocations=players.rest + routes + batches + pushers + players.uploads,
+        running=rest_seconds + route_seconds + batch_seconds + portrait_seconds,
         gb_seconds=megabyte_seconds / 1024,
     )
 

@@ -1,7 +1,7 @@
 """What is priced: how many players there are, what they do, and how Podium is set up for them.
 
 Each field is an option of `python -m loadtest cost`. Where the code decides a figure, the default is that of
-the code.
+the code; where a deployment does, that of `infra/stages/prod.toml`.
 """
 
 from typing import Annotated, Literal, Self
@@ -84,17 +84,23 @@ class Workload(BaseModel):
     request_milliseconds: float = Field(
         40, gt=0, le=29_000, description="duration of a REST request or a WebSocket route in Lambda"
     )
-    request_megabytes: int = Field(
-        512, ge=128, le=10_240, description="memory of the functions that serve requests"
+    api_megabytes: int = Field(
+        1024, ge=128, le=10_240, description="memory of the function behind the REST API"
+    )
+    route_megabytes: int = Field(
+        512,
+        ge=128,
+        le=10_240,
+        description="memory of the functions behind the WebSocket API, of which some have less",
     )
     batch_milliseconds: float = Field(
         60, gt=0, le=900_000, description="duration of a broadcaster's batch, pushes apart"
     )
     push_megabytes: int = Field(
-        1769, ge=128, le=10_240, description="memory of the functions that push; 1769 MB is one core"
+        1024, ge=128, le=10_240, description="memory of the functions that push; 1769 MB is one core"
     )
     pushes_per_second: float = Field(
-        5_000, gt=0, le=10**6, description="pushes a second of one function that is not held back"
+        3_000, gt=0, le=10**6, description="pushes a second of one function that is not held back"
     )
     direct_limit: int = Field(
         5_000,
@@ -107,10 +113,13 @@ class Workload(BaseModel):
     portrait_megabytes: int = Field(2048, ge=128, le=10_240, description="memory of the portrait container")
 
     log_bytes: int = Field(
-        700, ge=0, le=10**6, description="bytes that an invocation logs, Lambda's own included"
+        1000,
+        ge=0,
+        le=10**6,
+        description="bytes that an invocation logs, Lambda's own lines and API Gateway's included",
     )
-    log_days: float = Field(30, ge=0, le=3653, description="days that logs are kept")
-    alarms: int = Field(10, ge=0, le=10_000, description="CloudWatch alarms")
+    log_days: float = Field(90, ge=0, le=3653, description="days that logs are kept")
+    alarms: int = Field(52, ge=0, le=10_000, description="CloudWatch alarms")
     dashboards: int = Field(1, ge=0, le=1000, description="CloudWatch dashboards")
     requests_quota: float = Field(
         10_000,

@@ -30,7 +30,7 @@ def test_still_game_by_hand() -> None:
     assert found["cognito.essentials_players"] == pytest.approx((86_400, 76_400 * 0.015))
     invocations = (10 + 1 / 60) * month
     assert found["lambda.requests"] == pytest.approx((invocations, (invocations - 1e6) * 0.2e-6))
-    seconds = (10 * 0.04 * 512 + 0.06 / 60 * 1769) / 1024 * month
+    seconds = ((4 * 1024 + 6 * 512) * 0.04 + 0.06 / 60 * 1024) / 1024 * month
     assert found["lambda.gb_seconds"] == pytest.approx((seconds, (seconds - 400_000) * 0.0000133334))
     assert found["ses.emails"] == found["s3.put_requests"] == (0, 0)
 

@@ -96,7 +96,7 @@ def test_several_functions_push_beside_one_another_above_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quota", "push_seconds"), [(1_000_000, lambda _: 1 / 5_000), (1_000, lambda room: 8 / room)]
+    ("quota", "push_seconds"), [(1_000_000, lambda _: 1 / 3_000), (1_000, lambda room: 8 / room)]
 )
 def test_pushers_who_wait_for_the_quota_are_paid_for(
     quota: float, push_seconds: Callable[[float], float]

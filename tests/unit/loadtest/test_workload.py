@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from game.catalogue import load_catalogue
+from infra.settings import load_settings
+from loadtest.prices import load_prices
 from loadtest.request_units import PAGE_LIMIT
 from loadtest.traffic import PING_SECONDS
 from loadtest.workload import Workload
 from store import connections
 from streams import fanout
+from tests.unit.infra.stage import properties, resources
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,6 +27,35 @@ def test_defaults_are_those_of_the_code() -> None:
     client = (ROOT / "clients/web/podium/connection.js").read_text()
     (ping,) = re.findall(r"PING_MS = ([\d_]+);", client)
     assert int(ping) == PING_SECONDS * 1000
+
+
+def test_defaults_are_those_of_the_catalogue_that_comes_with_podium() -> None:
+    workload, boards = Workload(), load_catalogue().boards
+    assert workload.boards == len(boards)
+    assert {board.top for board in boards.values()} == {workload.top}
+
+
+def test_defaults_are_those_of_a_stage_that_players_rely_on() -> None:
+    workload, stage, named = Workload(), load_settings("prod"), dict(load_prices().named())
+    assert workload.window == stage.live.window_seconds
+    assert workload.direct_limit == stage.live.direct_limit
+    assert workload.pushers == stage.live.pushers
+    assert workload.log_days == stage.log_days
+    assert named["lambda.gb_seconds"].unit == f"GB-seconds, {stage.architecture}"
+    assert workload.alarms == len(resources("prod", "AWS::CloudWatch::Alarm"))
+    assert workload.dashboards == len(resources("prod", "AWS::CloudWatch::Dashboard"))
+    (pool,) = properties("prod", "AWS::Cognito::UserPool")
+    # What AWS makes a pool that does not say.
+    assert workload.cognito_plan.upper() == pool.get("UserPoolTier", "ESSENTIALS")
+    memory = {
+        one["FunctionName"].removeprefix("podium-prod-"): one["MemorySize"]
+        for one in properties("prod", "AWS::Lambda::Function")
+    }
+    assert memory["api"] == workload.api_megabytes
+    assert memory["routes"] == workload.route_megabytes
+    assert max(memory["authorizer"], memory["avatar-outcome"]) <= workload.route_megabytes
+    assert memory["broadcaster"] == memory["pusher"] == memory["sweep"] == workload.push_megabytes
+    assert memory["portraits"] == workload.portrait_megabytes
 
 
 @pytest.mark.parametrize("name", Workload.model_fields)
