@@ -36,6 +36,12 @@ from infra.sources import needs_of
 CHECKOUT = Path(__file__).resolve().parents[1]
 UV = CHECKOUT / ".venvs" / "uv" / "bin" / "uv"
 
+RUNTIMES = ("3.11", "3.12", "3.13", "3.14")
+"""Versions of Python that Lambda has a managed runtime for, and we run on.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+"""
+
 TASK_ROOT = "/var/task"
 """Where Lambda unpacks a zip: what tracebacks name."""
 
@@ -68,13 +74,21 @@ class Target:
             values |= linux | {"platform_machine": machine}
         return values
 
+    def require_runtime(self) -> None:
+        """Raise BundleError if it is Lambda, and Lambda has no runtime of this Python."""
+        if self.platform and self.python not in RUNTIMES:
+            raise BundleError(
+                f"Lambda has no runtime for Python {self.python}, but for {', '.join(RUNTIMES)}. Make the "
+                f"environments with one of these: make clean, then make PYTHON=python{RUNTIMES[-1]} …"
+            )
+
 
 HOST = Target()
 """This machine: for measuring and for tests."""
 
-# The wheels' glibc 2.28 is older than the 2.34 of the runtimes' Amazon Linux 2023.
-ARM64 = Target("aarch64-manylinux_2_28")
-X86_64 = Target("x86_64-manylinux_2_28")
+# Amazon Linux 2, on which Python 3.11 runs, has glibc 2.26; Amazon Linux 2023, of the later ones, has 2.34.
+ARM64 = Target("aarch64-manylinux_2_17")
+X86_64 = Target("x86_64-manylinux_2_17")
 TARGETS = {"arm64": ARM64, "x86_64": X86_64, "host": HOST}
 """Lambda's two architectures, by its own names for them, and this machine."""
 
@@ -99,6 +113,11 @@ class Bundle:
         """Bytes of the zip."""
         return self.zip.stat().st_size
 
+    @property
+    def sizes(self) -> str:
+        """Both sizes for people, as `12.8 MB, 39.1 MB unpacked`."""
+        return f"{self.zip_size / 1e6:.1f} MB, {self.unzipped_size / 1e6:.1f} MB unpacked"
+
 
 def build_all(target: Target, out: Path) -> dict[Package, Bundle]:
     """Make every package, some at a time; see `build`."""
@@ -113,6 +132,7 @@ def build(package: Package, target: Target, out: Path) -> Bundle:
 
     Raises BundleError, or SourceError or DistributionError for what cannot be told or found.
     """
+    target.require_runtime()
     bundle = Bundle(out / package.name, out / f"{package.name}.zip")
     shutil.rmtree(bundle.folder, ignore_errors=True)
     bundle.folder.mkdir(parents=True)
@@ -202,8 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--architecture", choices=TARGETS, default="arm64", help="Lambda's; default arm64")
     options = parser.parse_args(arguments)
     for bundle in build_all(TARGETS[options.architecture], options.out).values():
-        megabytes = f"{bundle.zip_size / 1e6:.1f} MB, {bundle.unzipped_size / 1e6:.1f} MB unpacked"
-        sys.stdout.write(f"{bundle.zip}: {megabytes}\n")
+        sys.stdout.write(f"{bundle.zip}: {bundle.sizes}\n")
 
 
 if __name__ == "__main__":
