@@ -56,7 +56,8 @@ destroy: $(VENVS)/infra/.synced node_modules/.installed ## Take a stage's stacks
 .PHONY: test
 test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced node_modules/.installed ## Check style and types, run every test
 	@tests/install-packages
-	@$(DEV) -m pytest $(args)
+	@# In two processes; what has to stay together is in tests/conftest.py.
+	@$(DEV) -m pytest --numprocesses 2 --no-loadscope-reorder $(args)
 
 .PHONY: test-web
 test-web: ## Test the JavaScript client

@@ -1,6 +1,7 @@
 """What every test shares."""
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,64 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Podium/tests")
 # CI tries the same examples every time, so that a change is judged by what it changes.
 settings.register_profile("podium", deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("podium")
+
+
+# What tests have to tell at the end of a session, passed or not.
+_NOTES = pytest.StashKey[list[str]]()
+
+# Folders whose tests share what is made once a session: a backend, packages, templates, models.
+_TOGETHER = ("tests/e2e/", "tests/integration/", "tests/unit/infra/", "tests/unit/cv/")
+
+
+def _group(test: str) -> str:
+    """What a test shares with others: the deployed stacks, its folder, or nothing beyond its file."""
+    file, _, name = test.partition("::")
+    if "deployed" in name.partition("[")[2]:
+        return "deployed"
+    return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where tests run in several processes, what shares something that takes long to make stays in one."""
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    class Together(LoadScopeScheduling):  # type: ignore[misc]  # has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return Together(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing to tell yet."""
+    config.stash[_NOTES] = []
+
+
+@pytest.fixture(scope="session")
+def notes(pytestconfig: pytest.Config) -> list[str]:
+    """Lines to be told at the end of the session."""
+    return pytestconfig.stash[_NOTES]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the notes of one of several processes to the one that tells them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["notes"] = session.config.stash[_NOTES]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take them."""
+    node.config.stash[_NOTES] += getattr(node, "workeroutput", {}).get("notes", [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell."""
+    if config.stash[_NOTES]:
+        terminalreporter.section("Notes", sep="-")
+    for line in config.stash[_NOTES]:
+        terminalreporter.write_line(line)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

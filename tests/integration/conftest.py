@@ -13,7 +13,6 @@ from infra.functions import Package
 from local.emulator import Emulator
 
 _accounts = itertools.count(100_000_000_001)
-_PACKAGES = pytest.StashKey[Mapping[Package, Bundle]]()
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +54,12 @@ def aws_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 @pytest.fixture(scope="session")
 def prepared(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+    notes: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Sdk, Mapping[Package, Bundle]]:
     """The SDK alone, and every package, for this machine; their sizes are told at the end of the session."""
     sdk, bundles = prepare(tmp_path_factory.mktemp("packages"))
-    pytestconfig.stash[_PACKAGES] = bundles
+    for package, bundle in bundles.items():
+        notes.append(f"{package.name}.zip: {bundle.sizes}")
     return sdk, bundles
 
 
@@ -73,13 +73,3 @@ def sdk(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Sdk:
 def packages(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Mapping[Package, Bundle]:
     """Every package."""
     return prepared[1]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell how large the packages are, if any test made them."""
-    packages = config.stash.get(_PACKAGES, {})
-    if packages:
-        terminalreporter.section("Lambda packages", sep="-")
-    for package, bundle in packages.items():
-        zipped, unpacked = bundle.zip_size / 1e6, bundle.unzipped_size / 1e6
-        terminalreporter.write_line(f"{package.name}.zip: {zipped:.1f} MB, {unpacked:.1f} MB unpacked")

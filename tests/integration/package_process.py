@@ -34,7 +34,7 @@ DEPLOYMENT = {
     "restUrl": "https://api.example.com/dev",
     "webSocketUrl": "wss://live.example.com/dev",
     "userPoolId": "us-east-1_Podium123",
-    "userPoolClientId": "game",
+    "userPoolClientId": "4h57k5example",
     "avatarBucket": "game-avatars",
 }
 SETTINGS = {
