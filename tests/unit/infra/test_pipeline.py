@@ -1,14 +1,15 @@
 """What the pipeline gives to the buildspecs, and what they take: variables, rights, the image."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.infra import aws_cli, codebuild
-from tests.unit.infra.build_scene import CHECKOUT, OLD, PROJECT, Desk
-from tests.unit.infra.cloud import Cloud
 from tests.unit.infra.stage import properties
+from tests.unit.pipeline import aws_cli, codebuild
+from tests.unit.pipeline.build_scene import CHECKOUT, OLD, PROJECT, Desk
+from tests.unit.pipeline.cloud import Cloud
 
 PUSH = {
     "ecr:GetAuthorizationToken",
@@ -57,10 +58,10 @@ def test_image_goes_from_one_stage_to_the_other() -> None:
     assert exported == ["IMAGE_DIGEST"]
 
 
-def test_image_project_may_do_what_it_does_and_no_more(desk: Desk) -> None:
+def test_image_project_may_do_what_it_does_and_no_more(tmp_path: Path) -> None:
     cloud = Cloud(running=OLD, tags={"old": OLD})
     stand_ins = {"aws": cloud.aws, "docker": cloud.docker}
-    calls = desk.run("buildspec.yml", stand_ins, PROJECT).calls
+    calls = Desk(tmp_path).run("buildspec.yml", stand_ins, PROJECT).calls
     called = {aws_cli.parse(call).action for call in calls if call.argv[0] == "aws"}
     role = project("image")["ServiceRole"]["Fn::GetAtt"][0]
     granted = {

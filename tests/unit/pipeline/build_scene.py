@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.unit.infra import codebuild, programs
-from tests.unit.infra.cloud import ACCOUNT, FUNCTION, PLATFORM, REGISTRY, REPOSITORY, Cloud, image, step
-from tests.unit.infra.codebuild import Build
-from tests.unit.infra.programs import Call
+from tests.unit.pipeline import codebuild, programs
+from tests.unit.pipeline.cloud import ACCOUNT, FUNCTION, PLATFORM, REGISTRY, REPOSITORY, Cloud, image, step
+from tests.unit.pipeline.codebuild import Build
+from tests.unit.pipeline.programs import Call
 
 CHECKOUT = Path(__file__).parents[3]
 COMMIT = "4f1d0f7c6a2f4a0e9d6f1b1f0c5e7a9b3d2c1e0f"
@@ -22,12 +22,13 @@ PROJECT = {
     "PODIUM_PLATFORM": PLATFORM,
     "AWS_ACCOUNT_ID": ACCOUNT,
 }
-"""What the pipeline gives to its projects: test_pipeline.py compares."""
-CODEBUILD = {
+"""What the pipeline gives to its projects: tests/unit/infra/test_pipeline.py compares."""
+CODEBUILD_ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
     "CODEBUILD_RESOLVED_SOURCE_VERSION": COMMIT,
 }
+"""What CodeBuild sets by itself."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Desk:
             "PATH": f"{self.folder / 'programs'}:/usr/bin:/bin",
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "temporary"),
-            **CODEBUILD,
+            **CODEBUILD_ENVIRONMENT,
         }
 
     def run(

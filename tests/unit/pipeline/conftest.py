@@ -1,10 +1,10 @@
-"""What the tests of the infrastructure share."""
+"""What the tests of the buildspecs share."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.unit.infra.build_scene import Desk
+from tests.unit.pipeline.build_scene import Desk
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.infra.codebuild import Build, BuildspecError, Shells, run
+from tests.unit.pipeline.codebuild import Build, BuildspecError, Shells, run
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from botocore.model import OperationModel, Shape, StructureShape
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from tests.unit.infra.programs import Answer, Call
+from tests.unit.pipeline.programs import Answer, Call
 
 _SDK = get_session()
 _OF_EVERY_COMMAND = {"query", "output", "region", "cli-read-timeout"}

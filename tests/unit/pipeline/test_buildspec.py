@@ -11,11 +11,11 @@ from botocore.exceptions import ClientError
 from cv.processing import process
 from cv.vision import Models
 from store.portraits import PortraitBucket
-from tests.unit.infra import aws_cli, codebuild, programs
-from tests.unit.infra.build_scene import CHECKOUT, COMMIT, NEW, OLD, PROJECT, Desk, Ran, leaks
-from tests.unit.infra.cloud import FUNCTION, HANDLERS, REGISTRY, Cloud, image
-from tests.unit.infra.codebuild import Shells
-from tests.unit.infra.programs import Answer
+from tests.unit.pipeline import aws_cli, codebuild, programs
+from tests.unit.pipeline.build_scene import CHECKOUT, COMMIT, NEW, OLD, PROJECT, Desk, Ran, leaks
+from tests.unit.pipeline.cloud import FUNCTION, HANDLERS, REGISTRY, Cloud, image
+from tests.unit.pipeline.codebuild import Shells
+from tests.unit.pipeline.programs import Answer
 
 LOGIN = ["aws ecr get-login-password", "docker login"]
 LOOK = ["aws ecr describe-images"]

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.unit.infra.aws_cli import Command, UsageError, answer, parse
-from tests.unit.infra.programs import Answer, Call
+from tests.unit.pipeline.aws_cli import Command, UsageError, answer, parse
+from tests.unit.pipeline.programs import Answer, Call
 
 ACCOUNT = "111122223333"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"

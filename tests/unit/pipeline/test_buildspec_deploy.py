@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.infra import programs
-from tests.unit.infra.build_scene import NEW, PROJECT, Desk, Ran
-from tests.unit.infra.programs import Answer, Call
+from tests.unit.pipeline import programs
+from tests.unit.pipeline.build_scene import NEW, PROJECT, Desk, Ran
+from tests.unit.pipeline.programs import Answer, Call
 
 
 @pytest.fixture
