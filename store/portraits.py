@@ -4,7 +4,6 @@ uploads/<userId>/<uuid>                 what a player uploaded; expires after a 
 avatars/<userId>/<uuid>/<size>.webp     the portrait that was made of it, in each size
 """
 
-import os
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -150,13 +149,17 @@ def avatar_prefix(user_id: str) -> str:
 @asynccontextmanager
 async def open_bucket(session: aioboto3.Session, name: str) -> AsyncIterator[PortraitBucket]:
     """The bucket of this deployment; endpoint, Region and credentials come from the SDK's own settings."""
-    elsewhere = any(variable in os.environ for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"))
-    config = AioConfig(
-        # Presigned addresses are made with Signature Version 4, which every Region takes.
-        signature_version="s3v4",
-        # And with the Region in the host: the SDK would leave it out, and S3 sends whoever comes to the wrong
-        # Region elsewhere, which no signature and no upload survives. Other engines know no host a bucket.
-        s3={"addressing_style": "auto" if elsewhere else "virtual"},
-    )
-    async with session.client("s3", config=SDK_CONFIG.merge(config)) as client:
+    # Presigned addresses are made with Signature Version 4, which every Region takes.
+    config = SDK_CONFIG.merge(AioConfig(signature_version="s3v4"))
+    async with session.client("s3", config=config) as client:
+        client.meta.events.register("before-parameter-build.s3", _keep_region)
         yield PortraitBucket(client, name)
+
+
+def _keep_region(context: dict[str, Any], **_: object) -> None:
+    """Make presigned addresses with the Region in the host, as those of all other requests.
+
+    The SDK leaves it out, and S3 sends whoever comes to the wrong Region elsewhere, which no signature and no
+    upload survives.
+    """
+    context["use_global_endpoint"] = False
