@@ -8,6 +8,7 @@ from pathlib import Path
 from aws_cdk import App, Environment, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from game.catalogue import CatalogueError
 from infra.avatars import PORTRAITS, PORTRAITS_SECONDS, AvatarsStack, RegistryStack
 from infra.bundle import BundleError
 from infra.code import CodeOf, code_for
@@ -55,7 +56,7 @@ def main() -> int:
             code = code_for(app, settings.architecture, Path(folder))
             add_stacks(app, settings, code, app.node.try_get_context("image"))
             app.synth()
-    except (SettingsError, BundleError) as error:
+    except (SettingsError, CatalogueError, BundleError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

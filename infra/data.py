@@ -5,7 +5,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.lambdas import Storage, removal
+from infra.lambdas import Storage, limit_emptier_logs, removal
 from infra.reasons import excuse
 from infra.settings import StageSettings
 from store.schema import TABLES, Index, Table
@@ -67,10 +67,14 @@ class DataStack(Stack):
             enforce_ssl=True,
             cors=[
                 s3.CorsRule(
-                    allowed_methods=[s3.HttpMethods.PUT, s3.HttpMethods.POST, s3.HttpMethods.GET],
+                    allowed_methods=[s3.HttpMethods.PUT, s3.HttpMethods.POST],
                     allowed_origins=list(settings.cors_origins),
                     allowed_headers=["*"],
-                )
+                ),
+                # Readers are led here by the API, and a browser that is led from one origin to another says
+                # that it comes from nowhere: `Origin: null` (https://fetch.spec.whatwg.org/#origin-header).
+                # What they read is for everybody who has the presigned address.
+                s3.CorsRule(allowed_methods=[s3.HttpMethods.GET], allowed_origins=["*"]),
             ],
             lifecycle_rules=[
                 s3.LifecycleRule(id="uploads", prefix="uploads/", expiration=Duration.days(UPLOAD_DAYS)),
@@ -81,6 +85,7 @@ class DataStack(Stack):
             auto_delete_objects=settings.empty_bucket,
             removal_policy=removal(settings),
         )
+        limit_emptier_logs(self, settings)
         excuse(bucket, "AwsSolutions-S1", "Pictures that players chose to show everybody need no access log.")
         CfnOutput(self, "AvatarBucket", value=name, description="Uploads and portraits")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -54,8 +54,8 @@ class Size:
 def removal(settings: StageSettings) -> RemovalPolicy:
     """What becomes of data and logs when a stack is destroyed.
 
-    What a first deployment has made and then failed is not kept in any case: by its name it would be in the
-    way of the second.
+    What a first deployment has made and then failed is not kept: by its name it would be in the way of the
+    second. (Tables and user pool of a stage that retains are protected from that too: docs/deploy.md.)
     """
     return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if settings.retain else RemovalPolicy.DESTROY
 
@@ -69,6 +69,20 @@ def log_group(scope: Construct, settings: StageSettings, name: str) -> logs.LogG
         retention=RETENTION[settings.log_days],
         removal_policy=removal(settings),
     )
+
+
+def limit_emptier_logs(stack: Stack, settings: StageSettings) -> None:
+    """Let the function with which the CDK empties a stack's bucket, if there is one, log as ours do.
+
+    Else Lambda makes the log group, which nobody deletes.
+    """
+    emptier = stack.node.try_find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
+    if emptier is None:
+        return
+    group = log_group(Construct(stack, "Emptier"), settings, f"/aws/lambda/{stack.stack_name}-emptier")
+    handler = emptier.node.find_child("Handler")
+    assert isinstance(handler, CfnResource)  # noqa: S101 -- for the type checker
+    handler.add_property_override("LoggingConfig.LogGroup", group.log_group_name)
 
 
 class PodiumFunction(Construct):

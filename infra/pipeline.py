@@ -18,7 +18,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.avatars import PORTRAITS
-from infra.lambdas import function_name, log_group
+from infra.lambdas import function_name, limit_emptier_logs, log_group
 from infra.reasons import excuse, excuse_wildcard
 from infra.settings import Pipeline, StageSettings
 
@@ -43,7 +43,7 @@ class PipelineStack(Stack):
         self._settings = settings
         self.image = self._image_project()
         self.deploy = self._deploy_project()
-        source, built = codepipeline.Artifact("source"), codepipeline.Artifact("image")
+        source = codepipeline.Artifact("source")
         owner, _, repository = pipeline.repository.partition("/")
         stages = [
             codepipeline.StageProps(
@@ -66,7 +66,6 @@ class PipelineStack(Stack):
                         action_name="Portraits",
                         project=self.image,
                         input=source,
-                        outputs=[built],
                         variables_namespace="image",
                     )
                 ],
@@ -114,6 +113,7 @@ class PipelineStack(Stack):
             auto_delete_objects=self._settings.empty_bucket,
             removal_policy=RemovalPolicy.DESTROY,
         )
+        limit_emptier_logs(self, self._settings)
         excuse(bucket, "AwsSolutions-S1", "Sources on their way to a build, for a month: no access log.")
         return bucket
 

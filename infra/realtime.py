@@ -1,14 +1,13 @@
 """Live boards: the WebSocket API with its routes, and the broadcaster behind the stream of `Scores`."""
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -19,17 +18,16 @@ from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
+from game.catalogue import load_catalogue
 from infra.code import CodeOf
 from infra.identity import IdentityStack
 from infra.lambdas import PodiumFunction, Size, Storage, function_name, log_group
 from infra.reasons import excuse
-from infra.settings import StageSettings
+from infra.settings import Domain, StageSettings
 from store.schema import SCORES
 
 ROUTES = ("subscribe", "unsubscribe", "ping", "broadcast")
 """The routes besides `$connect`, `$disconnect` and `$default`; a test holds them against the handlers'."""
-
-CATALOGUE = Path(__file__).parents[1] / "game" / "catalogue.toml"
 
 # Longer than a pusher's lease, so that the sweep takes over from one that is dead, not slow.
 _PUSHER_SECONDS = 120
@@ -66,12 +64,14 @@ class RealtimeStack(Stack):
         self.api_id = self.export_value(self.api.api_id)
         addresses = {"api": self.api.api_id, "region": self.region, "stage": settings.stage}
         self.connections_url = settings.addresses.connections.format(**addresses)
-        self.web_socket_url = settings.addresses.web_socket.format(**addresses)
+        self.web_socket_url = settings.web_socket_address.format(**addresses)
         self.authorizer = self._authorizer(identity)
         self.routes = self._function("routes", Size(512, 29, settings.concurrency.routes))
         self.avatar_outcome = self._function("avatar-outcome", Size(256, 30))
         self._add_routes()
         self.stage = self._stage()
+        if settings.domain:
+            self._add_domain(settings.domain)
         self.pusher = self._pusher()
         self.broadcaster = self._broadcaster()
         self.sweep = self._sweep()
@@ -161,6 +161,16 @@ class RealtimeStack(Stack):
         made.add_resource_dependency(self._api_gateway_logs())
         return stage
 
+    def _add_domain(self, domain: Domain) -> None:
+        made = apigatewayv2.DomainName(
+            self,
+            "Domain",
+            domain_name=domain.web_socket,
+            certificate=acm.Certificate.from_certificate_arn(self, "Certificate", domain.certificate_arn),
+        )
+        apigatewayv2.ApiMapping(self, "DomainMapping", api=self.api, domain_name=made, stage=self.stage)
+        CfnOutput(self, "WebSocketTarget", value=made.regional_domain_name)
+
     def _api_gateway_logs(self) -> apigateway.CfnAccount:
         """API Gateway's permission to write logs: one an account and Region, for both of our APIs."""
         role = iam.Role(
@@ -199,7 +209,7 @@ class RealtimeStack(Stack):
                 max_record_age=Duration.hours(1),
                 report_batch_item_failures=True,
                 on_failure=event_sources.SqsDlq(self.dead_letters),
-                filters=_filters(_boards()),
+                filters=_filters([*load_catalogue().boards]),
             )
         )
         excuse(made, "AwsSolutions-IAM5", "Listing streams knows no other resource than *.", "Resource::*")
@@ -221,11 +231,13 @@ class RealtimeStack(Stack):
         return made
 
     def _sweep(self) -> PodiumFunction:
-        made = self._function("sweep", Size(1024, _BROADCASTER_SECONDS))
+        made = self._function("sweep", Size(1024, _BROADCASTER_SECONDS, self._settings.concurrency.sweep))
         made.grant_invoke("pusher", self._settings)
         rule = events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)))
-        # A sweep that failed is followed by the next one in any case.
+        # A sweep that failed, or found no room, is followed by the next one in any case: neither who delivers
+        # the event nor Lambda, which is to run it, tries again.
         rule.add_target(targets.LambdaFunction(made.function, retry_attempts=0))
+        made.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         return made
 
     def _dead_letters(self) -> sqs.Queue:
@@ -239,11 +251,6 @@ class RealtimeStack(Stack):
         )
         excuse(queue, "AwsSolutions-SQS3", "This is the dead-letter queue.")
         return queue
-
-
-def _boards() -> list[str]:
-    areas = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))["areas"]
-    return [*areas, "global"]
 
 
 def _filters(boards: Sequence[str]) -> list[Mapping[str, Any]]:

@@ -10,8 +10,10 @@ from typing import Any
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from constructs import Construct
 
+from game.catalogue import load_catalogue
 from infra.avatars import PORTRAITS
 from infra.code import CodeOf
 from infra.identity import IdentityStack
@@ -20,7 +22,7 @@ from infra.realtime import RealtimeStack
 from infra.reasons import excuse
 from infra.refusals import add_refusals
 from infra.schemas import draft4
-from infra.settings import StageSettings
+from infra.settings import Domain, StageSettings
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -47,7 +49,7 @@ class RestStack(Stack):
         self.api = self._api()
         self._keep_execution_logs()
         addresses = {"api": self.api.rest_api_id, "region": self.region, "stage": settings.stage}
-        self.url = settings.addresses.rest.format(**addresses)
+        self.url = settings.rest_address.format(**addresses)
         deployment = {
             "region": self.region,
             "restUrl": self.url,
@@ -70,8 +72,14 @@ class RestStack(Stack):
         self._add_routes(describe())
         add_refusals(self.api)
         self.stage_arn = self.api.deployment_stage.stage_arn
-        # What a client reads to connect: the API serves it, with the catalogue's areas.
-        CfnOutput(self, "ClientConfig", value=f"{self.url}/client-config.json")
+        if settings.domain:
+            self._add_domain(settings.domain)
+        areas = [
+            {"id": name, "title": area.title, "order": area.order}
+            for name, area in load_catalogue().areas.items()
+        ]
+        CfnOutput(self, "ClientConfig", value=self.to_json_string({**given, "gameAreas": areas}))
+        CfnOutput(self, "ClientConfigUrl", value=f"{self.url}/client-config.json")
         CfnOutput(self, "RestUrl", value=self.url, description="Where games send their requests")
 
     def _api(self) -> apigateway.RestApi:
@@ -81,6 +89,8 @@ class RestStack(Stack):
             self,
             "Api",
             rest_api_name=f"{settings.prefix}rest",
+            # Without a network of caches in front, which answers nothing of ours, and hides who is asking.
+            endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             # The realtime stack has set it up for the whole account.
             cloud_watch_role=False,
             deploy_options=apigateway.StageOptions(
@@ -115,6 +125,16 @@ class RestStack(Stack):
         # Of the CDK's making, and our RestUrl over again.
         api.node.try_remove_child("Endpoint")
         return api
+
+    def _add_domain(self, domain: Domain) -> None:
+        made = self.api.add_domain_name(
+            "Domain",
+            domain_name=domain.rest,
+            certificate=acm.Certificate.from_certificate_arn(self, "Certificate", domain.certificate_arn),
+            endpoint_type=apigateway.EndpointType.REGIONAL,
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+        )
+        CfnOutput(self, "RestTarget", value=made.domain_name_alias_domain_name)
 
     def _keep_execution_logs(self) -> None:
         """The group of API Gateway's own errors; where there is none it makes one, which stays for good.

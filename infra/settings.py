@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 STAGES = Path(__file__).with_name("stages")
 
+_HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
+
 
 class SettingsError(Exception):
     """A stage's file cannot be used; the message names the file and every key that is wrong."""
@@ -36,7 +38,7 @@ class Identity(_Settings):
     callback_urls: tuple[str, ...] = ("http://localhost:8000/",)
     logout_urls: tuple[str, ...] = ("http://localhost:8000/",)
     google: Google | None = None
-    email_from: str | None = Field(default=None, pattern=r"^[!-?A-~]+@[a-z0-9-]+(\.[a-z0-9-]+)+$")
+    email_from: str | None = Field(default=None, pattern=rf"^[!-?A-~]+@{_HOST.removeprefix('^')}")
     """The sender of the codes that players confirm their address with, verified in SES.
 
     None, the default: Cognito's own sender, which stops at 50 mails a day in an account.
@@ -88,12 +90,16 @@ class Concurrency(_Settings):
     routes: int | None = Field(default=None, ge=1)
     authorizer: int | None = Field(default=None, ge=1)
     broadcaster: int | None = Field(default=None, ge=1)
+    sweep: int | None = Field(default=None, ge=1)
     pusher: int | None = Field(default=None, ge=1)
     portraits: int | None = Field(default=None, ge=1)
 
 
 class Throttle(_Settings):
-    """What API Gateway lets through, for all callers together."""
+    """What API Gateway lets through, for all callers together; the firewall limits a single address.
+
+    A limit a player would take API keys, and a key in a game is everybody's.
+    """
 
     rate: float = Field(default=2000, gt=0)
     """Requests a second."""
@@ -113,10 +119,27 @@ class Pipeline(_Settings):
     """Whether a person must agree before the stacks are deployed."""
 
 
+class Domain(_Settings):
+    """Names of the studio's own for the two APIs, of which API Gateway wants one each."""
+
+    rest: str = Field(pattern=_HOST)
+    """The REST API's, as `api.example.com`."""
+    web_socket: str = Field(pattern=_HOST)
+    """The WebSocket API's."""
+    certificate_arn: str = Field(pattern=r"^arn:aws[a-z-]*:acm:")
+    """A certificate of the stage's Region, for both."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.rest == self.web_socket:
+            raise ValueError("rest and web_socket must differ: API Gateway serves one of them a name")
+        return self
+
+
 class Addresses(_Settings):
     """Where clients and functions reach the APIs; `{api}`, `{region}` and `{stage}` are filled in.
 
-    For a domain of one's own, or for an engine other than AWS.
+    For an engine other than AWS.
     """
 
     rest: str = "https://{api}.execute-api.{region}.amazonaws.com/{stage}"
@@ -145,6 +168,8 @@ class StageSettings(_Settings):
     live: Live = Live()
     concurrency: Concurrency = Concurrency()
     throttle: Throttle = Throttle()
+    domain: Domain | None = None
+    """Names of the studio's own for the APIs; API Gateway's by default."""
     addresses: Addresses = Addresses()
     cors_origins: tuple[str, ...] = ("*",)
     """Where pages that use the API and the bucket come from; `*` only where data is not retained."""
@@ -168,7 +193,19 @@ class StageSettings(_Settings):
             raise ValueError("empty_bucket contradicts retain")
         if self.monthly_budget and not self.alarm_email:
             raise ValueError("monthly_budget needs alarm_email: somebody has to be told")
+        if self.domain and self.addresses.model_fields_set & {"rest", "web_socket"}:
+            raise ValueError("domain contradicts the addresses of the APIs")
         return self
+
+    @property
+    def rest_address(self) -> str:
+        """The REST API's, with the places of `Addresses`."""
+        return f"https://{self.domain.rest}" if self.domain else self.addresses.rest
+
+    @property
+    def web_socket_address(self) -> str:
+        """The WebSocket API's, with the places of `Addresses`."""
+        return f"wss://{self.domain.web_socket}" if self.domain else self.addresses.web_socket
 
     @property
     def prefix(self) -> str:

@@ -170,10 +170,9 @@ class WatchingStack(Stack):
         )
         self._alarm(
             "pushes-failed",
-            self._podium("PushesFailed", "Sum"),
-            100,
+            self._podium("PushesFailed", "Sum").with_(period=Duration.minutes(5)),
+            10,
             "Connections take no frames and were closed; their clients come back by themselves.",
-            periods=3,
         )
         self._alarm(
             "dead-letters",

@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "streams": {"game", "store", "realtime"},
     "api": {"game", "store"},
     "cv": {"game", "store"},
-    "infra": {"store.schema"},
+    "infra": {"game", "store.schema"},
     "local": {"game", "store", "realtime", "streams", "api", "cv", "infra"},
     "loadtest": {"realtime.protocol", "game"},
     "bench": {"game", "store", "realtime", "streams", "api", "cv", "infra", "local", "loadtest"},

@@ -20,3 +20,21 @@ def test_sender_that_cannot_be_is_refused_by_its_key(tmp_path: Path, content: st
     (tmp_path / "mine.toml").write_text(f"[identity]\n{content}\n")
     with pytest.raises(SettingsError, match=rf"mine\.toml: {complaint}"):
         load_settings("mine", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('rest = "https://api.example.com"\nweb_socket = "live.example.com"', r"domain\.rest: "),
+        ('rest = "api.example.com"\nweb_socket = "api.example.com"', "domain: .*must differ"),
+        (
+            'rest = "api.example.com"\nweb_socket = "live.example.com"\n[addresses]\nrest = "http://elsewhere"',
+            "domain contradicts the addresses",
+        ),
+    ],
+)
+def test_domain_that_cannot_be_is_refused_by_its_key(tmp_path: Path, content: str, complaint: str) -> None:
+    certificate = 'certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/1"'
+    (tmp_path / "mine.toml").write_text(f"[domain]\n{certificate}\n{content}\n")
+    with pytest.raises(SettingsError, match=rf"mine\.toml: .*{complaint}"):
+        load_settings("mine", tmp_path)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from aws_cdk.assertions import Template
 from cfnlint import lint
 
 from api.application import CORS
+from api.backend import ClientConfig
 from api.problems import CONTENT_TYPE, Problem
+from game.catalogue import load_catalogue
 from infra import rest
 from infra.functions import FUNCTIONS
 from infra.grants import GRANTS
@@ -125,12 +126,13 @@ def deployed(template: dict[str, Any]) -> list[str]:
 
 
 def test_templates_are_clean_by_cfn_lint(stage: str) -> None:
-    # Errors and warnings, not advice. W3005: the CDK names dependencies that the references imply.
+    # Errors and warnings, not advice. W3005: the CDK names dependencies that the references imply. W6001: the
+    # clients' configuration is of what several stacks made.
     problems = [
         f"{name}: {match.rule.id} {match.message}"
         for name, template in templates(stage).items()
         for match in lint(json.dumps(template), regions=["us-east-1"])
-        if match.rule.id[0] in "EW" and match.rule.id != "W3005"
+        if match.rule.id[0] in "EW" and match.rule.id not in {"W3005", "W6001"}
     ]
     assert problems == []
 
@@ -200,9 +202,14 @@ def test_bucket_is_private_and_forgets_uploads_after_a_day(stage: str) -> None:
     assert bucket["BucketEncryption"]
     rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
     assert (rules["uploads"]["Prefix"], rules["uploads"]["ExpirationInDays"]) == ("uploads/", 1)
-    (cors,) = bucket["CorsConfiguration"]["CorsRules"]
-    assert set(cors["AllowedMethods"]) == {"PUT", "POST", "GET"}
-    assert ("*" in cors["AllowedOrigins"]) is (stage == "dev")
+    origins = {
+        method: rule["AllowedOrigins"]
+        for rule in bucket["CorsConfiguration"]["CorsRules"]
+        for method in rule["AllowedMethods"]
+    }
+    own = list(load_settings(stage).cors_origins)
+    # Whoever the API leads to a picture says to come from nowhere.
+    assert origins == {"PUT": own, "POST": own, "GET": ["*"]}
 
 
 def test_buckets_take_nothing_without_tls(stage: str) -> None:
@@ -254,17 +261,22 @@ def test_stream_feeds_the_broadcaster_with_what_lambda_offers_against_loss(stage
     assert mapping["MaximumRecordAgeInSeconds"] == 3600
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
     (pattern,) = mapping["FilterCriteria"]["Filters"]
-    areas = tomllib.loads(Path("game/catalogue.toml").read_text())["areas"]
     boards = json.loads(pattern["Pattern"])["dynamodb"]["Keys"]["gameArea"]["S"]
-    assert boards == [*areas, "global"]
+    assert set(boards) == load_catalogue().boards.keys()
 
 
 def test_sweep_comes_every_minute(stage: str) -> None:
-    assert [
-        rule["ScheduleExpression"]
-        for rule in properties(stage, "AWS::Events::Rule")
-        if "ScheduleExpression" in rule
-    ] == ["rate(1 minute)"]
+    (rule,) = [one for one in properties(stage, "AWS::Events::Rule") if "ScheduleExpression" in one]
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    (target,) = rule["Targets"]
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    sweep = target["Arn"]["Fn::GetAtt"][0]
+    (runs,) = [
+        one
+        for one in properties(stage, "AWS::Lambda::EventInvokeConfig")
+        if one["FunctionName"] == {"Ref": sweep}
+    ]
+    assert (runs["MaximumRetryAttempts"], runs["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
 def test_only_what_a_stage_says_is_reserved(stage: str) -> None:
@@ -288,13 +300,17 @@ def test_only_the_pusher_may_invoke_itself_without_end(stage: str) -> None:
 
 
 def test_every_function_has_a_log_group_that_forgets(stage: str) -> None:
-    groups = {
-        one["LogGroupName"]
-        for one in properties(stage, "AWS::Logs::LogGroup")
-        if isinstance(one["LogGroupName"], str)
-    }
-    for function in FUNCTIONS:
-        assert f"/aws/lambda/podium-{stage}-{function.name}" in groups
+    logged = set()
+    for template in templates(stage).values():
+        for function in (
+            one for one in template["Resources"].values() if one["Type"] == "AWS::Lambda::Function"
+        ):
+            group = template["Resources"][function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]
+            logged.add(group["Properties"]["LogGroupName"])
+    ours = {f"/aws/lambda/podium-{stage}-{name}" for name in GRANTS}
+    # And the CDK's, which empties the bucket.
+    assert logged - ours == ({"/aws/lambda/podium-dev-data-emptier"} if stage == "dev" else set())
+    assert ours <= logged
     assert all(one["RetentionInDays"] in RETENTION for one in properties(stage, "AWS::Logs::LogGroup"))
 
 
@@ -315,7 +331,11 @@ def test_firewall_and_pipeline_are_where_the_stage_wants_them(stage: str) -> Non
 
 
 def test_client_configuration_is_an_output(stage: str) -> None:
-    assert {"ClientConfig", "RestUrl"} <= templates(stage)["rest"]["Outputs"].keys()
+    outputs = templates(stage)["rest"]["Outputs"]
+    config = ClientConfig.model_validate_json(text(outputs["ClientConfig"]["Value"]))
+    assert [area.id for area in config.game_areas] == [*load_catalogue().areas]
+    assert config.rest_url == text(outputs["RestUrl"]["Value"])
+    assert text(outputs["ClientConfigUrl"]["Value"]) == f"{config.rest_url}/client-config.json"
     assert "WebSocketUrl" in templates(stage)["realtime"]["Outputs"]
     assert {"UserPoolId", "UserPoolClientId"} <= templates(stage)["identity"]["Outputs"].keys()
 
@@ -451,6 +471,33 @@ def test_alarms_and_budget_reach_the_topic(stage: str) -> None:
             assert notification["Subscribers"] == [{"SubscriptionType": "SNS", "Address": {"Ref": topic}}]
         # One with a name cannot be replaced, and most changes of a budget replace it.
         assert "BudgetName" not in budget["Budget"]
+
+
+def test_domain_names_lead_to_the_apis(stage: str) -> None:
+    mapped = {
+        one["DomainName"]["Ref"]: (one.get("RestApiId") or one["ApiId"])["Ref"]
+        for kind in ("AWS::ApiGateway::BasePathMapping", "AWS::ApiGatewayV2::ApiMapping")
+        for one in properties(stage, kind)
+    }
+    names = {
+        one["DomainName"]
+        for kind in ("AWS::ApiGateway::DomainName", "AWS::ApiGatewayV2::DomainName")
+        for one in properties(stage, kind)
+    }
+    domain = load_settings(stage).domain
+    assert names == ({domain.rest, domain.web_socket} if domain else set())
+    assert len(mapped) == len(names)
+    rest_url = text(templates(stage)["rest"]["Outputs"]["RestUrl"]["Value"])
+    web_socket_url = text(templates(stage)["realtime"]["Outputs"]["WebSocketUrl"]["Value"])
+    if domain:
+        assert (rest_url, web_socket_url) == (f"https://{domain.rest}", f"wss://{domain.web_socket}")
+    # Pushes go to the API itself, where the functions' rights are.
+    (connections,) = {
+        text(one["Environment"]["Variables"]["PODIUM_CONNECTIONS_URL"])
+        for one in properties(stage, "AWS::Lambda::Function")
+        if one.get("FunctionName") == f"podium-{stage}-broadcaster"
+    }
+    assert re.fullmatch(rf"https://<\w+>\.execute-api\.us-east-1\.amazonaws\.com/{stage}", connections)
 
 
 def test_pipeline_of_a_trial_goes_away_with_its_artifacts(stage: str) -> None:
