@@ -3,7 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from aws_cdk import App
@@ -34,14 +34,16 @@ def templates(stage: str) -> dict[str, Template]:
 
 def synthesize(settings: StageSettings, image: str | None) -> dict[str, Template]:
     """The templates for any settings, with an image for the portraits or without; as `templates`."""
-    folder = mkdtemp(prefix=f"podium-{settings.stage}-")
-    app = App(outdir=folder)
-    add_stacks(app, settings, a_line, image)
-    app.synth()
-    return {
-        path.name.removeprefix(settings.prefix).removesuffix(".template.json"): json.loads(path.read_text())
-        for path in Path(folder).glob("*.template.json")
-    }
+    with TemporaryDirectory() as folder:
+        app = App(outdir=folder)
+        add_stacks(app, settings, a_line, image)
+        app.synth()
+        return {
+            path.name.removeprefix(settings.prefix).removesuffix(".template.json"): json.loads(
+                path.read_text()
+            )
+            for path in Path(folder).glob("*.template.json")
+        }
 
 
 def resources(stage: str, kind: str) -> list[dict[str, Any]]:
@@ -57,3 +59,20 @@ def resources(stage: str, kind: str) -> list[dict[str, Any]]:
 def properties(stage: str, kind: str) -> list[dict[str, Any]]:
     """The properties of every resource of a type in a stage."""
     return [resource["Properties"] for resource in resources(stage, kind)]
+
+
+def text(value: Any) -> str:
+    """A value of a template; what is known at deployment only is `<name>`."""
+    match value:
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(text, parts))
+        case {"Ref": name} | {"Fn::ImportValue": name}:
+            return f"<{name}>"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+    return str(value)
+
+
+def as_list(value: Any) -> list[Any]:
+    """The actions or resources of a statement, where one stands for a list of one."""
+    return value if isinstance(value, list) else [value]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.infra.stage import properties
+from infra.settings import load_settings
+from tests.unit.infra.stage import as_list, properties, synthesize
 from tests.unit.pipeline import aws_cli, codebuild
 from tests.unit.pipeline.build_scene import CHECKOUT, OLD, PROJECT, Desk
 from tests.unit.pipeline.cloud import Cloud
@@ -69,7 +70,14 @@ def test_image_project_may_do_what_it_does_and_no_more(tmp_path: Path) -> None:
         for policy in properties("prod", "AWS::IAM::Policy")
         if {"Ref": role} in policy["Roles"]
         for statement in policy["PolicyDocument"]["Statement"]
-        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+        for action in as_list(statement["Action"])
     }
     of_services = {action for action in granted if action.startswith(("ecr:", "lambda:"))}
     assert of_services == called | PUSH | UPDATE
+
+
+def test_pipeline_of_a_trial_goes_away_with_its_artifacts() -> None:
+    pipeline = load_settings("prod").pipeline
+    trial = load_settings("dev").model_copy(update={"pipeline": pipeline, "stage": "trial"})
+    kinds = [one["Type"] for one in synthesize(trial, image=None)["pipeline"]["Resources"].values()]
+    assert "Custom::S3AutoDeleteObjects" in kinds

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from api.backend import ClientConfig
 from api.problems import CONTENT_TYPE, Problem
 from game.catalogue import load_catalogue
 from infra import rest
+from infra.bundle import CHECKOUT
 from infra.functions import FUNCTIONS
 from infra.grants import GRANTS
 from infra.identity import IdentityStack
@@ -25,7 +25,7 @@ from infra.settings import Identity, load_settings
 from infra.watching import WatchingStack
 from realtime.routes import ROUTES
 from store.schema import CONNECTIONS, TABLES, Table
-from tests.unit.infra.stage import properties, resources, synthesize, templates
+from tests.unit.infra.stage import as_list, properties, resources, synthesize, templates, text
 
 STAGES = ("dev", "prod")
 PUBLIC = {
@@ -93,27 +93,11 @@ def statements(stage: str) -> Iterator[tuple[str, str]]:
                 yield action, text(resource)
 
 
-def text(value: Any) -> str:
-    """A value of a template; what is known at deployment only is `<name>`."""
-    match value:
-        case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(map(text, parts))
-        case {"Ref": name} | {"Fn::ImportValue": name}:
-            return f"<{name}>"
-        case {"Fn::GetAtt": [name, attribute]}:
-            return f"<{name}.{attribute}>"
-    return str(value)
-
-
 def alarms(stage: str) -> dict[str, dict[str, Any]]:
     return {
         one["AlarmName"].removeprefix(f"podium-{stage}-"): one
         for one in properties(stage, "AWS::CloudWatch::Alarm")
     }
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def deployed(template: dict[str, Any]) -> list[str]:
@@ -500,15 +484,8 @@ def test_domain_names_lead_to_the_apis(stage: str) -> None:
     assert re.fullmatch(rf"https://<\w+>\.execute-api\.us-east-1\.amazonaws\.com/{stage}", connections)
 
 
-def test_pipeline_of_a_trial_goes_away_with_its_artifacts(stage: str) -> None:
-    pipeline = load_settings("prod").pipeline
-    trial = load_settings("dev").model_copy(update={"pipeline": pipeline, "stage": "trial"})
-    kinds = [one["Type"] for one in synthesize(trial, image=None)["pipeline"]["Resources"].values()]
-    assert "Custom::S3AutoDeleteObjects" in kinds
-
-
 def test_page_explains_every_output_and_alarm(stage: str) -> None:
-    page = Path("docs/deploy.md").read_text(encoding="utf-8")
+    page = (CHECKOUT / "docs" / "deploy.md").read_text(encoding="utf-8")
     outputs = {
         (name, output)
         for name, template in templates(stage).items()

@@ -2,7 +2,6 @@
 
 import json
 import os
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from streams.broadcaster import Broadcaster
 from tests.unit.api.rest_scene import rest_scene
 from tests.unit.embedded_metrics import Metric, metrics
 from tests.unit.events import recorded
-from tests.unit.infra.stage import properties
+from tests.unit.infra.stage import properties, text
 from tests.unit.realtime.lambda_container import fake_context
 from tests.unit.streams.broadcast_scene import entry_scene
 
@@ -37,16 +36,6 @@ def watched(stage: str) -> set[Metric]:
         for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
     ]
     return {metric for metric in (*alarms, *graphs) if not metric.namespace.startswith("AWS/")}
-
-
-def text(value: Any) -> str:
-    """A text of a template; what CloudFormation fills in is an X."""
-    match value:
-        case str():
-            return value
-        case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(map(text, parts))
-    return "X"
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
