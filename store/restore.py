@@ -6,6 +6,8 @@ Interrupted, it can be run again. Published boards are not restored: they follow
 
     python -m store.restore podium-prod-restored- podium-prod-            # says what would be done
     python -m store.restore podium-prod-restored- podium-prod- --apply
+
+Before the first row is touched every table is looked at: see `obstacles`.
 """
 
 import argparse
@@ -13,8 +15,9 @@ import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import aioboto3
 
@@ -22,8 +25,16 @@ from store.database import Database, Item, batch_write
 from store.runtime import open_database
 from store.schema import IDEMPOTENCY, SCORES, USER_PROFILES, USER_PROGRESS, Table
 
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import TableDescriptionTypeDef
+
 RESTORED = (USER_PROFILES, USER_PROGRESS, SCORES, IDEMPOTENCY)
 """Tables whose rows nothing else can make again."""
+_USABLE = ("ACTIVE", "UPDATING")
+
+
+class RefusedError(Exception):
+    """The restore would do harm or cannot be done, and nothing was changed; the message has each reason."""
 
 
 @dataclass
@@ -32,6 +43,52 @@ class Changes:
 
     written: int = 0
     deleted: int = 0
+
+
+async def obstacles(restored: Database, db: Database, *, emptied: Collection[str] = ()) -> list[str]:
+    """Why nothing may be restored, a sentence each: what is missing, the wrong way round or empty.
+
+    `emptied` are the names of tables of which every row may go.
+    """
+    if restored.prefix == db.prefix:
+        return [f"Both names begin with {db.prefix!r}: a table is not restored from itself."]
+    found = []
+    for table in RESTORED:
+        source, target = await _describe(restored, table), await _describe(db, table)
+        for name, description in ((restored.name(table), source), (db.name(table), target)):
+            if description is None:
+                found.append(f"There is no table {name}.")
+            elif (status := description["TableStatus"]) not in _USABLE:
+                found.append(f"{name} is not ready: {status}.")
+        if source and target and _is_restored_from(target, source):
+            found.append(
+                f"{target['TableName']} was restored from {source['TableName']}, not the other way round: "
+                "the restored tables come first."
+            )
+    if found:
+        return found
+    return [
+        f"{restored.name(table)} has no rows, and {db.name(table)} would lose all of its own: "
+        f"--empty {table.name} if that is meant."
+        for table in RESTORED
+        if table.name not in emptied and await _is_empty(restored, table) and not await _is_empty(db, table)
+    ]
+
+
+async def _describe(db: Database, table: Table) -> "TableDescriptionTypeDef | None":
+    try:
+        return (await db.client.describe_table(TableName=db.name(table)))["Table"]
+    except db.client.exceptions.ResourceNotFoundException:
+        return None
+
+
+def _is_restored_from(table: "TableDescriptionTypeDef", other: "TableDescriptionTypeDef") -> bool:
+    return table.get("RestoreSummary", {}).get("SourceTableArn") == other["TableArn"]
+
+
+async def _is_empty(db: Database, table: Table) -> bool:
+    # The description counts the rows of some hours ago.
+    return not (await db.client.scan(TableName=db.name(table), ConsistentRead=True, Limit=1))["Items"]
 
 
 async def restore(restored: Database, db: Database, table: Table, *, apply: bool) -> Changes:
@@ -74,9 +131,11 @@ def _digest(item: Item) -> bytes:
     return hashlib.blake2b(json.dumps(item, sort_keys=True).encode(), digest_size=16).digest()
 
 
-async def _restore_all(restored: str, prefix: str, *, apply: bool) -> None:
+async def _restore_all(restored: str, prefix: str, *, emptied: Collection[str], apply: bool) -> None:
     session = aioboto3.Session()
     async with open_database(session, restored) as source, open_database(session, prefix) as db:
+        if found := await obstacles(source, db, emptied=emptied):
+            raise RefusedError("\n".join([*found, "Nothing was changed."]))
         for table in RESTORED:
             changes = await restore(source, db, table, apply=apply)
             verb = "" if apply else "to be "
@@ -85,14 +144,26 @@ async def _restore_all(restored: str, prefix: str, *, apply: bool) -> None:
             )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Restore every table that has to be."""
     parser = argparse.ArgumentParser(prog="python -m store.restore", description=__doc__.partition("\n")[0])
     parser.add_argument("restored", help="what the restored tables' names begin with")
     parser.add_argument("prefix", help="what the deployment's own tables' names begin with")
     parser.add_argument("--apply", action="store_true", help="do it; without, only say what would be done")
-    options = parser.parse_args()
-    asyncio.run(_restore_all(options.restored, options.prefix, apply=options.apply))
+    parser.add_argument(
+        "--empty",
+        action="append",
+        default=[],
+        choices=[table.name for table in RESTORED],
+        help="a table that may lose every row, because the restored one has none; may be given again",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        asyncio.run(
+            _restore_all(options.restored, options.prefix, emptied=options.empty, apply=options.apply)
+        )
+    except RefusedError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
