@@ -1,0 +1,57 @@
+"""The REST API with the clients that its entry opens, which end in moto: an account without a container."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
+
+from api import app
+from api.backend import Backend
+from local.provision import create_tables
+from store import profiles
+from tests.simulation.aws import REGION, answered_client, ask_moto, shared_session
+from tests.unit.api.player_requests import send
+from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, RestScene
+from tests.unit.realtime.lambda_container import container_of
+
+UPLOAD = f"uploads/{PLAYER}/picture"
+
+
+class Session:
+    """The SDK's session, with moto for AWS."""
+
+    def client(self, service: str, **options: Any) -> Any:
+        return answered_client(shared_session(), service, ask_moto, **options)
+
+
+@pytest.fixture
+def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
+    """The API with a picture that the player has uploaded."""
+    monkeypatch.setattr(app, "aioboto3", SimpleNamespace(Session=Session))
+    monkeypatch.setenv("PODIUM_TABLE_PREFIX", "podium-dev-")
+    monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))
+    monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "podium-dev-portraits")
+    monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/dev")
+    bucket = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    bucket.reset()
+    dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
+
+    async def fill(backend: Backend) -> None:
+        await create_tables(backend.db)
+        await backend.portraits.client.create_bucket(Bucket=backend.portraits.name)
+        bucket.put_object(DEPLOYMENT.avatar_bucket, UPLOAD, b"picture")
+
+    with container_of(monkeypatch, app, app._open_backend) as container:
+        container.run(fill)
+        yield RestScene(container)
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+def test_portrait_without_a_function_that_makes_it_is_no_failure_of_ours(rest: RestScene) -> None:
+    answer = send(rest, "POST", "/avatar/process", {"key": UPLOAD})
+    assert answer.problem(503)["detail"] == "portraits are not made here yet"
+    assert rest.run(lambda db: profiles.load(db, PLAYER)) is not None
