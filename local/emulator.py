@@ -6,7 +6,7 @@ It keeps its state in memory and writes it on SIGTERM only, so how it ends matte
   own and is stopped by us, after everything that still writes to it.
 - If this process is killed, the kernel (on Linux) sends the emulator SIGTERM: it saves and ends.
 - A second emulator on the same data would load a state that the first is still writing, and on the same port
-  would share the connections with it in silence (SO_REUSEPORT). So the port is probed before the start, and
+  would share the connections with it in silence (SO_REUSEPORT). So its ports are probed before the start, and
   the emulator's log file stays locked for as long as the emulator lives, whoever started it.
 """
 
@@ -115,17 +115,20 @@ class Emulator:
     async def start(self) -> None:
         """Start the emulator and return when it answers; whatever goes wrong, no process is left behind.
 
-        Raises EmulatorError when the executable is missing, the port is taken, the folder cannot be used,
-        another emulator still uses the data, or the process ends or does not answer in time (with the tail
-        of its log).
+        Raises EmulatorError when the program is missing, a port is taken, the folder cannot be used, another
+        emulator still uses the data, or the process ends or does not answer in time (with the tail of its
+        log).
         """
-        if not os.access(self._executable, os.X_OK):
-            raise EmulatorError(f"The emulator is not installed at {self._executable}: run `make run`.")
-        if await self._port_is_taken():
+        program = self._command()[0]
+        if not os.access(program, os.X_OK):
+            raise EmulatorError(f"The emulator is not installed at {program}: run `make run`.")
+        if await _is_taken(self.port):
             raise EmulatorError(
                 f"Port {self.port} is in use: stop what listens there, "
                 "or set PODIUM_EMULATOR_PORT to a free port."
             )
+        if self._tls and await _is_taken(self._tls.plain_port):
+            raise EmulatorError(f"Port {self._tls.plain_port} is in use: stop what listens there.")
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             file = self.log.open("ab")
@@ -165,14 +168,6 @@ class Emulator:
             process.kill()
             process.wait()
         self._process = None
-
-    async def _port_is_taken(self) -> bool:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
-            return False
-        writer.close()
-        return True
 
     async def _lock(self, log: BinaryIO) -> None:
         if not await _until(lambda: _try_lock(log), _HANDOVER_TIMEOUT):
@@ -243,6 +238,15 @@ class Emulator:
     def _log_tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join([f"The end of {self.log}:", *lines[-_LOG_TAIL_LINES:]])
+
+
+async def _is_taken(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _try_lock(file: BinaryIO) -> bool:

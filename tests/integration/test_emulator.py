@@ -16,7 +16,9 @@ import aioboto3
 import pytest
 from types_aiobotocore_dynamodb import DynamoDBClient
 
-from local.emulator import Emulator, EmulatorError
+from bench import certificate
+from local.emulator import Emulator, EmulatorError, Tls
+from store.schema import LEADERBOARDS, create_request
 
 _ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc or needs the parent-death signal")
 
@@ -36,6 +38,7 @@ class EmulatorFactory:
         executable: Path | None = None,
         start_timeout: float = 60,
         stop_timeout: float = 60,
+        tls: Tls | None = None,
     ) -> Emulator:
         emulator = Emulator(
             port=port or self._unused_port(),
@@ -43,6 +46,7 @@ class EmulatorFactory:
             executable=executable,
             start_timeout=start_timeout,
             stop_timeout=stop_timeout,
+            tls=tls,
         )
         self._made.append(emulator)
         return emulator
@@ -61,12 +65,18 @@ async def make_emulator(
     await factory.stop_all()
 
 
+@pytest.fixture
+def tls(tmp_path: Path, unused_tcp_port_factory: Callable[[], int]) -> Tls:
+    file, key = certificate.make(tmp_path)
+    return Tls(file, key, unused_tcp_port_factory())
+
+
 @contextlib.asynccontextmanager
-async def _dynamodb(url: str) -> AsyncIterator[DynamoDBClient]:
+async def _dynamodb(url: str, verify: str | None = None) -> AsyncIterator[DynamoDBClient]:
     session = aioboto3.Session(
         aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
     )
-    async with session.client("dynamodb", endpoint_url=url) as client:
+    async with session.client("dynamodb", endpoint_url=url, verify=verify) as client:
         yield client
 
 
@@ -95,21 +105,29 @@ def _listening_sockets(pid: int) -> list[str]:
 
 
 async def test_items_outlive_a_restart(make_emulator: EmulatorFactory) -> None:
-    emulator = make_emulator()
+    await _check_items_outlive_a_restart(make_emulator(), None)
+
+
+async def test_items_outlive_a_restart_with_tls(make_emulator: EmulatorFactory, tls: Tls) -> None:
+    emulator = make_emulator(tls=tls)
+    assert emulator.url.startswith("https:")
+    await _check_items_outlive_a_restart(emulator, str(tls.certificate))
+    await emulator.stop()
+    for port in (emulator.port, tls.plain_port):
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+
+
+async def _check_items_outlive_a_restart(emulator: Emulator, verify: str | None) -> None:
     await emulator.start()
     item = {"gameArea": {"S": "forest"}, "points": {"N": "42"}}
-    async with _dynamodb(emulator.url) as client:
-        await client.create_table(
-            TableName="Scores",
-            KeySchema=[{"AttributeName": "gameArea", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "gameArea", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        await client.put_item(TableName="Scores", Item=item)
+    async with _dynamodb(emulator.url, verify) as client:
+        await client.create_table(**create_request(LEADERBOARDS, LEADERBOARDS.name))
+        await client.put_item(TableName=LEADERBOARDS.name, Item=item)
     await emulator.stop()
     await emulator.start()
-    async with _dynamodb(emulator.url) as client:
-        answer = await client.get_item(TableName="Scores", Key={"gameArea": {"S": "forest"}})
+    async with _dynamodb(emulator.url, verify) as client:
+        answer = await client.get_item(TableName=LEADERBOARDS.name, Key={"gameArea": {"S": "forest"}})
     assert answer["Item"] == item
 
 
@@ -117,16 +135,11 @@ async def test_stop_with_open_connections_keeps_the_items(make_emulator: Emulato
     emulator = make_emulator()
     await emulator.start()
     async with _dynamodb(emulator.url) as client:
-        await client.create_table(
-            TableName="Scores",
-            KeySchema=[{"AttributeName": "gameArea", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "gameArea", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        await client.create_table(**create_request(LEADERBOARDS, LEADERBOARDS.name))
         await emulator.stop()
     await emulator.start()
     async with _dynamodb(emulator.url) as client:
-        assert (await client.list_tables())["TableNames"] == ["Scores"]
+        assert (await client.list_tables())["TableNames"] == [LEADERBOARDS.name]
 
 
 async def test_stop_returns_after_the_process_is_gone(make_emulator: EmulatorFactory) -> None:
@@ -172,6 +185,28 @@ async def test_taken_port_is_named(make_emulator: EmulatorFactory) -> None:
         port = listener.getsockname()[1]
         with pytest.raises(EmulatorError, match=rf"Port {port} is in use.*PODIUM_EMULATOR_PORT"):
             await make_emulator(port=port).start()
+
+
+@pytest.mark.parametrize("taken", ["port", "plain_port"])
+async def test_with_tls_both_ports_have_to_be_free(
+    make_emulator: EmulatorFactory, tls: Tls, taken: str
+) -> None:
+    emulator = make_emulator(tls=tls)
+    port = {"port": emulator.port, "plain_port": tls.plain_port}[taken]
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(EmulatorError, match=rf"Port {port} is in use"),
+    ):
+        await emulator.start()
+    assert emulator.pid is None
+
+
+async def test_missing_program_is_named_with_tls(
+    make_emulator: EmulatorFactory, tls: Tls, tmp_path: Path
+) -> None:
+    executable = _script(tmp_path / "ministack", "exec sleep 600")
+    with pytest.raises(EmulatorError, match=r"not installed at .*/hypercorn: run `make run`"):
+        await make_emulator(executable=executable, tls=tls).start()
 
 
 async def test_missing_executable_says_what_to_run(make_emulator: EmulatorFactory, tmp_path: Path) -> None:
