@@ -1,18 +1,12 @@
-"""What the functions are packed for: Lambda's Pythons and processors."""
+"""Which Pythons the functions are packed for, and what is told of their sizes."""
 
-import re
 from pathlib import Path
 
 import pytest
 from aws_cdk import aws_lambda as lambda_
 
-from infra.bundle import ARM64, HOST, RUNTIMES, X86_64, Bundle, BundleError, Target, build, install
+from infra.bundle import ARM64, HOST, RUNTIMES, X86_64, Bundle, BundleError, Target, build
 from infra.functions import AUTHORIZER
-
-OLDEST_GLIBC = 26
-"""Of 2.x: that of Amazon Linux 2, on which Lambda runs Python 3.11."""
-
-every_architecture = pytest.mark.parametrize("target", [ARM64, X86_64], ids=["arm64", "x86_64"])
 
 
 def test_runtimes_are_those_that_the_cdk_knows_and_we_run_on() -> None:
@@ -21,7 +15,7 @@ def test_runtimes_are_those_that_the_cdk_knows_and_we_run_on() -> None:
     assert tuple(one for one in versions if tuple(map(int, one.split("."))) >= (3, 11)) == RUNTIMES
 
 
-@every_architecture
+@pytest.mark.parametrize("target", [ARM64, X86_64], ids=["arm64", "x86_64"])
 @pytest.mark.parametrize("python", ["3.10", "3.99"])
 def test_python_that_lambda_has_not_is_refused_for_lambda(
     target: Target, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -37,19 +31,6 @@ def test_python_that_lambda_has_not_is_refused_for_lambda(
 def test_this_machine_may_have_any_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Target, "python", "3.99")
     HOST.require_runtime()
-
-
-@every_architecture
-def test_libraries_want_no_newer_glibc_than_lambda_has(target: Target, tmp_path: Path) -> None:
-    install(AUTHORIZER.requirements, target, tmp_path)
-    libraries = list(tmp_path.rglob("*.so*"))
-    assert libraries
-    wanted = {
-        library.name: max(map(int, re.findall(rb"\0GLIBC_2\.(\d+)", library.read_bytes())), default=0)
-        for library in libraries
-    }
-    assert max(wanted.values()) > 0
-    assert {name: glibc for name, glibc in wanted.items() if glibc > OLDEST_GLIBC} == {}
 
 
 def test_sizes_are_told_in_megabytes(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from infra.passwords import PASSWORDS
 
-PAGE = Path("clients/web/demo/accountDialog.js")
+CHECKOUT = Path(__file__).parents[3]
+PAGE = CHECKOUT / "clients" / "web" / "demo" / "accountDialog.js"
 WORDS = {
     "require_lowercase": "lower case",
     "require_uppercase": "upper",

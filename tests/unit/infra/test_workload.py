@@ -1,0 +1,29 @@
+"""The cost model's inputs are those of the stacks that players rely on."""
+
+from loadtest.workload import Workload
+from tests.unit.infra.stage import properties, resources
+
+WORKLOAD = Workload()
+
+
+def test_as_many_alarms_and_dashboards_are_priced_as_there_are() -> None:
+    assert WORKLOAD.alarms == len(resources("prod", "AWS::CloudWatch::Alarm"))
+    assert WORKLOAD.dashboards == len(resources("prod", "AWS::CloudWatch::Dashboard"))
+
+
+def test_players_are_priced_by_the_plan_of_the_user_pool() -> None:
+    (pool,) = properties("prod", "AWS::Cognito::UserPool")
+    # What AWS makes a pool that does not say.
+    assert WORKLOAD.cognito_plan.upper() == pool.get("UserPoolTier", "ESSENTIALS")
+
+
+def test_functions_are_priced_with_the_memory_that_they_have() -> None:
+    memory = {
+        one["FunctionName"].removeprefix("podium-prod-"): one["MemorySize"]
+        for one in properties("prod", "AWS::Lambda::Function")
+    }
+    assert memory["api"] == WORKLOAD.api_megabytes
+    assert memory["routes"] == WORKLOAD.route_megabytes
+    assert max(memory["authorizer"], memory["avatar-outcome"]) <= WORKLOAD.route_megabytes
+    assert memory["broadcaster"] == memory["pusher"] == memory["sweep"] == WORKLOAD.push_megabytes
+    assert memory["portraits"] == WORKLOAD.portrait_megabytes
