@@ -9,7 +9,7 @@ import pytest
 
 from bench.coldstart import Sdk, prepare
 from infra.bundle import Bundle
-from infra.functions import Package
+from infra.functions import PACKAGES, Package
 from local.emulator import Emulator
 
 _accounts = itertools.count(100_000_000_001)
@@ -73,3 +73,10 @@ def sdk(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Sdk:
 def packages(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Mapping[Package, Bundle]:
     """Every package."""
     return prepared[1]
+
+
+@pytest.fixture(params=PACKAGES, ids=lambda package: package.name)
+def package(request: pytest.FixtureRequest) -> Package:
+    """Each package in turn."""
+    found: Package = request.param
+    return found

@@ -18,7 +18,7 @@ STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 # and the user's packages (-I) and from its own packages (-S); writes no bytecode, and its output at once.
 ISOLATED_PYTHON = (str(Path(sys.executable).resolve()), "-I", "-S", "-B", "-u", "-c")
 
-# Lambda's own limit of an answer, and room for the list of modules.
+# Of one line: Lambda's own limit of an answer. The list of modules is far shorter.
 _LINE_BYTES = 6 * 1024 * 1024
 _PATIENCE_SECONDS = 60
 

@@ -5,11 +5,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
 from bench.coldstart import SDK, Sdk, import_seconds
 from infra.bundle import Bundle
-from infra.functions import AUTHORIZER, ENTRY, PACKAGES, Package
+from infra.functions import AUTHORIZER, ENTRY, Package
 from tests.integration.package_process import CREDENTIALS, ISOLATED_PYTHON, SETTINGS
 
 IMPORT_LIMIT = 1.4
@@ -31,10 +29,7 @@ handlers._container.run(done)
 print(json.dumps(sorted(sys.modules)))
 """
 
-every_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 
-
-@every_package
 async def test_import_takes_little_more_than_that_of_the_sdk(
     sdk: Sdk, packages: Mapping[Package, Bundle], package: Package
 ) -> None:
@@ -46,7 +41,6 @@ async def test_import_takes_little_more_than_that_of_the_sdk(
     assert min(ours) <= IMPORT_LIMIT * min(theirs)
 
 
-@every_package
 def test_first_invocation_imports_nothing_that_it_could_do_without(
     packages: Mapping[Package, Bundle], package: Package, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra.bundle import HOST, Bundle, build
-from infra.functions import AUTHORIZER, FUNCTIONS, PACKAGES, Function, Package
+from infra.functions import AUTHORIZER, FUNCTIONS, Function, Package
 from local.emulator import Emulator
 from store import connections, scores
 from store.runtime import now
@@ -27,10 +27,7 @@ from tests.unit.realtime.user_pool import ID_CLAIMS, token
 ZIP_LIMIT = 25_000_000
 """Bytes of one zip."""
 
-every_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 
-
-@every_package
 def test_zip_holds_the_package_and_is_small(packages: Mapping[Package, Bundle], package: Package) -> None:
     bundle = packages[package]
     assert bundle.zip_size < ZIP_LIMIT
