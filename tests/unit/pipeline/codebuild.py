@@ -16,6 +16,7 @@ https://docs.aws.amazon.com/codebuild/latest/userguide/view-build-details-phases
 """
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -165,7 +166,10 @@ def _run_commands(phase: Mapping[str, Any], shell: "_Shell") -> Iterator[int]:
 
 
 class _Shell:
-    """Bash, one or several after another, with the environment and the folder that the last command left."""
+    """Bash, one or several after another, with the environment and the folder that the last command left.
+
+    An exception ends it, and all that it runs.
+    """
 
     def __init__(
         self, work: Path, environment: dict[str, str], folder: Path, log: IO[bytes], shells: Shells
@@ -183,7 +187,7 @@ class _Shell:
 
     def __exit__(self, error: object, *_: object) -> None:
         if error and self._process:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
         self.close()
 
     def say(self, line: str) -> None:
@@ -224,6 +228,7 @@ class _Shell:
             env=self.environment,
             cwd=self._folder,
             pass_fds=[telling],
+            start_new_session=True,
         )
         os.close(telling)
         self._statuses = os.fdopen(told, encoding="utf-8")

@@ -1,6 +1,10 @@
 """The runner of buildspecs does what CodeBuild's documentation says."""
 
 import json
+import os
+import select
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +117,35 @@ def test_variable_that_is_not_in_the_environment_is_not_exported(build: Any) -> 
 def test_commands_stand_in_the_log_with_what_they_print(build: Any) -> None:
     made = build({"build": {"commands": ["echo one; echo two >&2"]}})
     assert made.log.splitlines() == ["[Container] Running command echo one; echo two >&2", "one", "two"]
+
+
+class StopError(Exception):
+    """The test is stopped from outside."""
+
+
+@pytest.fixture
+def stopped_by_signal() -> Iterator[None]:
+    """SIGUSR1 raises StopError."""
+
+    def stop(*_: object) -> None:
+        raise StopError
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.usefixtures("stopped_by_signal")
+@pytest.mark.parametrize("shells", Shells)
+def test_nothing_of_a_build_that_is_stopped_runs_on(build: Any, tmp_path: Path, shells: Shells) -> None:
+    held = tmp_path / "held"
+    os.mkfifo(held)
+    with os.fdopen(os.open(held, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        with pytest.raises(StopError):
+            build(
+                {"build": {"commands": [f"exec 9>{held}; sleep 30 & kill -USR1 $PPID; wait"]}}, shells=shells
+            )
+        assert select.select([reader], [], [], 10)[0], "somebody still has the pipe"
 
 
 @pytest.mark.parametrize(
