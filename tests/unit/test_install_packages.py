@@ -2,100 +2,129 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.unit.pipeline import programs
+from tests.unit.pipeline.programs import Answer, Call, Program
+
 SCRIPT = Path(__file__).parents[1] / "install-packages"
-LIBRARIES = "libEGL.so.1 libGLESv2.so.2"
+LIBRARIES = "libEGL.so.1 libGLESv2.so.2\n"
+
+# Hands the limit on to the program, which so can tell of it.
+TIMEOUT = """\
+#!/bin/sh
+export LIMIT="$1"
+shift
+exec "$@"
+"""
 
 
-class Machine:
-    """A folder of programs, the only ones on the PATH, and what `apt-get` was asked there."""
+@dataclass(frozen=True)
+class Ran:
+    """How the script ended, and what `apt-get` was asked."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._asked = folder / "asked"
-        self._asked.touch()
-        (folder / "bash").symlink_to(str(shutil.which("bash")))
-        self.has("timeout", 'shift; exec "$@"')
-        self.has("id", "echo 0")
-        self.has("ldconfig", "")
-
-    def has(self, name: str, script: str = "") -> None:
-        program = self._folder / name
-        program.write_text(f"#!{shutil.which('sh')}\n{script}\n")
-        program.chmod(0o755)
-
-    def has_apt(self, unknown: str = "nothing") -> None:
-        note = f'echo "$*" >> {self._asked}'
-        self.has(
-            "apt-get", f'{note}\ncase "$*" in "install "*{unknown}*) echo E: unknown >&2; exit 100;; esac'
-        )
-
-    def run(self) -> subprocess.CompletedProcess[str]:
-        command = [str(self._folder / "bash"), str(SCRIPT)]
-        return subprocess.run(
-            command, env={"PATH": str(self._folder)}, text=True, capture_output=True, check=False, timeout=60
-        )
-
-    @property
-    def asked(self) -> list[str]:
-        return self._asked.read_text().splitlines()
+    status: int
+    errors: str
+    asked: list[Call]
 
     @property
     def installed(self) -> list[str]:
-        return [
-            word
-            for name, *words in map(str.split, self.asked)
-            if name == "install" and "--simulate" not in words
-            for word in words
-            if not word.startswith("-")
-        ]
+        """The packages that were installed."""
+        return [word for call in self.installations() for word in call.argv[2:] if not word.startswith("-")]
+
+    def installations(self, *, simulated: bool = False) -> list[Call]:
+        """The calls that installed something, or only tried."""
+        calls = [call for call in self.asked if call.argv[1] == "install"]
+        return [call for call in calls if ("--simulate" in call.argv) == simulated]
+
+
+Run = Callable[[Mapping[str, Program]], Ran]
+
+
+def prints(output: str) -> Program:
+    """A program that says one thing, whatever it is asked."""
+    return lambda _: Answer(output=output)
+
+
+def apt(unknown: str = "nothing") -> Program:
+    """`apt-get` of a system that does not know a word."""
+    return lambda call: Answer(100 if "install" in call.argv and unknown in call.argv else 0)
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def run(tmp_path: Path) -> Run:
+    """Runs the script, for root, where nothing is on the PATH but bash and what a test adds."""
+
+    def run_among(stand_ins: Mapping[str, Program]) -> Ran:
+        for name in ("tools", "programs"):
+            (tmp_path / name).mkdir()
+        (tmp_path / "tools" / "bash").symlink_to(str(shutil.which("bash")))
+        (tmp_path / "tools" / "timeout").write_text(TIMEOUT)
+        (tmp_path / "tools" / "timeout").chmod(0o755)
+        bare = {"id": prints("0\n"), "ldconfig": prints("")}
+        with programs.running(tmp_path / "programs", bare | dict(stand_ins)) as calls:
+            done = subprocess.run(
+                [tmp_path / "tools" / "bash", SCRIPT],
+                env={"PATH": f"{tmp_path / 'programs'}:{tmp_path / 'tools'}"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+        return Ran(done.returncode, done.stderr, [call for call in calls if call.argv[0] == "apt-get"])
+
+    return run_among
 
 
-def test_missing_packages_are_installed(machine: Machine) -> None:
-    machine.has_apt()
-    ran = machine.run()
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert machine.installed == ["chromium", "libegl1", "libgles2"]
+def test_missing_packages_are_installed(run: Run) -> None:
+    ran = run({"apt-get": apt()})
+    assert (ran.status, ran.errors) == (0, "")
+    assert ran.installed == ["chromium", "libegl1", "libgles2"]
+
+
+def test_what_is_tried_is_what_is_done(run: Run) -> None:
+    ran = run({"apt-get": apt()})
+
+    def options(*, simulated: bool) -> set[str]:
+        calls = ran.installations(simulated=simulated)
+        return {word for call in calls for word in call.argv if word.startswith("-")}
+
+    assert "--no-install-recommends" in options(simulated=False)
+    assert options(simulated=True) - {"--simulate"} == options(simulated=False) - {"-y"}
+
+
+def test_nothing_waits_for_ever(run: Run) -> None:
+    asked = run({"apt-get": apt()}).asked
+    assert [call.argv[1] for call in asked] == ["update", *["install"] * 4]
+    assert all(int(call.environment["LIMIT"]) <= 900 for call in asked)
 
 
 def test_package_that_the_system_does_not_have_is_named_and_the_others_are_installed(
-    machine: Machine,
+    run: Run,
 ) -> None:
-    machine.has_apt(unknown="chromium")
-    ran = machine.run()
-    assert ran.returncode == 0
-    assert "no package of this system: chromium. THE TESTS THAT NEED THEM WILL BE SKIPPED." in ran.stderr
-    assert machine.installed == ["libegl1", "libgles2"]
+    ran = run({"apt-get": apt(unknown="chromium")})
+    assert ran.status == 0
+    assert "no package of this system: chromium. THE TESTS THAT NEED THEM WILL BE SKIPPED." in ran.errors
+    assert ran.installed == ["libegl1", "libgles2"]
 
 
-def test_installation_that_fails_fails(machine: Machine) -> None:
-    machine.has_apt(unknown="-y")
-    assert machine.run().returncode != 0
+def test_installation_that_fails_fails(run: Run) -> None:
+    assert run({"apt-get": apt(unknown="-y")}).status != 0
 
 
 @pytest.mark.parametrize("browser", ["chromium", "chromium-browser", "google-chrome"])
-def test_nothing_is_asked_where_nothing_is_missing(machine: Machine, browser: str) -> None:
-    machine.has_apt()
-    machine.has("ldconfig", f"echo {LIBRARIES}")
-    machine.has(browser)
-    assert machine.run().returncode == 0
-    assert machine.asked == []
+def test_nothing_is_asked_where_nothing_is_missing(run: Run, browser: str) -> None:
+    ran = run({"apt-get": apt(), "ldconfig": prints(LIBRARIES), browser: prints("")})
+    assert (ran.status, ran.asked) == (0, [])
 
 
-@pytest.mark.parametrize(("user", "apt"), [("1000", True), ("0", False)])
-def test_what_may_not_be_installed_is_named(machine: Machine, user: str, apt: bool) -> None:
-    if apt:
-        machine.has_apt()
-    machine.has("id", f"echo {user}")
-    ran = machine.run()
-    assert ran.returncode == 0
-    assert "chromium libegl1 libgles2. THE TESTS THAT NEED THEM WILL BE SKIPPED." in ran.stderr
-    assert machine.asked == []
+@pytest.mark.parametrize(("user", "more"), [("1000", {"apt-get": apt()}), ("0", {})])
+def test_what_may_not_be_installed_is_named(run: Run, user: str, more: dict[str, Program]) -> None:
+    ran = run({"id": prints(f"{user}\n"), **more})
+    assert (ran.status, ran.asked) == (0, [])
+    assert "chromium libegl1 libgles2. THE TESTS THAT NEED THEM WILL BE SKIPPED." in ran.errors
