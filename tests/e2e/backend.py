@@ -53,10 +53,6 @@ class Backend(Protocol):
     """A running backend, wherever it runs."""
 
     @property
-    def log(self) -> str:
-        """What its operator would look through for errors."""
-
-    @property
     def rest_url(self) -> str:
         """The address of the REST API."""
 
@@ -87,6 +83,9 @@ class Backend(Protocol):
     @property
     def refusal(self) -> int:
         """The status of a handshake that the authorizer refuses."""
+
+    def new_errors(self) -> list[str]:
+        """What it has logged as errors since it was last asked."""
 
     def config(self) -> dict[str, Any]:
         """`client-config.json`, as any client reads it."""
@@ -121,6 +120,7 @@ class BackendProcess:
             "emulator_port": ports.emulator,
             "data_dir": folder,
         } | settings
+        self._judged = 0
         self._out, self._err = folder.with_suffix(".out"), folder.with_suffix(".err")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -143,6 +143,12 @@ class BackendProcess:
     def connections_url(self) -> str:
         """Where `@connections` is."""
         return f"http://127.0.0.1:{self.ports.ws}/local"
+
+    def new_errors(self) -> list[str]:
+        """What it has logged since it was last asked, if an error is among it."""
+        new = self.log[self._judged :]
+        self._judged += len(new)
+        return [new] if "Traceback" in new or " ERROR " in new else []
 
     def launch(self) -> None:
         """Start the process and wait for nothing."""
@@ -236,12 +242,13 @@ class BackendProcess:
 
 @contextmanager
 def running(folder: Path, ports: Ports, **settings: object) -> Iterator[BackendProcess]:
-    """A backend that is started, and must stop cleanly at Ctrl-C."""
+    """A backend that is started, must stop cleanly at Ctrl-C, and may have logged no error."""
     process = BackendProcess(folder, ports, **settings)
     try:
         process.start()
         yield process
         assert process.stop() == 0
+        assert process.new_errors() == []
     finally:
         process.kill()
 
@@ -254,13 +261,19 @@ def until(holds: Callable[[], bool], seconds: float, seen: Callable[[], str]) ->
         time.sleep(_POLL_SECONDS)
 
 
-async def until_async(holds: Callable[[], Awaitable[bool]], seconds: float) -> None:
-    """Wait until it holds, `seconds` at most."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await holds():
-                return
-            await asyncio.sleep(_POLL_SECONDS)
+async def until_async(
+    holds: Callable[[], Awaitable[bool]], seconds: float, seen: Callable[[], str] = lambda: "it never held"
+) -> None:
+    """Wait until it holds, `seconds` at most; then fail with what was seen."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            while True:
+                if await holds():
+                    return
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError:
+        assert not limit.expired(), f"waited {seconds} seconds; {seen()}"
+        raise
 
 
 def run_to_end(*arguments: str, variables: Mapping[str, object]) -> subprocess.CompletedProcess[str]:

@@ -1,29 +1,18 @@
 """What functions asked of AWS, and what their roles let them: both as pairs of an action and a resource."""
 
 import json
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from infra.avatars import PORTRAITS
 from local.settings import REGION
 from tests.e2e.backend import CHECKOUT
 from tests.e2e.deployment import ACCOUNT, STAGE, Deployment
 
 RECORDER = CHECKOUT / "tests" / "e2e" / "recorder"
-
-# What Lambda does in a function's name, before and after the function's own code: read the stream, keep what
-# was given up (the CDK grants more than it takes to send), write logs and traces.
-_LAMBDA_ITSELF = {
-    *("logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-    *("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"),
-    *("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
-}
-
-# And where it takes the outcome of an asynchronous invocation.
-_DESTINATION = re.compile(r":function:[\w-]+-avatar-outcome(:\*)?$")
 
 _ITEM_ACTIONS = {
     "Put": "PutItem",
@@ -45,14 +34,47 @@ class Permission(NamedTuple):
         return fnmatchcase(other.action, self.action) and fnmatchcase(other.resource, self.resource)
 
 
-def variables(folder: Path) -> dict[str, str]:
+Permissions = Mapping[str, set[Permission]]
+"""By the function's name without the stage's prefix."""
+
+
+def _each(actions: str, resource: str) -> list[Permission]:
+    return [Permission(action, resource) for action in actions.split()]
+
+
+# What Lambda does in a function's name, before and after the function's own code: read the stream, keep what
+# was given up (the CDK grants more than it takes to send), take an asynchronous invocation's outcome to its
+# destination.
+_LAMBDA_ITSELF = {
+    "broadcaster": [
+        *_each("dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator", "*/stream/*"),
+        *_each("dynamodb:ListStreams", "*"),
+        *_each("sqs:SendMessage sqs:GetQueueAttributes sqs:GetQueueUrl", "*-dead-letters"),
+    ],
+    PORTRAITS: [
+        *_each("lambda:InvokeFunction", "*-avatar-outcome"),
+        *_each("lambda:InvokeFunction", "*-avatar-outcome:[*]"),
+    ],
+}
+
+
+def _logs_and_traces(function: str) -> list[Permission]:
+    return [
+        *_each("logs:CreateLogStream logs:PutLogEvents", f"*:log-group:/aws/lambda/*-{function}:[*]"),
+        *_each("xray:PutTraceSegments xray:PutTelemetryRecords", "*"),
+    ]
+
+
+def recording_variables(folder: Path) -> dict[str, str]:
     """What an emulator's environment needs for its functions to be recorded in a folder."""
     return {"PYTHONPATH": str(RECORDER), "RECORDED_CALLS": str(folder)}
 
 
-def recorded(folder: Path, deployment: Deployment) -> dict[str, set[Permission]]:
-    """What each function of a stage has needed so far, by its name without the stage's prefix."""
-    prefix, api = deployment.settings.prefix, deployment.connections_url.rsplit("/", 2)[1]
+def recorded(folder: Path, prefix: str, api: str) -> Permissions:
+    """What each function of a stage has needed so far.
+
+    prefix: of the stage; api: the id of its WebSocket API.
+    """
     needed: dict[str, set[Permission]] = defaultdict(set)
     for file in folder.glob("*.jsonl"):
         # The last line may be half written.
@@ -62,32 +84,56 @@ def recorded(folder: Path, deployment: Deployment) -> dict[str, set[Permission]]
     return needed
 
 
-async def granted(deployment: Deployment) -> dict[str, set[Permission]]:
-    """What the role of each function of a stage allows, but for what Lambda itself does with it."""
+async def granted(deployment: Deployment) -> Permissions:
+    """What the role of each function of a stage allows, but for what Lambda itself does with it.
+
+    Fails where a role has rights that are not read here: of managed policies, or under a condition.
+    """
     prefix = deployment.settings.prefix
     allowed: dict[str, set[Permission]] = {}
     async with deployment.client("lambda") as functions, deployment.client("iam") as iam:
         async for page in functions.get_paginator("list_functions").paginate():
             for function in page["Functions"]:
                 if function["FunctionName"].startswith(prefix):
-                    role = function["Role"].rpartition("/")[2]
-                    allowed[function["FunctionName"].removeprefix(prefix)] = {
-                        permission
-                        for name in (await iam.list_role_policies(RoleName=role))["PolicyNames"]
-                        for permission in _allowed(
-                            (await iam.get_role_policy(RoleName=role, PolicyName=name))["PolicyDocument"]
-                        )
+                    name = function["FunctionName"].removeprefix(prefix)
+                    lambdas = [*_logs_and_traces(name), *_LAMBDA_ITSELF.get(name, ())]
+                    allowed[name] = {
+                        may
+                        async for may in _allowed(iam, function["Role"].rpartition("/")[2])
+                        if not any(its.covers(may) for its in lambdas)
                     }
     return allowed
 
 
-def _allowed(policy: Mapping[str, Any]) -> Iterator[Permission]:
-    for statement in policy["Statement"]:
-        assert statement["Effect"] == "Allow"
-        for action in _list(statement["Action"]):
-            for resource in _list(statement["Resource"]):
-                if action not in _LAMBDA_ITSELF and not _DESTINATION.search(resource):
+async def _allowed(iam: Any, role: str) -> AsyncIterator[Permission]:
+    managed = (await iam.list_attached_role_policies(RoleName=role))["AttachedPolicies"]
+    assert managed == [], f"{role} has managed policies: {managed}"
+    for name in (await iam.list_role_policies(RoleName=role))["PolicyNames"]:
+        policy = (await iam.get_role_policy(RoleName=role, PolicyName=name))["PolicyDocument"]
+        for statement in policy["Statement"]:
+            assert set(statement) == {"Effect", "Action", "Resource"}, f"{role}: {statement}"
+            assert statement["Effect"] == "Allow", f"{role}: {statement}"
+            for action in _list(statement["Action"]):
+                for resource in _list(statement["Resource"]):
                     yield Permission(action, resource)
+
+
+def unused(allowed: Permissions, needed: Permissions) -> Permissions:
+    """What functions may do and did not."""
+    left = {
+        function: {may for may in permissions if not any(map(may.covers, needed.get(function, ())))}
+        for function, permissions in allowed.items()
+    }
+    return {function: permissions for function, permissions in left.items() if permissions}
+
+
+def beyond(allowed: Permissions, needed: Permissions) -> Permissions:
+    """What functions did and may not."""
+    left = {
+        function: {one for one in did if not any(may.covers(one) for may in allowed[function])}
+        for function, did in needed.items()
+    }
+    return {function: permissions for function, permissions in left.items() if permissions}
 
 
 def _needed(call: Mapping[str, Any], api: str) -> Iterator[Permission]:

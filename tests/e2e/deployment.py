@@ -12,10 +12,12 @@ out, by settings that every stage has. Nor can it run an image without Docker.
 import asyncio
 import json
 import os
-import re
 import shutil
+import signal
 import ssl
 import subprocess
+import traceback
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,15 +33,21 @@ from infra.avatars import PORTRAITS
 from infra.settings import StageSettings, load_settings
 from local.emulator import Emulator, Tls
 from local.settings import EMULATOR_CREDENTIALS, REGION
+from realtime.authorizer import UnauthorizedError
 from store.database import Database
 from tests.e2e.backend import CHECKOUT, environment
 
 ACCOUNT = "000000000000"
 STAGE = "trial"
-COMMAND_SECONDS = 300
-"""A bound for what hangs, not a measure."""
+# Bounds for what hangs, not measures. Stacks are taken down at the end of whichever test is the last, in the
+# time that pytest gives to any.
+COMMAND_SECONDS = 240
+DESTROY_SECONDS = 180
+EMPTY_SECONDS = 60
 
-_ERROR = re.compile(r'"level": ?"(ERROR|CRITICAL)"|Traceback|Task timed out')
+# The last line of what Lambda logs when the authorizer refuses a token, which it does by failing.
+_REFUSAL = "".join(traceback.format_exception_only(UnauthorizedError())).strip()
+
 # What there may be of a stage in an account, as service, operation, and where in the answer the names are.
 _KINDS = (
     ("apigateway", "get_rest_apis", "items[].name"),
@@ -63,8 +71,10 @@ _KINDS = (
 _HEAVY = (".git", ".venvs", "node_modules", ".podium", "cdk.out", "__pycache__", ".*_cache", ".hypothesis")
 _LINKED = (".venvs", "node_modules")
 
+# Where Linux calls it otherwise than Lambda.
+_ARCHITECTURES = {"aarch64": "arm64"}
+
 _SETTINGS = """
-account = "{account}"
 architecture = "{architecture}"
 log_days = 1
 
@@ -125,12 +135,8 @@ class Deployment:
         )
         self._variables = dict(variables or {})
         self._config_url = ""
-
-    @property
-    def log(self) -> str:
-        """What the emulator says of functions: that one failed, but not why, which `errors` has."""
-        lines = self._emulator.log.read_text().splitlines(keepends=True)
-        return "".join(line for line in lines if " [lambda" in line)
+        self._read = 0
+        self._judged: set[tuple[str, str]] = set()
 
     @property
     def settings(self) -> StageSettings:
@@ -147,6 +153,11 @@ class Deployment:
         """Where `@connections` is."""
         return str(self.config()["webSocketUrl"]).replace("wss:", "https:")
 
+    @property
+    def api(self) -> str:
+        """The id of the WebSocket API."""
+        return self.connections_url.rsplit("/", 2)[1]
+
     def start(self) -> None:
         """Copy, bootstrap, deploy."""
         shutil.copytree(CHECKOUT, self.checkout, ignore=shutil.ignore_patterns(*_HEAVY))
@@ -154,7 +165,8 @@ class Deployment:
             (self.checkout / name).symlink_to(CHECKOUT / name)
         (self.checkout / "game" / "catalogue.toml").write_text(self._catalogue)
         settings = _SETTINGS.format(
-            account=ACCOUNT, architecture=os.uname().machine, port=self._emulator.port
+            architecture=_ARCHITECTURES.get(os.uname().machine, os.uname().machine),
+            port=self._emulator.port,
         )
         (self.checkout / "infra" / "stages" / f"{STAGE}.toml").write_text(settings)
         asyncio.run(self._emulator.start())
@@ -163,24 +175,25 @@ class Deployment:
             "make", "deploy", f"stage={STAGE}", f"image=sha256:{0:064}", "args=--outputs-file outputs.json"
         )
         outputs = json.loads((self.checkout / "outputs.json").read_text())
-        self._config_url = outputs[f"podium-{STAGE}-rest"]["ClientConfig"]
+        self._config_url = outputs[f"podium-{STAGE}-rest"]["ClientConfigUrl"]
+        assert json.loads(outputs[f"podium-{STAGE}-rest"]["ClientConfig"]) == self.config()
 
     def destroy(self) -> None:
         """Take every stack down, as docs/deploy.md says."""
-        self.run(".venvs/awscli/bin/aws", "s3", "rm", "--recursive", f"s3://{self.config()['avatarBucket']}")
-        self.run("make", "destroy", f"stage={STAGE}", "args=--force --app cdk.out")
+        bucket = f"s3://{self.config()['avatarBucket']}"
+        self.run(".venvs/awscli/bin/aws", "s3", "rm", "--recursive", bucket, seconds=EMPTY_SECONDS)
+        self.run("make", "destroy", f"stage={STAGE}", "args=--force", seconds=DESTROY_SECONDS)
 
-    async def left_over(self) -> list[str]:
-        """All that the account has of this stage, as service and name."""
-        return [f"{service}: {name}" async for service, name in self._names() if STAGE in name]
-
-    async def _names(self) -> AsyncIterator[tuple[str, str]]:
+    async def resources(self) -> dict[str, list[str]]:
+        """All that the account has of this stage: names by kind, which is a service and what lists them."""
+        found = {}
         for service, operation, path in _KINDS:
             options = {"MaxResults": 60} if service == "cognito-idp" else {}
             async with self.client(service) as client:
                 answer = await getattr(client, operation)(**options)
-            for name in jmespath.search(path, answer) or ():
-                yield service, name
+            names = jmespath.search(path, answer) or ()
+            found[f"{service} {operation}"] = [name for name in names if STAGE in name]
+        return found
 
     async def run_container(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Run what is in the portraits' image as the deployed function would; its result."""
@@ -202,31 +215,54 @@ class Deployment:
         result: dict[str, Any] = json.loads(made)
         return result
 
-    async def errors(self) -> list[str]:
-        """What functions have logged as errors; but the authorizer's, which refuses a token by failing."""
+    def new_errors(self) -> list[str]:
+        """What has gone wrong in functions since it was last asked: what an invocation logged, a string each.
+
+        A token that the authorizer refuses is none. Where the emulator could not run a function, it says so.
+        """
+        said = self._emulator.log.read_text()[self._read :]
+        self._read += len(said)
+        emulators = [line for line in said.splitlines() if " ERROR [lambda" in line]
+        return emulators + asyncio.run(self._failed_invocations())
+
+    async def _failed_invocations(self) -> list[str]:
+        invocations: dict[tuple[str, str], list[str]] = defaultdict(list)
         async with self.client("logs") as logs:
             groups = await logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{self.settings.prefix}")
-            return [
-                event["message"]
-                for group in groups["logGroups"]
-                if not group["logGroupName"].endswith("-authorizer")
-                async for page in logs.get_paginator("filter_log_events").paginate(
-                    logGroupName=group["logGroupName"]
-                )
-                for event in page["events"]
-                if _ERROR.search(event["message"])
-            ]
+            for group in groups["logGroups"]:
+                name = group["logGroupName"]
+                async for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+                    for event in page["events"]:
+                        # The emulator gives each invocation a stream of its own, and each line an event.
+                        if not _is_well(event["message"]):
+                            invocations[name, event["logStreamName"]].append(event["message"])
+        new = {
+            invocation: f"{invocation[0]}:\n" + "\n".join(lines)
+            for invocation, lines in invocations.items()
+            if invocation not in self._judged
+            and not (invocation[0].endswith("-authorizer") and lines[-1] == _REFUSAL)
+        }
+        self._judged |= new.keys()
+        return list(new.values())
 
     def stop(self) -> None:
         """End the emulator, and with it the functions."""
         asyncio.run(self._emulator.stop())
 
-    def run(self, *command: str, variables: Mapping[str, str] | None = None, given: str = "") -> str:
+    def run(
+        self,
+        *command: str,
+        variables: Mapping[str, str] | None = None,
+        given: str = "",
+        seconds: float = COMMAND_SECONDS,
+    ) -> str:
         """Run a command in the copy of the checkout; its standard output. Fails with all that it said.
 
-        variables: further ones of its environment; given: its standard input.
+        variables: further ones of its environment; given: its standard input; seconds: what it may take,
+        before it is killed with all that it has started.
         """
-        result = subprocess.run(
+        ended = f"did not end within {seconds} seconds"
+        with subprocess.Popen(
             command,
             cwd=self.checkout,
             env=environment()
@@ -238,14 +274,23 @@ class Deployment:
                 "CI": "true",
             }
             | dict(variables or {}),
-            input=given,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
-        assert result.returncode == 0, f"{command}: {result.stdout[-3000:]}\n{result.stderr[-6000:]}"
-        return result.stdout
+            start_new_session=True,
+        ) as process:
+            try:
+                output, errors = process.communicate(given, timeout=seconds)
+                ended = f"ended with {process.returncode}"
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                output, errors = process.communicate()
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        assert process.returncode == 0, f"{command} {ended}: {output[-3000:]}\n{errors[-6000:]}"
+        return output
 
     def config(self) -> dict[str, Any]:
         """`client-config.json`, from the address that the deployment gave."""
@@ -270,3 +315,13 @@ class Deployment:
         """The stage's tables."""
         async with self.client("dynamodb") as client:
             yield Database(client, self.settings.prefix)
+
+
+def _is_well(line: str) -> bool:
+    """Whether a line of a function's log is Lambda's own, or one of ours that tells of no error."""
+    if line.startswith(("START RequestId: ", "END RequestId: ", "REPORT RequestId: ")):
+        return True
+    try:
+        return json.loads(line).get("level") not in ("ERROR", "CRITICAL")
+    except (ValueError, AttributeError):
+        return False
