@@ -54,7 +54,7 @@ destroy: $(VENVS)/infra/.synced node_modules/.installed ## Take a stage's stacks
 	@npx cdk destroy --all --context stage=$(or $(stage),dev) --context image=any $(args)
 
 .PHONY: test
-test: lint test-web $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced node_modules/.installed ## Check style and types, run every test
+test: lint test-web $(VENVS)/infra/.synced $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced node_modules/.installed ## Check style and types, run every test
 	@tests/install-packages
 	@# In two processes; what has to stay together is in tests/conftest.py.
 	@$(DEV) -m pytest --numprocesses 2 --no-loadscope-reorder $(args)

@@ -24,7 +24,7 @@ _TOGETHER = ("tests/e2e/", "tests/integration/", "tests/unit/infra/", "tests/uni
 def _group(test: str) -> str:
     """What a test shares with others: the deployed stacks, its folder, or nothing beyond its file."""
     file, _, name = test.partition("::")
-    if "deployed" in name.partition("[")[2]:
+    if "deployed" in name.partition("[")[2].removesuffix("]").split("-"):
         return "deployed"
     return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
 
