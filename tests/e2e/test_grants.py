@@ -66,7 +66,7 @@ async def test_functions_may_do_what_they_do_and_nothing_else(
         # The last pusher of a fan-out goes on by itself only when something was published in the meantime.
         await asyncio.gather(*(ada.submit(storm, score) for score in range(next(scores), next(scores))))
         # And the sweep of this minute may make a board before those who are to.
-        await create(deployment, db, ada, unborn)
+        await create(deployment, db, ada, unborn, next(scores))
         return unused(allowed, needed()) == {}
 
     storm, unborn, scores = new_arena(), new_arena(), iter(range(0, 1_000_000, 20))
@@ -127,13 +127,16 @@ def bucket_client(deployment: Deployment) -> httpx.AsyncClient:
     return httpx.AsyncClient(verify=deployment.trusts or True, trust_env=False)
 
 
-async def create(deployment: Deployment, db: Database, player: Player, arena: str) -> None:
-    """A board that is not there yet is made by whoever needs it first: subscriber, broadcaster, or sweep."""
+async def create(deployment: Deployment, db: Database, player: Player, arena: str, best: int) -> None:
+    """A board that is not there yet is made by whoever needs it first: subscriber, broadcaster, or sweep.
+
+    best: more points than the player had.
+    """
     await forget_board(db, arena)
     async with player.live(arena):
         pass
     await forget_board(db, arena)
-    await player.submit(arena, 1)
+    await player.submit(arena, best)
     await until_async(lambda: is_there(db, arena), WAIT_SECONDS, lambda: f"{arena} is not published")
     await forget_board(db, arena)
     await invoke(deployment, "sweep", {})
