@@ -55,7 +55,7 @@ def removal(settings: StageSettings) -> RemovalPolicy:
     """What becomes of data and logs when a stack is destroyed.
 
     What a first deployment has made and then failed is not kept: by its name it would be in the way of the
-    second. (Tables and user pool of a stage that retains are protected from that too: docs/deploy.md.)
+    second. (Tables and user pool of a stage that retains are protected even so: docs/deploy.md, "Rollback".)
     """
     return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if settings.retain else RemovalPolicy.DESTROY
 

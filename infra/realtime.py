@@ -234,8 +234,8 @@ class RealtimeStack(Stack):
         made = self._function("sweep", Size(1024, _BROADCASTER_SECONDS, self._settings.concurrency.sweep))
         made.grant_invoke("pusher", self._settings)
         rule = events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)))
-        # A sweep that failed, or found no room, is followed by the next one in any case: neither who delivers
-        # the event nor Lambda, which is to run it, tries again.
+        # A sweep that failed is followed by the next one in any case: nobody tries again. One that finds no
+        # room waits for it until then.
         rule.add_target(targets.LambdaFunction(made.function, retry_attempts=0))
         made.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         return made

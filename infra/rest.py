@@ -89,7 +89,7 @@ class RestStack(Stack):
             self,
             "Api",
             rest_api_name=f"{settings.prefix}rest",
-            # Without a network of caches in front, which answers nothing of ours, and hides who is asking.
+            # In the stage's Region, as its firewall, its certificate and the WebSocket API.
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             # The realtime stack has set it up for the whole account.
             cloud_watch_role=False,

@@ -128,6 +128,8 @@ class Domain(_Settings):
     """The WebSocket API's."""
     certificate_arn: str = Field(pattern=r"^arn:aws[a-z-]*:acm:")
     """A certificate of the stage's Region, for both."""
+    announced: bool = True
+    """Whether clients are told these names; not before the names lead to the APIs."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -195,17 +197,23 @@ class StageSettings(_Settings):
             raise ValueError("monthly_budget needs alarm_email: somebody has to be told")
         if self.domain and self.addresses.model_fields_set & {"rest", "web_socket"}:
             raise ValueError("domain contradicts the addresses of the APIs")
+        if self.domain and self.domain.certificate_arn.split(":")[3] != self.region:
+            raise ValueError(f"domain.certificate_arn must be of {self.region}, where the APIs are")
         return self
 
     @property
     def rest_address(self) -> str:
         """The REST API's, with the places of `Addresses`."""
-        return f"https://{self.domain.rest}" if self.domain else self.addresses.rest
+        return f"https://{self._announced.rest}" if self._announced else self.addresses.rest
 
     @property
     def web_socket_address(self) -> str:
         """The WebSocket API's, with the places of `Addresses`."""
-        return f"wss://{self.domain.web_socket}" if self.domain else self.addresses.web_socket
+        return f"wss://{self._announced.web_socket}" if self._announced else self.addresses.web_socket
+
+    @property
+    def _announced(self) -> Domain | None:
+        return self.domain if self.domain and self.domain.announced else None
 
     @property
     def prefix(self) -> str:

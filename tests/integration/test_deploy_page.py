@@ -1,7 +1,7 @@
 """The commands of docs/deploy.md, run from top to bottom with stand-ins for the programs that they call.
 
 What they would send to AWS is given to the real AWS CLI, which finds nobody at its endpoint: it gets that far
-only with what it understands, services, operations, options and queries alike.
+only with what it understands, services, operations, options and the syntax of queries.
 """
 
 import json
@@ -43,9 +43,10 @@ print(json.dumps(said))
 def calls(tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
     """Every call of a program, in the order of the page."""
     bin_, home = tmp_path_factory.mktemp("bin"), tmp_path_factory.mktemp("home")
-    blocks = re.findall(r"^```\n(.+?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    text, blocks = PAGE.read_text(encoding="utf-8"), re.compile(r"^```\n(.+?)^```$", re.DOTALL | re.MULTILINE)
+    in_sentences = re.findall(r"`(aws [^`]+ --[^`]+)`", blocks.sub("", text))
     # For what the reader has to fill in an ellipsis is too short: parameters have a least length.
-    script = "\n".join(blocks).replace("…", f"{'filled-in-by-the-reader':-<40}")
+    script = "\n".join(blocks.findall(text) + in_sentences).replace("…", f"{'filled-in-by-the-reader':-<40}")
     stand_ins = ("aws", "docker", "git", "make", "python", "release")
     for path in ("cv/release", ".venvs/local/bin/python"):
         (home / path).parent.mkdir(parents=True)
@@ -72,10 +73,12 @@ def options(calls: list[Call], name: str) -> set[str]:
     return {value for call in calls for option, value in pairwise(call.argv) if option == f"--{name}"}
 
 
-def test_aws_cli_understands_every_command(calls: list[Call], unused_tcp_port: int) -> None:
+def test_aws_cli_understands_every_command(calls: list[Call], unused_tcp_port: int, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("a secret")
     given = sorted({call.argv for call in calls if call.argv[0] == "aws"})
     result = subprocess.run(
         [CLI, "-c", _REAL_CLI],
+        cwd=tmp_path,
         input=json.dumps([command[1:] for command in given]),
         env={
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{unused_tcp_port}",

@@ -79,5 +79,8 @@ def test_image_project_may_do_what_it_does_and_no_more(tmp_path: Path) -> None:
 def test_pipeline_of_a_trial_goes_away_with_its_artifacts() -> None:
     pipeline = load_settings("prod").pipeline
     trial = load_settings("dev").model_copy(update={"pipeline": pipeline, "stage": "trial"})
-    kinds = [one["Type"] for one in synthesize(trial, image=None)["pipeline"]["Resources"].values()]
-    assert "Custom::S3AutoDeleteObjects" in kinds
+    made = synthesize(trial, image=None)["pipeline"]["Resources"]
+    assert "Custom::S3AutoDeleteObjects" in [one["Type"] for one in made.values()]
+    (emptier,) = [one for one in made.values() if one["Type"] == "AWS::Lambda::Function"]
+    logs = made[emptier["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]
+    assert (logs["Type"], logs["DeletionPolicy"]) == ("AWS::Logs::LogGroup", "Delete")

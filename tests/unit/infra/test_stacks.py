@@ -458,19 +458,22 @@ def test_alarms_and_budget_reach_the_topic(stage: str) -> None:
 
 
 def test_domain_names_lead_to_the_apis(stage: str) -> None:
-    mapped = {
-        one["DomainName"]["Ref"]: (one.get("RestApiId") or one["ApiId"])["Ref"]
-        for kind in ("AWS::ApiGateway::BasePathMapping", "AWS::ApiGatewayV2::ApiMapping")
-        for one in properties(stage, kind)
-    }
-    names = {
-        one["DomainName"]
-        for kind in ("AWS::ApiGateway::DomainName", "AWS::ApiGatewayV2::DomainName")
-        for one in properties(stage, kind)
-    }
+    led = {}
+    for stack, mapping, api in (
+        ("rest", "AWS::ApiGateway::BasePathMapping", "RestApiId"),
+        ("realtime", "AWS::ApiGatewayV2::ApiMapping", "ApiId"),
+    ):
+        found = templates(stage)[stack]["Resources"]
+        for one in (resource["Properties"] for resource in found.values() if resource["Type"] == mapping):
+            name = found[one["DomainName"]["Ref"]]["Properties"]["DomainName"]
+            led[name] = found[one[api]["Ref"]]["Properties"]["Name"]
+            # The name alone is the address of the stage.
+            assert not one.get("BasePath")
+            assert not one.get("ApiMappingKey")
     domain = load_settings(stage).domain
-    assert names == ({domain.rest, domain.web_socket} if domain else set())
-    assert len(mapped) == len(names)
+    assert led == (
+        {domain.rest: f"podium-{stage}-rest", domain.web_socket: f"podium-{stage}-live"} if domain else {}
+    )
     rest_url = text(templates(stage)["rest"]["Outputs"]["RestUrl"]["Value"])
     web_socket_url = text(templates(stage)["realtime"]["Outputs"]["WebSocketUrl"]["Value"])
     if domain:
