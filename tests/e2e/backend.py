@@ -146,7 +146,7 @@ class BackendProcess:
 
     def new_errors(self) -> list[str]:
         """What it has logged since it was last asked, if an error is among it."""
-        new = self.log[self._judged :]
+        new = whole_lines(self.log[self._judged :])
         self._judged += len(new)
         return [new] if "Traceback" in new or " ERROR " in new else []
 
@@ -238,6 +238,11 @@ class BackendProcess:
 
     def _told(self) -> str:
         return f"output: {self.output[-2000:]}\nlog: {self.log[-4000:]}"
+
+
+def whole_lines(text: str) -> str:
+    """A text without its last line, if that is still being written."""
+    return text[: text.rfind("\n") + 1]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from infra.avatars import PORTRAITS
 from local.settings import REGION
-from tests.e2e.backend import CHECKOUT
+from tests.e2e.backend import CHECKOUT, whole_lines
 from tests.e2e.deployment import ACCOUNT, STAGE, Deployment
 
 RECORDER = CHECKOUT / "tests" / "e2e" / "recorder"
@@ -77,8 +77,7 @@ def recorded(folder: Path, prefix: str, api: str) -> Permissions:
     """
     needed: dict[str, set[Permission]] = defaultdict(set)
     for file in folder.glob("*.jsonl"):
-        # The last line may be half written.
-        for line in file.read_text().rpartition("\n")[0].splitlines():
+        for line in whole_lines(file.read_text()).splitlines():
             call = json.loads(line)
             needed[call["function"].removeprefix(prefix)] |= set(_needed(call, api))
     return needed

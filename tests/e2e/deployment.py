@@ -35,7 +35,7 @@ from local.emulator import Emulator, Tls
 from local.settings import EMULATOR_CREDENTIALS, REGION
 from realtime.authorizer import UnauthorizedError
 from store.database import Database
-from tests.e2e.backend import CHECKOUT, environment
+from tests.e2e.backend import CHECKOUT, environment, whole_lines
 
 ACCOUNT = "000000000000"
 STAGE = "trial"
@@ -220,7 +220,7 @@ class Deployment:
 
         A token that the authorizer refuses is none. Where the emulator could not run a function, it says so.
         """
-        said = self._emulator.log.read_text()[self._read :]
+        said = whole_lines(self._emulator.log.read_text()[self._read :])
         self._read += len(said)
         emulators = [line for line in said.splitlines() if " ERROR [lambda" in line]
         return emulators + asyncio.run(self._failed_invocations())
