@@ -17,16 +17,26 @@ settings.load_profile("podium")
 # What tests have to tell at the end of a session, passed or not.
 _NOTES = pytest.StashKey[list[str]]()
 
+_DEPLOYED = "deployed"
 # Folders whose tests share what is made once a session: a backend, packages, templates, models.
 _TOGETHER = ("tests/e2e/", "tests/integration/", "tests/unit/infra/", "tests/unit/cv/")
+# What takes longest comes first, so that no process has it left when the others are done.
+_FIRST = (_DEPLOYED, *_TOGETHER, "tests/unit/streams/test_promise.py")
 
 
 def _group(test: str) -> str:
     """What a test shares with others: the deployed stacks, its folder, or nothing beyond its file."""
     file, _, name = test.partition("::")
-    if "deployed" in name.partition("[")[2].removesuffix("]").split("-"):
-        return "deployed"
+    if _DEPLOYED in name.partition("[")[2].removesuffix("]").split("-"):
+        return _DEPLOYED
     return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests run in several processes, put the long ones first."""
+    if hasattr(config, "workerinput"):
+        rank = {group: place for place, group in enumerate(_FIRST)}
+        items.sort(key=lambda item: rank.get(_group(item.nodeid), len(rank)))
 
 
 @pytest.hookimpl(optionalhook=True)
