@@ -38,7 +38,10 @@ bench: $(VENVS)/bench/.synced $(VENVS)/emulator/.synced node_modules/.installed 
 
 .PHONY: synth
 synth: $(VENVS)/infra/.synced ## Write the CloudFormation templates of dev and prod to cdk.out/, without an AWS account
-	@for stage in dev prod; do CDK_OUTDIR=cdk.out/$$stage $(VENVS)/infra/bin/python -m infra.app --stage $$stage; done
+	@# Any image: without one the portraits' stack would not be among them.
+	@for stage in dev prod; do \
+	  rm -rf cdk.out/$$stage; \
+	  CDK_OUTDIR=cdk.out/$$stage $(VENVS)/infra/bin/python -m infra.app --stage $$stage --image any; done
 
 .PHONY: bootstrap
 bootstrap: $(VENVS)/infra/.synced node_modules/.installed ## Prepare a stage's AWS account and Region for the CDK, once: stage=dev

@@ -48,13 +48,14 @@ def main() -> int:
     """Synthesize. What a person can mend is one sentence on standard error."""
     parser = argparse.ArgumentParser(prog="python -m infra.app", description=__doc__)
     parser.add_argument("--stage", help="a file of infra/stages; by default the context's `stage`, or dev")
+    parser.add_argument("--image", help="the portraits' image; by default the context's `image`, or none")
     arguments = parser.parse_args()
     app = App()
     try:
         settings = load_settings(arguments.stage or app.node.try_get_context("stage") or "dev")
         with tempfile.TemporaryDirectory() as folder:
             code = code_for(app, settings.architecture, Path(folder))
-            add_stacks(app, settings, code, app.node.try_get_context("image"))
+            add_stacks(app, settings, code, arguments.image or app.node.try_get_context("image"))
             app.synth()
     except (SettingsError, CatalogueError, BundleError) as error:
         sys.stderr.write(f"{error}\n")
