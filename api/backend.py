@@ -7,10 +7,9 @@ from typing import Any, Protocol, TypeVar
 from aws_lambda_powertools.event_handler import Request
 
 from api.problems import ProblemError
-from game.catalogue import Area, Board, Catalogue
+from game.catalogue import Area, Board, Catalogue, GameArea
 from game.model import Model
 from game.names import default_name
-from game.scoring import Order
 from store.database import Database
 from store.portraits import PortraitBucket
 from store.profiles import Profile
@@ -20,14 +19,6 @@ T = TypeVar("T")
 
 class RequestBody(Model, validate_by_name=False):
     """The base of what clients send: fields by their JSON names only."""
-
-
-class GameArea(Model):
-    """An area as clients see it."""
-
-    id: str
-    title: str
-    order: Order
 
 
 class Deployment(Model):

@@ -54,6 +54,14 @@ class Area(Model):
         return self
 
 
+class GameArea(Model):
+    """An area as clients see it."""
+
+    id: str
+    title: str
+    order: Order
+
+
 class GlobalBoard(Model):
     """The board whose points are the sum of a player's bests over the areas that count."""
 
@@ -100,6 +108,11 @@ class Catalogue(Economy):
         boards = {name: Board(id=name, order=area.order, top=area.top) for name, area in self.areas.items()}
         boards[GLOBAL_BOARD] = Board(id=GLOBAL_BOARD, order=self.global_.order, top=self.global_.top)
         return boards
+
+    @property
+    def game_areas(self) -> list[GameArea]:
+        """The areas as clients see them."""
+        return [GameArea(id=name, title=area.title, order=area.order) for name, area in self.areas.items()]
 
     @property
     def counting_areas(self) -> frozenset[str]:

@@ -9,11 +9,12 @@ from aws_cdk import App, Environment, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from game.catalogue import CatalogueError
-from infra.avatars import PORTRAITS, PORTRAITS_SECONDS, AvatarsStack, RegistryStack
+from infra.avatars import PORTRAITS_SECONDS, AvatarsStack, RegistryStack
 from infra.bundle import BundleError
 from infra.code import CodeOf, code_for
 from infra.data import DataStack
 from infra.edge import EdgeStack
+from infra.functions import PORTRAITS
 from infra.identity import IdentityStack
 from infra.pipeline import PipelineStack
 from infra.realtime import RealtimeStack

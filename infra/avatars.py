@@ -12,12 +12,10 @@ from aws_cdk import aws_lambda_destinations as destinations
 from constructs import Construct
 
 from infra.code import ARCHITECTURES
+from infra.functions import PORTRAITS
 from infra.lambdas import PodiumFunction, Size, Storage, function_name, removal
 from infra.reasons import excuse_wildcard
 from infra.settings import StageSettings
-
-PORTRAITS = "portraits"
-"""The function's name in its stage: the API knows it before it exists."""
 
 PORTRAITS_SECONDS = 60
 

@@ -52,3 +52,6 @@ FUNCTIONS = (
     Function("sweep", BROADCASTER, "sweep_handler"),
     Function("pusher", BROADCASTER, "pusher_handler"),
 )
+
+PORTRAITS = "portraits"
+"""The function of the container, which is in no package; others know it by this name before it exists."""

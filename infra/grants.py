@@ -6,6 +6,7 @@ A test records the calls of every function while players play, and holds them ag
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from infra.functions import PORTRAITS
 from store.schema import (
     CONNECTIONS,
     IDEMPOTENCY,
@@ -78,7 +79,7 @@ GRANTS: Mapping[str, Grants] = {
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
     ),
-    "portraits": Grants(
+    PORTRAITS: Grants(
         tables={
             USER_PROFILES: ("GetItem", "PutItem"),
             USER_PROGRESS: ("GetItem", "UpdateItem"),

@@ -13,14 +13,13 @@ from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.avatars import PORTRAITS
+from infra.functions import PORTRAITS
 from infra.lambdas import function_name, limit_emptier_logs, log_group
 from infra.reasons import excuse, excuse_wildcard
 from infra.settings import Pipeline, StageSettings
+from infra.topics import topic_by_mail
 
 _PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 """Lambda's architectures by Docker's names."""
@@ -74,7 +73,8 @@ class PipelineStack(Stack):
         if pipeline.approval:
             approve = actions.ManualApprovalAction(
                 action_name="Person",
-                notification_topic=self._approvals(),
+                # Who is asked to agree; an execution waits for seven days.
+                notification_topic=topic_by_mail(self, settings, "Approvals"),
                 additional_information=f"Deploy {pipeline.repository} to {settings.stage}?",
             )
             stages.append(codepipeline.StageProps(stage_name="Approve", actions=[approve]))
@@ -116,13 +116,6 @@ class PipelineStack(Stack):
         limit_emptier_logs(self, self._settings)
         excuse(bucket, "AwsSolutions-S1", "Sources on their way to a build, for a month: no access log.")
         return bucket
-
-    def _approvals(self) -> sns.Topic:
-        """Who is asked to agree; an execution waits for seven days."""
-        topic = sns.Topic(self, "Approvals", topic_name=f"{self._settings.prefix}approvals", enforce_ssl=True)
-        if self._settings.alarm_email:
-            topic.add_subscription(subscriptions.EmailSubscription(self._settings.alarm_email))
-        return topic
 
     def _project(
         self, name: str, buildspec: str, environment: codebuild.BuildEnvironment

@@ -14,8 +14,8 @@ from aws_cdk import aws_certificatemanager as acm
 from constructs import Construct
 
 from game.catalogue import load_catalogue
-from infra.avatars import PORTRAITS
 from infra.code import CodeOf
+from infra.functions import PORTRAITS
 from infra.identity import IdentityStack
 from infra.lambdas import PodiumFunction, Size, Storage, function_name, log_group
 from infra.realtime import RealtimeStack
@@ -74,10 +74,7 @@ class RestStack(Stack):
         self.stage_arn = self.api.deployment_stage.stage_arn
         if settings.domain:
             self._add_domain(settings.domain)
-        areas = [
-            {"id": name, "title": area.title, "order": area.order}
-            for name, area in load_catalogue().areas.items()
-        ]
+        areas = [area.model_dump(by_alias=True) for area in load_catalogue().game_areas]
         CfnOutput(self, "ClientConfig", value=self.to_json_string({**given, "gameAreas": areas}))
         CfnOutput(self, "ClientConfigUrl", value=f"{self.url}/client-config.json")
         CfnOutput(self, "RestUrl", value=self.url, description="Where games send their requests")

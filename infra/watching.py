@@ -1,6 +1,6 @@
 """Alarms, the dashboard and the budget: do scores reach screens, how fast, and what does it cost?"""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_budgets as budgets
@@ -8,12 +8,12 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.avatars import PORTRAITS
+from infra.functions import PORTRAITS
 from infra.lambdas import function_name, metrics_namespace
 from infra.settings import StageSettings
+from infra.topics import topic_by_mail
 from store.schema import TABLES
 
 _MINUTE = Duration.minutes(1)
@@ -60,7 +60,7 @@ class WatchingStack(Stack):
         self._alarms: list[cloudwatch.IAlarm] = []
         for name, seconds in timeouts.items():
             self._watch_function(name, seconds)
-        self._watch_background(timeouts)
+        self._watch_background()
         self._watch_live()
         self._watch_apis()
         self._watch_tables()
@@ -69,12 +69,10 @@ class WatchingStack(Stack):
         CfnOutput(self, "AlarmTopic", value=self._topic.topic_arn)
 
     def _alarm_topic(self) -> sns.Topic:
-        topic = sns.Topic(self, "Alarms", topic_name=f"{self._settings.prefix}alarms", enforce_ssl=True)
+        topic = topic_by_mail(self, self._settings, "Alarms")
         ours = {"StringEquals": {"aws:SourceAccount": self.account}}
         for service in ("cloudwatch", "budgets"):
             topic.grant_publish(iam.ServicePrincipal(f"{service}.amazonaws.com", conditions=ours))
-        if self._settings.alarm_email:
-            topic.add_subscription(subscriptions.EmailSubscription(self._settings.alarm_email))
         return topic
 
     def _alarm(
@@ -132,17 +130,13 @@ class WatchingStack(Stack):
             periods=3,
         )
 
-    def _watch_background(self, functions: Collection[str]) -> None:
+    def _watch_background(self) -> None:
         for name, consequence in _IN_BACKGROUND.items():
-            if name in functions:
-                dropped = self._lambda("AsyncEventsDropped", name)
-                self._alarm(f"{name}-dropped", dropped, 1, f"{name} was not run: {consequence}.")
+            dropped = self._lambda("AsyncEventsDropped", name)
+            self._alarm(f"{name}-dropped", dropped, 1, f"{name} was not run: {consequence}.")
         for name, consequence in _WITH_DESTINATION.items():
-            if name in functions:
-                undelivered = self._lambda("DestinationDeliveryFailures", name)
-                self._alarm(
-                    f"{name}-undelivered", undelivered, 1, f"The outcome of {name} is lost: {consequence}."
-                )
+            lost = self._lambda("DestinationDeliveryFailures", name)
+            self._alarm(f"{name}-undelivered", lost, 1, f"The outcome of {name} is lost: {consequence}.")
         sweeps = self._lambda("Invocations", "sweep").with_(period=Duration.seconds(_SWEEPS_SECONDS))
         self._alarm(
             "sweep-missing",

@@ -107,8 +107,7 @@ async def restore(restored: Database, db: Database, table: Table, *, apply: bool
             await batch_write(db, table, [{"PutRequest": {"Item": item}} for item in differ])
     changes.deleted = len(held)
     if apply:
-        names = _key_names(table)
-        keys = [{name: {"S": value} for name, value in zip(names, key, strict=True)} for key in held]
+        keys = [{name: {"S": value} for name, value in zip(table.keys, key, strict=True)} for key in held]
         await batch_write(db, table, [{"DeleteRequest": {"Key": key}} for key in keys])
     return changes
 
@@ -119,12 +118,8 @@ async def _pages(db: Database, table: Table) -> AsyncIterator[list[Item]]:
         yield page["Items"]
 
 
-def _key_names(table: Table) -> list[str]:
-    return [name for name in (table.partition_key, table.sort_key) if name]
-
-
 def _key(table: Table, item: Item) -> tuple[str, ...]:
-    return tuple(item[name]["S"] for name in _key_names(table))
+    return tuple(item[name]["S"] for name in table.keys)
 
 
 def _digest(item: Item) -> bytes:

@@ -26,6 +26,11 @@ class Table:
     ttl: str | None = None
     stream: Literal["NEW_IMAGE"] | None = None
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The attributes of its primary key: partition key, and sort key if there is one."""
+        return (self.partition_key, self.sort_key) if self.sort_key else (self.partition_key,)
+
 
 USER_PROFILES = Table("UserProfiles", "userId")
 USER_PROGRESS = Table("UserProgress", "userId")
@@ -41,10 +46,9 @@ TABLES = (USER_PROFILES, USER_PROGRESS, SCORES, CONNECTIONS, LEADERBOARDS, IDEMP
 
 def create_request(table: Table, physical_name: str) -> "CreateTableInputTypeDef":
     """The CreateTable request, for the engines that no CDK deploys to: the laptop's and the tests'."""
-    attributes = {table.partition_key}
+    attributes = set(table.keys)
     key_schema: list[KeySchemaElementTypeDef] = [{"AttributeName": table.partition_key, "KeyType": "HASH"}]
     if table.sort_key:
-        attributes.add(table.sort_key)
         key_schema.append({"AttributeName": table.sort_key, "KeyType": "RANGE"})
     if table.index:
         attributes.add(table.index.partition_key)

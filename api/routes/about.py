@@ -5,7 +5,7 @@ from typing import Any, cast
 from aws_lambda_powertools.event_handler import ApiGatewayResolver, Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from api.backend import ClientConfig, GameArea, backend_of
+from api.backend import ClientConfig, backend_of
 from game.model import Model
 
 router = Router()
@@ -36,11 +36,7 @@ async def get_health() -> Health:
 async def get_client_config(request: Request) -> dict[str, Any]:
     """Addresses and ids of this deployment, and the areas of the catalogue."""
     backend = backend_of(request)
-    areas = [
-        GameArea(id=name, title=area.title, order=area.order)
-        for name, area in backend.catalogue.areas.items()
-    ]
-    config = ClientConfig(**backend.deployment.model_dump(), game_areas=areas)
+    config = ClientConfig(**backend.deployment.model_dump(), game_areas=backend.catalogue.game_areas)
     return config.model_dump(by_alias=True, exclude_none=True)
 
 

@@ -223,9 +223,7 @@ class BackendProcess:
 
     def client(self, service: str, endpoint: str | None = None) -> Any:
         """A client of the SDK for the emulator's account, to be entered; by default of the emulator's."""
-        key, secret = EMULATOR_CREDENTIALS.values()
-        session: Any = aioboto3.Session(key, secret, region_name=REGION)
-        return session.client(service, endpoint_url=endpoint or f"http://127.0.0.1:{self.ports.emulator}")
+        return client_of(service, endpoint or f"http://127.0.0.1:{self.ports.emulator}")
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
@@ -238,6 +236,13 @@ class BackendProcess:
 
     def _told(self) -> str:
         return f"output: {self.output[-2000:]}\nlog: {self.log[-4000:]}"
+
+
+def client_of(service: str, endpoint: str, **options: Any) -> Any:
+    """A client of the SDK for the emulator's account, to be entered; `options` of aioboto3's `client`."""
+    key, secret = EMULATOR_CREDENTIALS.values()
+    session: Any = aioboto3.Session(key, secret, region_name=REGION)
+    return session.client(service, endpoint_url=endpoint, **options)
 
 
 def whole_lines(text: str) -> str:

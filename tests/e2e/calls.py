@@ -7,10 +7,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra.avatars import PORTRAITS
+from infra.functions import PORTRAITS
 from local.settings import REGION
 from tests.e2e.backend import CHECKOUT, whole_lines
 from tests.e2e.deployment import ACCOUNT, STAGE, Deployment
+from tests.unit.infra import policies
 
 RECORDER = CHECKOUT / "tests" / "e2e" / "recorder"
 
@@ -111,10 +112,8 @@ async def _allowed(iam: Any, role: str) -> AsyncIterator[Permission]:
         policy = (await iam.get_role_policy(RoleName=role, PolicyName=name))["PolicyDocument"]
         for statement in policy["Statement"]:
             assert set(statement) == {"Effect", "Action", "Resource"}, f"{role}: {statement}"
-            assert statement["Effect"] == "Allow", f"{role}: {statement}"
-            for action in _list(statement["Action"]):
-                for resource in _list(statement["Resource"]):
-                    yield Permission(action, resource)
+        for action, resource in policies.allowed(policy):
+            yield Permission(action, resource)
 
 
 def unused(allowed: Permissions, needed: Permissions) -> Permissions:
@@ -189,7 +188,3 @@ def _objects(operation: str, parameters: Mapping[str, Any]) -> Iterator[Permissi
 
 def _table(name: str) -> str:
     return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
-
-
-def _list(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value

@@ -23,19 +23,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aioboto3
 import httpx
 import jmespath
 
 from bench import certificate
 from game.catalogue import Catalogue, load_catalogue
-from infra.avatars import PORTRAITS
+from infra.functions import PORTRAITS
 from infra.settings import StageSettings, load_settings
 from local.emulator import Emulator, Tls
 from local.settings import EMULATOR_CREDENTIALS, REGION
 from realtime.authorizer import UnauthorizedError
 from store.database import Database
-from tests.e2e.backend import CHECKOUT, environment, whole_lines
+from tests.e2e.backend import CHECKOUT, client_of, environment, whole_lines
 
 ACCOUNT = "000000000000"
 STAGE = "trial"
@@ -304,11 +303,7 @@ class Deployment:
 
     def client(self, service: str, endpoint: str | None = None) -> Any:
         """A client of the SDK for the emulator's account, to be entered; by default of the emulator's."""
-        key, secret = EMULATOR_CREDENTIALS.values()
-        session: Any = aioboto3.Session(key, secret, region_name=REGION)
-        return session.client(
-            service, endpoint_url=endpoint or self._emulator.url, verify=str(self._certificate)
-        )
+        return client_of(service, endpoint or self._emulator.url, verify=str(self._certificate))
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:

@@ -1,4 +1,4 @@
-"""Stages synthesized in this process, with a line for each function's code: zips have their own tests."""
+"""Stages synthesized in this process, without the functions' code: zips have their own tests."""
 
 import json
 from functools import cache
@@ -7,23 +7,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from aws_cdk import App
-from aws_cdk import aws_lambda as lambda_
 
 from infra.app import add_stacks
+from infra.code import left_out
 from infra.settings import StageSettings, load_settings
 
 Template = dict[str, Any]
 
 IMAGE = "sha256:" + "0" * 64
-
-
-def a_line(_: str) -> dict[str, Any]:
-    """What stands for a function's zip."""
-    return {
-        "code": lambda_.Code.from_inline("def handler(event, context): pass"),
-        "handler": "index.handler",
-        "runtime": lambda_.Runtime.PYTHON_3_13,
-    }
 
 
 @cache
@@ -36,7 +27,7 @@ def synthesize(settings: StageSettings, image: str | None) -> dict[str, Template
     """The templates for any settings, with an image for the portraits or without; as `templates`."""
     with TemporaryDirectory() as folder:
         app = App(outdir=folder)
-        add_stacks(app, settings, a_line, image)
+        add_stacks(app, settings, left_out, image)
         app.synth()
         return {
             path.name.removeprefix(settings.prefix).removesuffix(".template.json"): json.loads(
@@ -71,8 +62,3 @@ def text(value: Any) -> str:
         case {"Fn::GetAtt": [name, attribute]}:
             return f"<{name}.{attribute}>"
     return str(value)
-
-
-def as_list(value: Any) -> list[Any]:
-    """The actions or resources of a statement, where one stands for a list of one."""
-    return value if isinstance(value, list) else [value]

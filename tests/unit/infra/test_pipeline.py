@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from infra.settings import load_settings
-from tests.unit.infra.stage import as_list, properties, synthesize
+from tests.unit.infra.policies import allowed
+from tests.unit.infra.stage import properties, synthesize
 from tests.unit.pipeline import aws_cli, codebuild
 from tests.unit.pipeline.build_scene import CHECKOUT, OLD, PROJECT, Desk
 from tests.unit.pipeline.cloud import Cloud
@@ -69,8 +70,7 @@ def test_image_project_may_do_what_it_does_and_no_more(tmp_path: Path) -> None:
         action
         for policy in properties("prod", "AWS::IAM::Policy")
         if {"Ref": role} in policy["Roles"]
-        for statement in policy["PolicyDocument"]["Statement"]
-        for action in as_list(statement["Action"])
+        for action, _ in allowed(policy["PolicyDocument"])
     }
     of_services = {action for action in granted if action.startswith(("ecr:", "lambda:"))}
     assert of_services == called | PUSH | UPDATE

@@ -25,7 +25,8 @@ from infra.settings import Identity, load_settings
 from infra.watching import WatchingStack
 from realtime.routes import ROUTES
 from store.schema import CONNECTIONS, TABLES, Table
-from tests.unit.infra.stage import as_list, properties, resources, synthesize, templates, text
+from tests.unit.infra.policies import allowed
+from tests.unit.infra.stage import properties, resources, synthesize, templates, text
 
 STAGES = ("dev", "prod")
 PUBLIC = {
@@ -86,11 +87,9 @@ def statements(stage: str) -> Iterator[tuple[str, str]]:
     for role in properties(stage, "AWS::IAM::Role"):
         documents += [policy["PolicyDocument"] for policy in role.get("Policies", [])]
     assert not properties(stage, "AWS::IAM::ManagedPolicy")
-    for statement in [one for document in documents for one in document["Statement"]]:
-        assert statement["Effect"] == "Allow"
-        for action in as_list(statement["Action"]):
-            for resource in as_list(statement["Resource"]):
-                yield action, text(resource)
+    for document in documents:
+        for action, resource in allowed(document):
+            yield action, text(resource)
 
 
 def alarms(stage: str) -> dict[str, dict[str, Any]]:

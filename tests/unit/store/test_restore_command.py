@@ -55,8 +55,7 @@ class Tables:
         return asyncio.run(ask())
 
     def put(self, prefix: str, table: Table, player: str, name: str = "as it was") -> None:
-        names = [key for key in (table.partition_key, table.sort_key) if key]
-        keys = {key: {"S": player} for key in names}
+        keys = {key: {"S": player} for key in table.keys}
         self.ask("put_item", TableName=f"{prefix}{table.name}", Item={**keys, "name": {"S": name}})
 
     def empty(self, prefix: str, table: Table) -> None:

@@ -1,0 +1,15 @@
+"""What a stage has to tell a person."""
+
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from infra.settings import StageSettings
+
+
+def topic_by_mail(scope: Construct, settings: StageSettings, name: str) -> sns.Topic:
+    """A topic that goes to whoever `alarm_email` names: nobody, where it names nobody."""
+    topic = sns.Topic(scope, name, topic_name=f"{settings.prefix}{name.lower()}", enforce_ssl=True)
+    if settings.alarm_email:
+        topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
+    return topic
