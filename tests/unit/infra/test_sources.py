@@ -1,9 +1,15 @@
 """What a module needs, as its sources say."""
 
+import gc
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from infra.bundle import CHECKOUT
+from infra.functions import PACKAGES
 from infra.sources import Needs, SourceError, needs_of
 
 
@@ -25,6 +31,18 @@ def checkout(tmp_path: Path) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_text(source)
     return tmp_path
+
+
+@pytest.fixture
+def garbage_collections_let_others_run() -> Iterator[None]:
+    """Whenever the garbage collector runs, another thread goes on, as under load it now and then does."""
+
+    def let_run(_: str, __: object) -> None:
+        time.sleep(0.0001)
+
+    gc.callbacks.append(let_run)
+    yield
+    gc.callbacks.remove(let_run)
 
 
 def with_app(checkout: Path, source: str) -> Needs:
@@ -88,3 +106,11 @@ def test_what_cannot_be_told_is_refused(checkout: Path, source: str, says: str) 
 def test_unknown_module_is_refused(checkout: Path) -> None:
     with pytest.raises(SourceError, match=r"shop\.pap"):
         needs_of(checkout, "shop.pap")
+
+
+@pytest.mark.usefixtures("garbage_collections_let_others_run")
+def test_threads_may_read_sources_at_once() -> None:
+    modules = [package.module for package in PACKAGES]
+    with ThreadPoolExecutor(len(modules)) as pool:
+        needs = list(pool.map(lambda module: needs_of(CHECKOUT, module), modules))
+    assert needs == [needs_of(CHECKOUT, module) for module in modules]
