@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
-from pydantic import ConfigDict
+from pydantic import ConfigDict, ValidationError
 
 from game.model import Model
 from store.schema import Table
@@ -23,8 +23,14 @@ Item = dict[str, Any]
 BATCH_WRITE_LIMIT = 25
 
 ATTEMPTS = 50
+"""How often a race that was lost is run again."""
+THROTTLED_ATTEMPTS = 4
+"""How often something that DynamoDB throttles is sent in all: asking more keeps a hot partition hot."""
+THROTTLED_WAIT = 0.05
+"""Seconds before the second of these, at most; doubled each time: all of them take under half a second."""
 
 T = TypeVar("T")
+RowT = TypeVar("RowT", bound="Row")
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -37,10 +43,15 @@ class Row(Model):
 
 
 class ConflictError(Exception):
-    """Others kept writing the same rows until our attempts were used up.
+    """Others kept writing the same rows until our attempts were used up; nothing was written."""
 
-    Nothing of a transaction was written; of a batch, the rows that DynamoDB took.
-    """
+
+class ThrottledError(Exception):
+    """DynamoDB takes no more requests of this kind for now. Of a batch, some rows may be written."""
+
+
+class RowError(Exception):
+    """A stored row cannot be read. The message has its table, key and fault: for the log, not for clients."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +76,53 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _deserializer.deserialize(value) for name, value in item.items()}
 
 
-async def batch_write(db: Database, table: Table, requests: Sequence[Any]) -> None:
+def parse_row(
+    model: type[RowT], table: Table, item: Mapping[str, Any], **changed: Callable[[Any], Any]
+) -> RowT:
+    """Return the row behind a DynamoDB item.
+
+    `changed` has a function for each attribute, by name, that is stored in another form. Raises RowError.
+    """
+    try:
+        values = from_item(item)
+        changes = {name: change(values.get(name)) for name, change in changed.items()}
+        return model.model_validate(values | changes)
+    # A number may have more digits than a Decimal of DynamoDB's, a JSON text more levels than Python.
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+        raise row_error(table, item, error) from error
+
+
+def row_error(table: Table, item: Mapping[str, Any], error: Exception | str) -> RowError:
+    """Return the error that names a row and says what is wrong with it; no attribute's value is in it."""
+    key = {name: next(iter(item[name].values()), None) for name in table.keys if name in item}
+    return RowError(f"a row of {table.name} cannot be read, at {key}: {_fault(error)}")
+
+
+def _fault(error: Exception | str) -> str:
+    if isinstance(error, ValidationError):
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)[:_FAULT_LIMIT]
+    return (error if isinstance(error, str) else repr(error))[:_FAULT_LIMIT]
+
+
+async def batch_write(
+    db: Database, table: Table, requests: Sequence[Any], *, attempts: int = THROTTLED_ATTEMPTS
+) -> None:
     """Put or delete any number of rows of one table; what DynamoDB leaves unprocessed is sent again.
 
-    Raises ConflictError when some rows are still unprocessed after ten rounds of one chunk.
+    Raises ThrottledError when some rows are still unprocessed after `attempts` rounds of one chunk.
     """
     name = db.name(table)
     for start in range(0, len(requests), BATCH_WRITE_LIMIT):
         pending = list(requests[start : start + BATCH_WRITE_LIMIT])
-        for attempt in range(10):
+        for attempt in range(1, attempts + 1):
             answer = await db.client.batch_write_item(RequestItems={name: pending})
             pending = list(answer["UnprocessedItems"].get(name, []))
             if not pending:
                 break
-            await backoff(attempt)
-        else:
-            raise ConflictError(f"{len(pending)} rows of {name} stayed unprocessed")
+            if attempt == attempts:
+                raise ThrottledError(f"{len(pending)} rows of {name} stayed unprocessed")
+            await backoff(attempt - 1, base=THROTTLED_WAIT)
 
 
 async def query_pages(db: Database, request: "QueryInputTypeDef") -> AsyncIterator[list[dict[str, Any]]]:
@@ -106,31 +148,67 @@ async def win(attempt: Callable[[], Awaitable[T]]) -> T:
     """The outcome of a read and a conditional write, attempted until nobody else wrote in between.
 
     Raises ConflictError after 50 attempts: with one winner a round, that outlasts any number of devices that
-    a player can hold.
+    a player can hold. Raises ThrottledError after four transactions that were throttled, or at once for a
+    single request that was: the client has sent that four times (`store.runtime`).
     """
+    throttled_attempts = 0
     for number in range(ATTEMPTS):
         try:
             return await attempt()
         except ClientError as error:
-            if not lost_race(error):
+            if lost_race(error):
+                await backoff(number)
+                continue
+            if not throttled(error):
                 raise
-        await backoff(number)
+            throttled_attempts += 1
+            if not _cancelled(error) or throttled_attempts == THROTTLED_ATTEMPTS:
+                raise ThrottledError(str(error)) from error
+        await backoff(throttled_attempts - 1, base=THROTTLED_WAIT)
     raise ConflictError(f"others wrote the same rows {ATTEMPTS} times")
 
 
 def lost_race(error: ClientError) -> bool:
     """Whether a conditional write or transaction failed for what others wrote, and may be tried again."""
-    code = error.response.get("Error", {}).get("Code")
-    if code == "TransactionCanceledException":
-        reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", ())
-        return {str(reason.get("Code")) for reason in reasons} <= _RETRYABLE_REASONS
-    return code in {"ConditionalCheckFailedException", "TransactionConflictException"}
+    if _cancelled(error):
+        return _reasons(error) <= _LOST
+    return _code(error) in {"ConditionalCheckFailedException", "TransactionConflictException"}
 
 
-_RETRYABLE_REASONS = {
-    "None",
-    "ConditionalCheckFailed",
-    "TransactionConflict",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-}
+def throttled(error: ClientError) -> bool:
+    """Whether a service refused a request, or a transaction, because there are too many of them."""
+    if _cancelled(error):
+        reasons = _reasons(error)
+        return reasons <= _LOST | _THROTTLED and not reasons <= _LOST
+    return _code(error) in THROTTLING
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code"))
+
+
+def _cancelled(error: ClientError) -> bool:
+    return _code(error) == "TransactionCanceledException"
+
+
+def _reasons(error: ClientError) -> set[str]:
+    reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", ())
+    return {str(reason.get("Code")) for reason in reasons}
+
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+_LOST = {"None", "ConditionalCheckFailed", "TransactionConflict"}
+_THROTTLED = {"ThrottlingError", "ProvisionedThroughputExceeded"}
+THROTTLING = frozenset(
+    {
+        "LimitExceededException",  # of `@connections`
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",  # of S3
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",  # of Lambda
+    }
+)
+"""The codes with which services refuse a single request because there are too many."""
+_FAULT_LIMIT = 500

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 RESTORED = (USER_PROFILES, USER_PROGRESS, SCORES, IDEMPOTENCY)
 """Tables whose rows nothing else can make again."""
 _USABLE = ("ACTIVE", "UPDATING")
+# Nobody waits for a restore, and it writes as fast as DynamoDB lets it: about 10 seconds for one batch.
+_ATTEMPTS = 24
 
 
 class RefusedError(Exception):
@@ -94,7 +96,7 @@ async def _is_empty(db: Database, table: Table) -> bool:
 async def restore(restored: Database, db: Database, table: Table, *, apply: bool) -> Changes:
     """Make a table's rows those of the restored one; without `apply`, only count.
 
-    Holds a digest of every row in memory. Raises ConflictError where DynamoDB keeps refusing rows.
+    Holds a digest of every row in memory. Raises ThrottledError where DynamoDB keeps refusing rows.
     """
     changes = Changes()
     held: dict[tuple[str, ...], bytes] = {}
@@ -104,11 +106,13 @@ async def restore(restored: Database, db: Database, table: Table, *, apply: bool
         differ = [item for item in page if held.pop(_key(table, item), None) != _digest(item)]
         changes.written += len(differ)
         if apply:
-            await batch_write(db, table, [{"PutRequest": {"Item": item}} for item in differ])
+            puts = [{"PutRequest": {"Item": item}} for item in differ]
+            await batch_write(db, table, puts, attempts=_ATTEMPTS)
     changes.deleted = len(held)
     if apply:
         keys = [{name: {"S": value} for name, value in zip(table.keys, key, strict=True)} for key in held]
-        await batch_write(db, table, [{"DeleteRequest": {"Key": key}} for key in keys])
+        deletes = [{"DeleteRequest": {"Key": key}} for key in keys]
+        await batch_write(db, table, deletes, attempts=_ATTEMPTS)
     return changes
 
 
