@@ -7,7 +7,6 @@ two doors that the validator leaves open: a body of an array counts as its first
 counts as JSON.
 """
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +17,8 @@ from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
 
 from api.backend import caller
 from api.problems import ProblemError
+from game import strict_json
+from game.strict_json import RepeatedMemberError
 
 BODY_LIMIT = 64 * 1024
 """Bytes of UTF-8 in a request's body; more is refused with a 413."""
@@ -65,12 +66,10 @@ def _check_body(app: ApiGatewayResolver) -> None:
     if len(body.encode(errors="surrogatepass")) > BODY_LIMIT:
         raise ProblemError(413, f"body: must be at most {BODY_LIMIT} bytes")
     try:
-        content = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        content = strict_json.parse(body)
+    except RepeatedMemberError as error:
+        raise ProblemError(400, f"body: {error}") from error
+    except ValueError as error:
         raise ProblemError(400, f"body: not JSON: {error}") from error
     if not isinstance(content, dict):
         raise ProblemError(400, "body: must be a JSON object")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")

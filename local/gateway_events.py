@@ -7,12 +7,13 @@ message) is left out here too, so that a handler which forgets that fails on the
 """
 
 import base64
-import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from game import strict_json
 
 Event = dict[str, Any]
 
@@ -114,17 +115,13 @@ def select_route(message: str | bytes, route_keys: Iterable[str]) -> str:
     if isinstance(message, bytes):
         return "$default"
     try:
-        body = json.loads(message, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        body = strict_json.parse(message)
+    except ValueError:
         return "$default"
     action = body.get("action") if isinstance(body, dict) else None
     # The predefined routes are not for clients to call.
     custom = {key for key in route_keys if not key.startswith("$")}
     return action if isinstance(action, str) and action in custom else "$default"
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _request_context(

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from game.catalogue import Catalogue
 from game.model import Model
+from game.strict_json import RepeatedMemberError, check_members
 from realtime import protocol
 from realtime.gone import forget, hang_up
 from realtime.push import PushClient
@@ -163,7 +164,10 @@ def _parse(model: type[_FrameT], event: Event) -> _FrameT:
     if not protocol.fits(body):
         raise FrameError("too_large", f"a frame must be at most {protocol.FRAME_LIMIT} bytes")
     try:
+        check_members(body)
         return model.model_validate_json(body)
+    except RepeatedMemberError as error:
+        raise FrameError("bad_frame", str(error)) from error
     except ValidationError as error:
         raise FrameError("bad_frame", protocol.explain(error.errors(include_url=False))) from error
 

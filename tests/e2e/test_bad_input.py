@@ -29,6 +29,8 @@ BAD_BODIES: dict[str, tuple[bytes, int, str]] = {
     "array-of-one-good": (b'[{"gameArea":"forest","score":1}]', 400, "body"),
     "null": (b"null", 400, "body"),
     "string": (b'"forest"', 400, "body"),
+    "repeated-member": (b'{"gameArea":"forest","score":1,"score":2}', 400, "'score'"),
+    "repeated-member-escaped": (b'{"gameArea":"forest","score":1,"\\u0073core":2}', 400, "'score'"),
     "nan": (b'{"gameArea":"forest","score":NaN}', 400, "NaN"),
     "infinity": (b'{"gameArea":"forest","score":-Infinity}', 400, "Infinity"),
     "5000-digits": (b'{"gameArea":"forest","score":' + b"9" * 5000 + b"}", 400, "body"),

@@ -84,6 +84,7 @@ def test_json_is_taken_however_it_is_called(rest: RestScene, content_type: str) 
         (body(gameArea="x" * 10_000), 404, "gameArea"),
         (body(gameArea="\ud800"), 404, "gameArea"),
         ('{"gameArea":"forest","score":NaN}', 400, "body"),
+        ('{"gameArea":"forest","score":1,"score":2}', 400, "'score'"),
         ('{"gameArea":"forest","score":-Infinity}', 400, "body"),
         ('{"gameArea":"forest","score":%s}' % ("9" * 5000), 400, "body"),
         ('{"gameArea":"forest","score":420', 400, "body"),

@@ -33,6 +33,8 @@ async def received(client: ClientConnection) -> Any:
         ('{"action":["ping"]}', "$default"),
         ('{"action":null}', "$default"),
         ('{"action":"ping","n":NaN}', "$default"),
+        ('{"action":"ping","action":"broadcast"}', "$default"),
+        ('{"action":"broadcast","action":"ping"}', "$default"),
         ("{}", "$default"),
         ('["ping"]', "$default"),
         ('"ping"', "$default"),
