@@ -39,6 +39,11 @@ def event(*, query: str | None = None, protocols: str | None = None, **changes: 
     return request | changes
 
 
+def lines(*values: str) -> dict[str, list[str]]:
+    """The header in lines of its own."""
+    return {"Host": ["x"], "Sec-WebSocket-Protocol": list(values)}
+
+
 @pytest.mark.parametrize(
     ("request_event", "found"),
     [
@@ -49,6 +54,13 @@ def event(*, query: str | None = None, protocols: str | None = None, **changes: 
         (event(query="one", protocols="podium"), "one"),
         (event(query="one", protocols="podium, "), "one"),
         (event(headers={"sec-websocket-protocol": "podium, two"}), "two"),
+        (event(multiValueHeaders=lines("podium", "two")), "two"),
+        (event(protocols="two", multiValueHeaders=lines("podium", "two")), "two"),
+        (event(protocols="podium, two", multiValueHeaders=lines("podium, two")), "two"),
+        (event(multiValueHeaders={"sec-websocket-protocol": ["podium", "two"]}), "two"),
+        (event(multiValueHeaders=lines("podium", "two", "three")), None),
+        (event(multiValueHeaders=lines("two", "podium")), None),
+        (event(multiValueHeaders=None), None),
         (event(), None),
         (event(query=""), None),
         (event(protocols="podium"), None),
