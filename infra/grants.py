@@ -1,4 +1,4 @@
-"""What each function may do with the tables and the bucket: exactly what it does.
+"""What each function may do with the tables, the bucket and the user pool: exactly what it does.
 
 A test records the calls of every function while players play, and holds them against this table, both ways.
 """
@@ -31,6 +31,8 @@ class Grants:
     """Whether it lists the bucket: of one prefix at a time."""
     push: Actions = ()
     """HTTP methods on `@connections`."""
+    user_pool: Actions = ()
+    """Cognito's, on the stage's user pool."""
 
 
 _GONE: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem")}
@@ -61,6 +63,7 @@ GRANTS: Mapping[str, Grants] = {
         },
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
+        user_pool=("AdminGetUser", "AdminListGroupsForUser"),
     ),
     "avatar-outcome": Grants(tables=_GONE, indexes={CONNECTIONS: ("Query",)}, push=("POST", "DELETE")),
     "authorizer": Grants(),

@@ -154,6 +154,10 @@ class PodiumFunction(Construct):
             self._allow("execute-api", ("ManageConnections",), arn)
             excuse_wildcard(self, arn, "Which connections there are is known only when it runs.")
 
+    def grant_user_pool(self, pool_arn: str) -> None:
+        """Allow what `infra.grants` says of this function, on exactly this user pool."""
+        self._allow("cognito-idp", GRANTS[self.node.id].user_pool, pool_arn)
+
     def grant_invoke(self, name: str, settings: StageSettings) -> None:
         """Allow it to invoke another function of the stage, by its name: no stack waits for another."""
         arn = Stack.of(self).format_arn(

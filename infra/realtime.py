@@ -66,8 +66,11 @@ class RealtimeStack(Stack):
         self.connections_url = settings.addresses.connections.format(**addresses)
         self.web_socket_url = settings.web_socket_address.format(**addresses)
         self.authorizer = self._authorizer(identity)
-        self.routes = self._function("routes", Size(512, 29, settings.concurrency.routes))
-        self.avatar_outcome = self._function("avatar-outcome", Size(256, 30))
+        pool = {"PODIUM_USER_POOL_ID": identity.pool.user_pool_id}
+        self.routes = self._function("routes", Size(512, 29, settings.concurrency.routes), pool)
+        self.routes.grant_user_pool(identity.pool.user_pool_arn)
+        # Of the same module, which is opened the same way.
+        self.avatar_outcome = self._function("avatar-outcome", Size(256, 30), pool)
         self._add_routes()
         self.stage = self._stage()
         if settings.domain:
@@ -86,7 +89,9 @@ class RealtimeStack(Stack):
         CfnOutput(self, "WebSocketUrl", value=self.web_socket_url, description="Where games connect")
         CfnOutput(self, "DeadLetters", value=self.dead_letters.queue_url, description="Batches given up")
 
-    def _function(self, name: str, size: Size) -> PodiumFunction:
+    def _function(
+        self, name: str, size: Size, environment: Mapping[str, str] | None = None
+    ) -> PodiumFunction:
         settings = self._settings
         made = PodiumFunction(
             self,
@@ -99,6 +104,7 @@ class RealtimeStack(Stack):
                 "PODIUM_PUSHER_FUNCTION": function_name(settings, "pusher"),
                 "PODIUM_DIRECT_LIMIT": str(settings.live.direct_limit),
                 "PODIUM_PUSHERS": str(settings.live.pushers),
+                **(environment or {}),
             },
             **self._code(name),
         )

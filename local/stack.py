@@ -40,6 +40,7 @@ from store.database import Database
 from store.portraits import open_bucket
 from store.runtime import now, open_database
 from store.schema import SCORES
+from store.users import open_user_pool
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOut, Shard
 from streams.report import Report
@@ -86,7 +87,8 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         deployment = _deployment(settings, await provision.create_user_pool(session))
         verifier = _verifier(deployment)
         push = await stack.enter_async_context(open_push_client(session, f"http://{HOST}:{settings.ws_port}"))
-        live = Live(db, catalogue, push, now)
+        users = await stack.enter_async_context(open_user_pool(session, deployment.user_pool_id))
+        live = Live(db, catalogue, push, now, users.is_member)
         broadcaster = await stack.enter_async_context(_broadcaster(db, catalogue, push))
         source = await _start_event_source(settings, session, db, broadcaster, stack)
         for board in catalogue.boards.values():

@@ -14,22 +14,24 @@ from realtime.avatars import announce
 from realtime.event_loop import new_event_loop
 from realtime.push import open_push_client
 from realtime.routes import Live, handle
-from realtime.settings import RealtimeSettings
+from realtime.settings import RoutesSettings
 from store.container import Container
 from store.runtime import now, open_database
+from store.users import open_user_pool
 
 logger = Logger(service="podium")
 
 
 @asynccontextmanager
 async def _open_live() -> AsyncIterator[Live]:
-    settings = RealtimeSettings.read()
+    settings = RoutesSettings.read()
     session = aioboto3.Session()
     async with (
         open_database(session, settings.table_prefix) as db,
         open_push_client(session, settings.connections_url, rate=settings.push_rate) as push,
+        open_user_pool(session, settings.user_pool_id) as users,
     ):
-        yield Live(db, load_catalogue(), push, now)
+        yield Live(db, load_catalogue(), push, now, users.is_member)
 
 
 _container = Container(_open_live, new_event_loop)

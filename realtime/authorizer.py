@@ -22,7 +22,12 @@ def find_token(event: Event) -> str | None:
 
 
 async def authorize(verifier: TokenVerifier, event: Event) -> dict[str, Any]:
-    """The policy that lets the player in, with `userId` and `groups` (separated by spaces) as its context.
+    """The policy that lets the player in. Its context, which every route of the connection is given:
+
+    userId      the player's `sub`
+    groups      the token's groups, separated by spaces
+    expiresAt   when the token expires, in seconds since the epoch: the connection may outlive it
+    username    what the user pool calls a member of a group, to look the membership up again
 
     Raises UnauthorizedError (401) without a good token, KeySetError (500) when none can be judged.
     """
@@ -33,6 +38,15 @@ async def authorize(verifier: TokenVerifier, event: Event) -> dict[str, Any]:
         claims = await verifier.verify(token)
     except TokenError as error:
         raise UnauthorizedError from error
+    # API Gateway takes texts, numbers and booleans; as texts they all arrive as they left.
+    context = {
+        "userId": claims["sub"],
+        "groups": " ".join(claims.get("cognito:groups", [])),
+        "expiresAt": str(int(claims["exp"])),
+    }
+    if context["groups"]:
+        # An ID token and an access token differ in where it is.
+        context["username"] = claims.get("cognito:username") or claims.get("username", "")
     return {
         "principalId": claims["sub"],
         "policyDocument": {
@@ -41,5 +55,5 @@ async def authorize(verifier: TokenVerifier, event: Event) -> dict[str, Any]:
                 {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"]}
             ],
         },
-        "context": {"userId": claims["sub"], "groups": " ".join(claims.get("cognito:groups", []))},
+        "context": context,
     }

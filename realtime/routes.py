@@ -17,6 +17,7 @@ from realtime.subprotocols import SUBPROTOCOL, Event, offered_subprotocols
 from store import boards, connections
 from store.boards import PublishedBoard
 from store.database import Database
+from store.users import UsersUnavailableError
 
 Response = dict[str, Any]
 OK: Response = {"statusCode": 200}
@@ -42,14 +43,22 @@ class UnreachableError(Exception):
     """A connection took no answer; it was closed, so that its client comes back."""
 
 
+IsMember = Callable[[str, str, str], Awaitable[bool]]
+
+
 @dataclass(frozen=True)
 class Live:
-    """What the routes work with. `clock` gives milliseconds since the epoch, UTC."""
+    """What the routes work with.
+
+    `clock` gives milliseconds since the epoch, UTC. `is_member` asks the user pool: see
+    `store.users.UserPool.is_member`.
+    """
 
     db: Database
     catalogue: Catalogue
     push: PushClient
     clock: Callable[[], int]
+    is_member: IsMember
 
 
 async def connect(live: Live, event: Event) -> Response:
@@ -106,13 +115,17 @@ async def ping(live: Live, event: Event) -> Response:
 
 
 async def broadcast(live: Live, event: Event) -> Response:
-    """Push an admin's message to everyone on a channel."""
-    if ADMINS not in str(_authorizer(event).get("groups", "")).split():
-        raise FrameError("forbidden", f"action: broadcast is for the group {ADMINS}")
+    """Push an admin's message to everyone on a channel.
+
+    A connection outlives its token, and its token the membership: the token must not have expired, and the
+    user pool must still have the caller in the group.
+    """
+    _check_token_of_admin(live, event)
     frame = _parse(protocol.Broadcast, event)
     text = protocol.encode(protocol.Announcement(channel=frame.channel, message=frame.message))
     if not protocol.fits(text):
         raise FrameError("too_large", f"message: the announcement is over {protocol.FRAME_LIMIT} bytes")
+    await _check_still_admin(live, event)
     delivered = failed = 0
     deadline = _deadline(BROADCAST_SECONDS)
     async for page in connections.subscribers(live.db, frame.channel):
@@ -124,6 +137,30 @@ async def broadcast(live: Live, event: Event) -> Response:
     return await _answer(
         live, event, protocol.encode(protocol.Broadcasted(delivered=delivered, failed=failed))
     )
+
+
+def _check_token_of_admin(live: Live, event: Event) -> None:
+    context = _authorizer(event)
+    if ADMINS not in str(context.get("groups", "")).split():
+        raise _forbidden()
+    # A connection from before this was recorded has to come back, too.
+    if live.clock() >= int(context.get("expiresAt", 0)) * 1000:
+        raise FrameError(
+            "token_expired", "action: the token of this connection has expired: connect again with a new one"
+        )
+
+
+async def _check_still_admin(live: Live, event: Event) -> None:
+    username = str(_authorizer(event).get("username", ""))
+    try:
+        if not (username and await live.is_member(username, _user_id(event), ADMINS)):
+            raise _forbidden()
+    except UsersUnavailableError as error:
+        raise FrameError("unavailable", "action: it cannot be told who is an admin: try again") from error
+
+
+def _forbidden() -> FrameError:
+    return FrameError("forbidden", f"action: broadcast is for the group {ADMINS}")
 
 
 async def default(_: Live, event: Event) -> Response:

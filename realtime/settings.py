@@ -1,4 +1,4 @@
-"""The environment of the Lambdas that push to connections, and of the authorizer."""
+"""The environment of the Lambdas that push to connections, of the routes, and of the authorizer."""
 
 from typing import Annotated
 
@@ -19,6 +19,13 @@ class RealtimeSettings(Settings):
     """
     connections_url: str
     """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
+
+
+class RoutesSettings(RealtimeSettings):
+    """Of the routes."""
+
+    user_pool_id: str
+    """The user pool, which is asked whether an admin still is one."""
 
 
 class AuthorizerSettings(Settings):

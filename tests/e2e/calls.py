@@ -144,6 +144,9 @@ def _needed(call: Mapping[str, Any], api: str) -> Iterator[Permission]:
         case "lambda":
             arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{parameters['FunctionName']}"
             yield Permission("lambda:InvokeFunction", arn)
+        case "cognito-idp":
+            arn = f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/{parameters['UserPoolId']}"
+            yield Permission(f"cognito-idp:{call['operation']}", arn)
         case "execute-api":
             method = {"DeleteConnection": "DELETE"}.get(call["operation"], call["operation"])
             arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/{STAGE}/{method}/@connections/id"

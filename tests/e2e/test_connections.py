@@ -4,6 +4,8 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from store import connections
 from tests.e2e.backend import CHECKOUT, Backend, BackendProcess, environment, until_async
 from tests.e2e.conftest import SignUp, on_both
@@ -38,6 +40,24 @@ async def test_broadcast_is_refused_to_a_player(sign_up: SignUp) -> None:
         answer = await sender.ask("broadcast", channel="all", message={"text": "free money"})
         assert (answer["type"], answer["code"]) == ("error", "forbidden")
         assert await other.ask("ping") == {"type": "pong"}
+
+
+@on_both
+@pytest.mark.parametrize("loss", ["admin_remove_user_from_group", "admin_disable_user"])
+async def test_broadcast_is_refused_to_who_has_ceased_to_be_an_admin(
+    backend: Backend, sign_up: SignUp, loss: str
+) -> None:
+    root, bob = await sign_up("Root"), await sign_up("Bob")
+    await make_admin(backend, root)
+    async with root.live() as desk, bob.live() as other:
+        user = {"UserPoolId": root.config["userPoolId"], "Username": root.username}
+        group = {"GroupName": "admins"} if "group" in loss else {}
+        async with backend.client("cognito-idp") as cognito:
+            await getattr(cognito, loss)(**user, **group)
+        answer = await desk.ask("broadcast", channel="all", message={"text": "still here"})
+        assert (answer["type"], answer["code"]) == ("error", "forbidden")
+        assert await other.ask("ping") == {"type": "pong"}
+        assert await desk.ask("ping") == {"type": "pong"}, "the connection stays open"
 
 
 @on_both

@@ -47,6 +47,7 @@ SETTINGS = {
     "PODIUM_TOKEN_ISSUER": "https://issuer.example.com",
     "PODIUM_TOKEN_CLIENT_ID": "game",
     "PODIUM_KEY_SET_URL": "https://issuer.example.com/.well-known/jwks.json",
+    "PODIUM_USER_POOL_ID": "us-east-1_Podium123",
     "PODIUM_DEPLOYMENT": json.dumps(DEPLOYMENT),
 }
 """What the stacks set, for all functions together."""

@@ -1,12 +1,18 @@
 """The user pool of one machine, in the emulator."""
 
 import uuid
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aioboto3
 import pytest
 
 from infra.passwords import PASSWORDS
 from local import provision
+from realtime.routes import ADMINS
+from store.users import UserPool, UsersUnavailableError, open_user_pool
+
+NAME = "ada"
 
 FITTING = "Aa1-" + "x" * (PASSWORDS.min_length - 4)
 
@@ -40,3 +46,65 @@ async def test_password_has_to_be_as_the_policy_says(
         else:
             with pytest.raises(cognito.exceptions.InvalidPasswordException):
                 await signing_up
+
+
+@pytest.fixture
+async def cognito(pool: provision.UserPool) -> AsyncIterator[Any]:
+    """Cognito's administrator."""
+    async with aioboto3.Session().client("cognito-idp") as client:
+        yield client
+
+
+@pytest.fixture
+async def users(pool: provision.UserPool) -> AsyncIterator[UserPool]:
+    """The pool as the functions ask it."""
+    async with open_user_pool(aioboto3.Session(), pool.id) as users:
+        yield users
+
+
+async def add_admin(pool: provision.UserPool, cognito: Any) -> str:
+    """A new user called NAME, in the group; their `sub`."""
+    made = await cognito.admin_create_user(UserPoolId=pool.id, Username=NAME)
+    await cognito.admin_add_user_to_group(UserPoolId=pool.id, Username=NAME, GroupName=ADMINS)
+    return str({one["Name"]: one["Value"] for one in made["User"]["Attributes"]}["sub"])
+
+
+async def test_member_of_a_group_is_one(pool: provision.UserPool, cognito: Any, users: UserPool) -> None:
+    user_id = await add_admin(pool, cognito)
+    assert await users.is_member(NAME, user_id, ADMINS)
+    assert not await users.is_member(NAME, user_id, "servers")
+
+
+async def test_user_who_was_removed_from_the_group_is_no_member(
+    pool: provision.UserPool, cognito: Any, users: UserPool
+) -> None:
+    user_id = await add_admin(pool, cognito)
+    await cognito.admin_remove_user_from_group(UserPoolId=pool.id, Username=NAME, GroupName=ADMINS)
+    assert not await users.is_member(NAME, user_id, ADMINS)
+
+
+async def test_disabled_user_is_no_member_until_enabled(
+    pool: provision.UserPool, cognito: Any, users: UserPool
+) -> None:
+    user_id = await add_admin(pool, cognito)
+    await cognito.admin_disable_user(UserPoolId=pool.id, Username=NAME)
+    assert not await users.is_member(NAME, user_id, ADMINS)
+    await cognito.admin_enable_user(UserPoolId=pool.id, Username=NAME)
+    assert await users.is_member(NAME, user_id, ADMINS)
+
+
+async def test_deleted_user_is_no_member_even_if_another_takes_the_name(
+    pool: provision.UserPool, cognito: Any, users: UserPool
+) -> None:
+    user_id = await add_admin(pool, cognito)
+    await cognito.admin_delete_user(UserPoolId=pool.id, Username=NAME)
+    assert not await users.is_member(NAME, user_id, ADMINS)
+    another = await add_admin(pool, cognito)
+    assert await users.is_member(NAME, another, ADMINS)
+    assert not await users.is_member(NAME, user_id, ADMINS)
+
+
+async def test_pool_that_does_not_answer_says_neither(aws_environment: str) -> None:
+    async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
+        with pytest.raises(UsersUnavailableError, match="somebody"):
+            await users.is_member(NAME, "somebody", ADMINS)

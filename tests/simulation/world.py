@@ -91,7 +91,7 @@ class World:
         """Whether any board has had a fan-out by pushers."""
         self._history = engine.history
         self._db = db
-        self._live = Live(db, catalogue, push, now)
+        self._live = Live(db, catalogue, push, now, _no_members)
         self._fan_out = FanOut(
             db, catalogue, push, now, self._start_pusher, direct_limit=direct_limit, pushers=3
         )
@@ -264,3 +264,7 @@ class World:
         await asyncio.sleep(2 * ANSWER_SECONDS)
         await self.background.settle(SETTLE_SECONDS)
         self.background.check()
+
+
+async def _no_members(username: str, user_id: str, group: str) -> bool:
+    raise AssertionError(f"the user pool was asked for {username} in {group}: nobody broadcasts here")

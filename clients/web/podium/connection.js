@@ -80,6 +80,13 @@ export class Connection {
     else if (this.#retry !== null) this.#connect();
   }
 
+  /** Replaces a connection that stands by one with the token of now. */
+  renew() {
+    if (this.#state !== "live") return;
+    this.#become("reconnecting");
+    this.#connect();
+  }
+
   send(frame) {
     this.#link.socket.send(JSON.stringify(frame));
   }

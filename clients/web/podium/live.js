@@ -179,6 +179,8 @@ export class Live {
     const broadcast = this.#broadcasts.shift();
     if (broadcast) broadcast.reject(error);
     else this.#emit("error", error);
+    // The connection has outlived its token. The next one has a new token, and may broadcast.
+    if (error.code === "token_expired") this.#connection.renew();
   }
 
   #lost() {

@@ -3,11 +3,11 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from game.catalogue import Catalogue
-from realtime.routes import Live, Response, handle
+from realtime.routes import ADMINS, Live, Response, handle
 from store import connections
 from store.boards import PublishedBoard
 from store.database import Database, to_item
@@ -18,6 +18,7 @@ from tests.unit.events import recorded
 from tests.unit.realtime.fakes import NOW, RecordingPush, clock, recorded_database
 
 PLAYER = "87313b53-604d-4405-b676-4eb8a21c5969"
+USERNAME = "ada"
 CALLER = "UcX1kd3noAMCJ4g="
 
 
@@ -33,6 +34,21 @@ def catalogue_of(areas: int) -> Catalogue:
 
 
 @dataclass
+class Members:
+    """The user pool: who is in a group now, as (user name, `sub`, group); or why it does not say."""
+
+    there: set[tuple[str, str, str]] = field(default_factory=lambda: {(USERNAME, PLAYER, ADMINS)})
+    error: Exception | None = None
+    asked: int = 0
+
+    async def __call__(self, username: str, user_id: str, group: str) -> bool:
+        self.asked += 1
+        if self.error:
+            raise self.error
+        return (username, user_id, group) in self.there
+
+
+@dataclass
 class LiveScene:
     """`log` has every request and push since the scene began, in order."""
 
@@ -40,12 +56,19 @@ class LiveScene:
     push: RecordingPush
     direct: Database
     log: list[str]
+    members: Members
 
     async def event(self, route: str, **changes: Any) -> Response:
-        """Let the routes handle the recorded event, with another route key and other fields."""
+        """Let the routes handle the recorded event, with another route key and other fields.
+
+        `groups` are of the token; `authorizer` has further fields of the authorizer's context.
+        """
         event = recorded("websocket_message")
         event["requestContext"]["routeKey"] = route
-        event["requestContext"]["authorizer"]["groups"] = changes.pop("groups", "")
+        context = event["requestContext"]["authorizer"]
+        groups = changes.pop("groups", "")
+        context |= {"groups": groups} | ({"username": USERNAME} if groups else {})
+        context |= changes.pop("authorizer", {})
         self.log.clear()
         return await handle(self.live, event | changes)
 
@@ -78,8 +101,9 @@ class LiveScene:
 @asynccontextmanager
 async def live_scene(catalogue: Catalogue) -> AsyncIterator[LiveScene]:
     async with recorded_database() as tables:
-        push = RecordingPush(tables.log)
-        yield LiveScene(Live(tables.db, catalogue, push, clock), push, tables.direct, tables.log)
+        push, members = RecordingPush(tables.log), Members()
+        live = Live(tables.db, catalogue, push, clock, members)
+        yield LiveScene(live, push, tables.direct, tables.log, members)
 
 
 def position(published: PublishedBoard) -> dict[str, int]:

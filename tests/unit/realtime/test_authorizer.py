@@ -91,15 +91,21 @@ async def test_good_token_lets_the_player_in(claims: dict[str, Any], place: str)
                 }
             ],
         },
-        "context": {"userId": ID_CLAIMS["sub"], "groups": ""},
+        "context": {"userId": ID_CLAIMS["sub"], "groups": "", "expiresAt": str(NOW + 3600)},
     }
 
 
-async def test_groups_are_handed_on_as_text() -> None:
-    claims = ID_CLAIMS | {"cognito:groups": ["players", "admins"]}
+@pytest.mark.parametrize("claims", [ID_CLAIMS, ACCESS_CLAIMS])
+async def test_member_of_groups_is_handed_on_with_what_looks_them_up_again(claims: dict[str, Any]) -> None:
+    claims = claims | {"cognito:groups": ["players", "admins"]}
     policy = await authorize(verifier(), event(query=token(claims)))
     # API Gateway's context takes texts, numbers and booleans only.
-    assert policy["context"]["groups"] == "players admins"
+    assert policy["context"] == {
+        "userId": ID_CLAIMS["sub"],
+        "groups": "players admins",
+        "expiresAt": str(NOW + 3600),
+        "username": "ada",
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from realtime.routes import UnreachableError
 from realtime.subprotocols import SUBPROTOCOL
 from store import boards
 from store.connections import LIFETIME_SECONDS
+from store.users import UsersUnavailableError
+from tests.unit.events import recorded
 from tests.unit.realtime.fakes import NOW
 from tests.unit.realtime.live_scene import CALLER, PLAYER, LiveScene, catalogue_of, live_scene, position
 
@@ -144,6 +146,49 @@ async def test_broadcast_is_for_admins_only(scene: LiveScene, groups: str) -> No
     (answer,) = await scene.ask(frame, groups=groups)
     assert (answer["type"], answer["code"]) == ("error", "forbidden")
     assert scene.push.sent_to("one") == []
+
+
+async def refusal_of_a_broadcast(scene: LiveScene, **changes: Any) -> str:
+    """The code with which an admin's broadcast is refused, which then has reached no connection."""
+    await scene.subscribe("one", "all")
+    frame = {"action": "broadcast", "channel": "all", "message": {"text": "hi"}}
+    (answer,) = await scene.ask(frame, groups="admins", **changes)
+    assert answer["type"] == "error"
+    assert scene.push.sent_to("one") == []
+    return str(answer["code"])
+
+
+@pytest.mark.parametrize("seconds", [0, -1, -7200])
+async def test_broadcast_with_an_expired_token_is_refused(scene: LiveScene, seconds: int) -> None:
+    expired = {"expiresAt": str(NOW // 1000 + seconds)}
+    assert await refusal_of_a_broadcast(scene, authorizer=expired) == "token_expired"
+    assert scene.members.asked == 0
+
+
+async def test_broadcast_of_a_connection_without_a_known_expiry_is_refused(scene: LiveScene) -> None:
+    event = recorded("websocket_message")
+    del event["requestContext"]["authorizer"]["expiresAt"]
+    context = event["requestContext"] | {"routeKey": "broadcast"}
+    context["authorizer"]["groups"] = "admins"
+    body = '{"action":"broadcast","channel":"all","message":{}}'
+    await scene.event("broadcast", body=body, requestContext=context)
+    (answer,) = scene.push.sent_to(CALLER)
+    assert answer["code"] == "token_expired"
+
+
+async def test_broadcast_of_who_is_no_admin_any_more_is_refused(scene: LiveScene) -> None:
+    scene.members.there.clear()
+    assert await refusal_of_a_broadcast(scene) == "forbidden"
+
+
+async def test_broadcast_is_refused_while_the_user_pool_does_not_answer(scene: LiveScene) -> None:
+    scene.members.error = UsersUnavailableError("throttled")
+    assert await refusal_of_a_broadcast(scene) == "unavailable"
+
+
+async def test_player_s_broadcast_asks_the_user_pool_nothing(scene: LiveScene) -> None:
+    await scene.ask({"action": "broadcast", "channel": "all", "message": {}})
+    assert scene.members.asked == 0
 
 
 async def test_broadcast_forgets_connections_that_are_gone(scene: LiveScene) -> None:

@@ -28,7 +28,8 @@ ID_CLAIMS: dict[str, Any] = {
     "cognito:username": "ada",
 }
 ACCESS_CLAIMS: dict[str, Any] = {
-    **{name: value for name, value in ID_CLAIMS.items() if name != "aud"},
+    **{name: value for name, value in ID_CLAIMS.items() if name not in ("aud", "cognito:username")},
+    "username": "ada",
     "token_use": "access",
     "client_id": CLIENT_ID,
 }

@@ -191,6 +191,23 @@ test("a broadcast answers with its deliveries, or with the server's refusal", as
   await assert.rejects(podium.broadcast("all", {}), { code: "NetworkError" });
 });
 
+test("a broadcast on a connection that has outlived its token gets a new connection, and may be repeated", async () => {
+  const { podium, socket } = await makeHolder();
+  const refused = podium.broadcast("all", {});
+  const before = socket();
+  before.push({ type: "error", code: "token_expired", message: "connect again" });
+  await assert.rejects(refused, { code: "token_expired" });
+  assert.equal(podium.state, "reconnecting");
+  assert.ok(before.closed);
+  await settle();
+  assert.notEqual(socket(), before);
+  socket().open();
+  assert.equal(podium.state, "live");
+  const repeated = podium.broadcast("all", {});
+  socket().push({ type: "broadcasted", delivered: 1, failed: 0 });
+  assert.deepEqual(await repeated, { delivered: 1, failed: 0 });
+});
+
 test("an unknown board is refused here", async () => {
   const { podium } = await makeHolder();
   assert.throws(() => podium.subscribe("swamp", () => {}), { code: "UnknownBoard", message: /swamp/ });

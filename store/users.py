@@ -1,0 +1,67 @@
+"""The user pool, asked with the operator's rights: what a user is now, whatever an older token says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import aioboto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from store.runtime import SDK_CONFIG
+
+if TYPE_CHECKING:
+    from types_aiobotocore_cognito_idp import CognitoIdentityProviderClient
+
+
+class UsersUnavailableError(Exception):
+    """Cognito did not answer, or has more to do than its quota allows: ask again."""
+
+
+class UserPool:
+    """A user pool. Its client is made when it is first needed, for most invocations never need it.
+
+    `stack` closes the client in the end.
+    """
+
+    def __init__(self, session: aioboto3.Session, pool_id: str, stack: AsyncExitStack) -> None:
+        self._session = session
+        self._pool_id = pool_id
+        self._stack = stack
+        self._lock = asyncio.Lock()
+        self._opened: CognitoIdentityProviderClient | None = None
+
+    async def is_member(self, username: str, user_id: str, group: str) -> bool:
+        """Whether the user is enabled and belongs to a group at this moment.
+
+        `username` is as in the user's tokens; `user_id` is their `sub`, which tells a deleted user from a new
+        one of the same name. Raises UsersUnavailableError.
+        """
+        client = await self._client()
+        try:
+            user = await client.admin_get_user(UserPoolId=self._pool_id, Username=username)
+            attributes = {one["Name"]: one.get("Value") for one in user.get("UserAttributes", [])}
+            if not user.get("Enabled") or attributes.get("sub") != user_id:
+                return False
+            pages = client.get_paginator("admin_list_groups_for_user").paginate(
+                UserPoolId=self._pool_id, Username=username
+            )
+            return group in [one.get("GroupName") async for page in pages for one in page["Groups"]]
+        except client.exceptions.UserNotFoundException:
+            return False
+        except (ClientError, BotoCoreError, TimeoutError) as error:
+            raise UsersUnavailableError(f"the user pool does not say who {user_id} is: {error}") from error
+
+    async def _client(self) -> "CognitoIdentityProviderClient":
+        async with self._lock:
+            if self._opened is None:
+                opening = self._session.client("cognito-idp", config=SDK_CONFIG)
+                self._opened = await self._stack.enter_async_context(opening)
+        return self._opened
+
+
+@asynccontextmanager
+async def open_user_pool(session: aioboto3.Session, pool_id: str) -> AsyncIterator[UserPool]:
+    """The pool of this deployment; endpoint, Region and credentials come from the SDK's own settings."""
+    async with AsyncExitStack() as stack:
+        yield UserPool(session, pool_id, stack)
