@@ -1,10 +1,13 @@
 """What every test shares."""
 
 import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.support.ports import kept_ports
 
 # As on every function: Powertools reads it once, when the entries are imported.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Podium/tests")
@@ -80,6 +83,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("Notes", sep="-")
     for line in config.stash[_NOTES]:
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def unused_tcp_port_factory() -> Iterator[Callable[[], int]]:
+    """Chooses ports that nothing else uses, in the place of pytest-asyncio's, which only finds them free."""
+    with kept_ports() as ports:
+        yield ports
+
+
+@pytest.fixture
+def unused_tcp_port(unused_tcp_port_factory: Callable[[], int]) -> int:
+    """One such port."""
+    return unused_tcp_port_factory()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,29 +1,25 @@
 """A backend to play against, and the real `python -m local run` as one, as a person at a terminal has it."""
 
-import asyncio
 import os
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import aioboto3
-import httpx
 
 from game.catalogue import Catalogue, load_catalogue
 from local.settings import EMULATOR_CREDENTIALS, REGION
 from store.database import Database
+from tests.support.clients import get
+from tests.support.waiting import COMMAND_SECONDS, until
 
 CHECKOUT = Path(__file__).parents[2]
-START_SECONDS = 60
-STOP_SECONDS = 30
-_POLL_SECONDS = 0.05
 
 
 class Ports(NamedTuple):
@@ -166,7 +162,7 @@ class BackendProcess:
         """Start and wait for `ready`; fails with what the process said instead."""
         before = len(self.output) if self._out.exists() else 0
         self.launch()
-        until(lambda: "ready" in self.output[before:] or self._ended(), START_SECONDS, self._told)
+        until(lambda: "ready" in self.output[before:] or self._ended(), self._told)
         assert "ready" in self.output[before:], self._told()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
@@ -178,7 +174,7 @@ class BackendProcess:
     def wait(self) -> int:
         """Wait for the end; the exit status."""
         assert self._process is not None
-        until(self._ended, STOP_SECONDS, self._told)
+        until(self._ended, self._told)
         return self._process.wait()
 
     def kill(self) -> None:
@@ -212,7 +208,7 @@ class BackendProcess:
 
     def config(self) -> dict[str, Any]:
         """`client-config.json`, as any client reads it."""
-        answer = httpx.get(f"{self.rest_url}/client-config.json").raise_for_status()
+        answer = get(f"{self.rest_url}/client-config.json").raise_for_status()
         config: dict[str, Any] = answer.json()
         return config
 
@@ -263,31 +259,8 @@ def running(folder: Path, ports: Ports, **settings: object) -> Iterator[BackendP
         process.kill()
 
 
-def until(holds: Callable[[], bool], seconds: float, seen: Callable[[], str]) -> None:
-    """Wait until it holds, `seconds` at most; then fail with what was seen."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"waited {seconds} seconds; {seen()}"
-        time.sleep(_POLL_SECONDS)
-
-
-async def until_async(
-    holds: Callable[[], Awaitable[bool]], seconds: float, seen: Callable[[], str] = lambda: "it never held"
-) -> None:
-    """Wait until it holds, `seconds` at most; then fail with what was seen."""
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            while True:
-                if await holds():
-                    return
-                await asyncio.sleep(_POLL_SECONDS)
-    except TimeoutError:
-        assert not limit.expired(), f"waited {seconds} seconds; {seen()}"
-        raise
-
-
 def run_to_end(*arguments: str, variables: Mapping[str, object]) -> subprocess.CompletedProcess[str]:
-    """Run `python -m local` until it ends by itself, a minute at most."""
+    """Run `python -m local` until it ends by itself."""
     return subprocess.run(
         [sys.executable, "-m", "local", *arguments],
         cwd=CHECKOUT,
@@ -295,7 +268,7 @@ def run_to_end(*arguments: str, variables: Mapping[str, object]) -> subprocess.C
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
 

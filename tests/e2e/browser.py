@@ -8,6 +8,8 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 # Without these Chromium looks up and calls hosts of its maker's at every start.
@@ -29,15 +31,17 @@ body {{ background: #c9c6d8; }}
 <body>{images}</body>
 """
 
-# A bound for what never comes, not a measure: the machine may be busy.
-expect.set_options(timeout=20_000)
+_PATIENCE_MS = PATIENCE_SECONDS * 1000
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """A browser of its own, with nothing in its profile."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(_FLAGS), timeout=_PATIENCE_MS
+        )
         try:
             yield browser
         finally:
@@ -60,6 +64,7 @@ class Window:
     async def open(cls, browser: Browser, url: str, *, width: int = 760, height: int = 860) -> "Window":
         """A new window, with a storage of its own, on the page."""
         context = await browser.new_context(viewport={"width": width, "height": height})
+        context.set_default_timeout(_PATIENCE_MS)
         window = cls(await context.new_page())
         await window.page.goto(url)
         return window

@@ -14,10 +14,12 @@ from tests.e2e.browser import chromium
 from tests.e2e.calls import beyond, granted, recorded, recording_variables
 from tests.e2e.deployment import Deployment
 from tests.e2e.player import Player
+from tests.support.clients import get
+from tests.support.waiting import COMMAND_SECONDS, PATIENCE_SECONDS
 
 ARENAS = 64
 """How many areas the tests have to use up in one session."""
-DEPLOYED_SECONDS = 900
+DEPLOYED_SECONDS = 5 * COMMAND_SECONDS
 """For a test on the stacks, as the first has them deployed: what hangs then ends, and says so, before it."""
 
 SignUp = Callable[[str], Awaitable[Player]]
@@ -158,7 +160,7 @@ async def http(backend: Backend) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the REST API."""
     async with httpx.AsyncClient(
         base_url=backend.rest_url,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
         trust_env=False,
         verify=backend.trusts or True,
         limits=httpx.Limits(max_connections=backend.parallel_requests),
@@ -184,6 +186,6 @@ def _unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     backend: Backend = request.getfixturevalue("backend")
     yield
-    health = httpx.get(f"{backend.rest_url}/health", trust_env=False, verify=backend.trusts or True)
+    health = get(f"{backend.rest_url}/health", verify=backend.trusts or True)
     assert health.json() == {"status": "ok"}
     assert backend.new_errors() == []

@@ -23,7 +23,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import jmespath
 
 from bench import certificate
@@ -35,14 +34,11 @@ from local.settings import EMULATOR_CREDENTIALS, REGION
 from realtime.authorizer import UnauthorizedError
 from store.database import Database
 from tests.e2e.backend import CHECKOUT, client_of, environment, whole_lines
+from tests.support.clients import get
+from tests.support.waiting import COMMAND_SECONDS
 
 ACCOUNT = "000000000000"
 STAGE = "trial"
-# Bounds for what hangs, not measures. Stacks are taken down at the end of whichever test is the last, in the
-# time that pytest gives to any.
-COMMAND_SECONDS = 240
-DESTROY_SECONDS = 180
-EMPTY_SECONDS = 60
 
 # The last line of what Lambda logs when the authorizer refuses a token, which it does by failing.
 _REFUSAL = "".join(traceback.format_exception_only(UnauthorizedError())).strip()
@@ -180,8 +176,8 @@ class Deployment:
     def destroy(self) -> None:
         """Take every stack down, as docs/deploy.md says."""
         bucket = f"s3://{self.config()['avatarBucket']}"
-        self.run(".venvs/awscli/bin/aws", "s3", "rm", "--recursive", bucket, seconds=EMPTY_SECONDS)
-        self.run("make", "destroy", f"stage={STAGE}", "args=--force", seconds=DESTROY_SECONDS)
+        self.run(".venvs/awscli/bin/aws", "s3", "rm", "--recursive", bucket)
+        self.run("make", "destroy", f"stage={STAGE}", "args=--force")
 
     async def resources(self) -> dict[str, list[str]]:
         """All that the account has of this stage: names by kind, which is a service and what lists them."""
@@ -248,19 +244,13 @@ class Deployment:
         """End the emulator, and with it the functions."""
         asyncio.run(self._emulator.stop())
 
-    def run(
-        self,
-        *command: str,
-        variables: Mapping[str, str] | None = None,
-        given: str = "",
-        seconds: float = COMMAND_SECONDS,
-    ) -> str:
+    def run(self, *command: str, variables: Mapping[str, str] | None = None, given: str = "") -> str:
         """Run a command in the copy of the checkout; its standard output. Fails with all that it said.
 
-        variables: further ones of its environment; given: its standard input; seconds: what it may take,
-        before it is killed with all that it has started.
+        variables: further ones of its environment; given: its standard input. When it hangs, it is killed
+        with all that it has started.
         """
-        ended = f"did not end within {seconds} seconds"
+        ended = f"did not end within {COMMAND_SECONDS} seconds"
         with subprocess.Popen(
             command,
             cwd=self.checkout,
@@ -280,7 +270,7 @@ class Deployment:
             start_new_session=True,
         ) as process:
             try:
-                output, errors = process.communicate(given, timeout=seconds)
+                output, errors = process.communicate(given, timeout=COMMAND_SECONDS)
                 ended = f"ended with {process.returncode}"
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -293,7 +283,7 @@ class Deployment:
 
     def config(self) -> dict[str, Any]:
         """`client-config.json`, from the address that the deployment gave."""
-        answer = httpx.get(self._config_url, verify=self.trusts or True, trust_env=False, timeout=30)
+        answer = get(self._config_url, verify=self.trusts or True)
         config: dict[str, Any] = answer.raise_for_status().json()
         return config
 

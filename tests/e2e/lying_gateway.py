@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
+
+from tests.support.clients import connect, serve
 
 Frame = dict[str, Any]
 Lie = Callable[[Frame], Frame | None]
@@ -30,7 +32,7 @@ async def lying_gateway(true_url: str, lie: Lie) -> AsyncIterator[str]:
         assert client.request
         offered = client.request.headers["Sec-WebSocket-Protocol"].split(",")
         protocols = [Subprotocol(protocol.strip()) for protocol in offered]
-        async with connect(true_url, subprotocols=protocols, proxy=None) as server:
+        async with connect(true_url, subprotocols=protocols) as server:
             up, down = _pass_on(client, server), _pass_on(server, client, lie if deceived else None)
             tasks = [asyncio.create_task(direction) for direction in (up, down)]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,15 +1,14 @@
 """A player and a live connection, as any game client is one: over plain HTTP and WebSocket."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self
 
 import httpx
 import jwt
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.typing import Subprotocol
 
 from game.board import Entry, Position
@@ -17,8 +16,9 @@ from game.catalogue import Catalogue
 from game.replica import Outcome, Replica
 from realtime.protocol import Diff, Snapshot
 from tests.e2e.backend import Backend
+from tests.support.clients import connect
+from tests.support.waiting import patience
 
-WAIT_SECONDS = 20
 PASSWORD = "Correct-horse-1"
 
 Frame = dict[str, Any]
@@ -107,9 +107,9 @@ class Player:
                 await client.subscribe(*boards)
             yield client
 
-    def connect(self, query: str = "", **options: Any) -> connect:
+    def connect(self, query: str = "", **options: Any) -> AbstractAsyncContextManager[ClientConnection]:
         """A live connection to be entered; `options` of the library's `connect`."""
-        return connect(self.config["webSocketUrl"] + query, proxy=None, ssl=self._trusts, **options)
+        return connect(self.config["webSocketUrl"] + query, ssl=self._trusts, **options)
 
     async def _cognito(self, operation: str, **request: object) -> dict[str, Any]:
         answer = await self._http.post(
@@ -147,7 +147,7 @@ class LiveClient:
 
     async def receive(self) -> Frame:
         """The next frame, with the replica of its board brought up to it."""
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with patience():
             frame: Frame = json.loads(await self.socket.recv())
         self.frames.append(frame)
         if frame["type"] == "snapshot":
@@ -159,7 +159,7 @@ class LiveClient:
 
     async def next(self, kind: str) -> Frame:
         """Receive until a frame of this type comes."""
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with patience():
             while (frame := await self.receive())["type"] != kind:
                 pass
         return frame
@@ -172,7 +172,7 @@ class LiveClient:
     async def until(self, holds: Callable[[], bool]) -> None:
         """Receive until it holds; fails with the frames that came."""
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with patience():
                 while not holds():
                     await self.receive()
         except TimeoutError:

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from tests.e2e.backend import BackendProcess
 from tests.e2e.conftest import SignUp
-from tests.e2e.player import WAIT_SECONDS
+from tests.support.waiting import patience
 
 BAD_FRAMES: dict[str, tuple[str | bytes, str, str]] = {
     "empty": ("", "bad_frame", ""),
@@ -157,7 +157,7 @@ async def test_bad_bytes_get_a_4xx_or_the_door(backend: BackendProcess, port: st
 async def test_client_that_leaves_in_the_middle_of_a_request_does_no_harm(
     backend: BackendProcess, http: httpx.AsyncClient, port: str, start: bytes
 ) -> None:
-    async with asyncio.timeout(WAIT_SECONDS):
+    async with patience():
         for abort in (False, True):
             _, writer = await asyncio.open_connection("127.0.0.1", getattr(backend.ports, port))
             writer.write(start)
@@ -188,7 +188,7 @@ async def test_after_all_of_it_a_score_still_reaches_a_screen(sign_up: SignUp, a
 
 async def _http(port: int, request: bytes) -> tuple[int | None, bytes]:
     """Send bytes and no more; the status (None where the server just hung up) and all of the answer."""
-    async with asyncio.timeout(WAIT_SECONDS):
+    async with patience():
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             writer.write(request)

@@ -1,6 +1,5 @@
 """Bad tokens: a 401 over REST, and a 401 of the handshake over WebSocket."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -18,7 +17,8 @@ from websockets.typing import Subprotocol
 
 from tests.e2e.backend import Backend
 from tests.e2e.conftest import SignUp, on_both
-from tests.e2e.player import WAIT_SECONDS, Player, assert_problem, bearer
+from tests.e2e.player import Player, assert_problem, bearer
+from tests.support.waiting import patience
 
 pytestmark = on_both
 
@@ -91,7 +91,7 @@ async def _handshake_status(player: Player, query: str, *subprotocols: str) -> i
     """The status of a refused handshake; 101 where it was not refused."""
     offered = [Subprotocol(protocol) for protocol in subprotocols]
     try:
-        async with asyncio.timeout(WAIT_SECONDS), player.connect(query, subprotocols=offered or None):
+        async with patience(), player.connect(query, subprotocols=offered or None):
             return 101
     except InvalidStatus as error:
         return error.response.status_code

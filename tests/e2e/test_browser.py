@@ -83,7 +83,7 @@ async def test_the_window_comes_back_by_itself_and_holds_the_board_as_it_is(
     await cut_connections(backend)
     await ada.submit("desert", 222)
 
-    await expect(window.row(222)).to_be_visible(timeout=20_000)
+    await expect(window.row(222)).to_be_visible()
     await expect(window.row(111)).to_have_count(0)
     await expect(window.page.get_by_test_id("connection-state")).to_have_text("live")
 

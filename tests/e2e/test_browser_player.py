@@ -80,7 +80,7 @@ async def test_name_and_portrait_appear_on_the_board_of_another(
     await player.page.get_by_test_id("portrait-background").select_option("blur")
     await player.page.get_by_test_id("portrait-input").set_input_files(picture)
     portrait = watcher.row(2_000).get_by_test_id("row-portrait")
-    await expect(portrait).to_be_visible(timeout=60_000)
+    await expect(portrait).to_be_visible()
     await expect(player.page.get_by_test_id("portrait")).to_be_visible()
     assert await portrait.evaluate("image => image.naturalWidth") in {48, 128}
     folder = request.config.getoption("--screenshots")

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from store import connections
-from tests.e2e.backend import CHECKOUT, Backend, BackendProcess, environment, until_async
+from tests.e2e.backend import CHECKOUT, Backend, BackendProcess, environment
 from tests.e2e.conftest import SignUp, on_both
-from tests.e2e.player import WAIT_SECONDS, Player, make_admin
+from tests.e2e.player import Player, make_admin
+from tests.support.waiting import patience, until_async
 
 
 @on_both
@@ -103,7 +104,7 @@ async def test_connection_that_is_cut_off_is_forgotten(backend: Backend, sign_up
             async def forgotten() -> bool:
                 return not await connections.channels(db, connection_id)
 
-            await until_async(forgotten, WAIT_SECONDS)
+            await until_async(forgotten)
 
 
 @on_both
@@ -138,6 +139,6 @@ async def _aws(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
+    async with patience():
         output, errors = await process.communicate()
     return process.returncode, output.decode(), errors.decode()

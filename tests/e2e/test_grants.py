@@ -20,17 +20,14 @@ import pytest
 from store import boards, connections
 from store.database import Database, to_item
 from store.schema import LEADERBOARDS
-from tests.e2e.backend import until_async
 from tests.e2e.calls import Permissions, beyond, granted, recorded, unused
 from tests.e2e.conftest import SignUp, on_deployed
 from tests.e2e.deployment import Deployment
-from tests.e2e.player import WAIT_SECONDS, Player, make_admin
+from tests.e2e.player import Player, make_admin
+from tests.support.waiting import PATIENCE_SECONDS, until_async
 from tests.unit.cv.pictures import astronaut, picture_file
 
 pytestmark = on_deployed
-
-RACE_SECONDS = 120
-"""A bound for what depends on who comes first, and is tried again until each has."""
 
 
 @pytest.fixture
@@ -71,7 +68,7 @@ async def test_functions_may_do_what_they_do_and_nothing_else(
 
     storm, unborn, scores = new_arena(), new_arena(), iter(range(0, 1_000_000, 20))
     async with ada.live(storm), bob.live(storm):
-        await until_async(nothing_is_unused, RACE_SECONDS, lambda: f"unused: {unused(allowed, needed())}")
+        await until_async(nothing_is_unused, lambda: f"unused: {unused(allowed, needed())}")
     assert beyond(allowed, needed()) == {}
 
 
@@ -124,7 +121,7 @@ async def upload(deployment: Deployment, player: Player) -> str:
 
 def bucket_client(deployment: Deployment) -> httpx.AsyncClient:
     """A client for presigned addresses, which need nothing else."""
-    return httpx.AsyncClient(verify=deployment.trusts or True, trust_env=False)
+    return httpx.AsyncClient(verify=deployment.trusts or True, trust_env=False, timeout=PATIENCE_SECONDS)
 
 
 async def create(deployment: Deployment, db: Database, player: Player, arena: str, best: int) -> None:
@@ -137,7 +134,7 @@ async def create(deployment: Deployment, db: Database, player: Player, arena: st
         pass
     await forget_board(db, arena)
     await player.submit(arena, best)
-    await until_async(lambda: is_there(db, arena), WAIT_SECONDS, lambda: f"{arena} is not published")
+    await until_async(lambda: is_there(db, arena), lambda: f"{arena} is not published")
     await forget_board(db, arena)
     await invoke(deployment, "sweep", {})
 
@@ -232,7 +229,7 @@ async def until_forgotten(db: Database, channel: str, *, but: int = 0) -> None:
         left[:] = [one async for page in connections.subscribers(db, channel) for one in page]
         return len(left) == but
 
-    await until_async(forgotten, WAIT_SECONDS, lambda: f"{channel} has {left}, and should have {but}")
+    await until_async(forgotten, lambda: f"{channel} has {left}, and should have {but}")
 
 
 async def invoke(deployment: Deployment, function: str, event: Mapping[str, Any]) -> None:

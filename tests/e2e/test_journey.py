@@ -8,9 +8,9 @@ import pytest
 from websockets.typing import Subprotocol
 
 from store import boards
-from tests.e2e.backend import Backend, until_async
+from tests.e2e.backend import Backend
 from tests.e2e.conftest import SignUp, on_both
-from tests.e2e.player import WAIT_SECONDS
+from tests.support.waiting import until_async
 
 pytestmark = on_both
 
@@ -164,4 +164,4 @@ async def _pushed(backend: Backend, board: str, *, after: int) -> None:
             row = await boards.load(db, board)
             return row is not None and row.version > after and not row.outbox
 
-        await until_async(pushed, WAIT_SECONDS)
+        await until_async(pushed)

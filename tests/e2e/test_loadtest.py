@@ -11,14 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from loadtest.result import read_result
 from tests.e2e.backend import CHECKOUT, BackendProcess, environment
 from tests.e2e.lying_gateway import Frame, lying_gateway
+from tests.support.clients import get
+from tests.support.waiting import COMMAND_SECONDS
 
-SECONDS = 90
 BOARDS = ("forest", "sprint", "global")
 OPTIONS = ("--players", "6", "--rate", "8", "--boards", ",".join(BOARDS), "--ramp", "1")
 
@@ -37,7 +37,7 @@ async def launch(target: object, out: Path, *options: str) -> Process:
 async def outcome(process: Process) -> tuple[int | None, str, str]:
     """The exit status, and what was said; nothing is left running in any case."""
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(COMMAND_SECONDS):
             out, err = await process.communicate()
     finally:
         if process.returncode is None:
@@ -50,9 +50,9 @@ def players_left(backend: BackendProcess) -> list[Any]:
     return [
         entry
         for board in BOARDS
-        for entry in httpx.get(
-            f"{backend.rest_url}/leaderboard", params={"gameArea": board, "limit": 50}, trust_env=False
-        ).json()["entries"]
+        for entry in get(f"{backend.rest_url}/leaderboard", params={"gameArea": board, "limit": 50}).json()[
+            "entries"
+        ]
     ]
 
 
@@ -149,7 +149,7 @@ async def test_ctrl_c_ends_the_play_and_judges_what_was_played(
     target = f"{plain_backend.rest_url}/client-config.json"
     process = await launch(target, tmp_path, *("--spectators", "4", "--duration", "600"))
     assert process.stdout
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(COMMAND_SECONDS):
         while b"5 s: clients" not in await process.stdout.readline():
             pass
     os.kill(process.pid, signal.SIGINT)

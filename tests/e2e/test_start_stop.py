@@ -10,8 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.backend import START_SECONDS, BackendProcess, Ports, run_to_end, until
+from tests.e2e.backend import BackendProcess, Ports, run_to_end
 from tests.e2e.player import Player
+from tests.support.clients import get
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ async def test_scores_players_and_pool_outlive_a_restart(
 ) -> None:
     first = own_backend()
     first.start()
-    async with httpx.AsyncClient(base_url=first.rest_url, timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=first.rest_url, timeout=PATIENCE_SECONDS, trust_env=False) as http:
         ada = await Player.sign_up(first, http, "Ada")
         async with ada.live("forest") as screen:
             await ada.submit("forest", 4_711)
@@ -59,7 +61,7 @@ async def test_scores_players_and_pool_outlive_a_restart(
 
     second = own_backend()
     second.start()
-    async with httpx.AsyncClient(base_url=second.rest_url, timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=second.rest_url, timeout=PATIENCE_SECONDS, trust_env=False) as http:
         again = Player(second, http, ada.username)
         assert again.config["userPoolId"] == ada.config["userPoolId"]
         assert again.config["userPoolClientId"] == ada.config["userPoolClientId"]
@@ -148,7 +150,7 @@ def test_emulator_that_dies_ends_the_backend_with_one_sentence(
 def test_ctrl_c_while_starting_leaves_nothing_behind(own_backend: Callable[..., BackendProcess]) -> None:
     process = own_backend()
     process.launch()
-    until(lambda: len(process.processes()) == 2, START_SECONDS, lambda: process.log)
+    until(lambda: len(process.processes()) == 2, lambda: process.log)
     assert process.stop(signal.SIGINT) == 0
     assert "ready" not in process.output
     assert "Traceback" not in process.log
@@ -161,7 +163,7 @@ def test_simulated_players_move_a_board(own_backend: Callable[..., BackendProces
     backend.start()
 
     def points() -> list[int]:
-        page = httpx.get(f"{backend.rest_url}/leaderboard?gameArea=desert&limit=100", trust_env=False).json()
+        page = get(f"{backend.rest_url}/leaderboard?gameArea=desert&limit=100").json()
         return [entry["score"] for entry in page["entries"]]
 
     assert points() == []

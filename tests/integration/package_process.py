@@ -11,6 +11,8 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
+from tests.support.waiting import patience
+
 LOOP = Path(__file__).with_name("lambda_loop.py")
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 
@@ -20,7 +22,6 @@ ISOLATED_PYTHON = (str(Path(sys.executable).resolve()), "-I", "-S", "-B", "-u", 
 
 # Of one line: Lambda's own limit of an answer. The list of modules is far shorter.
 _LINE_BYTES = 6 * 1024 * 1024
-_PATIENCE_SECONDS = 60
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -109,7 +110,7 @@ class PackageProcess:
 
     async def _line(self) -> dict[str, Any]:
         assert self._process.stdout
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with patience():
             line = await self._process.stdout.readline()
         assert line, self.output
         result: dict[str, Any] = json.loads(line)

@@ -1,6 +1,5 @@
 """A function from its zip, with what it works on: tables, the keys of a user pool, a player's screen."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,7 +10,7 @@ from typing import Any
 import aioboto3
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from game.catalogue import load_catalogue
 from infra.functions import Function
@@ -23,6 +22,8 @@ from store.profiles import Profile
 from store.runtime import now
 from store.submission import submit
 from tests.integration.package_process import CREDENTIALS, SETTINGS, PackageProcess, running
+from tests.support.clients import connect
+from tests.support.waiting import patience
 from tests.unit.embedded_metrics import metrics
 from tests.unit.local import gateway_harness
 from tests.unit.realtime.user_pool import CLIENT_ID, ISSUER, key_set
@@ -47,7 +48,7 @@ class Scene:
 
     async def frame(self) -> dict[str, Any]:
         """The next frame on the screen."""
-        async with asyncio.timeout(10):
+        async with patience():
             frame: dict[str, Any] = json.loads(await self.screen.recv())
         return frame
 

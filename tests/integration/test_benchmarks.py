@@ -5,15 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import COMMAND_SECONDS, until
+
 CHECKOUT = Path(__file__).parents[2]
-SECONDS = 100
 
 
 class Bench:
@@ -52,14 +52,6 @@ def _environment_of(process: Path) -> bytes:
         return (process / "environ").read_bytes()
     except OSError:
         return b""
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until it holds; fail when it never does."""
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -118,7 +110,7 @@ def test_figures_are_json_lines_and_nothing_else_is_on_standard_output(
     name: str, compared: set[tuple[str, str, str]], bench: Callable[..., Bench]
 ) -> None:
     run = bench("--only", name, "--quick", "--rounds", "1")
-    output, errors = run.process.communicate(timeout=SECONDS)
+    output, errors = run.process.communicate(timeout=COMMAND_SECONDS)
     assert run.process.returncode == 0, errors
     figures = [json.loads(line) for line in output.splitlines()]
     for figure in figures:
@@ -136,6 +128,6 @@ def test_nothing_is_left_when_it_is_stopped_half_way(
     run = bench("--only", "gateway", "--quick")
     until(lambda: len(run.processes()) >= 3)
     os.kill(run.process.pid, number)
-    run.process.wait(SECONDS)
+    run.process.wait(COMMAND_SECONDS)
     until(lambda: run.processes() == [])
     assert run.process.returncode != 0

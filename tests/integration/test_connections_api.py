@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import aioboto3
 import pytest
-from websockets.asyncio.client import connect
 
+from tests.support.clients import connect
+from tests.support.waiting import patience
 from tests.unit.local.gateway_harness import Backend, running
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ async def aws(url: str, command: str, *arguments: str) -> tuple[int, str, str]:
         stderr=asyncio.subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"} | CREDENTIALS,
     )
-    async with asyncio.timeout(60):
+    async with patience():
         output, errors = await process.communicate()
     assert process.returncode is not None
     return process.returncode, output.decode(), errors.decode()

@@ -16,6 +16,7 @@ import pytest
 from infra.bundle import CHECKOUT
 from infra.grants import GRANTS
 from store.schema import TABLES
+from tests.support.waiting import COMMAND_SECONDS
 from tests.unit.pipeline.programs import Answer, Call, running
 
 PAGE = CHECKOUT / "docs" / "deploy.md"
@@ -28,6 +29,7 @@ _ANSWERS = {"list-object-versions": '{"Objects": [{"Key": "a", "VersionId": "1"}
 _REAL_CLI = """
 import contextlib, io, json, sys
 from awscli.clidriver import create_clidriver
+from tests.support.waiting import COMMAND_SECONDS
 
 driver, said = create_clidriver(), []
 for arguments in json.load(sys.stdin):
@@ -58,7 +60,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
             env={"PATH": f"{bin_}:/usr/bin:/bin"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            timeout=120,
+            timeout=COMMAND_SECONDS,
             check=True,
         )
     return calls
@@ -89,7 +91,7 @@ def test_aws_cli_understands_every_command(calls: list[Call], unused_tcp_port: i
         },
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=COMMAND_SECONDS,
         check=True,
     )
     said = dict(zip(map(shlex.join, given), json.loads(result.stdout), strict=True))

@@ -14,6 +14,7 @@ from types_aiobotocore_dynamodbstreams import DynamoDBStreamsClient
 
 from local.event_delivery import EventSourceSettings
 from local.event_source import EventSource
+from tests.support.waiting import patience
 
 
 class Stream(NamedTuple):
@@ -68,7 +69,7 @@ class Recorder:
         return {"batchItemFailures": []}
 
     async def take(self, count: int) -> list[int]:
-        async with asyncio.timeout(60):
+        async with patience():
             return [await self.accepted.get() for _ in range(count)]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import COMMAND_SECONDS
 from tests.unit.pipeline import programs
 from tests.unit.pipeline.programs import Answer, Call, Program
 
@@ -74,7 +75,7 @@ def run(tmp_path: Path) -> Run:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=60,
+                timeout=COMMAND_SECONDS,
             )
         return Ran(done.returncode, done.stderr, [call for call in calls if call.argv[0] == "apt-get"])
 

@@ -9,6 +9,7 @@ import pytest
 
 from bench import processes
 from bench.processes import ProcessError, aws_environment, cores, running
+from tests.support.waiting import patience
 
 ECHO = """
 import json, sys
@@ -85,7 +86,7 @@ time.sleep(60)
         assert lives(child)
     assert not lives(stubborn.pid)
     # It is no child of ours, so nobody waited for its end.
-    async with asyncio.timeout(10):
+    async with patience():
         while lives(child):  # noqa: ASYNC110 -- there is nothing to wait on
             await asyncio.sleep(0.01)
 

@@ -14,11 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[3]
 BUCKET = "podium-avatars"
 RUNTIME = "/2018-06-01/runtime"
-PATIENCE = 60
-"""Seconds for an answer before the test fails."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Cloud:
     def invoke(self, event: dict[str, Any]) -> tuple[str, Any]:
         """`response` or `error`, and what the function said."""
         self.events.put(event)
-        return self.answers.get(timeout=PATIENCE)
+        return self.answers.get(timeout=PATIENCE_SECONDS)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cv import vision
+from tests.support.waiting import COMMAND_SECONDS
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "cv" / "Dockerfile"
@@ -119,7 +120,7 @@ def test_lock_resolves_for_the_image(platform: str, tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
     assert resolved.returncode == 0, resolved.stderr

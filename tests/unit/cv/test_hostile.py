@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cv.vision import Models
+from tests.support.waiting import COMMAND_SECONDS
 from tests.unit.cv.hostile import HEAVY, REFUSED
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +32,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, models: Models) -> dict[s
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from cv import vision
 from cv.vision import GraphicsLibraryError, Models
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.unit.cv.pictures import astronaut
 
 ROOT = Path(__file__).parents[3]
@@ -83,7 +84,7 @@ def listen(folder: Path) -> ssl.SSLContext:
 def sent_metrics(authorities: str, server: ssl.SSLContext) -> bytes:
     """What a process that uses the models, and trusts these authorities, sends to the metrics' host."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
-        proxy.settimeout(60)
+        proxy.settimeout(PATIENCE_SECONDS)
         environment = {
             name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
         }
@@ -97,13 +98,13 @@ def sent_metrics(authorities: str, server: ssl.SSLContext) -> bytes:
         )
         try:
             connection, _ = proxy.accept()
-            connection.settimeout(30)
+            connection.settimeout(PATIENCE_SECONDS)
             assert connection.recv(4096).startswith(f"CONNECT {METRICS_HOST}:443 ".encode())
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             with connection, server.wrap_socket(connection, server_side=True) as stream:
                 return stream.recv(4096)
         finally:
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE_SECONDS)
 
 
 @pytest.mark.usefixtures("models")

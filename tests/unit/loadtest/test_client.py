@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
@@ -21,8 +21,9 @@ from loadtest.client import ANSWER_SECONDS, PING_SECONDS, Client, Line
 from loadtest.screens import Boards
 from loadtest.wire import Address
 from realtime.protocol import Current, Diff, Snapshot, encode
+from tests.support.clients import serve
+from tests.support.waiting import patience
 
-SECONDS = 10
 EPOCH = 1_763_812_800_000
 FOREST = {"forest": {"epoch": EPOCH, "version": 1}}
 
@@ -40,7 +41,7 @@ class Server:
 
     async def hear(self) -> dict[str, Any]:
         """The next frame of a client."""
-        async with asyncio.timeout(SECONDS):
+        async with patience():
             return await self._heard.get()
 
     async def nothing_more(self) -> None:
@@ -222,7 +223,7 @@ async def test_refused_handshakes_are_repeated_until_one_is_not() -> None:
     async with scene() as play:
         play.server.refuses = HTTPStatus.UNAUTHORIZED
         play.client.join()
-        async with asyncio.timeout(SECONDS):
+        async with patience():
             for _ in range(4):
                 await play.server.handshakes.get()
         assert play.line.errors["connect: handshake 401"] >= 3
@@ -235,7 +236,7 @@ async def test_without_a_token_it_tries_again() -> None:
     async with scene() as play:
         play.who.refused = True
         play.client.join()
-        async with asyncio.timeout(SECONDS):
+        async with patience():
             for _ in range(3):
                 await play.who.asked.get()
         assert play.line.errors["connect: Cognito InitiateAuth: NotAuthorizedException"] >= 2
@@ -255,7 +256,7 @@ async def test_unanswered_subscription_is_repeated_and_then_the_connection_count
         assert (await play.server.hear())["action"] == "subscribe"
         play.now += ANSWER_SECONDS + 1
         play.client.check()
-        async with asyncio.timeout(SECONDS):
+        async with patience():
             assert await play.server.closed.get() is None
         assert (await play.server.hear())["action"] == "subscribe"
     assert play.line.errors == {"subscribe: no answer": 2, "connection lost: no answer": 1}
@@ -302,7 +303,7 @@ async def test_it_leaves_and_comes_back(
     async with scene() as play:
         await play.follow()
         play.client.leave(politely=politely, forget=forget)
-        async with asyncio.timeout(SECONDS):
+        async with patience():
             assert await play.server.closed.get() == code
         assert not play.live()
         play.now += 3.5

@@ -14,9 +14,8 @@ from loadtest.errors import LoadTestError
 from loadtest.fleet import Fleet
 from loadtest.messages import AnyOrder, AnyReport, Finish, Finished, Prepare, Prepared
 from loadtest.options import Options
+from tests.support.waiting import patience
 from tests.unit.loadtest.stand_in import CATALOGUE, StandIn
-
-SECONDS = 30
 
 
 def plan(stand_in: StandIn, number: int, workers: int = 2) -> Prepare:
@@ -58,7 +57,7 @@ class Ears:
 
 @asynccontextmanager
 async def fleet(size: int, ears: Ears | None = None) -> AsyncIterator[Fleet]:
-    async with asyncio.timeout(SECONDS), Fleet.open(size, (ears or Ears()).hear) as opened:
+    async with patience(), Fleet.open(size, (ears or Ears()).hear) as opened:
         yield opened
 
 

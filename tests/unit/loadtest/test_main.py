@@ -9,6 +9,7 @@ from rich.console import Console
 
 from loadtest.__main__ import COMMANDS, main
 from loadtest.view import Glance, LiveView, PlainView, View
+from tests.support.waiting import COMMAND_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,11 @@ def test_what_there_is_not_is_status_2(arguments: list[str], capsys: pytest.Capt
 
 def test_help_names_every_command() -> None:
     shown = subprocess.run(
-        [sys.executable, "-m", "loadtest", "--help"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "loadtest", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=COMMAND_SECONDS,
     )
     for command, what in COMMANDS.items():
         assert command in shown.stdout

@@ -11,15 +11,15 @@ from typing import Any, cast
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from loadtest.errors import LoadTestError
 from loadtest.wire import Address, WebSocket, WireError, connect
-
-SECONDS = 10
+from tests.support.clients import serve
+from tests.support.waiting import patience
 
 
 class Inbox:
@@ -83,7 +83,7 @@ async def raw_server(answer: Callable[[str], bytes], *, linger: bool = True) -> 
         connections.append(_RawServer(answer, linger))
         return connections[-1]
 
-    async with await loop.create_server(accept, "127.0.0.1", 0) as server, asyncio.timeout(SECONDS):
+    async with await loop.create_server(accept, "127.0.0.1", 0) as server, patience():
         yield Address.of(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
         for connection in connections:
             await connection.end()
@@ -114,7 +114,7 @@ async def test_handshake_offers_token_and_path_and_messages_go_both_ways() -> No
             await server.send(message)
 
     texts = ["", "x", "é" * 60, "y" * 125, "z" * 126, "ü" * 40_000, "w" * 70_000]
-    async with library_server(handler) as address, asyncio.timeout(SECONDS):
+    async with library_server(handler) as address, patience():
         inbox = Inbox()
         connection = await connect(address, "a.b.c", inbox)
         for text in texts:
@@ -134,7 +134,7 @@ async def test_server_sees_how_somebody_left(politely: bool) -> None:
         except ConnectionClosed as closed:
             gone.set_result(closed)
 
-    async with library_server(handler) as address, asyncio.timeout(SECONDS):
+    async with library_server(handler) as address, patience():
         inbox = Inbox()
         connection = await connect(address, "token", inbox)
         if politely:
@@ -154,7 +154,7 @@ async def test_ping_is_answered_and_closing_is_told() -> None:
         await server.send([b"in ", b"three ", b"parts"])
         await server.close(1001, "going away")
 
-    async with library_server(handler) as address, asyncio.timeout(SECONDS):
+    async with library_server(handler) as address, patience():
         inbox = Inbox()
         await connect(address, "token", inbox)
         assert await inbox.messages.get() == b"in three parts"
@@ -178,13 +178,13 @@ async def test_refused_handshake_says_the_status() -> None:
     ids=["key", "subprotocol", "long", "nonsense"],
 )
 async def test_bad_handshake_is_refused(answer: Callable[[str], bytes], reason: str) -> None:
-    async with raw_server(answer) as address, asyncio.timeout(SECONDS):
+    async with raw_server(answer) as address, patience():
         with pytest.raises(WireError, match=f"^{reason}$"):
             await connect(address, "token", Inbox())
 
 
 async def test_server_that_hangs_up_during_the_handshake_is_refused() -> None:
-    async with raw_server(lambda key: welcome(key)[:20], linger=False) as address, asyncio.timeout(SECONDS):
+    async with raw_server(lambda key: welcome(key)[:20], linger=False) as address, patience():
         with pytest.raises(WireError, match="connection ended"):
             await connect(address, "token", Inbox())
 
@@ -218,14 +218,14 @@ async def test_cancelled_connecting_leaves_no_connection_behind() -> None:
     ],
 )
 async def test_broken_frame_ends_the_connection(bad: bytes) -> None:
-    async with raw_server(lambda key: welcome(key) + bad) as address, asyncio.timeout(SECONDS):
+    async with raw_server(lambda key: welcome(key) + bad) as address, patience():
         inbox = Inbox()
         await connect(address, "token", inbox)
         assert await inbox.reason == "bad frame"
 
 
 async def test_dropped_connection_is_told() -> None:
-    async with raw_server(welcome, linger=False) as address, asyncio.timeout(SECONDS):
+    async with raw_server(welcome, linger=False) as address, patience():
         inbox = Inbox()
         await connect(address, "token", inbox)
         assert await inbox.reason == "connection ended"

@@ -10,6 +10,7 @@ from aiohttp import ClientResponse, ClientSession
 from yarl import URL
 
 from local.gateway import Event, Gateway, Handler, Limits
+from tests.support.waiting import patience
 
 ROUTES = ("$connect", "$disconnect", "$default", "subscribe", "unsubscribe", "ping", "broadcast")
 
@@ -114,7 +115,7 @@ class Backend:
 
     async def next(self, route: str) -> Event:
         """The next event of a route not yet asked for; waits for it."""
-        async with asyncio.timeout(10):
+        async with patience():
             return await self._arrived[route].get()
 
     async def next_id(self) -> str:

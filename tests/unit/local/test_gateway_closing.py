@@ -5,15 +5,17 @@ from urllib.parse import quote
 
 import pytest
 from aws_lambda_powertools.utilities.parser.models import APIGatewayWebSocketDisconnectEventModel
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from local.gateway import Event, Gateway, Limits
+from tests.support.clients import connect
+from tests.support.waiting import patience
 from tests.unit.local.gateway_harness import Backend, FakeClock, request, running
 
 
 async def closed(client: ClientConnection) -> tuple[int | None, str | None]:
-    async with asyncio.timeout(10):
+    async with patience():
         await client.wait_closed()
     return client.close_code, client.close_reason
 

@@ -5,9 +5,10 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp import ClientSession
-from websockets.asyncio.client import connect
 
 from local.gateway import Gateway, Limits
+from tests.support.clients import connect
+from tests.support.waiting import patience
 from tests.unit.local.gateway_harness import SIGNED, Backend, FakeClock, http_url, request, running
 
 
@@ -264,7 +265,7 @@ async def test_garbage_ends_its_own_connection_only(garbage: bytes) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(garbage)
         writer.write_eof()
-        async with asyncio.timeout(10):
+        async with patience():
             await reader.read()
         writer.close()
         await client.send('{"action":"ping"}')

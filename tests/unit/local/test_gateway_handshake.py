@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.parser.models import APIGatewayWebSocketConnectEventModel
-from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from local.gateway import Event, Gateway, Limits
+from tests.support.clients import connect
 from tests.unit.local.gateway_harness import Backend, FakeClock, policy, request, running
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from local.connections_api import ConnectionsApi
 from local.gateway_http import Api, HttpServer, Response
+from tests.support.waiting import patience
 from tests.unit.local.gateway_harness import SIGNED, FakeTransport
 
 LIMIT = 64
@@ -399,7 +400,7 @@ async def test_stop_drops_a_request_that_does_not_end() -> None:
     conversation = Conversation()
     conversation.feed(POST + b"Content-Length: 2\r\n\r\nh")
     stopping = asyncio.create_task(conversation.server.stop(0))
-    async with asyncio.timeout(10):
+    async with patience():
         await conversation.transport.aborting.wait()
     conversation.end()
     await stopping

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.parser.models import APIGatewayWebSocketMessageEventModel
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError
 
 from local.gateway import Event, Limits
+from tests.support.clients import connect
+from tests.support.waiting import patience
 from tests.unit.local.gateway_harness import Backend, FakeClock, policy, request, running
 
 
 async def received(client: ClientConnection) -> Any:
-    async with asyncio.timeout(10):
+    async with patience():
         return json.loads(await client.recv())
 
 
@@ -238,7 +240,7 @@ async def test_text_that_is_not_utf8_closes_with_1007() -> None:
 
 
 async def test_client_ping_is_answered() -> None:
-    async with running(Backend()) as gateway, connect(gateway.url) as client, asyncio.timeout(10):
+    async with running(Backend()) as gateway, connect(gateway.url) as client, patience():
         await (await client.ping())
 
 

@@ -17,11 +17,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.support.waiting import patience
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 OK_AND_CLOSE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-_SOON = 10
-"""Seconds in which a closed connection is found to be closed."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class HostileServer:
 
     async def all_closed(self) -> None:
         """Return when no connection is open. Raises TimeoutError when one stays so."""
-        async with asyncio.timeout(_SOON):
+        async with patience():
             while self._open:
                 self._changed.clear()
                 await self._changed.wait()
