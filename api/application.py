@@ -11,13 +11,17 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from api.problems import FieldError, ProblemError, field_errors, invalid, to_response
 from api.routes import about, avatar, leaderboard, money, profile, progress, score, shop, task, unlock
 from api.validation import validate
-from store.database import ConflictError
+from game.headers import REQUEST_HEADERS, RESPONSE_HEADERS
+from store.database import ConflictError, RowError, ThrottledError, throttled
 from store.idempotency import KeyReusedError
 
 logger = logging.getLogger("podium.api")
 
 CORS = CORSConfig(
-    allow_origin="*", allow_headers=["Content-Type", "Authorization", "Idempotency-Key"], max_age=3600
+    allow_origin="*",
+    allow_headers=list(REQUEST_HEADERS),
+    expose_headers=list(RESPONSE_HEADERS),
+    max_age=3600,
 )
 _ID_TOKEN = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Cognito ID token"}
 
@@ -57,12 +61,36 @@ def configure(app: ApiGatewayResolver) -> None:
         error = FieldError(field="header.Idempotency-Key", detail="came with another request before")
         return to_response(invalid([error]).problem)
 
+    _answer_failures(app)
+
+
+def _answer_failures(app: ApiGatewayResolver) -> None:
+    """Give a resolver the answers to what went wrong on our side."""
+
     @app.exception_handler(ConflictError)
     def on_conflict(error: ConflictError) -> Response[str]:
         logger.error("%s", error)
         return to_response(ProblemError(503, "too many writes at once; try again").problem)
 
+    @app.exception_handler(ThrottledError)
+    def on_throttled(error: ThrottledError) -> Response[str]:
+        return _throttled(error)
+
+    @app.exception_handler(RowError)
+    def on_row(error: RowError) -> Response[str]:
+        # Nothing of it was changed: what a player has is not lost by a row that one release cannot read.
+        logger.error("%s", error)
+        detail = "what is stored of you cannot be read; nothing was changed, and it is logged"
+        return to_response(ProblemError(500, detail).problem)
+
     @app.exception_handler(Exception)
     def on_error(error: Exception) -> Response[str]:
+        if throttled(error):
+            return _throttled(error)
         logger.error("unexpected error", exc_info=error)
         return to_response(ProblemError(500, "something went wrong on our side; it is logged").problem)
+
+
+def _throttled(error: Exception) -> Response[str]:
+    logger.error("throttled: %s", error)
+    return to_response(ProblemError(503, "too many requests at once; try again").problem)

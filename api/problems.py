@@ -1,5 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457)."""
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +10,8 @@ from aws_lambda_powertools.event_handler import Response
 from game.model import Model
 
 CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_LIMIT = 5
+"""Seconds. A 503 names a random number of them, at most this, so that a crowd does not return at once."""
 
 
 class FieldError(Model):
@@ -74,7 +77,7 @@ def to_response(problem: Problem) -> Response[str]:
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "1"
+        headers["Retry-After"] = str(random.randint(1, RETRY_AFTER_LIMIT))
     return Response(
         status_code=problem.status,
         content_type=CONTENT_TYPE,

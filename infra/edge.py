@@ -1,12 +1,14 @@
 """A web application firewall in front of the REST API, where a stage has it."""
 
 import json
+from http import HTTPStatus
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
+from game.headers import RESPONSE_HEADERS
 from infra.lambdas import RETENTION, removal
 from infra.settings import StageSettings
 
@@ -39,6 +41,8 @@ _REFUSED = {
 
 _TOO_LARGE = "content-too-large"
 _TOO_MANY = "too-many-requests"
+# Seconds. WAF looks at an address's rate about every ten seconds, and forgets five minutes of it slowly.
+_RETRY_AFTER = 30
 
 
 class EdgeStack(Stack):
@@ -109,9 +113,19 @@ def _rule(
 
 def _block(status: int, body: str) -> wafv2.CfnWebACL.RuleActionProperty:
     """Refuse with a status, and a body by its name, that pages of any origin may read."""
-    any_origin = wafv2.CfnWebACL.CustomHTTPHeaderProperty(name="Access-Control-Allow-Origin", value="*")
+    headers = {"Access-Control-Allow-Origin": "*"}
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        headers |= {
+            "Access-Control-Expose-Headers": ",".join(RESPONSE_HEADERS),
+            "Retry-After": str(_RETRY_AFTER),
+        }
     response = wafv2.CfnWebACL.CustomResponseProperty(
-        response_code=status, custom_response_body_key=body, response_headers=[any_origin]
+        response_code=status,
+        custom_response_body_key=body,
+        response_headers=[
+            wafv2.CfnWebACL.CustomHTTPHeaderProperty(name=name, value=value)
+            for name, value in headers.items()
+        ],
     )
     return wafv2.CfnWebACL.RuleActionProperty(
         block=wafv2.CfnWebACL.BlockActionProperty(custom_response=response)

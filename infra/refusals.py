@@ -12,6 +12,8 @@ from http import HTTPStatus
 
 from aws_cdk import aws_apigateway as apigateway
 
+from game.headers import RESPONSE_HEADERS
+
 _NO_ROUTE = "there is no such resource, or not with this method"
 _REFUSALS: Mapping[str, tuple[int, str | None]] = {
     "BAD_REQUEST_BODY": (422, None),
@@ -31,6 +33,7 @@ _REFUSALS: Mapping[str, tuple[int, str | None]] = {
 """Status and detail by the kind of a refusal; detail None: API Gateway's own words."""
 
 _FIELDS = {"BAD_REQUEST_BODY": "body", "BAD_REQUEST_PARAMETERS": "query"}
+# API Gateway knows no random numbers: the clients of this project add their own to the second.
 _FURTHER_HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
     429: {"Retry-After": "1"},
@@ -44,6 +47,7 @@ def add_refusals(api: apigateway.RestApi) -> None:
         headers = {
             "Content-Type": "application/problem+json",
             "Access-Control-Allow-Origin": "*",
+            "Access-Control-Expose-Headers": ",".join(RESPONSE_HEADERS),
             **_FURTHER_HEADERS.get(status, {}),
         }
         api.add_gateway_response(

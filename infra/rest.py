@@ -14,6 +14,7 @@ from aws_cdk import aws_certificatemanager as acm
 from constructs import Construct
 
 from game.catalogue import load_catalogue
+from game.headers import REQUEST_HEADERS
 from infra.code import CodeOf
 from infra.functions import PORTRAITS
 from infra.identity import IdentityStack
@@ -28,7 +29,6 @@ CHECKOUT = Path(__file__).parents[1]
 
 # Not in the API's description, which it answers with.
 _DESCRIPTION_ROUTE: Mapping[str, Any] = {"/openapi.json": {"get": {}}}
-_HEADERS = ["Content-Type", "Authorization", "Idempotency-Key"]
 
 
 class RestStack(Stack):
@@ -113,7 +113,7 @@ class RestStack(Stack):
             default_cors_preflight_options=apigateway.CorsOptions(
                 allow_origins=list(settings.cors_origins),
                 allow_methods=["GET", "POST", "PUT", "DELETE"],
-                allow_headers=_HEADERS,
+                allow_headers=list(REQUEST_HEADERS),
                 # As the function says itself. Without it a browser asks before every request, which costs as
                 # much as one.
                 max_age=Duration.hours(1),

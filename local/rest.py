@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from api.application import CORS, configure, serialize
 from api.backend import Backend
 from api.problems import CONTENT_TYPE, ProblemError, to_response
+from game.headers import RESPONSE_HEADERS
 from realtime.tokens import KeySetError, TokenError, TokenVerifier
 
 logger = logging.getLogger("podium.rest")
@@ -143,6 +144,10 @@ def _decodable(scope: Scope) -> Scope:
 
 def _problem(error: ProblemError) -> Response:
     answer = to_response(error.problem)
-    headers = {"Content-Type": CONTENT_TYPE, "Access-Control-Allow-Origin": "*"}
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": ",".join(RESPONSE_HEADERS),
+    }
     headers |= {name: str(value) for name, value in answer.headers.items()}
     return Response(answer.body, answer.status_code, headers)

@@ -1,6 +1,7 @@
 """The WebSocket routes. Each takes an API Gateway proxy event and answers through `@connections`."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,17 +17,20 @@ from realtime.push import PushClient
 from realtime.subprotocols import SUBPROTOCOL, Event, offered_subprotocols
 from store import boards, connections
 from store.boards import PublishedBoard
-from store.database import Database
+from store.database import Database, throttled
 from store.users import UsersUnavailableError
 
 Response = dict[str, Any]
 OK: Response = {"statusCode": 200}
+BUSY: Response = {"statusCode": 503}
 
 # Together within API Gateway's 29 seconds for a route, with room for reads and writes.
 BROADCAST_SECONDS = 15
 ANSWER_SECONDS = 10
 
 ADMINS = "admins"
+
+logger = logging.getLogger("podium.routes")
 
 _FrameT = TypeVar("_FrameT", bound=Model)
 
@@ -187,11 +191,24 @@ ROUTES: dict[str, Route] = {"$connect": connect, "$disconnect": disconnect, "$de
 
 
 async def handle(live: Live, event: Event) -> Response:
-    """Serve an event by its route key. A bad frame is answered with an `error` frame."""
+    """Serve an event by its route key. A bad frame is answered with an `error` frame.
+
+    A frame that the tables have no room for at the moment is answered with the error `busy`, and its client
+    asks again; a connection is then refused with a 503.
+    """
+    route = event["requestContext"]["routeKey"]
     try:
-        return await ROUTES[event["requestContext"]["routeKey"]](live, event)
+        return await ROUTES[route](live, event)
     except FrameError as error:
         return await _answer(live, event, protocol.encode(error.frame))
+    except Exception as error:
+        if not throttled(error) or route == "$disconnect":
+            raise
+        logger.error("%s: throttled: %s", route, error)
+        if route == "$connect":
+            return BUSY
+        busy = protocol.ErrorFrame(code="busy", message="too many requests at once; try again later")
+        return await _answer(live, event, protocol.encode(busy))
 
 
 def _parse(model: type[_FrameT], event: Event) -> _FrameT:

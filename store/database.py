@@ -42,15 +42,19 @@ class Row(Model):
     model_config = ConfigDict(extra="ignore")
 
 
-class ConflictError(Exception):
+class StoreError(Exception):
+    """What this folder raises of its own about the tables."""
+
+
+class ConflictError(StoreError):
     """Others kept writing the same rows until our attempts were used up; nothing was written."""
 
 
-class ThrottledError(Exception):
+class ThrottledError(StoreError):
     """DynamoDB takes no more requests of this kind for now. Of a batch, some rows may be written."""
 
 
-class RowError(Exception):
+class RowError(StoreError):
     """A stored row cannot be read. The message has its table, key and fault: for the log, not for clients."""
 
 
@@ -175,8 +179,12 @@ def lost_race(error: ClientError) -> bool:
     return _code(error) in {"ConditionalCheckFailedException", "TransactionConflictException"}
 
 
-def throttled(error: ClientError) -> bool:
+def throttled(error: Exception) -> bool:
     """Whether a service refused a request, or a transaction, because there are too many of them."""
+    if isinstance(error, ThrottledError):
+        return True
+    if not isinstance(error, ClientError):
+        return False
     if _cancelled(error):
         reasons = _reasons(error)
         return reasons <= _LOST | _THROTTLED and not reasons <= _LOST

@@ -12,6 +12,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from store.database import Database
+from store.runtime import SDK_CONFIG, hasten_throttled
 from store.schema import SCORES, TABLES, create_request
 
 REGION = "us-east-1"
@@ -81,9 +82,10 @@ async def database(
     """The project's tables, empty, in moto: once through `respond`, and once directly."""
     dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
     async with (
-        answered_client(session, "dynamodb", respond) as client,
+        answered_client(session, "dynamodb", respond, config=SDK_CONFIG) as client,
         answered_client(session, "dynamodb", ask_moto) as direct,
     ):
+        hasten_throttled(client)
         for table in TABLES:
             await direct.create_table(**create_request(table, table.name))
         yield Database(client), Database(direct)

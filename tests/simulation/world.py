@@ -11,9 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from game.catalogue import Catalogue
 from realtime.push import PushClient
-from realtime.routes import Live, UnreachableError, handle
+from realtime.routes import OK, Live, UnreachableError, handle
 from store import boards, progress, scores
-from store.database import ConflictError, Database, lost_race
+from store.database import Database, StoreError, lost_race
 from store.profiles import Profile
 from store.schema import LEADERBOARDS
 from store.submission import submit
@@ -104,7 +104,7 @@ class World:
         """A player submits a score; the answer may be an error, and then nobody knows what became of it."""
         profile = Profile(user_id=player, name=player)
         try:
-            with self._faults.invocation(ClientError, BotoCoreError, ConflictError):
+            with self._faults.invocation(ClientError, BotoCoreError, StoreError):
                 submission = await submit(self._db, self._catalogue, profile, area, points, now())
             self.acknowledged.setdefault((player, area), []).append(submission.best)
         except InvocationError:
@@ -171,16 +171,16 @@ class World:
         await self._invoke(route, connection_id, frame)
 
     async def _invoke(self, route: str, connection_id: str, frame: dict[str, Any]) -> bool:
-        """Whether the route's Lambda did its work."""
+        """Whether the route's Lambda did its work, and let a connection in."""
         authorizer = {"userId": self._users[connection_id], "groups": ""}
         context = {"routeKey": route, "connectionId": connection_id, "authorizer": authorizer}
         event = {"requestContext": context, "body": json.dumps(frame)}
         try:
-            with self._faults.invocation(ClientError, BotoCoreError, ConflictError, UnreachableError):
-                await handle(self._live, event)
+            with self._faults.invocation(ClientError, BotoCoreError, StoreError, UnreachableError):
+                answer = await handle(self._live, event)
         except InvocationError:
             return False
-        return True
+        return answer == OK
 
     def deliver(self, *, split: bool = False, shuffle: bool = False) -> None:
         """Give what the stream has gathered to a broadcaster, or to two at once, in any order, some twice."""
@@ -220,7 +220,7 @@ class World:
             await asyncio.sleep(pause)
             with (
                 suppress(InvocationError),
-                self._faults.invocation(ClientError, BotoCoreError, ConflictError, UnpushedError),
+                self._faults.invocation(ClientError, BotoCoreError, StoreError, UnpushedError),
             ):
                 await self._fan_out.push_shard(shard, Report())
                 return

@@ -19,7 +19,7 @@ from store.profiles import Profile
 from store.submission import submit
 from tests.simulation.aws import answered_client, ask_moto, shared_session
 from tests.unit.events import recorded
-from tests.unit.realtime.fakes import NOW, clock, recorded_database
+from tests.unit.realtime.fakes import NOW, RecordedDatabase, clock, recorded_database
 from tests.unit.realtime.lambda_container import container_of, fake_context
 
 T = TypeVar("T")
@@ -59,10 +59,11 @@ class Answer:
 
 @dataclass
 class RestScene:
-    """`log` has every request to the tables."""
+    """`log` has every request to the tables; `throttled` the operations that they have no room for."""
 
     container: Container[Backend]
     log: list[str] = field(default_factory=list)
+    throttled: set[str] = field(default_factory=set)
 
     def invoke(self, event: dict[str, Any]) -> Answer:
         answer = app.handler(event, fake_context())
@@ -131,7 +132,7 @@ async def process_portrait(user_id: str, key: str, background: str) -> None:
 
 @contextmanager
 def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
-    log: list[str] = []
+    opened: list[RecordedDatabase] = []
 
     @asynccontextmanager
     async def open_backend() -> AsyncIterator[Backend]:
@@ -141,7 +142,7 @@ def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
             answered_client(shared_session(), "s3", ask_moto, config=config) as s3,
         ):
             tables.log.append("open")
-            log_of_tables.append(tables.log)
+            opened.append(tables)
             yield Backend(
                 tables.db,
                 load_catalogue(),
@@ -153,13 +154,11 @@ def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
                 app.count,
             )
 
-    log_of_tables: list[list[str]] = []
-
     async def nothing(_: Backend) -> None:
         """The first invocation opens the tables."""
 
     with container_of(monkeypatch, app, open_backend) as container:
         container.run(nothing)
-        log = log_of_tables[0]
-        log.clear()
-        yield RestScene(container, log)
+        tables = opened[0]
+        tables.log.clear()
+        yield RestScene(container, tables.log, tables.throttled)

@@ -8,10 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from api import app
+from api.problems import RETRY_AFTER_LIMIT
 from game.catalogue import load_catalogue
 from store.boards import PublishedBoard
 from store.database import ConflictError
-from tests.unit.api.rest_scene import DEPLOYMENT, RestScene, request_event
+from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, Answer, RestScene, request_event
 from tests.unit.events import recorded
 from tests.unit.realtime.lambda_container import container_of, fake_context
 
@@ -137,7 +138,56 @@ def test_too_many_writes_at_once_say_when_to_come_back(
     monkeypatch.setattr("api.routes.score.submit", conflict)
     answer = rest.invoke(recorded("rest_score"))
     answer.problem(503)
-    assert answer.headers["Retry-After"] == "1"
+    assert comes_back_in(answer) in range(1, RETRY_AFTER_LIMIT + 1)
+
+
+def comes_back_in(answer: Answer) -> int:
+    """The seconds of `Retry-After`, which pages of any origin may read."""
+    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
+    return int(answer.headers["Retry-After"])
+
+
+@pytest.mark.parametrize("operation", ["TransactGetItems", "TransactWriteItems"])
+def test_score_on_a_throttled_partition_is_a_503_after_four_transactions(
+    rest: RestScene, operation: str
+) -> None:
+    rest.throttled.add(operation)
+    answer = rest.invoke(recorded("rest_score"))
+    answer.problem(503)
+    assert comes_back_in(answer) in range(1, RETRY_AFTER_LIMIT + 1)
+    assert rest.log.count(operation) == 4
+    rest.throttled.clear()
+    assert rest.invoke(recorded("rest_score")).status == 201
+
+
+@pytest.mark.parametrize(
+    ("event", "operation"),
+    [
+        (("GET", "/profile"), "GetItem"),
+        (("GET", "/progress"), "GetItem"),
+        (("DELETE", "/profile"), "Query"),
+    ],
+)
+def test_other_request_to_a_throttled_partition_is_a_503_too(
+    rest: RestScene, event: tuple[str, str], operation: str
+) -> None:
+    rest.throttled.add(operation)
+    answer = rest.invoke(request_event(*event, player=PLAYER))
+    answer.problem(503)
+    assert comes_back_in(answer) in range(1, RETRY_AFTER_LIMIT + 1)
+    assert len(rest.log) == 4
+
+
+def test_page_of_a_throttled_board_is_a_503(rest: RestScene) -> None:
+    rest.throttled.add("Query")
+    rest.get("/leaderboard", {"gameArea": "forest"}).problem(503)
+    assert rest.log.count("Query Scores") == 4
+
+
+def test_crowd_is_not_asked_to_come_back_at_the_same_moment(rest: RestScene) -> None:
+    rest.throttled.add("Query")
+    answers = [rest.get("/leaderboard", {"gameArea": "forest"}) for _ in range(12)]
+    assert len({comes_back_in(answer) for answer in answers}) > 1
 
 
 def test_one_request_leaves_nothing_for_the_next(rest: RestScene) -> None:

@@ -65,6 +65,8 @@ class RecordedDatabase:
     db: Database
     direct: Database
     log: list[str]
+    throttled: set[str]
+    """Operations that DynamoDB has no room for."""
 
 
 # What a session reads of the service's description is read once.
@@ -74,13 +76,26 @@ session = cache(aws.shared_session)
 @asynccontextmanager
 async def recorded_database() -> AsyncIterator[RecordedDatabase]:
     log: list[str] = []
+    throttled: set[str] = set()
 
     async def respond(request: AWSPreparedRequest) -> tuple[int, bytes]:
-        log.append(described(request))
+        operation = described(request)
+        log.append(operation)
+        if operation.partition(" ")[0] in throttled:
+            return throttling(operation)
         return await aws.ask_moto(request)
 
     async with aws.database(session(), respond) as (db, direct):
-        yield RecordedDatabase(db, direct, log)
+        yield RecordedDatabase(db, direct, log, throttled)
+
+
+def throttling(operation: str) -> tuple[int, bytes]:
+    """DynamoDB's answer to a request, or to a transaction, of a partition that is too hot."""
+    refusal: dict[str, Any] = {"__type": "ProvisionedThroughputExceededException", "message": "too fast"}
+    if operation.startswith("Transact"):
+        reasons = [{"Code": "None"}, {"Code": "ThrottlingError", "Message": "too fast"}]
+        refusal = {"__type": "TransactionCanceledException", "CancellationReasons": reasons}
+    return 400, json.dumps(refusal).encode()
 
 
 def described(request: AWSPreparedRequest) -> str:

@@ -57,6 +57,8 @@ class LiveScene:
     direct: Database
     log: list[str]
     members: Members
+    throttled: set[str]
+    """Operations that DynamoDB has no room for."""
 
     async def event(self, route: str, **changes: Any) -> Response:
         """Let the routes handle the recorded event, with another route key and other fields.
@@ -103,7 +105,7 @@ async def live_scene(catalogue: Catalogue) -> AsyncIterator[LiveScene]:
     async with recorded_database() as tables:
         push, members = RecordingPush(tables.log), Members()
         live = Live(tables.db, catalogue, push, clock, members)
-        yield LiveScene(live, push, tables.direct, tables.log, members)
+        yield LiveScene(live, push, tables.direct, tables.log, members, tables.throttled)
 
 
 def position(published: PublishedBoard) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from realtime.routes import UnreachableError
 from realtime.subprotocols import SUBPROTOCOL
@@ -249,3 +250,36 @@ async def test_error_leaves_nothing_behind(scene: LiveScene) -> None:
     assert answer["code"] == "unknown_board"
     assert await scene.channels() == set()
     assert scene.log == ["push"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "operation"),
+    [
+        ({"action": "subscribe", "boards": [FOREST]}, "BatchWriteItem"),
+        ({"action": "subscribe", "boards": [FOREST]}, "BatchGetItem"),
+        ({"action": "unsubscribe", "boards": [FOREST]}, "BatchWriteItem"),
+        ({"action": "ping", "versions": {FOREST: {"epoch": 1, "version": 1}}}, "BatchGetItem"),
+    ],
+)
+async def test_frame_that_the_tables_have_no_room_for_is_answered_busy(
+    scene: LiveScene, frame: dict[str, Any], operation: str
+) -> None:
+    scene.throttled.add(operation)
+    (answer,) = await scene.ask(frame)
+    assert (answer["type"], answer["code"]) == ("error", "busy")
+    assert len([line for line in scene.log if line.startswith(operation)]) == 4
+    scene.throttled.clear()
+    assert "error" not in [answer["type"] for answer in await scene.ask(frame)]
+
+
+async def test_connection_that_the_tables_have_no_room_for_is_refused(scene: LiveScene) -> None:
+    scene.throttled.add("BatchWriteItem")
+    assert await scene.event("$connect") == {"statusCode": 503}
+
+
+async def test_disconnect_that_the_tables_have_no_room_for_is_an_error(scene: LiveScene) -> None:
+    """No client waits for an answer, and the rows stay."""
+    await scene.event("$connect")
+    scene.throttled.add("BatchWriteItem")
+    with pytest.raises(ClientError):
+        await scene.event("$disconnect")
