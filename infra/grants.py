@@ -11,6 +11,7 @@ from store.schema import (
     CONNECTIONS,
     IDEMPOTENCY,
     LEADERBOARDS,
+    PLAYERS,
     SCORES,
     USER_PROFILES,
     USER_PROGRESS,
@@ -59,6 +60,7 @@ GRANTS: Mapping[str, Grants] = {
         tables={
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem", "BatchGetItem", "PutItem"),
+            PLAYERS: ("GetItem",),
             SCORES: ("Query",),
         },
         indexes={CONNECTIONS: ("Query",)},

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Row = Literal["profile", "progress", "score", "connection", "board", "request"]
+Row = Literal["profile", "progress", "score", "connection", "board", "request", "player"]
 Kind = Literal[
     "GetItem",
     "BatchGetItem",
@@ -125,7 +125,9 @@ FANOUT_SPLIT = Operation(
     ),
 )
 CONNECT = Operation(
-    "a connection opens", "store/connections.py", (Call("BatchWriteItem", {"connection": 2}),)
+    "a connection opens",
+    "realtime/routes.py",
+    (Call("BatchWriteItem", {"connection": 2}), Call("GetItem", {"player": 1})),
 )
 SUBSCRIBE = Operation(
     "a client subscribes to all its boards",
@@ -212,6 +214,8 @@ def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Row, 
         "connection": 112,
         "board": board,
         "request": 400,
+        # A tombstone; most players have none, and what has no row costs as much.
+        "player": 80,
     }
 
 

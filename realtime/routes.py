@@ -15,14 +15,16 @@ from realtime import protocol
 from realtime.gone import forget, hang_up
 from realtime.push import PushClient
 from realtime.subprotocols import SUBPROTOCOL, Event, offered_subprotocols
-from store import boards, connections
+from store import boards, connections, players
 from store.boards import PublishedBoard
 from store.database import Database, throttled
+from store.players import DeletedError
 from store.users import UsersUnavailableError
 
 Response = dict[str, Any]
 OK: Response = {"statusCode": 200}
 BUSY: Response = {"statusCode": 503}
+FORBIDDEN: Response = {"statusCode": 403}
 
 # Together within API Gateway's 29 seconds for a route, with room for reads and writes.
 BROADCAST_SECONDS = 15
@@ -66,8 +68,17 @@ class Live:
 
 
 async def connect(live: Live, event: Event) -> Response:
-    """`$connect`: record the connection; the authorizer has let it in."""
-    await connections.open_connection(live.db, _connection_id(event), _user_id(event), live.clock())
+    """`$connect`: record the connection, which the authorizer has let in; 403 for a deleted player.
+
+    Recorded first: a deletion that comes after the look at the player finds the connection, and closes it.
+    """
+    connection_id, user_id = _connection_id(event), _user_id(event)
+    await connections.open_connection(live.db, connection_id, user_id, live.clock())
+    try:
+        await players.require_alive(live.db, user_id)
+    except DeletedError:
+        await connections.refuse_connection(live.db, connection_id, user_id)
+        return FORBIDDEN
     if SUBPROTOCOL in offered_subprotocols(event):
         return OK | {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
     return OK

@@ -10,7 +10,7 @@ from game.board import Entry, Position
 from game.catalogue import Board
 from store import scores
 from store.connections import IdRange
-from store.database import Database, Item, Row, backoff, from_item, lost_race, to_item
+from store.database import Database, Item, Row, batch_get, from_item, lost_race, to_item
 from store.schema import LEADERBOARDS
 
 # This many frames of at most 32 KB, and the entries, stay far under the 400 KB of a DynamoDB item.
@@ -74,21 +74,10 @@ async def load(db: Database, board: str) -> PublishedBoard | None:
 
 async def load_many(db: Database, boards: Collection[str]) -> dict[str, PublishedBoard]:
     """Boards as published, read consistently, by id; at most 100. Those never published are left out."""
-    name = db.name(LEADERBOARDS)
-    keys: list[Any] = [to_item({"gameArea": board}) for board in boards]
-    found: dict[str, PublishedBoard] = {}
-    attempt = 0
-    while keys:
-        answer = await db.client.batch_get_item(RequestItems={name: {"Keys": keys, "ConsistentRead": True}})
-        for item in answer["Responses"].get(name, []):
-            published = PublishedBoard.parse(item)
-            found[published.game_area] = published
-        unprocessed = answer["UnprocessedKeys"]
-        keys = list(unprocessed[name]["Keys"]) if name in unprocessed else []
-        if keys:
-            await backoff(attempt)
-            attempt += 1
-    return found
+    keys = [to_item({"gameArea": board}) for board in boards]
+    rows = await batch_get(db, {LEADERBOARDS: keys}) if keys else {LEADERBOARDS: []}
+    published = [PublishedBoard.parse(item) for item in rows[LEADERBOARDS]]
+    return {board.game_area: board for board in published}
 
 
 async def load_or_create(db: Database, board: Board, now: int) -> PublishedBoard:

@@ -43,7 +43,16 @@ def user_channel(user_id: str) -> str:
 
 async def open_connection(db: Database, connection_id: str, user_id: str, now: int) -> None:
     """Record a new connection; `now` in milliseconds since the epoch."""
-    await subscribe(db, connection_id, [EVERYONE, user_channel(user_id)], user_id, now)
+    await subscribe(db, connection_id, _first_channels(user_id), user_id, now)
+
+
+async def refuse_connection(db: Database, connection_id: str, user_id: str) -> None:
+    """Forget a connection that was recorded by `open_connection`, and is not let in after all."""
+    await unsubscribe(db, connection_id, _first_channels(user_id))
+
+
+def _first_channels(user_id: str) -> list[str]:
+    return [EVERYONE, user_channel(user_id)]
 
 
 async def subscribe(

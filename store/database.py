@@ -129,6 +129,29 @@ async def batch_write(
             await backoff(attempt - 1, base=THROTTLED_WAIT)
 
 
+async def batch_get(db: Database, keys: Mapping[Table, Sequence[Item]]) -> dict[Table, list[Item]]:
+    """The rows of these keys that exist, read consistently, in no order; at most 100 keys in all.
+
+    What DynamoDB leaves unprocessed is asked for again. Raises ThrottledError when some keys are still
+    unprocessed after four rounds.
+    """
+    tables = {db.name(table): table for table in keys}
+    found: dict[Table, list[Item]] = {table: [] for table in keys}
+    pending: dict[str, Any] = {
+        name: {"Keys": list(keys[table]), "ConsistentRead": True} for name, table in tables.items()
+    }
+    for attempt in range(1, THROTTLED_ATTEMPTS + 1):
+        answer = await db.client.batch_get_item(RequestItems=pending)
+        for name, items in answer["Responses"].items():
+            found[tables[name]] += items
+        pending = dict(answer["UnprocessedKeys"])
+        if not pending:
+            return found
+        if attempt < THROTTLED_ATTEMPTS:
+            await backoff(attempt - 1, base=THROTTLED_WAIT)
+    raise ThrottledError(f"rows of {', '.join(pending)} stayed unprocessed")
+
+
 async def query_pages(db: Database, request: "QueryInputTypeDef") -> AsyncIterator[list[dict[str, Any]]]:
     """The rows that a Query finds, a page of at most 1 MB at a time; empty pages are passed over."""
     while True:
@@ -200,8 +223,16 @@ def _cancelled(error: ClientError) -> bool:
 
 
 def _reasons(error: ClientError) -> set[str]:
+    return set(cancellation_codes(error))
+
+
+def cancellation_codes(error: ClientError) -> list[str]:
+    """Why a transaction was cancelled: a code for each of its items, in their order, "None" where it was not.
+
+    Empty where the error is another one.
+    """
     reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", ())
-    return {str(reason.get("Code")) for reason in reasons}
+    return [str(reason.get("Code")) for reason in reasons]
 
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html

@@ -2,7 +2,8 @@
 
 DynamoDB restores into new tables only, and stream, triggers and stacks are those of the old ones. So the old
 ones stay: rows that differ are written, rows that were not there are deleted. Nobody may write meanwhile.
-Interrupted, it can be run again. Published boards are not restored: they follow from the scores.
+Interrupted, it can be run again. Published boards are not restored: they follow from the scores. Nor are
+tombstones, and the rows of players who have one by now are left out: what is deleted stays deleted.
 
     python -m store.restore podium-prod-restored- podium-prod-            # says what would be done
     python -m store.restore podium-prod-restored- podium-prod- --apply
@@ -23,7 +24,7 @@ import aioboto3
 
 from store.database import Database, Item, batch_write
 from store.runtime import open_database
-from store.schema import IDEMPOTENCY, SCORES, USER_PROFILES, USER_PROGRESS, Table
+from store.schema import IDEMPOTENCY, PLAYERS, SCORES, USER_PROFILES, USER_PROGRESS, Table
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TableDescriptionTypeDef
@@ -67,6 +68,8 @@ async def obstacles(restored: Database, db: Database, *, emptied: Collection[str
                 f"{target['TableName']} was restored from {source['TableName']}, not the other way round: "
                 "the restored tables come first."
             )
+    if not found and await _describe(db, PLAYERS) is None:
+        found.append(f"There is no table {db.name(PLAYERS)}.")
     if found:
         return found
     return [
@@ -94,16 +97,18 @@ async def _is_empty(db: Database, table: Table) -> bool:
 
 
 async def restore(restored: Database, db: Database, table: Table, *, apply: bool) -> Changes:
-    """Make a table's rows those of the restored one; without `apply`, only count.
+    """Make a table's rows those of the restored one, but for deleted players'; without `apply`, only count.
 
     Holds a digest of every row in memory. Raises ThrottledError where DynamoDB keeps refusing rows.
     """
     changes = Changes()
+    deleted = await _deleted_players(db)
     held: dict[tuple[str, ...], bytes] = {}
     async for page in _pages(db, table):
         held |= {_key(table, item): _digest(item) for item in page}
     async for page in _pages(restored, table):
-        differ = [item for item in page if held.pop(_key(table, item), None) != _digest(item)]
+        kept = [item for item in page if item.get("userId", {}).get("S") not in deleted]
+        differ = [item for item in kept if held.pop(_key(table, item), None) != _digest(item)]
         changes.written += len(differ)
         if apply:
             puts = [{"PutRequest": {"Item": item}} for item in differ]
@@ -114,6 +119,10 @@ async def restore(restored: Database, db: Database, table: Table, *, apply: bool
         deletes = [{"DeleteRequest": {"Key": key}} for key in keys]
         await batch_write(db, table, deletes, attempts=_ATTEMPTS)
     return changes
+
+
+async def _deleted_players(db: Database) -> set[str]:
+    return {item["userId"]["S"] async for page in _pages(db, PLAYERS) for item in page if "deletedAt" in item}
 
 
 async def _pages(db: Database, table: Table) -> AsyncIterator[list[Item]]:

@@ -40,8 +40,9 @@ CONNECTIONS = Table("Connections", "channel", "connectionId", index=BY_CONNECTIO
 LEADERBOARDS = Table("Leaderboards", "gameArea")
 BY_USER_ID = Index("byUserId", "userId")
 IDEMPOTENCY = Table("Idempotency", "id", index=BY_USER_ID, ttl="expiresAt")
+PLAYERS = Table("Players", "userId", ttl="expiresAt")
 
-TABLES = (USER_PROFILES, USER_PROGRESS, SCORES, CONNECTIONS, LEADERBOARDS, IDEMPOTENCY)
+TABLES = (USER_PROFILES, USER_PROGRESS, SCORES, CONNECTIONS, LEADERBOARDS, IDEMPOTENCY, PLAYERS)
 
 
 def create_request(table: Table, physical_name: str) -> "CreateTableInputTypeDef":

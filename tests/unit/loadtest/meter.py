@@ -22,6 +22,7 @@ ROW_OF: dict[str, Row] = {
     schema.CONNECTIONS.name: "connection",
     schema.LEADERBOARDS.name: "board",
     schema.IDEMPOTENCY.name: "request",
+    schema.PLAYERS.name: "player",
 }
 
 Rows = Counter[tuple[str, str]]

@@ -15,7 +15,7 @@ from loadtest.frame_sizes import NAME, diff_bytes
 from loadtest.request_units import row_bytes
 from loadtest.workload import Workload
 from realtime.avatars import announce
-from store import appearance, boards, connections
+from store import appearance, boards, connections, players
 from store.database import Database
 from store.profiles import Profile
 from store.schema import LEADERBOARDS, TABLES
@@ -215,6 +215,7 @@ def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portra
         await appearance.change(db, ADA, lambda profile: profile.model_copy(update=changes), NOW)
         await connections.open_connection(db, CALLER, PLAYER, NOW)
         await connections.subscribe(db, CALLER, ["whispering-forest"], PLAYER, NOW)
+        await players.bury(db, PLAYER, NOW)
         return {row: (await db.client.scan(TableName=table))["Items"] for table, row in ROW_OF.items()}
 
     typical = calls.row_bytes(boards=4, portrait_share=float(portrait), board=0)

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from realtime.routes import UnreachableError
 from realtime.subprotocols import SUBPROTOCOL
-from store import boards
+from store import boards, players
 from store.connections import LIFETIME_SECONDS
 from store.users import UsersUnavailableError
 from tests.unit.events import recorded
@@ -283,3 +283,15 @@ async def test_disconnect_that_the_tables_have_no_room_for_is_an_error(scene: Li
     scene.throttled.add("BatchWriteItem")
     with pytest.raises(ClientError):
         await scene.event("$disconnect")
+
+
+async def test_connect_refuses_a_deleted_player_and_forgets_the_connection(scene: LiveScene) -> None:
+    await players.bury(scene.direct, PLAYER, NOW)
+    assert await scene.event("$connect") == {"statusCode": 403}
+    assert await scene.channels() == set()
+
+
+async def test_connect_looks_at_the_player_after_its_rows_are_written(scene: LiveScene) -> None:
+    """A deletion that this look does not see finds the rows."""
+    await scene.event("$connect")
+    assert scene.log == ["BatchWriteItem Connections", "GetItem Players"]

@@ -8,7 +8,7 @@ from store import appearance, connections, profiles, progress
 from store.actions import act
 from store.database import Database
 from store.profiles import Profile
-from store.schema import SCORES
+from store.schema import PLAYERS, SCORES
 from store.submission import submit
 from streams.report import Report
 from tests.simulation import aws
@@ -97,7 +97,9 @@ async def fill(tables: InterruptedDatabase, requests: int = 1) -> None:
         await connections.subscribe(db, f"{user_id}-phone", ["forest"], user_id, NOW)
     await publish(tables)
     rows = await tables.rows()
-    assert all(ADA in json.dumps(found, default=str) for name, found in rows.items()), "a table is missed"
+    assert all(
+        ADA in json.dumps(found, default=str) for name, found in rows.items() if name != PLAYERS.name
+    ), "a table is missed"
 
 
 async def publish(tables: InterruptedDatabase) -> None:

@@ -2,11 +2,14 @@
 
 import pytest
 
+from store import players
 from store.database import Database
 from store.restore import RESTORED, Changes, restore
-from store.schema import CONNECTIONS, LEADERBOARDS, SCORES, TABLES, create_request
+from store.schema import CONNECTIONS, LEADERBOARDS, PLAYERS, SCORES, TABLES, Table, create_request
 from tests.simulation.faults import CrashError
-from tests.unit.store.appearance_scene import by_text, fill
+from tests.unit.realtime.fakes import NOW
+from tests.unit.store.appearance_scene import BOB, by_text, fill
+from tests.unit.store.bookkeeping import ADA
 from tests.unit.store.interrupted import InterruptedDatabase, die
 
 
@@ -58,7 +61,7 @@ async def test_interrupted_restore_is_finished_by_the_next(
 ) -> None:
     before = await tables.rows()
     await mishap(tables)
-    tables.after[1] = die  # the rows are written, and none is deleted yet
+    tables.after[2] = die  # the rows are written, and none is deleted yet
     with pytest.raises(CrashError):
         await restore(restored, tables.db, SCORES, apply=True)
     tables.restart()
@@ -67,5 +70,16 @@ async def test_interrupted_restore_is_finished_by_the_next(
     assert by_text(after[SCORES.name]) == by_text(before[SCORES.name])
 
 
+@pytest.mark.parametrize("table", RESTORED, ids=lambda table: table.name)
+async def test_player_deleted_since_stays_deleted(
+    tables: InterruptedDatabase, restored: Database, table: Table
+) -> None:
+    await players.bury(tables.direct, ADA, NOW)
+    await restore(restored, tables.db, table, apply=True)
+    rows = str((await tables.rows())[table.name])
+    assert ADA not in rows
+    assert BOB in rows
+
+
 def test_what_follows_from_other_tables_is_not_restored() -> None:
-    assert set(TABLES) - set(RESTORED) == {CONNECTIONS, LEADERBOARDS}
+    assert set(TABLES) - set(RESTORED) == {CONNECTIONS, LEADERBOARDS, PLAYERS}

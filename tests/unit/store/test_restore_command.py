@@ -13,7 +13,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from store.database import Database
 from store.restore import RESTORED, main
-from store.schema import IDEMPOTENCY, SCORES, Table, create_request
+from store.schema import IDEMPOTENCY, PLAYERS, SCORES, Table, create_request
 from tests.simulation.aws import REGION, answered_client, ask_moto, shared_session
 
 LIVE, RESTORED_PREFIX = "podium-prod-", "podium-prod-restored-"
@@ -34,6 +34,7 @@ class Tables:
 
     def __init__(self) -> None:
         dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
+        self.ask("create_table", **create_request(PLAYERS, f"{LIVE}{PLAYERS.name}"))
         for table in RESTORED:
             self.ask("create_table", **create_request(table, f"{LIVE}{table.name}"))
             for player in ("ada", "bob"):

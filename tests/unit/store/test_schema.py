@@ -23,6 +23,7 @@ def test_keys_are_the_designs() -> None:
         "Connections": ("channel", "connectionId"),
         "Leaderboards": ("gameArea", None),
         "Idempotency": ("id", None),
+        "Players": ("userId", None),
     }
 
 
@@ -31,7 +32,7 @@ def test_only_scores_has_a_stream_of_new_images() -> None:
 
 
 def test_rows_that_end_by_themselves_have_a_ttl() -> None:
-    assert {table.name for table in TABLES if table.ttl} == {"Connections", "Idempotency"}
+    assert {table.name for table in TABLES if table.ttl} == {"Connections", "Idempotency", "Players"}
 
 
 def test_request_declares_each_key_once_as_a_string() -> None:
