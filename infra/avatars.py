@@ -21,6 +21,9 @@ PORTRAITS_SECONDS = 60
 
 _IMAGES = 20
 
+RELEASED = "released-"
+"""What the tag begins with that cv/keep gives an image which works, or is to be the first."""
+
 
 class RegistryStack(Stack):
     """Where the pipeline puts the container's images."""
@@ -33,9 +36,15 @@ class RegistryStack(Stack):
             repository_name=f"{settings.prefix}{PORTRAITS}",
             encryption=ecr.RepositoryEncryption.AES_256,
             image_scan_on_push=True,
-            # A tag is a commit.
+            # A tag is a commit, or says that an image has been released.
             image_tag_mutability=ecr.TagMutability.IMMUTABLE,
-            lifecycle_rules=[ecr.LifecycleRule(max_image_count=_IMAGES)],
+            # An image that a rule selects is not expired by a later one. So however many pushes fail, the
+            # image that the function runs stays: it is among the last that were released.
+            # https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
+            lifecycle_rules=[
+                ecr.LifecycleRule(tag_prefix_list=[RELEASED], max_image_count=_IMAGES, rule_priority=1),
+                ecr.LifecycleRule(max_image_count=_IMAGES, rule_priority=2),
+            ],
             empty_on_delete=not settings.retain,
             removal_policy=removal(settings),
         )

@@ -73,7 +73,9 @@ def test_command_is_a_function() -> None:
 
 
 def test_base_is_lambda_s_python_and_the_last_stage_is_not_root() -> None:
-    (base,) = arguments("ARG")
+    base, again = arguments("ARG")
+    assert again == "BASE", "of the second stage, for its label"
+    assert arguments("LABEL") == ["org.opencontainers.image.base.name=${BASE}"]
     assert base.partition("@")[0] == f"BASE=public.ecr.aws/lambda/python:{PYTHON}"
     assert arguments("FROM") == ["${BASE} AS packages", "${BASE}"]
     (user,) = arguments("USER")

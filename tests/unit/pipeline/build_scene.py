@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.pipeline import codebuild, programs
-from tests.unit.pipeline.cloud import ACCOUNT, FUNCTION, PLATFORM, REGISTRY, REPOSITORY, Cloud, image, step
+from tests.unit.pipeline.cloud import (
+    ACCOUNT,
+    BASE,
+    FUNCTION,
+    PLATFORM,
+    REGISTRY,
+    REPOSITORY,
+    Cloud,
+    image,
+    step,
+)
 from tests.unit.pipeline.codebuild import Build
 from tests.unit.pipeline.programs import Call
 
@@ -20,6 +30,7 @@ PROJECT = {
     "PODIUM_REPOSITORY": REPOSITORY,
     "PODIUM_FUNCTION": FUNCTION,
     "PODIUM_PLATFORM": PLATFORM,
+    "PODIUM_BASE": BASE,
     "AWS_ACCOUNT_ID": ACCOUNT,
 }
 """What the pipeline gives to its projects: tests/unit/infra/test_pipeline.py compares."""

@@ -22,8 +22,13 @@ ACCOUNT = "111122223333"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "podium-prod-portraits"
 FUNCTION = "podium-prod-portraits"
+BASE = "public.ecr.aws/lambda/python:3.12"
+BASE_DIGEST = f"sha256:{hashlib.sha256(BASE.encode()).hexdigest()}"
+"""Of what the base's tag is today."""
 PLATFORM = "linux/arm64"
 """The function's, in Docker's words."""
+
+_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 Event = dict[str, Any]
 Handler = Callable[[Event], tuple[Event, str | None]]
@@ -66,6 +71,16 @@ class Image:
         """Where the repository has it."""
         return f"{REGISTRY}/{REPOSITORY}@{self.digest}"
 
+    @property
+    def released(self) -> str:
+        """The tag that says so."""
+        return f"released-{self.digest.removeprefix('sha256:')}"
+
+    @property
+    def manifest(self) -> str:
+        """What the repository has of it, which the digest is made of."""
+        return json.dumps({"schemaVersion": 2, "config": {"digest": self.digest}}, indent=3)
+
 
 def image(content: str, handler: str = "good", *, supported: bool = True) -> Image:
     """An image with the digest of its content."""
@@ -91,6 +106,8 @@ class Cloud:
     """Which calls fail: of each `step` the first one, the second, …"""
     events: list[Event] = field(default_factory=list)
     """What the function was invoked with."""
+    bases: list[str] = field(default_factory=list)
+    """What the images were built on that were built here."""
     password: str = field(default_factory=lambda: secrets.token_urlsafe(64))
     """The registry's."""
     _built: dict[str, Image] = field(default_factory=dict)
@@ -104,7 +121,9 @@ class Cloud:
         """
         commands = {
             "get-login-password": self._get_login_password,
+            "batch-get-image": self._batch_get_image,
             "describe-images": self._describe_images,
+            "put-image": self._put_image,
             "get-function": self._get_function,
             "update-function-code": self._update_function_code,
             "wait": self._wait,
@@ -131,6 +150,7 @@ class Cloud:
             "login": self._login,
             "logout": self._logout,
             "build": self._build,
+            "buildx": self._inspect,
             "push": self._push,
         }
         try:
@@ -161,6 +181,28 @@ class Cloud:
             raise RefusedError("ImageNotFoundException", f"The image with imageId {wanted} does not exist")
         detail = {"imageDigest": self.tags[wanted["imageTag"]].digest, "imageTags": [wanted["imageTag"]]}
         return answer(command, {"imageDetails": [detail]})
+
+    def _batch_get_image(self, command: Command, _: Call) -> Answer:
+        (wanted,) = command.parameters["imageIds"]
+        found = next((has for has in self.tags.values() if has.digest == wanted["imageDigest"]), None)
+        if command.parameters["repositoryName"] != REPOSITORY:
+            raise RefusedError("RepositoryNotFoundException", "The repository does not exist")
+        # One that is not there is no error here: it is among the `failures`.
+        images = [{"imageManifest": found.manifest, "imageManifestMediaType": _MEDIA_TYPE}] if found else []
+        return answer(command, {"images": images})
+
+    def _put_image(self, command: Command, _: Call) -> Answer:
+        given = command.parameters
+        found = next((has for has in self.tags.values() if has.manifest == given["imageManifest"]), None)
+        if found is None or (given["imageDigest"], given["imageManifestMediaType"]) != (
+            found.digest,
+            _MEDIA_TYPE,
+        ):
+            raise RefusedError("ImageDigestDoesNotMatchException", "The digest is not the manifest's")
+        if given["imageTag"] in self.tags:
+            raise RefusedError("ImageAlreadyExistsException", f"{given['imageTag']} is there, and immutable")
+        self.tags[given["imageTag"]] = found
+        return answer(command, {"image": {"imageId": {"imageTag": given["imageTag"]}}})
 
     def _get_function(self, command: Command, _: Call) -> Answer:
         running = self._function(command)
@@ -222,8 +264,15 @@ class Cloud:
             _docker_file(call).unlink(missing_ok=True)
         return f"Removing login credentials for {registry}"
 
+    def _inspect(self, call: Call) -> str:
+        options, words = _docker_arguments(call, "--format")
+        if words != ["imagetools", "inspect", BASE] or options != {"--format": "{{.Manifest.Digest}}"}:
+            raise DockerError(f"ERROR: {words}: not found")
+        return BASE_DIGEST
+
     def _build(self, call: Call) -> str:
-        options, (context,) = _docker_arguments(call, "--platform", "--provenance", "-f", "-t")
+        options, (context,) = _docker_arguments(call, "--platform", "--provenance", "--build-arg", "-f", "-t")
+        self.bases.append(options["--build-arg"].removeprefix("BASE="))
         if not (call.folder / context / options["-f"]).is_file():
             raise DockerError(f"ERROR: failed to read dockerfile: open {options['-f']}")
         # On another processor nothing starts; with its provenance an image is an index.

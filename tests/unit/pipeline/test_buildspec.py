@@ -13,19 +13,22 @@ from cv.vision import Models
 from store.portraits import PortraitBucket
 from tests.unit.pipeline import aws_cli, codebuild, programs
 from tests.unit.pipeline.build_scene import CHECKOUT, COMMIT, NEW, OLD, PROJECT, Desk, Ran, leaks
-from tests.unit.pipeline.cloud import FUNCTION, HANDLERS, REGISTRY, Cloud, image
+from tests.unit.pipeline.cloud import BASE, BASE_DIGEST, FUNCTION, HANDLERS, REGISTRY, Cloud, image
 from tests.unit.pipeline.codebuild import Shells
 from tests.unit.pipeline.programs import Answer
 
 LOGIN = ["aws ecr get-login-password", "docker login"]
 LOOK = ["aws ecr describe-images"]
-BUILD = ["docker build", "docker push", *LOOK]
+BASE_LOOK = ["docker buildx"]
+BUILD = [*BASE_LOOK, "docker build", "docker push", *LOOK]
 LOGOUT = ["docker logout"]
 PREVIOUS = ["aws lambda get-function"]
 UPDATE = ["aws lambda update-function-code", "aws lambda wait"]
 SMOKE = ["aws lambda invoke"]
 IMAGE = [*LOGIN, *LOOK, *BUILD, *LOGOUT]
-RELEASE = [*PREVIOUS, *UPDATE, *SMOKE]
+KEEP = [*LOOK, *2 * ["aws ecr batch-get-image"], "aws ecr put-image"]
+TRIED = [*PREVIOUS, *UPDATE, *SMOKE]
+RELEASE = [*TRIED, *KEEP]
 
 
 @pytest.fixture
@@ -52,8 +55,41 @@ def test_image_is_built_pushed_and_released(build_image: Callable[..., Ran], she
     assert ran.build.succeeded
     assert ran.steps == IMAGE + RELEASE
     assert ran.build.exported == {"IMAGE_DIGEST": NEW.digest}
-    assert (cloud.tags[COMMIT], cloud.running) == (NEW, NEW)
+    assert (cloud.tags[COMMIT], cloud.tags[NEW.released], cloud.running) == (NEW, NEW, NEW)
+    assert cloud.bases == [f"{BASE}@{BASE_DIGEST}"]
     assert f"{FUNCTION} has {NEW.uri}" in ran.build.log
+
+
+def test_base_that_has_no_digest_is_not_built_on(desk: Desk) -> None:
+    cloud = released()
+    ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": lambda _: Answer()}, PROJECT)
+    assert (ran.failed, ran.steps) == (["build"], [*LOGIN, *LOOK, *BASE_LOOK, *LOGOUT])
+    assert f"{BASE} has no digest" in ran.build.log
+
+
+def test_base_that_is_held_by_its_digest_is_looked_up_nowhere(desk: Desk) -> None:
+    cloud, held = released(), f"{BASE}@sha256:{1:064}"
+    project = {**PROJECT, "PODIUM_BASE": held}
+    ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": cloud.docker}, project)
+    assert ran.build.succeeded
+    assert "docker buildx" not in ran.steps
+    assert cloud.bases == [held]
+
+
+def test_image_is_marked_as_released_once(build_image: Callable[..., Ran]) -> None:
+    cloud = released(tags={"old": OLD, COMMIT: NEW, NEW.released: NEW})
+    ran = build_image(cloud)
+    assert ran.build.succeeded
+    assert ran.steps[-2:] == [*SMOKE, *LOOK]
+
+
+def test_release_that_cannot_be_marked_fails_and_can_be_repeated(build_image: Callable[..., Ran]) -> None:
+    cloud = released(failing={"aws ecr put-image": 1})
+    assert build_image(cloud).failed == ["post_build"]
+    assert cloud.running == NEW
+    assert NEW.released not in cloud.tags
+    assert build_image(cloud).build.succeeded
+    assert cloud.tags[NEW.released] == NEW
 
 
 def test_every_variable_is_given(build_image: Callable[..., Ran]) -> None:
@@ -109,14 +145,17 @@ def test_commit_that_has_an_image_is_released_without_another(build_image: Calla
     ran = build_image(cloud)
     assert ran.build.succeeded
     assert ran.steps == [*LOGIN, *LOOK, *LOGOUT, *RELEASE]
+    assert cloud.tags[there.released] == there
     assert ran.build.exported == {"IMAGE_DIGEST": there.digest}
     assert cloud.running == there
 
 
 def test_first_image_waits_for_the_deployment(build_image: Callable[..., Ran]) -> None:
-    ran = build_image(Cloud())
+    cloud = Cloud()
+    ran = build_image(cloud)
     assert ran.build.succeeded
-    assert ran.steps == [*IMAGE, *PREVIOUS]
+    assert ran.steps == [*IMAGE, *PREVIOUS, *KEEP]
+    assert cloud.tags[NEW.released] == NEW, "twenty pushes later it still has to be there"
     assert ran.build.exported == {"IMAGE_DIGEST": NEW.digest}
     assert f"There is no function {FUNCTION} yet" in ran.build.log
 
@@ -126,8 +165,9 @@ STOPS: list[tuple[dict[str, int], list[str], str]] = [
     ({"aws ecr get-login-password": 1}, [*LOGIN, *LOGOUT], "build"),
     ({"docker login": 1}, [*LOGIN, *LOGOUT], "build"),
     ({"aws ecr describe-images": 1}, [*LOGIN, *LOOK, *LOGOUT], "build"),
-    ({"docker build": 1}, [*LOGIN, *LOOK, *BUILD[:1], *LOGOUT], "build"),
-    ({"docker push": 1}, [*LOGIN, *LOOK, *BUILD[:2], *LOGOUT], "build"),
+    ({"docker buildx": 1}, [*LOGIN, *LOOK, *BUILD[:1], *LOGOUT], "build"),
+    ({"docker build": 1}, [*LOGIN, *LOOK, *BUILD[:2], *LOGOUT], "build"),
+    ({"docker push": 1}, [*LOGIN, *LOOK, *BUILD[:3], *LOGOUT], "build"),
     ({"aws ecr describe-images": 2}, IMAGE, "build"),
     ({"aws lambda get-function": 1}, [*IMAGE, *PREVIOUS], "post_build"),
     ({"aws lambda update-function-code": 1}, [*IMAGE, *PREVIOUS, *UPDATE[:1]], "post_build"),
@@ -163,8 +203,9 @@ def test_login_needs_a_password_whatever_docker_says(desk: Desk) -> None:
 
 def test_push_that_the_registry_does_not_know_is_not_released(desk: Desk) -> None:
     cloud = released()
-    ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": lambda _: Answer()}, PROJECT)
-    assert (ran.failed, ran.steps) == (["build"], IMAGE)
+    held = {**PROJECT, "PODIUM_BASE": f"{BASE}@{BASE_DIGEST}"}
+    ran = desk.run("buildspec.yml", {"aws": cloud.aws, "docker": lambda _: Answer()}, held)
+    assert (ran.failed, ran.steps) == (["build"], [step for step in IMAGE if step not in BASE_LOOK])
     assert "IMAGE_DIGEST: ECR does not know what was pushed" in ran.build.log
     assert ran.build.exported == {}
 
@@ -191,8 +232,9 @@ def test_image_that_does_not_work_is_rolled_back(build_image: Callable[..., Ran]
     cloud = released(builds=handler)
     ran = build_image(cloud)
     assert ran.failed == ["post_build"]
-    assert ran.steps == [*IMAGE, *RELEASE, *UPDATE, *SMOKE]
+    assert ran.steps == [*IMAGE, *TRIED, *UPDATE, *SMOKE]
     assert cloud.running == OLD
+    assert [tag for tag in cloud.tags if tag.startswith("released-")] == []
     assert f"{NEW.uri} does not work: back to {OLD.uri}" in ran.build.log
     assert f"{FUNCTION} has {OLD.uri} again\n" in ran.build.log
 
@@ -201,7 +243,7 @@ def test_image_that_does_not_work_is_rolled_back(build_image: Callable[..., Ran]
     ("failing", "steps"),
     [
         ("aws lambda wait", [*PREVIOUS, *UPDATE, *UPDATE, *SMOKE]),
-        ("aws lambda invoke", [*RELEASE, *UPDATE, *SMOKE]),
+        ("aws lambda invoke", [*TRIED, *UPDATE, *SMOKE]),
     ],
     ids=["wait", "invoke"],
 )
@@ -280,6 +322,7 @@ def test_release_by_hand(desk: Desk) -> None:
     done = release_by_hand(desk, cloud, FUNCTION, NEW.uri, OLD.uri)
     assert (done.returncode, done.stderr) == (0, "")
     assert cloud.running == NEW
+    assert cloud.tags[NEW.released] == NEW
 
 
 def test_release_by_hand_of_an_image_that_there_is_not(desk: Desk) -> None:
@@ -295,7 +338,9 @@ def test_release_by_hand_says_how_it_is_used(desk: Desk) -> None:
     assert (done.returncode, done.stderr) == (2, "usage: cv/release FUNCTION IMAGE PREVIOUS\n")
 
 
-@pytest.mark.parametrize("name", ["buildspec.yml", "buildspec-deploy.yml", "cv/find", "cv/release"])
+@pytest.mark.parametrize(
+    "name", ["buildspec.yml", "buildspec-deploy.yml", "cv/base", "cv/find", "cv/keep", "cv/release"]
+)
 def test_shell_code_parses(name: str) -> None:
     path = CHECKOUT / name
     scripts = codebuild.commands(path) if path.suffix == ".yml" else [path.read_text(encoding="utf-8")]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.e2e import browser
 from tests.unit.pipeline import programs
 from tests.unit.pipeline.build_scene import NEW, PROJECT, Desk, Ran
 from tests.unit.pipeline.programs import Answer, Call
@@ -35,6 +36,14 @@ def test_stacks_are_deployed_with_the_image_after_the_tests(deploy: Callable[...
         ("make", "test"),
         ("make", "deploy", "stage=prod", f"image={NEW.digest}"),
     ]
+
+
+def test_browser_tests_are_switched_off_by_name(
+    deploy: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = deploy(NEW.digest).call("make test").environment
+    monkeypatch.setenv("PODIUM_BROWSER_TESTS", given["PODIUM_BROWSER_TESTS"])
+    assert "PODIUM_BROWSER_TESTS=off" in (browser.why_skipped() or "")
 
 
 def test_nothing_is_deployed_when_tests_fail(deploy: Callable[..., Ran]) -> None:
