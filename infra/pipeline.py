@@ -40,6 +40,7 @@ class PipelineStack(Stack):
     ) -> None:
         super().__init__(scope, f"{settings.prefix}pipeline", **options)  # type: ignore[arg-type]  # jsii's
         self._settings = settings
+        self._base_image = pipeline.base_image
         self.image = self._image_project()
         self.deploy = self._deploy_project()
         source = codepipeline.Artifact("source")
@@ -98,6 +99,7 @@ class PipelineStack(Stack):
             stages=stages,
         )
         _allow_connection(made, pipeline.connection_arn)
+        _wait_for_policies(made)
         for one in (made, self.image, self.deploy):
             _excuse_generated(one, artifacts)
         CfnOutput(self, "PipelineName", value=made.pipeline_name)
@@ -135,6 +137,7 @@ class PipelineStack(Stack):
                     "PODIUM_REPOSITORY": f"{settings.prefix}{PORTRAITS}",
                     "PODIUM_FUNCTION": function_name(settings, PORTRAITS),
                     "PODIUM_PLATFORM": _PLATFORMS[settings.architecture],
+                    "PODIUM_BASE": self._base_image,
                     "AWS_ACCOUNT_ID": self.account,
                 }.items()
             },
@@ -189,8 +192,8 @@ class PipelineStack(Stack):
         return project
 
     def _deploy_project(self) -> codebuild.PipelineProject:
-        # On CodeBuild's Ubuntu the tests would fail to install a Chromium, which apt does not have there. On
-        # Amazon Linux those that need one skip themselves.
+        # On CodeBuild's Ubuntu the tests would fail to install a Chromium, which apt does not have there. The
+        # tests that need one are switched off by name in buildspec-deploy.yml.
         machine = codebuild.BuildEnvironment(
             build_image=_MACHINES["x86_64"], compute_type=codebuild.ComputeType.MEDIUM
         )
@@ -216,6 +219,18 @@ def _allow_connection(pipeline: codepipeline.Pipeline, arn: str) -> None:
     role.add_to_principal_policy(
         iam.PolicyStatement(actions=["codeconnections:UseConnection"], resources=[arn])
     )
+
+
+def _wait_for_policies(pipeline: codepipeline.Pipeline) -> None:
+    """Have the pipeline made after its actions' rights: it starts as soon as it is there.
+
+    The CDK lets it wait for its own role's policy only.
+    """
+    made = pipeline.node.default_child
+    assert isinstance(made, codepipeline.CfnPipeline)  # noqa: S101 -- for the type checker
+    for child in pipeline.node.find_all():
+        if isinstance(child, iam.CfnPolicy):
+            made.add_resource_dependency(child)
 
 
 def _excuse_generated(construct: Construct, bucket: s3.Bucket) -> None:

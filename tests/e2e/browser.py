@@ -1,6 +1,7 @@
 """Headless Chromium, and what a person does with the demo page in it."""
 
 import base64
+import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +12,14 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from tests.support.waiting import PATIENCE_SECONDS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def why_skipped() -> str | None:
+    """Return why the tests that need a browser are not run here; None where they are."""
+    if os.environ.get("PODIUM_BROWSER_TESTS") == "off":
+        return "PODIUM_BROWSER_TESTS=off: the browser tests are skipped"
+    return None if CHROMIUM else "NO CHROMIUM: the browser tests are skipped"
+
 
 # Without these Chromium looks up and calls hosts of its maker's at every start.
 _FLAGS = (
