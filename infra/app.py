@@ -39,7 +39,13 @@ def add_stacks(app: App, settings: StageSettings, code: CodeOf, image: str | Non
     timeouts = {made.node.id: made.seconds for made in (*realtime.functions, rest.function)}
     WatchingStack(app, settings, timeouts | {PORTRAITS: PORTRAITS_SECONDS}, realtime.api.api_id, env=env)
     if settings.waf:
-        EdgeStack(app, settings, rest.stage_arn, env=env)
+        EdgeStack(
+            app,
+            settings,
+            rest_stage_arn=rest.stage_arn,
+            user_pool_arn=identity.pool.user_pool_arn,
+            env=env,
+        )
     if settings.pipeline:
         PipelineStack(app, settings, settings.pipeline, env=env)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))

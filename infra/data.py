@@ -42,18 +42,26 @@ class DataStack(Stack):
             ),
             deletion_protection=settings.retain,
             removal_policy=removal(settings),
+            warm_throughput=self._warm(table),
         )
         if table.index:
-            self._index(made, table.index)
+            self._index(made, table.index, self._warm(table))
         if not settings.retain:
             excuse(made, "AwsSolutions-DDB3", "A stage to try things out in has nothing to restore.")
         return made
 
-    def _index(self, table: dynamodb.Table, index: Index) -> None:
+    def _warm(self, table: Table) -> dynamodb.WarmThroughput | None:
+        warm = self._settings.warm_throughput.get(table.name)
+        if warm is None:
+            return None
+        return dynamodb.WarmThroughput(read_units_per_second=warm.reads, write_units_per_second=warm.writes)
+
+    def _index(self, table: dynamodb.Table, index: Index, warm: dynamodb.WarmThroughput | None) -> None:
         table.add_global_secondary_index(
             index_name=index.name,
             partition_key=_key(index.partition_key),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            warm_throughput=warm,
         )
 
     def _add_bucket(self, name: str) -> None:

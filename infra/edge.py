@@ -1,6 +1,7 @@
-"""A web application firewall in front of the REST API, where a stage has it."""
+"""Web application firewalls in front of the REST API and the user pool, where a stage has them."""
 
 import json
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from aws_cdk import CfnOutput, Stack
@@ -45,15 +46,38 @@ _TOO_MANY = "too-many-requests"
 _RETRY_AFTER = 30
 
 
+# What makes a mail to an address that the caller names; of one account it is limited by Cognito itself.
+_MAILING = ("ForgotPassword", "ResendConfirmationCode")
+# Where the hosted pages' form goes. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-waf.html
+_HOSTED_SIGN_UP = "/signup"
+
+
 class EdgeStack(Stack):
-    """AWS's managed rules, a limit on requests by address, and one on sizes, on the REST API's stage."""
+    """Two firewalls, as a stage's REST API and its user pool have nothing in common but the addresses.
+
+    The REST API's: AWS's managed rules, a limit on requests by address, and one on sizes. The user pool's:
+    limits by address on what makes users, and on what sends mails.
+    """
 
     def __init__(
-        self, scope: Construct, settings: StageSettings, rest_stage_arn: str, **options: object
+        self,
+        scope: Construct,
+        settings: StageSettings,
+        *,
+        rest_stage_arn: str,
+        user_pool_arn: str,
+        **options: object,
     ) -> None:
         super().__init__(scope, f"{settings.prefix}edge", **options)  # type: ignore[arg-type]  # jsii's
+        self._settings = settings
+        self._rest(rest_stage_arn)
+        self._players(user_pool_arn)
+
+    def _rest(self, stage_arn: str) -> None:
+        settings = self._settings
+        rate = _rate(settings.waf_rate_limit, counted=_not(_one_of(_view_paths(settings.stage))))
         rules = [
-            _rule("address-rate", 0, _rate(settings.waf_rate_limit), _block(429, _TOO_MANY)),
+            _rule("address-rate", 0, rate, _block(429, _TOO_MANY)),
             _rule("body-size", 1, _larger_body(BODY_LIMIT), _block(413, _TOO_LARGE)),
             *(_managed(name, 2 + place) for place, name in enumerate((_COMMON, _BAD_INPUTS, _REPUTATION))),
         ]
@@ -70,28 +94,57 @@ class EdgeStack(Stack):
             },
             visibility_config=_visibility(f"{settings.prefix}rest"),
         )
-        wafv2.CfnWebACLAssociation(self, "OnRest", resource_arn=rest_stage_arn, web_acl_arn=acl.attr_arn)
-        # The name must begin so: https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
-        group = logs.LogGroup(
+        wafv2.CfnWebACLAssociation(self, "OnRest", resource_arn=stage_arn, web_acl_arn=acl.attr_arn)
+        self._log(self, "rest", acl)
+        CfnOutput(self, "FirewallArn", value=acl.attr_arn)
+
+    def _players(self, user_pool_arn: str) -> None:
+        """Cognito answers a ForbiddenException where this refuses; an answer of ours it does not pass on.
+
+        Players' names and addresses are not shown to a firewall, the operation is.
+        """
+        settings = self._settings
+        sign_up = _one_of([*_operation("SignUp"), _path(_HOSTED_SIGN_UP)])
+        mails = _one_of([match for name in _MAILING for match in _operation(name)])
+        refuse = wafv2.CfnWebACL.RuleActionProperty(block=wafv2.CfnWebACL.BlockActionProperty())
+        limit = settings.sign_up_limit
+        acl = wafv2.CfnWebACL(
             self,
+            "PlayersFirewall",
+            name=f"{settings.prefix}players",
+            scope="REGIONAL",
+            default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
+            rules=[
+                _rule("sign-up-rate", 0, _rate(limit, counted=sign_up), refuse),
+                _rule("mail-rate", 1, _rate(limit, counted=mails), refuse),
+            ],
+            visibility_config=_visibility(f"{settings.prefix}players"),
+        )
+        wafv2.CfnWebACLAssociation(self, "OnPlayers", resource_arn=user_pool_arn, web_acl_arn=acl.attr_arn)
+        self._log(Construct(self, "Players"), "players", acl)
+        CfnOutput(self, "PlayersFirewallArn", value=acl.attr_arn)
+
+    def _log(self, scope: Construct, name: str, acl: wafv2.CfnWebACL) -> None:
+        settings = self._settings
+        # The name must begin so: https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
+        group_name = f"aws-waf-logs-{settings.prefix}{name}"
+        group = logs.LogGroup(
+            scope,
             "Logs",
-            log_group_name=f"aws-waf-logs-{settings.prefix}rest",
+            log_group_name=group_name,
             retention=RETENTION[settings.log_days],
             removal_policy=removal(settings),
         )
         wafv2.CfnLoggingConfiguration(
-            self,
+            scope,
             "Logging",
             resource_arn=acl.attr_arn,
-            log_destination_configs=[
-                self.format_arn(service="logs", resource=f"log-group:aws-waf-logs-{settings.prefix}rest")
-            ],
+            log_destination_configs=[self.format_arn(service="logs", resource=f"log-group:{group_name}")],
             redacted_fields=[
                 wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": "authorization"})
             ],
             logging_filter=_REFUSED,
         ).node.add_dependency(group)
-        CfnOutput(self, "FirewallArn", value=acl.attr_arn)
 
 
 def _rule(
@@ -155,9 +208,61 @@ def _managed(name: str, priority: int) -> wafv2.CfnWebACL.RuleProperty:
     return _rule(name, priority, statement, None)
 
 
-def _rate(limit: int) -> wafv2.CfnWebACL.StatementProperty:
+def _rate(limit: int, *, counted: wafv2.CfnWebACL.StatementProperty) -> wafv2.CfnWebACL.StatementProperty:
+    """More requests from an address in five minutes, of those that another statement matches."""
     return wafv2.CfnWebACL.StatementProperty(
-        rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(limit=limit, aggregate_key_type="IP")
+        rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
+            limit=limit, aggregate_key_type="IP", scope_down_statement=counted
+        )
+    )
+
+
+def _view_paths(stage: str) -> list[wafv2.CfnWebACL.StatementProperty]:
+    """The path of the portraits, which a board asks for by the dozen: with API Gateway's name and our own.
+
+    They are not counted, because a class of pupils behind one address would lock itself out of everything.
+    """
+    return [_path(path, whole=True) for path in ("/avatar/view", f"/{stage}/avatar/view")]
+
+
+def _operation(name: str) -> list[wafv2.CfnWebACL.StatementProperty]:
+    """An operation of Cognito's: what Cognito says that it is, and what the caller does."""
+    return [
+        _match(wafv2.CfnWebACL.FieldToMatchProperty(single_header={"Name": header}), text, "EXACTLY")
+        for header, text in (
+            ("x-amzn-cognito-operation-name", name),
+            ("x-amz-target", f"AWSCognitoIdentityProviderService.{name}"),
+        )
+    ]
+
+
+def _path(path: str, *, whole: bool = False) -> wafv2.CfnWebACL.StatementProperty:
+    field = wafv2.CfnWebACL.FieldToMatchProperty(uri_path={})
+    return _match(field, path, "EXACTLY" if whole else "STARTS_WITH")
+
+
+def _match(
+    field: wafv2.CfnWebACL.FieldToMatchProperty, text: str, how: str
+) -> wafv2.CfnWebACL.StatementProperty:
+    return wafv2.CfnWebACL.StatementProperty(
+        byte_match_statement=wafv2.CfnWebACL.ByteMatchStatementProperty(
+            field_to_match=field,
+            search_string=text,
+            positional_constraint=how,
+            text_transformations=[wafv2.CfnWebACL.TextTransformationProperty(priority=0, type="NONE")],
+        )
+    )
+
+
+def _one_of(statements: Sequence[wafv2.CfnWebACL.StatementProperty]) -> wafv2.CfnWebACL.StatementProperty:
+    return wafv2.CfnWebACL.StatementProperty(
+        or_statement=wafv2.CfnWebACL.OrStatementProperty(statements=list(statements))
+    )
+
+
+def _not(statement: wafv2.CfnWebACL.StatementProperty) -> wafv2.CfnWebACL.StatementProperty:
+    return wafv2.CfnWebACL.StatementProperty(
+        not_statement=wafv2.CfnWebACL.NotStatementProperty(statement=statement)
     )
 
 

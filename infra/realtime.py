@@ -113,8 +113,8 @@ class RealtimeStack(Stack):
         return made
 
     def _push_rate(self, name: str) -> float:
-        live = self._settings.live
-        return live.push_rate / live.pushers if name == "pusher" else live.push_rate
+        rate = self._settings.push_rate
+        return rate / self._settings.live.pushers if name == "pusher" else rate
 
     def _authorizer(self, identity: IdentityStack) -> PodiumFunction:
         settings = self._settings
@@ -133,8 +133,11 @@ class RealtimeStack(Stack):
         )
 
     def _add_routes(self) -> None:
-        # Both places where a token may be are the authorizer's to look at: neither is required by itself.
-        authorizer = WebSocketLambdaAuthorizer("Tokens", self.authorizer.function, identity_source=[])
+        # Both places where a token may be are the authorizer's to look at: neither is required by itself. The
+        # API wants a source all the same, and this header every handshake has.
+        authorizer = WebSocketLambdaAuthorizer(
+            "Tokens", self.authorizer.function, identity_source=["route.request.header.Host"]
+        )
         for key in ("$connect", "$disconnect", "$default", *ROUTES):
             integration = WebSocketLambdaIntegration(f"{key.strip('$')}-integration", self.routes.function)
             guard = authorizer if key == "$connect" else None

@@ -4,12 +4,19 @@ Everything has a default that suits a stage to try things out in; `prod.toml` sh
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from game.account import PUSH_SHARE, request_rate
+from store.schema import TABLES
+
 STAGES = Path(__file__).with_name("stages")
+
+# Of the account's requests. What is left is for the players, who score while a crowded board is pushed.
+_PUSH_MOST = 0.9
 
 _HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
 
@@ -73,10 +80,11 @@ class Live(_Settings):
     """Subscribers of one board whom the broadcaster pushes to alone; above it pushers are started."""
     pushers: int = Field(default=8, ge=1, le=100)
     """Pushers of one board."""
-    push_rate: float = Field(default=8000, gt=0)
+    push_rate: Annotated[float, Field(gt=0)] | None = None
     """Requests a second to `@connections`, for all pushers of one board together.
 
-    API Gateway gives an account 10,000 a second in a Region, and players' own requests count too.
+    By default four fifths of the stage's `account_rate`; more than nine tenths is refused, because players'
+    own requests come out of the same quota.
     """
 
 
@@ -93,6 +101,20 @@ class Concurrency(_Settings):
     sweep: int | None = Field(default=None, ge=1)
     pusher: int | None = Field(default=None, ge=1)
     portraits: int | None = Field(default=None, ge=1)
+
+
+class Warm(_Settings):
+    """What a table can take at once, without having grown to it; its index has the same.
+
+    A new table takes 12,000 read units and 4,000 write units a second, and doubles that within 30 minutes of
+    being asked for more. Raising it costs once, by the unit; it cannot be lowered again.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html
+    """
+
+    reads: int = Field(default=12_000, ge=12_000)
+    """Read units a second."""
+    writes: int = Field(default=4_000, ge=4_000)
+    """Write units a second."""
 
 
 class Throttle(_Settings):
@@ -117,6 +139,11 @@ class Pipeline(_Settings):
     branch: str = "main"
     approval: bool = False
     """Whether a person must agree before the stacks are deployed."""
+    base_image: str = Field(
+        default="public.ecr.aws/lambda/python:3.12",
+        pattern=r"^public\.ecr\.aws/lambda/python:3\.12(@sha256:[0-9a-f]{64})?$",
+    )
+    """What the portraits' container is built on: the tag's image at the time, or one by its digest."""
 
 
 class Domain(_Settings):
@@ -165,11 +192,19 @@ class StageSettings(_Settings):
     """Keep data when stacks are destroyed: deletion protection, point-in-time recovery, retention."""
     empty_bucket: bool = False
     """Empty the bucket when its stack is destroyed, which CloudFormation does not; not with `retain`."""
+    account_rate: Annotated[float, Field(gt=0)] | None = None
+    """Requests a second that API Gateway takes from the account in the Region, pushes and players together.
+
+    By default what a new account has there: 10,000, or 2,500 in some Regions (`game.account`). AWS raises it;
+    `aws service-quotas get-service-quota --service-code apigateway --quota-code L-8A5B8E43` says what it is.
+    """
     architecture: Literal["arm64", "x86_64"] = "arm64"
     identity: Identity = Identity()
     live: Live = Live()
     concurrency: Concurrency = Concurrency()
     throttle: Throttle = Throttle()
+    warm_throughput: Mapping[str, Warm] = Field(default_factory=dict)
+    """For a launch: tables by their names without the prefix; by default as new tables are."""
     domain: Domain | None = None
     """Names of the studio's own for the APIs; API Gateway's by default."""
     addresses: Addresses = Addresses()
@@ -182,9 +217,14 @@ class StageSettings(_Settings):
     monthly_budget: Annotated[float, Field(gt=0)] | None = None
     """US dollars a month, of which 80 and 100 percent raise an alarm; no budget by default."""
     waf: bool = False
-    """A web application firewall in front of the REST API."""
+    """Web application firewalls in front of the REST API and the user pool."""
     waf_rate_limit: int = Field(default=2000, ge=10)
-    """Requests in five minutes from one address, above which it is blocked for a while."""
+    """Requests in five minutes from one address, portraits apart, above which it is blocked for a while."""
+    sign_up_limit: int = Field(default=300, ge=300)
+    """Sign-ups in five minutes from one address, above which it is blocked for a while; and mails with codes.
+
+    A school behind one address signs up in one lesson.
+    """
     pipeline: Pipeline | None = None
 
     @model_validator(mode="after")
@@ -199,7 +239,29 @@ class StageSettings(_Settings):
             raise ValueError("domain contradicts the addresses of the APIs")
         if self.domain and self.domain.certificate_arn.split(":")[3] != self.region:
             raise ValueError(f"domain.certificate_arn must be of {self.region}, where the APIs are")
+        tables = {table.name for table in TABLES}
+        if unknown := sorted(self.warm_throughput.keys() - tables):
+            raise ValueError(
+                f"warm_throughput: there is no table {unknown[0]!r}; there are {', '.join(sorted(tables))}"
+            )
+        most = _PUSH_MOST * self.requests
+        if self.push_rate > most:
+            raise ValueError(
+                f"live.push_rate must be at most {most:g}: of the {self.requests:g} requests a second that "
+                f"the account has in {self.region} (account_rate), players need some for themselves"
+            )
         return self
+
+    @property
+    def requests(self) -> float:
+        """Requests a second that API Gateway takes from the account."""
+        return request_rate(self.region) if self.account_rate is None else self.account_rate
+
+    @property
+    def push_rate(self) -> float:
+        """Of these, the ones that go to pushing."""
+        given = self.live.push_rate
+        return PUSH_SHARE * self.requests if given is None else given
 
     @property
     def rest_address(self) -> str:

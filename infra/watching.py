@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -23,8 +24,8 @@ _NEAR = 0.8
 STALE_SECONDS = 30
 """A score that takes longer than this to reach every screen raises an alarm."""
 
-_SWEEPS_SECONDS = 300
-"""A sweep comes every minute: none in this long raises an alarm."""
+_SWEEPS_MISSED = 5
+"""A sweep comes every minute: so many minutes in a row without one raise an alarm."""
 
 _IN_BACKGROUND = {
     "pusher": "the sweep takes over what it had to push",
@@ -64,6 +65,7 @@ class WatchingStack(Stack):
         self._watch_live()
         self._watch_apis()
         self._watch_tables()
+        self._tell_of_recovery()
         self._dashboard(list(timeouts))
         self._budget()
         CfnOutput(self, "AlarmTopic", value=self._topic.topic_arn)
@@ -71,7 +73,7 @@ class WatchingStack(Stack):
     def _alarm_topic(self) -> sns.Topic:
         topic = topic_by_mail(self, self._settings, "Alarms")
         ours = {"StringEquals": {"aws:SourceAccount": self.account}}
-        for service in ("cloudwatch", "budgets"):
+        for service in ("cloudwatch", "budgets", "events"):
             topic.grant_publish(iam.ServicePrincipal(f"{service}.amazonaws.com", conditions=ours))
         return topic
 
@@ -83,9 +85,13 @@ class WatchingStack(Stack):
         says: str,
         *,
         periods: int = 1,
-        below: bool = False,
+        heartbeat: bool = False,
     ) -> None:
-        """Tell when a metric reaches a threshold; or, `below`, when it is under it or missing."""
+        """Tell when a metric reaches a threshold; or, of a `heartbeat`, when it is under it or ceases.
+
+        A new alarm has no data. That of a heartbeat stays in that state until the first beat, and tells when
+        it comes back to it; to every other, no data is good news. So a first deployment mails nothing.
+        """
         operator, missing = cloudwatch.ComparisonOperator, cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
             self,
@@ -96,14 +102,48 @@ class WatchingStack(Stack):
             threshold=threshold,
             evaluation_periods=periods,
             comparison_operator=operator.LESS_THAN_THRESHOLD
-            if below
+            if heartbeat
             else operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             # Nobody plays: nothing is wrong.
-            treat_missing_data=missing.BREACHING if below else missing.NOT_BREACHING,
+            treat_missing_data=missing.MISSING if heartbeat else missing.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))
-        alarm.add_ok_action(actions.SnsAction(self._topic))
+        if heartbeat:
+            alarm.add_insufficient_data_action(actions.SnsAction(self._topic))
         self._alarms.append(alarm)
+
+    def _tell_of_recovery(self) -> None:
+        """Tell of alarms that are over, but not of new ones that were never on.
+
+        An alarm's own action for OK knows no difference: it would mail once for each alarm of a new stage.
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
+        """
+        name = "alarm"
+        rule = events.CfnRule(
+            self,
+            "Recovered",
+            event_pattern={
+                "source": ["aws.cloudwatch"],
+                "detail-type": ["CloudWatch Alarm State Change"],
+                "detail": {
+                    "alarmName": [{"prefix": self._settings.prefix}],
+                    "state": {"value": ["OK"]},
+                    "previousState": {"value": ["ALARM"]},
+                },
+            },
+            targets=[
+                events.CfnRule.TargetProperty(
+                    id="mail",
+                    arn=self._topic.topic_arn,
+                    input_transformer=events.CfnRule.InputTransformerProperty(
+                        input_paths_map={name: "$.detail.alarmName"},
+                        input_template=f'"OK: <{name}> is over."',
+                    ),
+                )
+            ],
+        )
+        # The topic has to let it in first.
+        rule.node.add_dependency(self._topic)
 
     def _lambda(self, metric: str, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
         return _metric("AWS/Lambda", metric, statistic, {"FunctionName": function_name(self._settings, name)})
@@ -137,14 +177,13 @@ class WatchingStack(Stack):
         for name, consequence in _WITH_DESTINATION.items():
             lost = self._lambda("DestinationDeliveryFailures", name)
             self._alarm(f"{name}-undelivered", lost, 1, f"The outcome of {name} is lost: {consequence}.")
-        sweeps = self._lambda("Invocations", "sweep").with_(period=Duration.seconds(_SWEEPS_SECONDS))
         self._alarm(
             "sweep-missing",
-            sweeps,
+            self._lambda("Invocations", "sweep"),
             1,
             "No sweep ran: what was left to push stays where it is.",
-            periods=2,
-            below=True,
+            periods=_SWEEPS_MISSED,
+            heartbeat=True,
         )
 
     def _watch_live(self) -> None:

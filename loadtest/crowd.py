@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from game.account import REQUEST_RATE, REST_SHARE
 from loadtest.staleness import (
     POLICIES,
     Event,
@@ -21,7 +22,7 @@ from loadtest.staleness import (
 )
 
 WINDOWS = (0.0, 1.0, 5.0, 30.0)
-QUOTAS = (10_000.0, 20_000.0, 50_000.0, 100_000.0)
+QUOTAS = tuple(float(times * REQUEST_RATE) for times in (1, 2, 5, 10))
 FEWEST_SUBSCRIBERS = 1_000
 
 _SIZES = 13
@@ -38,7 +39,10 @@ class Crowd(BaseModel):
         2, gt=0, le=1000, description="scores a second that change its top K, at random times"
     )
     rest_share: float = Field(
-        0.2, ge=0, lt=1, description="share of API Gateway's quota that goes to everything but its pushes"
+        REST_SHARE,
+        ge=0,
+        lt=1,
+        description="share of API Gateway's quota that goes to everything but its pushes",
     )
     event_minutes: float = Field(30, gt=0, le=1440, description="minutes that the scores last")
     seed: int = Field(1, ge=0, description="of the random times")

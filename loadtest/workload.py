@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from game.account import REQUEST_RATE
 from game.catalogue import TOP_LIMIT
 from realtime.protocol import BOARDS_LIMIT
 
@@ -122,7 +123,7 @@ class Workload(BaseModel):
     alarms: int = Field(52, ge=0, le=10_000, description="CloudWatch alarms")
     dashboards: int = Field(1, ge=0, le=1000, description="CloudWatch dashboards")
     requests_quota: float = Field(
-        10_000,
+        REQUEST_RATE,
         gt=0,
         le=10**7,
         description="API Gateway's requests a second in the account; AWS raises it on request",

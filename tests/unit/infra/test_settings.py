@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import STAGES, SettingsError, load_settings
+from game.account import LOW_RATE_REGIONS
+from infra.settings import STAGES, SettingsError, StageSettings, load_settings
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,66 @@ def test_clients_are_told_of_a_domain_as_soon_as_it_is_announced(tmp_path: Path)
         settings = load_settings("mine", tmp_path)
         assert settings.rest_address.startswith(f"https://{host}")
         assert settings.web_socket_address.startswith("wss://live." if announced else "wss://{api}.")
+
+
+def load(tmp_path: Path, content: str) -> StageSettings:
+    (tmp_path / "mine.toml").write_text(content)
+    return load_settings("mine", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "requests", "pushes"),
+    [
+        ("", 10_000, 8_000),
+        ('region = "eu-west-1"', 10_000, 8_000),
+        ('region = "eu-central-2"', 2_500, 2_000),
+        ('region = "eu-central-2"\naccount_rate = 20_000', 20_000, 16_000),
+        ("account_rate = 100_000\n[live]\npush_rate = 90_000", 100_000, 90_000),
+    ],
+)
+def test_rates_are_the_region_s_unless_the_stage_says_otherwise(
+    tmp_path: Path, content: str, requests: float, pushes: float
+) -> None:
+    settings = load(tmp_path, content)
+    assert (settings.requests, settings.push_rate) == (requests, pushes)
+
+
+@pytest.mark.parametrize(
+    ("content", "most"),
+    [
+        ("[live]\npush_rate = 10_001", "9000"),
+        ("[live]\npush_rate = 9_001", "9000"),
+        ('region = "il-central-1"\n[live]\npush_rate = 8_000', "2250"),
+        ("account_rate = 5_000\n[live]\npush_rate = 5_000", "4500"),
+    ],
+)
+def test_push_rate_that_leaves_players_nothing_is_refused_by_its_name(
+    tmp_path: Path, content: str, most: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"live\.push_rate must be at most {most}: .*\(account_rate\)"):
+        load(tmp_path, content)
+
+
+def test_regions_with_the_low_rate_are_thirteen() -> None:
+    assert len(LOW_RATE_REGIONS) == 13
+    assert "us-east-1" not in LOW_RATE_REGIONS
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("[warm_throughput.Score]\nwrites = 8_000", "warm_throughput: there is no table 'Score'"),
+        ("[warm_throughput.Scores]\nwrites = 100", r"warm_throughput\.Scores\.writes: .*4000"),
+        ("sign_up_limit = 20", "sign_up_limit: .*300"),
+        (
+            '[pipeline]\nconnection_arn = "arn:aws:codeconnections:x"\nrepository = "a/b"\n'
+            'base_image = "python"',
+            r"pipeline\.base_image: ",
+        ),
+    ],
+)
+def test_setting_that_aws_would_not_take_is_refused_by_its_name(
+    tmp_path: Path, content: str, complaint: str
+) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        load(tmp_path, content)

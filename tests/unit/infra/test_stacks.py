@@ -21,7 +21,7 @@ from infra.grants import GRANTS
 from infra.identity import IdentityStack
 from infra.lambdas import RETENTION
 from infra.passwords import PASSWORDS
-from infra.settings import Identity, load_settings
+from infra.settings import Identity, StageSettings, load_settings
 from infra.watching import WatchingStack
 from realtime.routes import ROUTES
 from store.schema import CONNECTIONS, TABLES, Table
@@ -230,6 +230,12 @@ def test_web_socket_has_the_handlers_routes_and_one_authorizer(stage: str) -> No
     assert {key for key, route in made.items() if route["AuthorizationType"] == "CUSTOM"} == {"$connect"}
 
 
+def test_authorizer_asks_for_a_header_that_every_handshake_has(stage: str) -> None:
+    """It looks for the token itself, in two places; that there is a source at all is AWS's wish."""
+    (made,) = properties(stage, "AWS::ApiGatewayV2::Authorizer")
+    assert made["IdentitySource"] == ["route.request.header.Host"]
+
+
 def test_tokens_are_in_no_access_log(stage: str) -> None:
     (live,) = properties(stage, "AWS::ApiGatewayV2::Stage")
     assert "querystring" not in live["AccessLogSettings"]["Format"].lower()
@@ -406,19 +412,130 @@ def test_firewall_refuses_with_the_statuses_of_the_api(stage: str) -> None:
     for firewall in properties(stage, "AWS::WAFv2::WebACL"):
         answers = {}
         for rule in firewall["Rules"]:
-            if "Action" in rule:
+            if "CustomResponse" in rule.get("Action", {}).get("Block", {}):
                 answer = rule["Action"]["Block"]["CustomResponse"]
                 body = firewall["CustomResponseBodies"][answer["CustomResponseBodyKey"]]["Content"]
                 assert Problem.model_validate_json(body).status == answer["ResponseCode"]
                 answers[rule["Name"]] = answer["ResponseCode"]
-        assert answers == {"address-rate": 429, "body-size": 413}
+        if firewall["Name"].endswith("-rest"):
+            assert answers == {"address-rate": 429, "body-size": 413}
+
+
+def counted(stage: str, firewall: str, rule: str) -> dict[str, Any]:
+    """The rate statement of a rule of a firewall, which counts by address."""
+    (acl,) = [one for one in properties(stage, "AWS::WAFv2::WebACL") if one["Name"].endswith(firewall)]
+    (found,) = [one for one in acl["Rules"] if one["Name"] == rule]
+    rate: dict[str, Any] = found["Statement"]["RateBasedStatement"]
+    assert rate["AggregateKeyType"] == "IP"
+    return rate
+
+
+def matched(statement: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """What one of several statements looks for: where, how, what."""
+    found = set()
+    for one in statement["OrStatement"]["Statements"]:
+        match = one["ByteMatchStatement"]
+        field = match["FieldToMatch"]
+        place = field["SingleHeader"]["Name"] if "SingleHeader" in field else "path"
+        found.add((place, match["PositionalConstraint"], match["SearchString"]))
+    return found
+
+
+def test_portraits_do_not_count_against_an_address(stage: str) -> None:
+    if stage == "prod":
+        rate = counted(stage, "-rest", "address-rate")
+        left_out = rate["ScopeDownStatement"]["NotStatement"]["Statement"]
+        # By API Gateway's own address, and by a name of the studio's, where the stage is not in the path.
+        paths = ("/prod/avatar/view", "/avatar/view")
+        assert matched(left_out) == {("path", "EXACTLY", path) for path in paths}
+
+
+def test_sign_ups_and_mails_are_bounded_by_address(stage: str) -> None:
+    if stage == "prod":
+        rules = {
+            "sign-up-rate": ("SignUp",),
+            "mail-rate": ("ForgotPassword", "ResendConfirmationCode"),
+        }
+        for rule, operations in rules.items():
+            rate = counted(stage, "-players", rule)
+            assert rate["Limit"] == 300
+            found = matched(rate["ScopeDownStatement"]) - {("path", "STARTS_WITH", "/signup")}
+            assert found == {
+                match
+                for name in operations
+                for match in (
+                    ("x-amzn-cognito-operation-name", "EXACTLY", name),
+                    ("x-amz-target", "EXACTLY", f"AWSCognitoIdentityProviderService.{name}"),
+                )
+            }
+        associations = properties(stage, "AWS::WAFv2::WebACLAssociation")
+        pools = [
+            one
+            for one in associations
+            if "userpool" in text(one["ResourceArn"]).lower() or "Players" in text(one["ResourceArn"])
+        ]
+        assert len(associations) == 2
+        assert len(pools) == 1
+
+
+def test_images_that_were_released_are_kept_apart(stage: str) -> None:
+    (repository,) = properties(stage, "AWS::ECR::Repository")
+    rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+    released, others = sorted(rules, key=lambda rule: rule["rulePriority"])
+    assert released["selection"]["tagPrefixList"] == ["released-"]
+    assert released["selection"]["countNumber"] == 20
+    assert others["selection"]["tagStatus"] == "any"
+    assert "tag=released-$" in (CHECKOUT / "cv" / "keep").read_text(encoding="utf-8")
+
+
+def test_pipeline_waits_for_the_rights_of_its_actions(stage: str) -> None:
+    """It starts as soon as it is made."""
+    if stage == "prod":
+        found = templates(stage)["pipeline"]["Resources"]
+        (made,) = [one for one in found.values() if one["Type"] == "AWS::CodePipeline::Pipeline"]
+        roles = {
+            role["Fn::GetAtt"][0]
+            for one in made["Properties"]["Stages"]
+            for action in one["Actions"]
+            if (role := action.get("RoleArn"))
+        }
+        policies = {
+            name: {role["Ref"] for role in one["Properties"]["Roles"]}
+            for name, one in found.items()
+            if one["Type"] == "AWS::IAM::Policy"
+        }
+        assert len(roles) >= 3
+        for role in roles:
+            its = [name for name, of in policies.items() if role in of]
+            assert set(its) <= set(made["DependsOn"]), role
+            assert its
+
+
+def test_tables_are_warm_where_the_stage_says_so(stage: str) -> None:
+    warm = {"Connections": {"reads": 30_000, "writes": 10_000}}
+    given = load_settings(stage).model_dump(exclude_unset=True)
+    settings = StageSettings.model_validate(given | {"warm_throughput": warm})
+    made = {
+        one["TableName"].removeprefix(settings.prefix): one
+        for one in properties_of(synthesize(settings, None)["data"]["Resources"], "AWS::DynamoDB::Table")
+    }
+    wanted = {"ReadUnitsPerSecond": 30_000, "WriteUnitsPerSecond": 10_000}
+    assert made["Connections"]["WarmThroughput"] == wanted
+    (index,) = made["Connections"]["GlobalSecondaryIndexes"]
+    assert index["WarmThroughput"] == wanted
+    assert [name for name, one in made.items() if "WarmThroughput" in one] == ["Connections"]
+
+
+def properties_of(found: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """The properties of every resource of a type among those of a stack."""
+    return [one["Properties"] for one in found.values() if one["Type"] == kind]
 
 
 def test_alarms_cover_what_can_be_lost_in_silence(stage: str) -> None:
     made = alarms(stage)
     dropped = {"pusher-dropped", "avatar-outcome-dropped", "portraits-dropped"}
     assert dropped | {"broadcaster-undelivered", "portraits-undelivered", "dead-letters"} <= made.keys()
-    assert made["sweep-missing"]["TreatMissingData"] == "breaching"
+    assert made["sweep-missing"]["TreatMissingData"] == "missing"
     assert made["sweep-missing"]["ComparisonOperator"] == "LessThanThreshold"
     index = made["Connections-byConnectionId-writes-throttled"]["Dimensions"]
     assert {one["Name"]: one["Value"] for one in index} == {
@@ -439,8 +556,19 @@ def test_errors_of_the_web_socket_api_raise_alarms(stage: str) -> None:
 def test_alarms_and_budget_reach_the_topic(stage: str) -> None:
     found = templates(stage)["watching"]["Resources"]
     (topic,) = [name for name, one in found.items() if one["Type"] == "AWS::SNS::Topic"]
-    for one in alarms(stage).values():
-        assert one["AlarmActions"] == one["OKActions"] == [{"Ref": topic}]
+    for name, one in alarms(stage).items():
+        assert one["AlarmActions"] == [{"Ref": topic}]
+        # A new alarm has no data, and is then OK: its own action would tell of that.
+        assert "OKActions" not in one
+        assert one.get("InsufficientDataActions") == ([{"Ref": topic}] if name == "sweep-missing" else None)
+        assert one["TreatMissingData"] == ("missing" if name == "sweep-missing" else "notBreaching")
+    (rule,) = properties_of(found, "AWS::Events::Rule")
+    assert rule["EventPattern"]["detail"] == {
+        "alarmName": [{"prefix": f"podium-{stage}-"}],
+        "state": {"value": ["OK"]},
+        "previousState": {"value": ["ALARM"]},
+    }
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": topic}]
     (policy,) = [one for one in found.values() if one["Type"] == "AWS::SNS::TopicPolicy"]
     let_in = {
         one["Principal"]["Service"]: one["Condition"]
@@ -448,7 +576,9 @@ def test_alarms_and_budget_reach_the_topic(stage: str) -> None:
         if one["Effect"] == "Allow"
     }
     ours = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
-    assert let_in == dict.fromkeys(("cloudwatch.amazonaws.com", "budgets.amazonaws.com"), ours)
+    assert let_in == dict.fromkeys(
+        ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"), ours
+    )
     for budget in properties(stage, "AWS::Budgets::Budget"):
         for notification in budget["NotificationsWithSubscribers"]:
             assert notification["Subscribers"] == [{"SubscriptionType": "SNS", "Address": {"Ref": topic}}]
