@@ -2,20 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
 
 from realtime.push import IN_FLIGHT, PushClient
 from store import connections
 from store.database import Database
 
-T = TypeVar("T")
+HANG_UP_SECONDS = 15.0
+"""How long connections are closed, or forgotten, however many there are: their board waits for it."""
 
 
 async def forget(db: Database, push: PushClient, connection_ids: Iterable[str]) -> None:
     """Delete the rows of connections that answered 410, and close them.
 
     The closing is for the one that is alive after all: without its rows it would be stale in silence, closed
-    it comes back and subscribes anew.
+    it comes back and subscribes again. What is not done in HANG_UP_SECONDS is left to the next push.
     """
 
     async def one(connection_id: str) -> None:
@@ -26,16 +26,27 @@ async def forget(db: Database, push: PushClient, connection_ids: Iterable[str]) 
 
 
 async def hang_up(push: PushClient, connection_ids: Sequence[str]) -> list[str]:
-    """Close connections that took no frame; those for which that failed, so that they may be open still."""
-    closed = await _for_each(connection_ids, push.close)
-    return [connection_id for connection_id, done in zip(connection_ids, closed, strict=True) if not done]
+    """Close connections that took no frame; those that may be open still after HANG_UP_SECONDS."""
+    closed = set()
+
+    async def one(connection_id: str) -> None:
+        if await push.close(connection_id):
+            closed.add(connection_id)
+
+    await _for_each(connection_ids, one)
+    return [connection_id for connection_id in connection_ids if connection_id not in closed]
 
 
-async def _for_each(connection_ids: Iterable[str], work: Callable[[str], Awaitable[T]]) -> list[T]:
+async def _for_each(connection_ids: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
     limit = asyncio.Semaphore(IN_FLIGHT)
 
-    async def one(connection_id: str) -> T:
+    async def one(connection_id: str) -> None:
         async with limit:
-            return await work(connection_id)
+            await work(connection_id)
 
-    return await asyncio.gather(*map(one, connection_ids))
+    try:
+        async with asyncio.timeout(HANG_UP_SECONDS) as scope:
+            await asyncio.gather(*map(one, connection_ids))
+    except TimeoutError:
+        if not scope.expired():
+            raise

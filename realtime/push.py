@@ -14,7 +14,8 @@ its turn: nothing is known against it, so give it the frame again).
 What is done about an answer depends on whom it is about:
 
     2xx, 410, other 4xx   the id: it is settled
-    429                   us: the id waits, and the lane with it
+    429                   the id, where the others are served: it waits, and is given up soon after them;
+                          the account, where many are refused: the id waits, and the lane with it
     5xx                   that connection: the id waits, and the lane goes on with the next
     none, or broken off   nobody knows: the id waits, and the lane is replaced, later each time it fails
     closed while idle     nobody: at once again, on a new lane
@@ -125,7 +126,12 @@ class HttpPushClient:
     async def push(self, frame: str, connection_ids: Collection[str], *, within: float) -> PushResult:
         """See PushClient. Raises what the credentials raise."""
         deadline = asyncio.get_running_loop().time() + within
-        job = Job(Payload("POST", frame.encode()), connection_ids, deadline=deadline)
+        job = Job(
+            Payload("POST", frame.encode()),
+            connection_ids,
+            deadline=deadline,
+            first_tries=self._lanes.first_tries,
+        )
         await self._work_off(job)
         return job.result
 

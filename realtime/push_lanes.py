@@ -19,7 +19,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from realtime.push_job import Job, backoff
+from realtime.push_job import SILENT_TRIES, FirstTries, Job, backoff
 from realtime.push_lane import Lane
 from realtime.push_pace import Pace
 from realtime.push_response import retry_after
@@ -67,6 +67,7 @@ class Lanes:
         clock: Callable[[], float],
     ) -> None:
         self.tick = 0
+        self.first_tries = FirstTries()
         self._connect = connect
         self._new_stamp = stamp
         self._stamp: Stamp
@@ -151,8 +152,10 @@ class Lanes:
             if not lane.proven:
                 lane.proven = lane.reused = True
                 lane.throttled = self._troubles = 0
+            if lane.tries == 1:
+                self.first_tries.ended += 1
             if job is not None and job.open:
-                job.delivered()
+                job.delivered(tries=lane.tries)
             # Not before the id is settled: whatever is raised on the way, a lane that breaks returns its id.
             lane.job = None
         elif self._refused(lane, status, response):
@@ -190,6 +193,7 @@ class Lanes:
         passing = status == _THROTTLED or status >= _SERVER_ERROR
         pause = retry_after(response, self._clock()) if passing else None
         job = lane.job
+        self._note_first_try(lane, failed=passing)
         if job is not None and job.open:
             if passing:
                 job.again(lane.connection_id, tries=lane.tries, now=now, not_before=now + (pause or 0.0))
@@ -199,7 +203,7 @@ class Lanes:
             else:
                 job.failed(lane.connection_id)
         lane.job = None
-        if status != _THROTTLED:
+        if status != _THROTTLED or (job is not None and not job.throttled):
             lane.throttled = 0
             return False
         lane.throttled += 1
@@ -207,15 +211,25 @@ class Lanes:
         self._rest(lane, now + rest)
         return True
 
-    def _trouble(self, lane: Lane) -> None:
-        """A connection could not be opened, or ended before the answer. Its place rests for a while."""
+    def _note_first_try(self, lane: Lane, *, failed: bool) -> None:
+        if lane.tries == 1:
+            self.first_tries.ended += 1
+            self.first_tries.failed += failed
+
+    def _trouble(self, lane: Lane, *, counts_for: int = 1) -> None:
+        """A connection could not be opened, or ended before the answer. Its place rests for a while.
+
+        counts_for: how many tries it counts for.
+        """
         if lane.troubles == self._troubles:
             # Lanes that were opened before the last trouble tell nothing new.
             self._troubles += 1
         now = self._loop.time()
         job = lane.job
+        if job is not None:
+            self._note_first_try(lane, failed=True)
         if job is not None and job.open:
-            job.again(lane.connection_id, tries=lane.tries, now=now)
+            job.again(lane.connection_id, tries=lane.tries, now=now, counts_for=counts_for)
             self._wake_for(job)
         lane.job = None
         self._rest(lane, now + backoff(max(self._troubles, 1)))
@@ -234,6 +248,8 @@ class Lanes:
                 continue
             if len(runnable) > 1:
                 runnable.rotate(-1)
+            if job.late:
+                self._wake_for(job)
             lane.connection_id, lane.tries = taken
             lane.job = job
             if self._send(lane, job):
@@ -361,4 +377,4 @@ class Lanes:
         self._stamp = self._new_stamp(self._clock())
         for lane in [lane for lane in self._lanes if lane.sent_for(self.tick) > self._ticks_to_answer]:
             lane.abort()
-            self._trouble(lane)
+            self._trouble(lane, counts_for=SILENT_TRIES)

@@ -12,6 +12,7 @@ from tests.simulation.transport import Answer, Request
 
 STUCK_SECONDS = 30
 
+_TOO_MANY = Answer(429, b'{"message":"Too Many Requests"}')
 _INTERNAL_ERROR = Answer(500, b'{"message":"Internal server error"}')
 
 Deliver = Callable[[dict[str, Any]], None]
@@ -32,6 +33,7 @@ class SimulatedGateway:
     background: Background
     connections: dict[str, _Connection] = field(default_factory=dict)
     _stuck_until: dict[str, float] = field(default_factory=dict)
+    _unread: set[str] = field(default_factory=set)
 
     def open(self, connection_id: str, deliver: Deliver, closed: Closed) -> None:
         """A client is connected now."""
@@ -40,10 +42,16 @@ class SimulatedGateway:
     def drop(self, connection_id: str) -> None:
         """A client is gone; what was in flight to it is lost."""
         self.connections.pop(connection_id, None)
+        self._unread.discard(connection_id)
 
     def stick(self, connection_id: str) -> None:
         """From now on a client takes no frame, for longer than any push is retried."""
         self._stuck_until[connection_id] = _time() + STUCK_SECONDS
+
+    def stop_reading(self, connection_id: str) -> None:
+        """From now on this connection's buffer is full, until it is closed; the others' are not."""
+        if connection_id in self.connections:
+            self._unread.add(connection_id)
 
     async def respond(self, request: Request) -> Answer:
         """The answer to a request to `@connections`."""
@@ -58,8 +66,10 @@ class SimulatedGateway:
         faults, rates = self.faults, self.faults.rates
         if request.method == "POST" and _time() < self._stuck_until.get(request.connection_id, 0):
             return _INTERNAL_ERROR
+        if request.method == "POST" and request.connection_id in self._unread:
+            return _TOO_MANY
         if faults.happens(rates.throttle):
-            return Answer(429, b'{"message":"Too Many Requests"}')
+            return _TOO_MANY
         if faults.happens(rates.server_error):
             return _INTERNAL_ERROR
         if faults.happens(rates.timeout):

@@ -153,6 +153,11 @@ class World:
         if client.connection_id is not None:
             self._gateway.stick(client.connection_id)
 
+    def stop_reading(self, client: SimulatedClient) -> None:
+        """A client reads nothing any more from its connection, which stays open until it is closed."""
+        if client.connection_id is not None:
+            self._gateway.stop_reading(client.connection_id)
+
     async def _connect(self, client: SimulatedClient, after: float = 0) -> None:
         await asyncio.sleep(after)
         while client.connection_id is None:

@@ -77,6 +77,14 @@ class Stick(NamedTuple):
             world.stick(world.clients[self.client % len(world.clients)])
 
 
+class StopReading(NamedTuple):
+    client: int
+
+    async def happen(self, world: World) -> None:
+        if world.clients:
+            world.stop_reading(world.clients[self.client % len(world.clients)])
+
+
 class Deliver(NamedTuple):
     split: bool
     shuffle: bool
@@ -97,7 +105,7 @@ class Pause(NamedTuple):
         await asyncio.sleep(self.seconds)
 
 
-Step = Score | Erase | Connect | Drop | Stick | Deliver | Sweep | Pause
+Step = Score | Erase | Connect | Drop | Stick | StopReading | Deliver | Sweep | Pause
 
 
 def score_steps() -> st.SearchStrategy[Score]:
@@ -120,6 +128,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(Erase, st.sampled_from(PLAYERS)),
     st.builds(Drop, st.integers(0, 5)),
     st.builds(Stick, st.integers(0, 5)),
+    st.builds(StopReading, st.integers(0, 5)),
     st.builds(Deliver, st.booleans(), st.booleans()),
     st.builds(Sweep),
     st.builds(Pause, st.sampled_from([0.001, 0.01, 0.05, 1])),
@@ -161,7 +170,22 @@ def test_every_screen_becomes_what_the_table_says(
         derandomize=runs is None,
         suppress_health_check=[HealthCheck.too_slow],
     )
-    # The last frame of all, to a client that takes none: only closing its connection tells it.
+    # The last frame of all, to a client that reads nothing, alone or among others.
+    @example(
+        steps=[
+            *[Connect(("forest",))] * 4,
+            Pause(1),
+            StopReading(1),
+            Score("player-1", "forest", 3),
+            Pause(1),
+            Score("player-2", "forest", 4),
+        ],
+        seed=0,
+        rates=Rates(),
+        direct_limit=1000,
+        linger=0,
+    )
+    # And to one that takes none: only closing its connection tells it.
     @example(
         steps=[Connect(("forest",)), Pause(1), Stick(0), Score("player-1", "forest", 3)],
         seed=0,
