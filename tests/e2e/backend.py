@@ -146,6 +146,11 @@ class BackendProcess:
         self._judged += len(new)
         return [new] if "Traceback" in new or " ERROR " in new else []
 
+    @property
+    def launched(self) -> bool:
+        """Whether it has ever been started."""
+        return self._process is not None
+
     def launch(self) -> None:
         """Start the process and wait for nothing."""
         with self._out.open("ab") as out, self._err.open("ab") as err:
@@ -259,18 +264,27 @@ def running(folder: Path, ports: Ports, **settings: object) -> Iterator[BackendP
         process.kill()
 
 
-def run_to_end(*arguments: str, variables: Mapping[str, object]) -> subprocess.CompletedProcess[str]:
-    """Run `python -m local` until it ends by itself."""
-    return subprocess.run(
+def launch(*arguments: str, variables: Mapping[str, object]) -> subprocess.Popen[str]:
+    """Start `python -m local`, with pipes for what it says."""
+    return subprocess.Popen(
         [sys.executable, "-m", "local", *arguments],
         cwd=CHECKOUT,
         env=environment(**variables),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
     )
+
+
+def run_to_end(*arguments: str, variables: Mapping[str, object]) -> subprocess.CompletedProcess[str]:
+    """Run `python -m local` until it ends by itself."""
+    with launch(*arguments, variables=variables) as process:
+        try:
+            output, errors = process.communicate(timeout=COMMAND_SECONDS)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def _environment_of(process: Path) -> bytes:

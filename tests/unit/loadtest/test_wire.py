@@ -190,9 +190,15 @@ async def test_server_that_hangs_up_during_the_handshake_is_refused() -> None:
 
 
 async def test_cancelled_connecting_leaves_no_connection_behind() -> None:
-    async with raw_server(lambda _: b"") as address:
+    asked = asyncio.Event()
+
+    def keep_waiting(_: str) -> bytes:
+        asked.set()
+        return b""
+
+    async with raw_server(keep_waiting) as address:
         connecting = asyncio.create_task(connect(address, "token", Inbox()))
-        await asyncio.sleep(0.05)
+        await asked.wait()
         connecting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await connecting
