@@ -1,6 +1,5 @@
 """Podium's tables in an emulator of the benchmark's own, gone with it."""
 
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from typing import NamedTuple
 
 import aioboto3
 
+from bench.ports import kept_ports
 from local import provision
 from local.emulator import Emulator
 from local.settings import EMULATOR_CREDENTIALS, REGION
@@ -27,8 +27,8 @@ class Emulated(NamedTuple):
 @asynccontextmanager
 async def emulated() -> AsyncIterator[Emulated]:
     """Start an emulator with empty tables on a free port. Raises EmulatorError."""
-    with tempfile.TemporaryDirectory() as folder:
-        emulator = Emulator(port=free_port(), data_dir=Path(folder))
+    with tempfile.TemporaryDirectory() as folder, kept_ports() as new_port:
+        emulator = Emulator(port=new_port(), data_dir=Path(folder))
         await emulator.start()
         try:
             session = client_session()
@@ -47,11 +47,3 @@ def client_session() -> aioboto3.Session:
         EMULATOR_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
     )
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -22,7 +22,7 @@ from bench.scale import Scale
 CONNECTIONS = 5000
 MEASURED_SECONDS = 2.0
 
-_CONNECT_SECONDS = 60
+_CONNECT_SECONDS = 120
 _KB = 1024
 
 
@@ -112,7 +112,7 @@ async def _push(clients: Process, pusher: Process, connections: int, frames: int
     """Push so many frames; how many a second came. Raises GatewayBenchError when not all of them did."""
     await clients.ask("start")
     pushed = await pusher.ask("push", requests=frames, frame=FRAME, connections=connections)
-    came = await clients.ask("stop", frames=frames, timeout_seconds=30)
+    came = await clients.ask("stop", frames=frames, timeout_seconds=60)
     if came["frames"] != frames or came["open"] != connections:
         raise GatewayBenchError(
             f"{came['frames']} of {frames} frames came, {came['open']} of {connections} clients are left"

@@ -21,16 +21,17 @@ from typing import NamedTuple
 from bench import sample
 from bench.broadcaster import BOARD, OURS, PEER
 from bench.console import console
-from bench.emulated import client_session, free_port
+from bench.emulated import client_session
 from bench.figure import Figure
+from bench.ports import kept_ports
 from bench.processes import Process, aws_environment, python, running
 from bench.rounds import interleaved
 from bench.scale import Scale
 from store import connections
 from store.database import Database
 
-_START_SECONDS = 90
-_SETTLE_SECONDS = 30
+_START_SECONDS = 180
+_SETTLE_SECONDS = 60
 
 
 class Size(NamedTuple):
@@ -99,9 +100,9 @@ class _Scene:
 
 @asynccontextmanager
 async def _scene(size: Size) -> AsyncIterator[_Scene]:
-    http_port, ws_port, emulator_port = (free_port() for _ in range(3))
-    emulator_url = f"http://127.0.0.1:{emulator_port}"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, kept_ports() as new_port:
+        http_port, ws_port, emulator_port = (new_port() for _ in range(3))
+        emulator_url = f"http://127.0.0.1:{emulator_port}"
         environment = aws_environment(emulator_url) | {
             "PODIUM_HTTP_PORT": str(http_port),
             "PODIUM_WS_PORT": str(ws_port),

@@ -19,7 +19,7 @@ from local.settings import point_at_emulator
 
 CHECKOUT = Path(__file__).parents[1]
 
-_START_SECONDS = 30
+_START_SECONDS = 120
 _STOP_SECONDS = 10
 _LINE_BYTES = 1 << 20
 _TAIL_BYTES = 2000

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.support.ports import kept_ports
+from bench.ports import kept_ports
 
 # As on every function: Powertools reads it once, when the entries are imported.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Podium/tests")

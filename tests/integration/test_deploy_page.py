@@ -29,7 +29,6 @@ _ANSWERS = {"list-object-versions": '{"Objects": [{"Key": "a", "VersionId": "1"}
 _REAL_CLI = """
 import contextlib, io, json, sys
 from awscli.clidriver import create_clidriver
-from tests.support.waiting import COMMAND_SECONDS
 
 driver, said = create_clidriver(), []
 for arguments in json.load(sys.stdin):

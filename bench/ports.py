@@ -1,4 +1,4 @@
-"""Ports for servers of tests, kept for them from when they are chosen until the session ends.
+"""Ports for servers that tests and benchmarks start, kept for them from when they are chosen until the end.
 
 A port that was only found free can be taken before its server binds it: by another process of the tests, or
 by any connection that goes out from this machine. So each is bound here, without listening, and stays bound.
