@@ -14,8 +14,11 @@ from tests.unit.cv.hostile import HEAVY, REFUSED
 
 ROOT = Path(__file__).parents[3]
 MEGABYTES = 1024
-SECONDS = 15
-"""Of processor time; the largest pictures take three."""
+LARGEST = "png of 40 megapixels"
+"""A picture as large as any may be, and with nothing odd about it: what its portrait takes is what others may
+take on this machine, times TIMES."""
+TIMES = 10
+"""The dearest of the others takes 3.2 times as long."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, models: Models) -> dict[s
 def test_file_is_dealt_with_in_little_time_and_memory(name: str, measured: dict[str, dict[str, Any]]) -> None:
     took = measured[name]
     assert took["megabytes"] < MEGABYTES
-    assert took["seconds"] < SECONDS
+    assert took["seconds"] <= TIMES * measured[LARGEST]["seconds"]
 
 
 @pytest.mark.parametrize("name", HEAVY)
