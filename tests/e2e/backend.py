@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -185,7 +185,9 @@ class BackendProcess:
     def kill(self) -> None:
         """Leave nothing behind, whatever has happened."""
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            # It may have ended since it was listed.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
 

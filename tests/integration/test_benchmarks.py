@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,9 @@ class Bench:
     def kill(self) -> None:
         """Leave nothing behind, whatever has happened."""
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            # It may have ended since it was listed.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.communicate()
 
 

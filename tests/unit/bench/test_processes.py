@@ -27,7 +27,7 @@ def lives(pid: int) -> bool:
     """Whether it runs. One that has ended may still wait to be buried by whoever adopted it."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended before it was opened, or before it was read
         return False
     return "\nState:\tZ" not in status
 
