@@ -29,8 +29,9 @@ from store.schema import SCORES
 ROUTES = ("subscribe", "unsubscribe", "ping", "broadcast")
 """The routes besides `$connect`, `$disconnect` and `$default`; a test holds them against the handlers'."""
 
-# Longer than a pusher's lease, so that the sweep takes over from one that is dead, not slow.
-_PUSHER_SECONDS = 120
+# The most that Lambda gives. A pusher hands over before (streams/fanout.py), and well before the alarm.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
+_PUSHER_SECONDS = 900
 _BROADCASTER_SECONDS = 60
 # "Filter criteria": at most five, of 4,096 characters each.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
@@ -234,6 +235,7 @@ class RealtimeStack(Stack):
         child.recursive_loop = "Allow"
         made.function.configure_async_invoke(
             retry_attempts=2,
+            # Its fan-out has long been taken over by then: after 45 seconds without a sign of life.
             max_event_age=Duration.minutes(5),
             on_failure=None,
         )

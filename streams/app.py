@@ -88,12 +88,18 @@ def sweep_handler(_: dict[str, Any], __: LambdaContext) -> None:
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def pusher_handler(event: dict[str, Any], _: LambdaContext) -> None:
+def pusher_handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Push to one shard of a large board. Raises UnpushedError, so that Lambda invokes it again."""
     report = Report()
+
+    def time_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000
+
     try:
         _container.run(
-            lambda broadcaster: broadcaster.fan_out.push_shard(Shard.model_validate(event), report)
+            lambda broadcaster: broadcaster.fan_out.push_shard(
+                Shard.model_validate(event), report, time_left=time_left
+            )
         )
     finally:
         emit(report)

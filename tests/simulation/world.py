@@ -18,7 +18,7 @@ from store.profiles import Profile
 from store.schema import LEADERBOARDS
 from store.submission import submit
 from streams.broadcaster import Broadcaster
-from streams.fanout import LEASE_SECONDS, FanOut, Shard, UnpushedError
+from streams.fanout import HAND_OVER_SECONDS, LEASE_SECONDS, FanOut, Shard, UnpushedError
 from streams.report import Report
 from tests.simulation import aws
 from tests.simulation.client import ANSWER_SECONDS, History, SimulatedClient
@@ -227,8 +227,12 @@ class World:
                 suppress(InvocationError),
                 self._faults.invocation(ClientError, BotoCoreError, StoreError, UnpushedError),
             ):
-                await self._fan_out.push_shard(shard, Report())
+                await self._fan_out.push_shard(shard, Report(), time_left=self._time_left)
                 return
+
+    def _time_left(self) -> float:
+        """Of a pusher, which may have to hand over before any page but its first."""
+        return self._faults.random.choice((0, HAND_OVER_SECONDS))
 
     async def sweep(self) -> None:
         """The sweep of every minute; what failed is left to the next one."""

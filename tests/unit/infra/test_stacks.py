@@ -25,6 +25,7 @@ from infra.settings import Identity, StageSettings, load_settings
 from infra.watching import WatchingStack
 from realtime.routes import ROUTES
 from store.schema import CONNECTIONS, TABLES, Table
+from streams.fanout import HAND_OVER_SECONDS
 from tests.unit.infra.policies import allowed
 from tests.unit.infra.stage import properties, resources, synthesize, templates, text
 
@@ -286,6 +287,16 @@ def test_only_the_pusher_may_invoke_itself_without_end(stage: str) -> None:
         if "FunctionName" in one
     }
     assert {name for name, loop in recursive.items() if loop == "Allow"} == {f"podium-{stage}-pusher"}
+
+
+def test_pusher_has_all_the_time_there_is_and_hands_over_before_the_alarm(stage: str) -> None:
+    name = f"podium-{stage}-pusher"
+    (pusher,) = (one for one in properties(stage, "AWS::Lambda::Function") if one.get("FunctionName") == name)
+    (alarm,) = (
+        one for one in properties(stage, "AWS::CloudWatch::Alarm") if one["AlarmName"] == f"{name}-duration"
+    )
+    assert pusher["Timeout"] == 900
+    assert 1000 * (pusher["Timeout"] - HAND_OVER_SECONDS) < alarm["Threshold"] < 1000 * pusher["Timeout"]
 
 
 def test_every_function_has_a_log_group_that_forgets(stage: str) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from store import connections
 from streams import app
 from streams.broadcaster import Broadcaster
+from streams.fanout import HAND_OVER_SECONDS, Shard
 from tests.unit.embedded_metrics import documents
 from tests.unit.events import recorded
 from tests.unit.realtime.fakes import NOW
@@ -109,6 +111,36 @@ def test_pusher_works_on_the_shard_it_is_given(
     # The last pusher's: when everybody had the score.
     last = documents(capsys.readouterr().out)[-1]
     assert (last["ScoreToPushed"], last["FanOutTime"]) == ([700.0], [0.0])
+
+
+def test_pusher_whose_time_is_nearly_up_starts_another_one(
+    scene: BroadcastScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PAGE_LIMIT", 2)
+
+    async def play(broadcaster: Broadcaster) -> None:
+        monkeypatch.setattr(broadcaster.fan_out, "_direct_limit", 1)
+        monkeypatch.setattr(broadcaster.fan_out, "_pushers", 1)
+        for viewer in "abcdef":
+            await scene.subscribe(viewer, "forest")
+        await scene.published()
+        await scene.score("dee", 42)
+        assert await scene.process() == []
+
+    def invoke(left: float) -> Shard:
+        context = fake_context()
+        monkeypatch.setattr(context, "get_remaining_time_in_millis", lambda: round(left * 1000))
+        shard = scene.started.pop(0)
+        app.pusher_handler(json.loads(shard.model_dump_json(by_alias=True)), context)
+        return shard
+
+    app._container.run(play)
+    first = invoke(HAND_OVER_SECONDS - 0.001)
+    assert [len(scene.push.sent_to(viewer)) for viewer in "abcdef"] == [1, 1, 0, 0, 0, 0]
+    assert scene.started == [first]
+    invoke(HAND_OVER_SECONDS)
+    assert [len(scene.push.sent_to(viewer)) for viewer in "abcdef"] == [1] * 6
+    assert scene.started == []
 
 
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
