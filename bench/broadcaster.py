@@ -115,7 +115,7 @@ async def _scene(case: Case) -> AsyncIterator["_Scene"]:
             for process in (ours, peer):
                 await process.read()
             # The gateway counts: the witness comes after the clients.
-            async with connect(url, proxy=None) as witness:
+            async with connect(url, proxy=None, open_timeout=_CONNECT_SECONDS, ping_interval=None) as witness:
                 await _subscribe(aws.db, [f"c{number}" for number in range(case.subscribers)])
                 scene = _Scene(case, aws.db, stream, clients, {OURS: ours, PEER: peer}, witness)
                 await scene.prepare()
