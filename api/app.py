@@ -22,6 +22,7 @@ from store.container import Container
 from store.portraits import open_bucket
 from store.runtime import SDK_CONFIG, now, open_database
 from store.settings import Settings
+from store.users import open_user_pool
 
 # Most requests count nothing.
 warnings.filterwarnings("ignore", "No application metrics to publish")
@@ -62,6 +63,7 @@ async def _open_backend() -> AsyncIterator[Backend]:
         session.client(
             "apigatewaymanagementapi", endpoint_url=settings.connections_url, config=SDK_CONFIG
         ) as live,
+        open_user_pool(session, settings.deployment.user_pool_id) as users,
     ):
 
         async def process_portrait(user_id: str, key: str, background: str) -> None:
@@ -79,7 +81,15 @@ async def _open_backend() -> AsyncIterator[Backend]:
                 await live.delete_connection(ConnectionId=connection_id)
 
         yield Backend(
-            db, load_catalogue(), settings.deployment, now, portraits, process_portrait, hang_up, count
+            db,
+            load_catalogue(),
+            settings.deployment,
+            now,
+            portraits,
+            process_portrait,
+            hang_up,
+            users.delete,
+            count,
         )
 
 

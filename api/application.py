@@ -14,6 +14,8 @@ from api.validation import validate
 from game.headers import REQUEST_HEADERS, RESPONSE_HEADERS
 from store.database import ConflictError, RowError, ThrottledError, throttled
 from store.idempotency import KeyReusedError
+from store.players import DeletedError
+from store.users import UsersUnavailableError
 
 logger = logging.getLogger("podium.api")
 
@@ -56,6 +58,11 @@ def configure(app: ApiGatewayResolver) -> None:
     def on_unknown(_: NotFoundError) -> Response[str]:
         return to_response(ProblemError(404, "there is no such resource, or not with this method").problem)
 
+    @app.exception_handler(DeletedError)
+    def on_deleted(_: DeletedError) -> Response[str]:
+        # Not a 401: a client would renew its token, and ask again, for ever.
+        return to_response(ProblemError(410, "this player was deleted, for good", code="deleted").problem)
+
     @app.exception_handler(KeyReusedError)
     def on_reused_key(_: KeyReusedError) -> Response[str]:
         error = FieldError(field="header.Idempotency-Key", detail="came with another request before")
@@ -71,6 +78,10 @@ def _answer_failures(app: ApiGatewayResolver) -> None:
     def on_conflict(error: ConflictError) -> Response[str]:
         logger.error("%s", error)
         return to_response(ProblemError(503, "too many writes at once; try again").problem)
+
+    @app.exception_handler(UsersUnavailableError)
+    def on_users(error: UsersUnavailableError) -> Response[str]:
+        return _throttled(error)
 
     @app.exception_handler(ThrottledError)
     def on_throttled(error: ThrottledError) -> Response[str]:

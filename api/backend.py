@@ -54,6 +54,13 @@ class HangUp(Protocol):
         """Close it; one that is gone already is no error."""
 
 
+class DeleteUser(Protocol):
+    """Deletes a user from the user pool."""
+
+    async def __call__(self, username: str, user_id: str) -> None:
+        """Delete the user of this name, if they have this `sub`; one who is gone already is no error."""
+
+
 @dataclass(frozen=True)
 class Backend:
     """Everything behind the routes. `clock` gives milliseconds since the epoch, UTC."""
@@ -65,6 +72,7 @@ class Backend:
     portraits: PortraitBucket
     process_portrait: ProcessPortrait
     hang_up: HangUp
+    delete_user: DeleteUser
     count: Callable[[str], None]
     """Counts one of a metric, by its name."""
 
@@ -98,7 +106,7 @@ def caller(request: Request) -> Profile:
     the same) and put its claims into the event; but it lets in whoever the user pool has signed a token for,
     whatever the token is for, and whichever app client it was given to.
     """
-    authorizer: dict[str, Any] = request.resolved_event["requestContext"].get("authorizer") or {}
+    authorizer = _authorizer(request)
     claims: dict[str, Any] = authorizer.get("claims") or {}
     if "sub" not in claims:
         raise ProblemError(401, authorizer.get("error") or "Authorization: a Bearer ID token is needed")
@@ -108,3 +116,14 @@ def caller(request: Request) -> Profile:
         raise ProblemError(401, "Authorization: the token is for another app client")
     names = [str(claims.get(name, "")) for name in ("name", "preferred_username", "cognito:username")]
     return Profile(user_id=claims["sub"], name=default_name(names, claims["sub"]))
+
+
+def username(request: Request) -> str:
+    """The caller's name in the user pool, for a request that `caller` has let through."""
+    claims: dict[str, Any] = _authorizer(request)["claims"]
+    return str(claims.get("cognito:username") or claims["sub"])
+
+
+def _authorizer(request: Request) -> dict[str, Any]:
+    authorizer: dict[str, Any] = request.resolved_event["requestContext"].get("authorizer") or {}
+    return authorizer

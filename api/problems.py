@@ -28,6 +28,8 @@ class Problem(Model):
     title: str
     status: int
     detail: str
+    code: str | None = None
+    """A stable word for what clients branch on beside the status: `deleted`."""
     errors: list[FieldError] | None = None
     version: int | None = None
     """Of the stored progress, where a save was made from an older one."""
@@ -42,12 +44,14 @@ class ProblemError(Exception):
         detail: str,
         errors: Sequence[FieldError] | None = None,
         version: int | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.problem = Problem(
             title=HTTPStatus(status).phrase,
             status=status,
             detail=detail,
+            code=code,
             errors=list(errors) if errors else None,
             version=version,
         )

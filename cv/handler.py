@@ -1,6 +1,6 @@
 """The Lambda entry of the portrait container."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +12,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from cv.portrait import Models
 from cv.processing import Result, process
 from cv.settings import PortraitSettings
-from game.names import default_name
-from store import appearance
+from game.catalogue import load_catalogue
+from store import appearance, players
 from store.container import Container
 from store.database import Database
 from store.portraits import PortraitBucket, open_bucket
@@ -25,17 +25,26 @@ logger = Logger(service="podium")
 
 @dataclass(frozen=True)
 class Studio:
-    """What a container keeps between invocations."""
+    """What a container keeps between invocations. `boards` are those of the catalogue."""
 
     bucket: PortraitBucket
     models: Models
     db: Database
+    boards: Collection[str]
+
+    async def require_alive(self, user_id: str) -> None:
+        """Raise DeletedError if the player was deleted."""
+        await players.require_alive(self.db, user_id)
 
     async def finish(self, result: Result) -> None:
-        """Change the player's profile, and with it the boards. Lambda's destination tells the player."""
-        user_id = result["userId"]
-        default = Profile(user_id=user_id, name=default_name((), user_id))
-        await appearance.change(self.db, default, lambda profile: with_result(profile, result), now())
+        """Change the player's profile, and with it the boards. Lambda's destination tells the player.
+
+        Makes no profile: the API has stored one, with the name that is in the player's token. Raises
+        DeletedError, and NoProfileError where an operator has taken the profile away.
+        """
+        await appearance.change_stored(
+            self.db, self.boards, result["userId"], lambda profile: with_result(profile, result), now()
+        )
 
 
 def with_result(profile: Profile, result: Result) -> Profile:
@@ -56,7 +65,7 @@ async def _open_studio() -> AsyncIterator[Studio]:
         open_database(session, settings.table_prefix) as db,
     ):
         with Models() as models:
-            yield Studio(bucket, models, db)
+            yield Studio(bucket, models, db, load_catalogue(settings.catalogue).boards)
 
 
 _container = Container(_open_studio)
@@ -66,5 +75,11 @@ _container = Container(_open_studio)
 def handler(event: dict[str, Any], _: LambdaContext) -> Result:
     """Make one portrait: `{"userId", "key", "background"}`."""
     return _container.run(
-        lambda studio: process(event, bucket=studio.bucket, models=studio.models, finish=studio.finish)
+        lambda studio: process(
+            event,
+            bucket=studio.bucket,
+            models=studio.models,
+            require_alive=studio.require_alive,
+            finish=studio.finish,
+        )
     )

@@ -2,6 +2,10 @@
 
 Lambda may run an event twice, and again after a crash at any point. So the upload goes last: while it is
 there, a repetition makes the same bytes and tells the same; once it is gone, everything has been told.
+
+A player may be deleted meanwhile. Deletion writes a tombstone and then deletes the pictures that there are.
+So the tombstone is looked for before the portrait is written, and again when the profile is changed: a player
+who was deleted in between loses the portrait here.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,7 +14,8 @@ from typing import Annotated, Any, NotRequired, TypedDict
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from cv.portrait import Background, Models, PictureError, make_portrait
+from cv.portrait import SIZES, Background, Models, PictureError, make_portrait
+from store.players import DeletedError
 from store.portraits import (
     PortraitBucket,
     UploadGoneError,
@@ -34,7 +39,10 @@ class Result(TypedDict):
 
 
 Finish = Callable[[Result], Awaitable[None]]
-"""Stores and pushes a result; may be called with the same one again."""
+"""Stores and pushes a result; may be called with the same one again. Raises DeletedError."""
+
+RequireAlive = Callable[[str], Awaitable[None]]
+"""Raises DeletedError if the player, by id, was deleted."""
 
 Word = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,128}$")]
 
@@ -62,15 +70,38 @@ class PortraitRequest(BaseModel):
 
 
 async def process(
-    event: Mapping[str, Any], *, bucket: PortraitBucket, models: Models, finish: Finish
+    event: Mapping[str, Any],
+    *,
+    bucket: PortraitBucket,
+    models: Models,
+    require_alive: RequireAlive,
+    finish: Finish,
 ) -> Result:
     """Make the portrait that the event asks for, and `finish` with the result, which is also returned.
 
-    A picture that is refused is a result too. An upload that is not there is the one result not passed to
-    `finish`: the event was a repetition, and the player has been told. Raises pydantic's ValidationError for
-    another event.
+    A picture that is refused is a result too. Two results are not passed to `finish`: an upload that is not
+    there, for the event was a repetition, and the player has been told; and a player who was deleted, of whom
+    neither upload nor portrait is left. Raises pydantic's ValidationError for another event.
     """
     request = PortraitRequest.model_validate(event)
+    try:
+        await require_alive(request.user_id)
+        return await _process(request, bucket, models, finish)
+    except DeletedError:
+        logger.info("The player was deleted", extra={"key": request.key})
+        await bucket.delete_portrait(request.avatar, SIZES)
+        await bucket.delete_upload(request.key)
+        return {
+            "userId": request.user_id,
+            "key": request.key,
+            "error": "deleted",
+            "message": "The player was deleted.",
+        }
+
+
+async def _process(
+    request: PortraitRequest, bucket: PortraitBucket, models: Models, finish: Finish
+) -> Result:
     told: Result = {"userId": request.user_id, "key": request.key}
     try:
         portrait = make_portrait(

@@ -1,5 +1,8 @@
 """The environment of the portrait container."""
 
+from pathlib import Path
+
+from game.catalogue import DEFAULT_PATH
 from store.settings import Settings
 
 
@@ -10,3 +13,5 @@ class PortraitSettings(Settings):
     """The bucket of uploads and portraits."""
     table_prefix: str = ""
     """What the tables' names start with in this deployment; "" by default."""
+    catalogue: Path = DEFAULT_PATH
+    """The game's catalogue, whose boards show portraits; the one that comes with Podium by default."""

@@ -41,9 +41,10 @@ _GONE: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem")}
 GRANTS: Mapping[str, Grants] = {
     "api": Grants(
         tables={
-            USER_PROFILES: ("GetItem", "PutItem", "DeleteItem"),
-            USER_PROGRESS: ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
-            SCORES: ("Query", "PutItem", "DeleteItem"),
+            USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
+            USER_PROGRESS: ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
+            PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
+            SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem",),
             IDEMPOTENCY: ("GetItem", "PutItem", "BatchWriteItem"),
@@ -55,6 +56,7 @@ GRANTS: Mapping[str, Grants] = {
         },
         list_objects=True,
         push=("DELETE",),
+        user_pool=("AdminGetUser", "AdminDeleteUser"),
     ),
     "routes": Grants(
         tables={
@@ -88,9 +90,13 @@ GRANTS: Mapping[str, Grants] = {
         tables={
             USER_PROFILES: ("GetItem", "PutItem"),
             USER_PROGRESS: ("GetItem", "UpdateItem"),
-            SCORES: ("PutItem",),
+            PLAYERS: ("GetItem", "ConditionCheckItem"),
+            SCORES: ("UpdateItem",),
         },
-        objects={"uploads/*": ("GetObject", "DeleteObject"), "avatars/*": ("PutObject",)},
+        objects={
+            "uploads/*": ("GetObject", "DeleteObject"),
+            "avatars/*": ("PutObject", "DeleteObject"),
+        },
         # Without it S3 does not say that an upload is gone, but that it is none of our business.
         list_objects=True,
     ),

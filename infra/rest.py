@@ -62,6 +62,7 @@ class RestStack(Stack):
         }
         given = {name: value for name, value in deployment.items() if value is not None}
         self.function = self._function(realtime, storage, code, self.to_json_string(given))
+        self.function.grant_user_pool(identity.pool.user_pool_arn)
         reason = (
             "The edge stack puts the firewall in front." if settings.waf else "The setting `waf` adds one."
         )

@@ -30,7 +30,7 @@ Kind = Literal[
     "TransactWriteItems",
 ]
 Variable = Literal[
-    "top", "followed", "held", "above", "boards", "subscribers", "first_page", "shards", "pages"
+    "top", "followed", "held", "above", "boards", "summed", "subscribers", "first_page", "shards", "pages"
 ]
 Quantity = float | Variable
 
@@ -79,15 +79,20 @@ class Units(NamedTuple):
 SCORE_KEPT = Operation(
     "a score that is no better than the player's best",
     "store/submission.py",
-    (Call("TransactGetItems", {"progress": 1, "profile": 1}),),
+    (
+        Call("TransactGetItems", {"player": 1, "progress": 1, "profile": 1}),
+        Call("BatchGetItem", {"score": 1}),
+    ),
 )
-# The row of the old best goes, that of the new one comes: on the area's board and on the global one.
+# First a look for the rows of the sum, and of the other bests in it. Then the row of the old best goes, that
+# of the new one comes: on the area's board and on the global one.
 SCORE_IMPROVED = Operation(
     "a new best, in an area that counts",
     "store/submission.py",
     (
-        Call("TransactGetItems", {"progress": 1, "profile": 1}),
-        Call("TransactWriteItems", {"progress": 1, "score": 4}),
+        Call("TransactGetItems", {"player": 1, "progress": 1, "profile": 1}),
+        Call("BatchGetItem", {"score": "summed"}),
+        Call("TransactWriteItems", {"player": 1, "progress": 1, "score": 4}),
     ),
 )
 BATCH = Operation(
@@ -148,29 +153,38 @@ RANK = Operation(
     "GET /leaderboard/me",
     "api/routes/leaderboard.py",
     (
-        Call("GetItem", {"progress": 1}),
+        Call("BatchGetItem", {"progress": 1, "player": 1}),
         Call("Query", {"score": 5}),
         Call("Query", {"score": "above"}),
         Call("Query", {"score": 6}),
     ),
 )
-PROFILE = Operation("GET /profile", "api/routes/profile.py", (Call("GetItem", {"profile": 1}),))
-PROGRESS = Operation("GET /progress", "api/routes/progress.py", (Call("GetItem", {"progress": 1}),))
+PROFILE = Operation(
+    "GET /profile", "api/routes/profile.py", (Call("BatchGetItem", {"profile": 1, "player": 1}),)
+)
+PROGRESS = Operation(
+    "GET /progress", "api/routes/progress.py", (Call("BatchGetItem", {"progress": 1, "player": 1}),)
+)
 ACTION = Operation(
     "a save, a task, a purchase or an unlock, with an Idempotency-Key",
     "store/actions.py",
     (
-        Call("TransactGetItems", {"progress": 1, "request": 1}),
-        Call("TransactWriteItems", {"progress": 1, "request": 1}),
+        Call("TransactGetItems", {"player": 1, "progress": 1, "request": 1}),
+        Call("TransactWriteItems", {"player": 1, "progress": 1, "request": 1}),
     ),
 )
-PORTRAIT_ASKED = Operation("POST /avatar/process", "api/routes/avatar.py", (Call("GetItem", {"profile": 1}),))
+PORTRAIT_ASKED = Operation(
+    "POST /avatar/presign, and /avatar/process by a player with a profile",
+    "api/routes/avatar.py",
+    (Call("GetItem", {"player": 1}), Call("BatchGetItem", {"profile": 1, "player": 1})),
+)
 PORTRAIT_MADE = Operation(
     "a portrait that appears on all of the player's boards",
-    "store/appearance.py",
+    "cv/handler.py",
     (
-        Call("TransactGetItems", {"progress": 1, "profile": 1}),
-        Call("TransactWriteItems", {"profile": 1, "progress": 1, "score": "boards"}),
+        Call("GetItem", {"player": 1}),
+        Call("TransactGetItems", {"player": 1, "progress": 1, "profile": 1}),
+        Call("TransactWriteItems", {"player": 1, "profile": 1, "progress": 1, "score": "boards"}),
     ),
 )
 PORTRAIT_TOLD = Operation("the avatar frame", "realtime/avatars.py", (Call("Query", {"connection": 1}),))

@@ -89,6 +89,8 @@ def _variables(workload: Workload, subscribers: float) -> dict[Variable, float]:
         # A rank may be any: half of the players are above.
         "above": workload.players / 2,
         "boards": workload.boards,
+        # All areas count, and the improved one is not looked at.
+        "summed": workload.boards - 1,
         "subscribers": subscribers,
         "first_page": math.ceil((workload.direct_limit + 1) / PAGE_LIMIT) * PAGE_LIMIT,
         "shards": workload.pushers,

@@ -62,7 +62,7 @@ class Rest:
         return (await self._ask(_Progress, "GET", "/progress", 200, token=token)).bests
 
     async def delete_profile(self, token: str) -> None:
-        """Delete everything that the API keeps of the player."""
+        """Delete the player, with the account."""
         await self._request("DELETE", "/profile", 204, token=token)
 
     async def top(self, board: str, size: int) -> Page:

@@ -314,8 +314,10 @@ class Worker:
     async def _delete(self, account: Account, *, has_scores: bool) -> bool:
         try:
             if has_scores:
+                # With everything else, the account.
                 await self._rest.delete_profile(await account.token())
-            await account.delete()
+            else:
+                await account.delete()
         except (AccountError, RestError):
             return False
         return True

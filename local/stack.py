@@ -108,6 +108,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
             portraits,
             process_portrait=workers.start,
             hang_up=push.close,
+            delete_user=users.delete,
             # Metrics are for CloudWatch; the log tells the same to people.
             count=lambda _: None,
         )

@@ -13,7 +13,7 @@ A process that dies anywhere leaves either nothing, or all of it with the answer
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from store import idempotency, progress
+from store import idempotency, players, progress
 from store.database import Database, win
 from store.idempotency import Answer, RequestKey
 from store.progress import Progress
@@ -27,8 +27,8 @@ Decide = Callable[[Progress], tuple[Progress, Answer]]
 async def act(db: Database, user_id: str, decide: Decide, key: RequestKey | None, now: int) -> Answer:
     """The answer to a player's request; `decide` is pure and may be asked more than once.
 
-    Raises KeyReusedError when the key came with another request, and ConflictError when the player's row
-    never stayed still, with nothing written.
+    Raises KeyReusedError when the key came with another request, DeletedError for a deleted player, and
+    ConflictError when the player's row never stayed still, with nothing written.
     """
 
     async def attempt() -> Answer:
@@ -38,7 +38,7 @@ async def act(db: Database, user_id: str, decide: Decide, key: RequestKey | None
         new, answer = decide(read)
         writes = _writes(db, read, new, key, answer, now)
         if writes:
-            await db.client.transact_write_items(TransactItems=writes)
+            await players.write(db, user_id, writes)
         return answer
 
     return await win(attempt)
@@ -49,10 +49,7 @@ async def _read(
 ) -> tuple[Progress, Answer | None]:
     if key is None:
         return await progress.load(db, user_id), None
-    answer = await db.client.transact_get_items(
-        TransactItems=[progress.get(db, user_id), idempotency.get(db, key)]
-    )
-    row, answered = (response.get("Item") for response in answer["Responses"])
+    row, answered = await players.read(db, user_id, [progress.get(db, user_id), idempotency.get(db, key)])
     return progress.parse(user_id, row), idempotency.parse(key, answered, now)
 
 

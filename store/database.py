@@ -21,6 +21,7 @@ Item = dict[str, Any]
 
 # Limits of the DynamoDB API: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference
 BATCH_WRITE_LIMIT = 25
+BATCH_GET_LIMIT = 100
 
 ATTEMPTS = 50
 """How often a race that was lost is run again."""

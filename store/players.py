@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from store.database import Database, Item, batch_get, cancellation_codes, to_item, win
+from store.database import Database, Item, StoreError, batch_get, cancellation_codes, to_item, win
 from store.schema import PLAYERS, Table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TOMBSTONE_SECONDS = 31 * 24 * 60 * 60
 
 
-class DeletedError(Exception):
+class DeletedError(StoreError):
     """The player was deleted, and stays so. Nothing was written."""
 
 

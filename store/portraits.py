@@ -5,7 +5,7 @@ avatars/<userId>/<uuid>/<size>.webp     the portrait that was made of it, in eac
 """
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -111,6 +111,11 @@ class PortraitBucket:
                 ContentType="image/webp",
                 CacheControl=CACHE_CONTROL,
             )
+
+    async def delete_portrait(self, avatar: str, sizes: Iterable[int]) -> None:
+        """Delete a portrait in these sizes; what is not there is no error."""
+        for size in sizes:
+            await self.client.delete_object(Bucket=self.name, Key=f"{avatar}/{size}.webp")
 
     async def delete_upload(self, key: str) -> None:
         """Delete an uploaded file, if it is still there."""

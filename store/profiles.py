@@ -3,6 +3,7 @@
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from store import players
 from store.database import Database, Row, from_item, to_item
 from store.schema import USER_PROFILES
 
@@ -22,6 +23,8 @@ class Profile(Row):
     portraits: tuple[str, ...] = ()
     problem: str | None = None
     """Why the last portrait uploaded could not be used."""
+    unshown: tuple[str, ...] = ()
+    """Boards on which the player's row does not show this name and portrait yet: see `store.appearance`."""
     created_at: int = 0
     updated_at: int = 0
     revision: str | None = None
@@ -38,16 +41,14 @@ def parse(item: dict[str, Any] | None) -> Profile | None:
 
 
 async def load(db: Database, user_id: str) -> Profile | None:
-    """A player's row, read consistently."""
-    answer = await db.client.get_item(
-        TableName=db.name(USER_PROFILES), Key=to_item({"userId": user_id}), ConsistentRead=True
-    )
-    return parse(answer.get("Item"))
+    """A player's row, read consistently. Raises DeletedError."""
+    return parse(await players.load(db, USER_PROFILES, user_id))
 
 
 def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemTypeDef":
     """The transaction's part that makes a player's row the new one, unless it changed since it was read."""
-    row = new.model_dump(by_alias=True) | {"revision": secrets.token_hex(8)}
+    changed = {"revision": secrets.token_hex(8), "unshown": new.unshown or None}
+    row = new.model_dump(by_alias=True) | changed
     put: Any = {"TableName": db.name(USER_PROFILES), "Item": to_item(row)}
     if read is None:
         put["ConditionExpression"] = "attribute_not_exists(userId)"
@@ -57,6 +58,6 @@ def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemT
     return {"Put": put}
 
 
-def delete(db: Database, user_id: str) -> "TransactWriteItemTypeDef":
-    """The transaction's part that deletes a player's row."""
-    return {"Delete": {"TableName": db.name(USER_PROFILES), "Key": to_item({"userId": user_id})}}
+async def delete(db: Database, user_id: str) -> None:
+    """Delete a player's row, whatever is in it."""
+    await db.client.delete_item(TableName=db.name(USER_PROFILES), Key=to_item({"userId": user_id}))

@@ -7,11 +7,13 @@ since before would then take the new row for the one that it read.
 
 import json
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
 
 from game.player import Player
+from store import players
 from store.database import Database, Row, from_item, to_item
 from store.schema import USER_PROGRESS
 
@@ -56,11 +58,8 @@ def parse(user_id: str, item: dict[str, Any] | None) -> Progress:
 
 
 async def load(db: Database, user_id: str) -> Progress:
-    """A player's row, read consistently."""
-    answer = await db.client.get_item(
-        TableName=db.name(USER_PROGRESS), Key=to_item({"userId": user_id}), ConsistentRead=True
-    )
-    return parse(user_id, answer.get("Item"))
+    """A player's row, read consistently. Raises DeletedError."""
+    return parse(user_id, await players.load(db, USER_PROGRESS, user_id))
 
 
 def replace(db: Database, read: Progress, new: Progress) -> "TransactWriteItemTypeDef":
@@ -82,9 +81,20 @@ def replace(db: Database, read: Progress, new: Progress) -> "TransactWriteItemTy
     }
 
 
-def delete(db: Database, read: Progress) -> "TransactWriteItemTypeDef":
-    """The transaction's part that deletes a player's row, unless it changed since it was read."""
-    return {"Delete": _condition(db, read)}
+async def delete(db: Database, user_id: str) -> None:
+    """Delete a player's row, whatever is in it."""
+    await db.client.delete_item(TableName=db.name(USER_PROGRESS), Key=to_item({"userId": user_id}))
+
+
+async def score_keys(db: Database, user_id: str) -> list[tuple[str, str]]:
+    """Board and sort key of each row of `Scores` that a player's row names, though the rest may not parse.
+
+    Read in a transaction, so that no write that began before is seen by half.
+    """
+    answer = await db.client.transact_get_items(TransactItems=[get(db, user_id)])
+    bests: Mapping[str, Any] = answer["Responses"][0].get("Item", {}).get("bests", {}).get("M", {})
+    keys = ((board, best.get("M", {}).get("score", {}).get("S")) for board, best in bests.items())
+    return [(board, key) for board, key in keys if key]
 
 
 def unchanged(db: Database, read: Progress) -> "TransactWriteItemTypeDef":

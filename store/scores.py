@@ -1,12 +1,21 @@
 """`Scores`: one row per player and board, sorted by how good the score is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from game.board import Entry
 from game.catalogue import Board
 from game.scoring import encode
-from store.database import Database, Row, from_item, to_item
+from store.database import (
+    BATCH_GET_LIMIT,
+    Database,
+    Item,
+    Row,
+    batch_get,
+    batch_write,
+    from_item,
+    to_item,
+)
 from store.profiles import Profile
 from store.progress import Best
 from store.schema import SCORES
@@ -64,8 +73,41 @@ def put(db: Database, score: Score) -> "TransactWriteItemTypeDef":
 
 def delete(db: Database, board: str, best: Best) -> "TransactWriteItemTypeDef":
     """The transaction's part that deletes the row of a player's earlier best."""
-    key = to_item({"gameArea": board, "score": best.score})
-    return {"Delete": {"TableName": db.name(SCORES), "Key": key}}
+    return {"Delete": {"TableName": db.name(SCORES), "Key": _key(board, best.score)}}
+
+
+def show(db: Database, board: str, best: Best, profile: Profile) -> "TransactWriteItemTypeDef":
+    """The transaction's part that gives a best's row the profile's name and portrait, and makes no row."""
+    values = {":name": profile.name, ":avatar": profile.avatar}
+    return {
+        "Update": {
+            "TableName": db.name(SCORES),
+            "Key": _key(board, best.score),
+            "UpdateExpression": "SET #name = :name"
+            + (" REMOVE avatar" if profile.avatar is None else ", avatar = :avatar"),
+            "ConditionExpression": "attribute_exists(gameArea)",
+            "ExpressionAttributeNames": {"#name": "name"},
+            "ExpressionAttributeValues": to_item(values),
+        }
+    }
+
+
+async def with_rows(db: Database, bests: Mapping[str, Best]) -> dict[str, Best]:
+    """The bests, by board, whose row there is, read consistently. A best without a row is no best."""
+    held: dict[str, Best] = {}
+    names = list(bests)
+    for start in range(0, len(names), BATCH_GET_LIMIT):
+        part = {name: bests[name] for name in names[start : start + BATCH_GET_LIMIT]}
+        rows = await batch_get(db, {SCORES: [_key(name, best.score) for name, best in part.items()]})
+        found = {item["gameArea"]["S"] for item in rows[SCORES]}
+        held |= {name: best for name, best in part.items() if name in found}
+    return held
+
+
+async def delete_rows(db: Database, keys: Iterable[tuple[str, str]]) -> None:
+    """Delete rows by board and sort key; what is not there is no error."""
+    requests = [{"DeleteRequest": {"Key": _key(board, score)}} for board, score in keys]
+    await batch_write(db, SCORES, requests)
 
 
 async def top(db: Database, board: Board) -> tuple[Entry, ...]:
@@ -96,6 +138,10 @@ async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> 
     rank = 1 + await _count_better(db, board, own)
     rows = await _query(db, board, limit=neighbours + 1, key=own, condition=_worse(board, "<="))
     return _entries([*reversed(above), *rows], max(1, rank - len(above)))
+
+
+def _key(board: str, score: str) -> Item:
+    return to_item({"gameArea": board, "score": score})
 
 
 def _better(board: Board) -> str:

@@ -1,22 +1,26 @@
 """Submitting a score: one transaction over the player's best, their row on the board and that on `global`.
 
 1. Read the player's bests and profile in one transaction.
-2. No better than the best: done, nothing is written.
-3. Write the new bests, on condition that the player's `revision` still is the one read; put the new rows,
+2. No better than the best, and that is on the board: done, nothing is written. A best without a row is no
+   best: an operator took it away.
+3. Of a better one in an area that counts, look which of the bests in the sum have their rows.
+4. Write the new bests, on condition that the player's `revision` still is the one read; put the new rows,
    delete the old ones. All of it is visible or none.
-4. Somebody else wrote the player in between (another device): start again at 1.
+5. Somebody else wrote the player in between (another device): start again at 1.
 
 Whatever runs at once, the best wins, exactly one row per player and board is left, and the row on `global`
 carries the exact sum.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from game.catalogue import GLOBAL_BOARD, Catalogue
 from game.scoring import better
-from store import appearance, progress, scores
-from store.database import Database, win
+from store import appearance, players, progress, scores
+from store.database import ConflictError, Database, ThrottledError, win
 from store.profiles import Profile
 from store.progress import Best, Progress
 
@@ -38,35 +42,61 @@ async def submit(
     """Record a score in an area of the catalogue.
 
     `profile` is how the player is shown as long as no profile is stored; `achieved_at` is in milliseconds
-    since the epoch. Raises ConflictError when the player's row never stayed still, with nothing written.
+    since the epoch. Raises DeletedError, and ConflictError when the player's row never stayed still, with
+    nothing written.
     """
 
-    async def attempt() -> Submission:
+    async def attempt() -> tuple[Submission, bool]:
         read, stored = await appearance.read(db, profile.user_id)
-        best = read.bests.get(area)
+        unfinished = stored is not None and bool(stored.unshown)
+        bests = dict(read.bests)
+        best = bests.get(area)
         if best and not better(catalogue.areas[area].order, points, best.points):
-            return Submission(best=best.points, improved=False)
+            if await scores.with_rows(db, {area: best}):
+                return Submission(best=best.points, improved=False), unfinished
+            del bests[area]
+        known = await _known(db, catalogue, bests, area)
         new = scores.new_best(catalogue.boards[area], points, achieved_at, profile.user_id)
-        writes = _transaction(db, catalogue, read, stored or profile, area, new)
-        await db.client.transact_write_items(TransactItems=writes)
-        return Submission(best=points, improved=True)
+        writes = _transaction(db, catalogue, read, known, stored or profile, area, new)
+        await players.write(db, profile.user_id, writes)
+        return Submission(best=points, improved=True), unfinished
 
-    return await win(attempt)
+    submission, unfinished = await win(attempt)
+    if unfinished:
+        # The score stands; the next one tries again.
+        with suppress(ConflictError, ThrottledError):
+            await appearance.finish(db, catalogue.boards, profile.user_id)
+    return submission
+
+
+async def _known(db: Database, catalogue: Catalogue, bests: Mapping[str, Best], area: str) -> dict[str, Best]:
+    """The bests without those that the sum would count, beside the area's own, though their rows are gone."""
+    if area not in catalogue.counting_areas:
+        return dict(bests)
+    summed = {*catalogue.counting_areas, GLOBAL_BOARD} - {area}
+    held = await scores.with_rows(db, {name: best for name, best in bests.items() if name in summed})
+    return {name: best for name, best in bests.items() if name not in summed or name in held}
 
 
 def _transaction(
-    db: Database, catalogue: Catalogue, read: Progress, profile: Profile, area: str, best: Best
+    db: Database,
+    catalogue: Catalogue,
+    read: Progress,
+    known: Mapping[str, Best],
+    profile: Profile,
+    area: str,
+    best: Best,
 ) -> list["TransactWriteItemTypeDef"]:
-    bests = read.bests | {area: best}
+    bests = {**known, area: best}
     counting = [bests[name].points for name in catalogue.counting_areas if name in bests]
-    held = read.bests.get(GLOBAL_BOARD)
+    held = known.get(GLOBAL_BOARD)
     # Only a sum that moved was reached anew: otherwise whoever reached it first keeps the place.
     if area in catalogue.counting_areas and (held is None or held.points != sum(counting)):
         board = catalogue.boards[GLOBAL_BOARD]
         bests[GLOBAL_BOARD] = scores.new_best(board, sum(counting), best.achieved_at, profile.user_id)
     writes = [progress.replace(db, read, read.model_copy(update={"bests": bests}))]
     for name, new in bests.items():
-        old = read.bests.get(name)
+        old = known.get(name)
         if new == old:
             continue
         if old:

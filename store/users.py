@@ -12,6 +12,7 @@ from store.runtime import SDK_CONFIG
 
 if TYPE_CHECKING:
     from types_aiobotocore_cognito_idp import CognitoIdentityProviderClient
+    from types_aiobotocore_cognito_idp.type_defs import AdminGetUserResponseTypeDef
 
 
 class UsersUnavailableError(Exception):
@@ -40,8 +41,7 @@ class UserPool:
         client = await self._client()
         try:
             user = await client.admin_get_user(UserPoolId=self._pool_id, Username=username)
-            attributes = {one["Name"]: one.get("Value") for one in user.get("UserAttributes", [])}
-            if not user.get("Enabled") or attributes.get("sub") != user_id:
+            if not user.get("Enabled") or _sub(user) != user_id:
                 return False
             pages = client.get_paginator("admin_list_groups_for_user").paginate(
                 UserPoolId=self._pool_id, Username=username
@@ -52,12 +52,35 @@ class UserPool:
         except (ClientError, BotoCoreError, TimeoutError) as error:
             raise UsersUnavailableError(f"the user pool does not say who {user_id} is: {error}") from error
 
+    async def delete(self, username: str, user_id: str) -> None:
+        """Delete a user; one who is gone already is no error.
+
+        `username` and `user_id` as for `is_member`: a new user of the same name is left alone. The name is
+        what Cognito takes for every user: a `sub` stands for a local one only, not for one of Google's.
+        https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminDeleteUser.html
+        Raises UsersUnavailableError.
+        """
+        client = await self._client()
+        try:
+            user = await client.admin_get_user(UserPoolId=self._pool_id, Username=username)
+            if _sub(user) == user_id:
+                await client.admin_delete_user(UserPoolId=self._pool_id, Username=username)
+        except client.exceptions.UserNotFoundException:
+            pass
+        except (ClientError, BotoCoreError, TimeoutError) as error:
+            raise UsersUnavailableError(f"the user pool does not delete {user_id}: {error}") from error
+
     async def _client(self) -> "CognitoIdentityProviderClient":
         async with self._lock:
             if self._opened is None:
                 opening = self._session.client("cognito-idp", config=SDK_CONFIG)
                 self._opened = await self._stack.enter_async_context(opening)
         return self._opened
+
+
+def _sub(user: "AdminGetUserResponseTypeDef") -> str | None:
+    attributes = {one["Name"]: one.get("Value") for one in user.get("UserAttributes", [])}
+    return attributes.get("sub")
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from api.backend import RequestBody, backend_of, caller
 from api.problems import ProblemError, responses
 from api.profile_view import ProfileView, show
 from game.model import Model
-from store import appearance, profiles
+from store import appearance, players, profiles
 from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, avatar_prefix, upload_prefix
 
 router = Router()
@@ -65,12 +65,13 @@ class UpdateRequest(RequestBody):
 @router.post(
     "/avatar/presign",
     summary="Where to upload a picture",
-    responses={200: {"description": "A presigned POST"}} | responses(400, 401, 413, 415, 422),
+    responses={200: {"description": "A presigned POST"}} | responses(400, 401, 410, 413, 415, 422),
     security=[{"idToken": []}],
 )
 async def presign(request: Request, body: Annotated[PresignRequest, Body()]) -> PresignResponse:
     """A presigned POST to a new key of the caller's: exactly this type, up to 5 MB, good for 5 minutes."""
     player, backend = caller(request), backend_of(request)
+    await players.require_alive(backend.db, player.user_id)
     upload = await backend.portraits.presign_upload(player.user_id, body.content_type)
     return PresignResponse(
         url=upload.url, fields=dict(upload.fields), key=upload.key, expires_in=UPLOAD_SECONDS
@@ -81,7 +82,7 @@ async def presign(request: Request, body: Annotated[PresignRequest, Body()]) -> 
     "/avatar/process",
     status_code=202,
     summary="Make a portrait of an upload",
-    responses={202: {"description": "Under way"}} | responses(400, 401, 403, 404, 413, 415, 422, 503),
+    responses={202: {"description": "Under way"}} | responses(400, 401, 403, 404, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> ProcessResponse:
@@ -89,11 +90,14 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
     player, backend = caller(request), backend_of(request)
     if not body.key.startswith(upload_prefix(player.user_id)):
         raise ProblemError(403, "key: is not an upload of yours")
+    stored = await profiles.load(backend.db, player.user_id)
     if not await backend.portraits.exists(body.key):
         raise ProblemError(404, "key: nothing has been uploaded there")
-    if await profiles.load(backend.db, player.user_id) is None:
+    if stored is None:
         # The container changes the profile, and knows no token to take a name from.
-        await appearance.change(backend.db, player, lambda profile: profile, backend.clock())
+        await appearance.change(
+            backend.db, backend.catalogue.boards, player, lambda profile: profile, backend.clock()
+        )
     await backend.process_portrait(player.user_id, body.key, body.background)
     return ProcessResponse(key=body.key)
 
@@ -101,7 +105,7 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
 @router.post(
     "/avatar/update",
     summary="Choose a portrait",
-    responses={200: {"description": "The profile"}} | responses(400, 401, 403, 404, 413, 415, 422, 503),
+    responses={200: {"description": "The profile"}} | responses(400, 401, 403, 404, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> ProfileView:
@@ -114,6 +118,7 @@ async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> Pr
         raise ProblemError(404, "key: there is no such portrait")
     new = await appearance.change(
         backend.db,
+        backend.catalogue.boards,
         player,
         lambda profile: profile.model_copy(update={"avatar": body.key}),
         backend.clock(),

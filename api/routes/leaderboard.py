@@ -71,21 +71,24 @@ async def get_global_leaderboard(request: Request, limit: Limit = 20, cursor: Pa
 @router.get(
     "/leaderboard/me",
     summary="The caller's place on a board",
-    responses={200: {"description": "The place"}} | responses(401, 404, 422, 503),
+    responses={200: {"description": "The place"}} | responses(401, 404, 410, 422, 503),
     security=[{"idToken": []}],
 )
 async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5) -> Standing:
     """The caller's rank on a board, and the neighbours."""
     player, backend = caller(request), backend_of(request)
     board = backend.board(game_area)
+    before = None
     for _ in range(LOOKUPS):
         best = (await progress.load(backend.db, player.user_id)).bests.get(board.id)
-        if best is None:
+        # A best whose row is gone is no best: an operator took it away.
+        if best is None or best == before:
             raise ProblemError(404, f"you have no score on {board.id} yet")
         entries = await scores.around(backend.db, board, best, neighbours=around)
         for entry in entries:
             if entry.user_id == player.user_id:
                 return Standing(game_area=board.id, rank=entry.rank, score=entry.score, entries=entries)
+        before = best
     raise ProblemError(503, "your score is changing too quickly to rank it; try again")
 
 

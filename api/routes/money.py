@@ -34,7 +34,7 @@ class MoneyResponse(ProgressView):
 @router.post(
     "/money/add",
     summary="Add money",
-    responses=json_response(MoneyResponse, "Added") | responses(400, 401, 413, 415, 422, 503),
+    responses=json_response(MoneyResponse, "Added") | responses(400, 401, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def post_money(

@@ -7,11 +7,11 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import AfterValidator, Field
 
-from api.backend import RequestBody, backend_of, caller
+from api.backend import RequestBody, backend_of, caller, username
 from api.problems import responses
 from api.profile_view import ProfileView, show
 from game.names import clean_name
-from store import appearance, profiles
+from store import appearance, deletion, profiles
 
 router = Router()
 
@@ -27,7 +27,7 @@ class ProfileRequest(RequestBody):
 @router.get(
     "/profile",
     summary="The caller's profile",
-    responses={200: {"description": "The profile"}} | responses(401),
+    responses={200: {"description": "The profile"}} | responses(401, 410),
     security=[{"idToken": []}],
 )
 async def get_profile(request: Request) -> ProfileView:
@@ -39,7 +39,7 @@ async def get_profile(request: Request) -> ProfileView:
 @router.put(
     "/profile",
     summary="Change the caller's name",
-    responses={200: {"description": "The profile"}} | responses(400, 401, 413, 415, 422, 503),
+    responses={200: {"description": "The profile"}} | responses(400, 401, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()]) -> ProfileView:
@@ -47,6 +47,7 @@ async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()])
     player, backend = caller(request), backend_of(request)
     new = await appearance.change(
         backend.db,
+        backend.catalogue.boards,
         player,
         lambda profile: profile.model_copy(update={"name": body.name}),
         backend.clock(),
@@ -57,13 +58,23 @@ async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()])
 @router.delete(
     "/profile",
     status_code=204,
-    summary="Delete everything about the caller",
+    summary="Delete everything about the caller, and the user",
     responses={204: {"description": "Deleted", "content": {}}} | responses(401, 503),
     security=[{"idToken": []}],
 )
 async def delete_profile(request: Request) -> Response[str]:
-    """Delete the caller's rows in every table, and their pictures; the boards follow."""
-    player, backend = caller(request), backend_of(request)
-    await appearance.erase(backend.db, player.user_id, backend.hang_up)
-    await backend.portraits.delete_all(player.user_id)
+    """Delete the caller's rows, pictures and connections, and the user from the pool; the boards follow.
+
+    All other requests of the caller are a 410 `deleted` from then on. This one can be repeated: it deletes
+    what is left.
+    """
+    player, backend, name = caller(request), backend_of(request), username(request)
+    await deletion.delete_player(
+        backend.db,
+        backend.portraits,
+        player.user_id,
+        backend.clock(),
+        hang_up=backend.hang_up,
+        delete_user=lambda: backend.delete_user(name, player.user_id),
+    )
     return Response(status_code=204, body="")

@@ -52,7 +52,7 @@ class SaveRequest(RequestBody):
 @router.get(
     "/progress",
     summary="The caller's progress",
-    responses={200: {"description": "The progress"}} | responses(401, 503),
+    responses={200: {"description": "The progress"}} | responses(401, 410, 503),
     security=[{"idToken": []}],
 )
 async def get_progress(request: Request) -> ProgressView:
@@ -64,7 +64,7 @@ async def get_progress(request: Request) -> ProgressView:
 @router.post(
     "/progress",
     summary="Save level, xp and checkpoint",
-    responses=json_response(ProgressView, "Saved") | responses(400, 401, 409, 413, 415, 422, 503),
+    responses=json_response(ProgressView, "Saved") | responses(400, 401, 409, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def save_progress(

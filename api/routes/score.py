@@ -35,7 +35,7 @@ class ScoreResponse(Model):
     "/score",
     status_code=201,
     summary="Submit a score",
-    responses={201: {"description": "Recorded"}} | responses(400, 401, 404, 413, 415, 422, 503),
+    responses={201: {"description": "Recorded"}} | responses(400, 401, 404, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def submit_score(request: Request, body: Annotated[ScoreRequest, Body()]) -> ScoreResponse:

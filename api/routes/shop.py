@@ -65,7 +65,8 @@ async def get_shop(request: Request) -> Shop:
 @router.post(
     "/shop/buy",
     summary="Buy something",
-    responses=json_response(BuyResponse, "Bought") | responses(400, 401, 402, 404, 409, 413, 415, 422, 503),
+    responses=json_response(BuyResponse, "Bought")
+    | responses(400, 401, 402, 404, 409, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def post_buy(

@@ -30,7 +30,8 @@ class TaskResponse(ProgressView):
 @router.post(
     "/task/complete",
     summary="Complete a task",
-    responses=json_response(TaskResponse, "Rewarded") | responses(400, 401, 404, 409, 413, 415, 422, 503),
+    responses=json_response(TaskResponse, "Rewarded")
+    | responses(400, 401, 404, 409, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def post_task(

@@ -30,7 +30,8 @@ class UnlockResponse(ProgressView):
 @router.post(
     "/unlock",
     summary="Open an area or item",
-    responses=json_response(UnlockResponse, "Unlocked") | responses(400, 401, 404, 409, 413, 415, 422, 503),
+    responses=json_response(UnlockResponse, "Unlocked")
+    | responses(400, 401, 404, 409, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def post_unlock(

@@ -40,13 +40,15 @@ class Player:
     async def sign_up(cls, backend: Backend, http: httpx.AsyncClient, name: str) -> Self:
         """A new player of this display name, signed in."""
         player = cls(backend, http, f"{name.lower()}-{uuid.uuid4().hex[:8]}")
-        attributes = [{"Name": "name", "Value": name}]
-        await player._cognito(
-            "SignUp", Username=player.username, Password=PASSWORD, UserAttributes=attributes
-        )
-        await player._cognito("ConfirmSignUp", Username=player.username, ConfirmationCode="123456")
+        await player.register(name)
         await player.sign_in()
         return player
+
+    async def register(self, name: str) -> None:
+        """Make a user of the player's username, with this display name."""
+        attributes = [{"Name": "name", "Value": name}]
+        await self._cognito("SignUp", Username=self.username, Password=PASSWORD, UserAttributes=attributes)
+        await self._cognito("ConfirmSignUp", Username=self.username, ConfirmationCode="123456")
 
     async def sign_in(self) -> None:
         """Get new tokens."""

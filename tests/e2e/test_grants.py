@@ -85,6 +85,7 @@ async def play(player: Player) -> None:
     await player.ask("POST", "/shop/buy", 409, {"itemId": "camel"}, key="camel")
     for score in (10, 11, 9):
         await player.submit("forest", score)
+    await player.ask("PUT", "/profile", 200, {"name": "Lovelace"})
     for path in ("/leaderboard", "/leaderboard/global", "/leaderboard/me"):
         assert (await player.get(path, gameArea="forest")).status_code == 200
 
@@ -211,6 +212,9 @@ async def leave(deployment: Deployment, db: Database, player: Player, arena: str
         await subscribe_gone(db, connections.user_channel(player.user_id), 1)
         await player.ask("DELETE", "/profile", 204)
         await screen.socket.wait_closed()
+    # A portrait of theirs was still to be made.
+    event = {"userId": player.user_id, "key": f"uploads/{player.user_id}/late", "background": "none"}
+    assert (await deployment.run_container(event))["error"] == "deleted"
 
 
 async def subscribe_gone(db: Database, channel: str, number: int) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,8 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from game.catalogue import Catalogue
 from realtime.push import PushClient
 from realtime.routes import OK, Live, UnreachableError, handle
-from store import boards, progress, scores
-from store.database import Database, StoreError, lost_race
+from store import appearance, boards, profiles
+from store.database import Database, StoreError
+from store.deletion import delete_player
+from store.portraits import PortraitBucket
 from store.profiles import Profile
 from store.schema import LEADERBOARDS
 from store.submission import submit
@@ -67,6 +69,13 @@ class Engine:
                 assert self.history.setdefault(key, published.entries) == published.entries
 
 
+class NoPictures:
+    """A bucket with nothing in it."""
+
+    async def delete_all(self, user_id: str) -> None:
+        pass
+
+
 class World:
     """The live path with its surroundings. Players write `Scores`; what follows from it happens by itself."""
 
@@ -83,6 +92,9 @@ class World:
         self.background = gateway.background
         self.clients: list[SimulatedClient] = []
         self.acknowledged: dict[tuple[str, str], list[int]] = {}
+        self.renamed: set[str] = set()
+        self.erased: set[str] = set()
+        """Players whose deletion was asked for."""
         self._gateway = gateway
         self._catalogue = catalogue
         self._faults = faults
@@ -113,22 +125,45 @@ class World:
         await asyncio.sleep(chance.choice((0, 0.005, 0.02)))
         self.deliver(split=chance.random() < 0.3, shuffle=chance.random() < 0.3)
 
+    async def rename(self, player: str, name: str) -> None:
+        """A player takes another name. The answer may be an error, whether the name was changed or not."""
+
+        def change(profile: Profile) -> Profile:
+            return profile.model_copy(update={"name": name})
+
+        default = Profile(user_id=player, name=player)
+        self.renamed.add(player)
+        with (
+            suppress(InvocationError),
+            self._faults.invocation(ClientError, BotoCoreError, StoreError),
+        ):
+            await appearance.change(self._db, self._catalogue.boards, default, change, now())
+        self.deliver()
+
     async def erase(self, player: str) -> None:
-        """A player's scores leave every board at once, unless the player scores at this very moment."""
-        db = self.direct
-        read = await progress.load(db, player)
-        if read.revision is None:
-            return
-        writes = [scores.delete(db, board, best) for board, best in read.bests.items()]
-        writes.append(progress.delete(db, read))
-        try:
-            await db.client.transact_write_items(TransactItems=writes)
-        except ClientError as error:
-            if not lost_race(error):
-                raise
-            return
-        for area in self._catalogue.areas:
-            self.acknowledged.pop((player, area), None)
+        """A player is deleted; the answer may be an error, and then it is asked again, when all is calm."""
+        self.erased.add(player)
+        with (
+            suppress(InvocationError),
+            self._faults.invocation(ClientError, BotoCoreError, StoreError),
+        ):
+            await self._delete(self._db, player)
+        self.deliver()
+
+    async def _delete(self, db: Database, player: str) -> None:
+        await delete_player(
+            db, cast(PortraitBucket, NoPictures()), player, now(), hang_up=_nothing, delete_user=_nothing
+        )
+
+    async def _finish(self) -> None:
+        """Deletions are asked for again, and who has a name that not all boards show yet scores again."""
+        for player in sorted(self.erased):
+            await self._delete(self.direct, player)
+        name, area = next(iter(self._catalogue.areas.items()))
+        for player in sorted(self.renamed - self.erased):
+            stored = await profiles.load(self.direct, player)
+            if stored and stored.unshown:
+                await submit(self.direct, self._catalogue, stored, name, area.min, now())
 
     def new_client(self, boards: list[str]) -> SimulatedClient:
         """A client that follows these boards, connecting from now on."""
@@ -262,6 +297,7 @@ class World:
         """The scores have stopped, and so have the faults: wait until nothing happens any more."""
         self._faults.calm()
         await self.background.settle(SETTLE_SECONDS)
+        await self._finish()
         self.deliver()
         await self.background.settle(SETTLE_SECONDS)
         if self.fans_out or await self._has_fanout():
@@ -277,3 +313,7 @@ class World:
 
 async def _no_members(username: str, user_id: str, group: str) -> bool:
     raise AssertionError(f"the user pool was asked for {username} in {group}: nobody broadcasts here")
+
+
+async def _nothing(*_: object) -> None:
+    """Nobody is connected as a player here, and there is no user pool."""

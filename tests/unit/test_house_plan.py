@@ -68,8 +68,9 @@ def upward_imports(folder: str, tree: ast.AST) -> list[str]:
 def storage_uses(tree: ast.AST) -> list[str]:
     """Lines that name a table, make a client of DynamoDB or S3, or call one."""
     found = []
+    ids = _construct_ids(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and node.value in TABLE_NAMES:
+        if isinstance(node, ast.Constant) and node.value in TABLE_NAMES and node not in ids:
             found.append(f"{node.lineno}: names the table {node.value}")
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in STORAGE_CALLS:
@@ -77,6 +78,15 @@ def storage_uses(tree: ast.AST) -> list[str]:
             elif node.func.attr in {"client", "resource"} and _services(node) & STORAGE_SERVICES:
                 found.append(f"{node.lineno}: makes a {node.func.attr} of DynamoDB or S3")
     return found
+
+
+def _construct_ids(tree: ast.AST) -> set[ast.expr]:
+    """The ids of the CDK's constructs, as in `Construct(self, "Players", …)`: one may be a table's name."""
+    return {
+        node.args[1]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and len(node.args) > 1 and ast.unparse(node.args[0]) == "self"
+    }
 
 
 def _services(call: ast.Call) -> set[object]:
@@ -174,7 +184,12 @@ def test_downward_import_is_allowed(folder: str, source: str) -> None:
         'session.client("dynamodb")',
         'boto3.resource(service_name="s3")',
         "await db.client.update_item(Key=key)",
+        'Users(scope, "Players")',
     ],
 )
 def test_storage_use_is_found(source: str) -> None:
     assert len(storage_uses(ast.parse(source))) == 1
+
+
+def test_id_of_a_construct_is_no_table() -> None:
+    assert storage_uses(ast.parse('cognito.UserPool(self, "Players")')) == []

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -52,7 +52,7 @@ class Answer:
         assert self.status == status, self.text
         assert self.headers["Content-Type"] == "application/problem+json"
         problem: dict[str, Any] = self.json
-        assert problem.keys() - {"errors"} == {"type", "title", "status", "detail"}
+        assert problem.keys() - {"errors", "code"} == {"type", "title", "status", "detail"}
         assert problem["status"] == status
         return problem
 
@@ -98,6 +98,12 @@ class RestScene:
 
         self.container.run(work)
 
+    def replace(self, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+        """Put other parts into the backend."""
+        backend = self.container._resources
+        assert backend is not None
+        monkeypatch.setattr(self.container, "_resources", replace(backend, **changes))
+
     def run(self, work: Callable[[Database], Awaitable[T]]) -> T:
         """Something done to the tables directly."""
         return self.container.run(lambda backend: work(backend.db))
@@ -123,6 +129,14 @@ CLOSED: list[str] = []
 async def hang_up(connection_id: str) -> None:
     """Takes note of the connections to be closed."""
     CLOSED.append(connection_id)
+
+
+DELETED_USERS: list[tuple[str, str]] = []
+
+
+async def delete_user(username: str, user_id: str) -> None:
+    """Takes note of the users to be deleted from the pool."""
+    DELETED_USERS.append((username, user_id))
 
 
 async def process_portrait(user_id: str, key: str, background: str) -> None:
@@ -151,6 +165,7 @@ def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
                 PortraitBucket(s3, DEPLOYMENT.avatar_bucket),
                 process_portrait,
                 hang_up,
+                delete_user,
                 app.count,
             )
 

@@ -55,10 +55,10 @@ def test_openapi_names_each_documented_status(rest: RestScene) -> None:
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     }
-    assert statuses["POST /score"] == ["201", "400", "401", "404", "413", "415", "422", "503"]
+    assert statuses["POST /score"] == ["201", "400", "401", "404", "410", "413", "415", "422", "503"]
     assert statuses["GET /leaderboard"] == ["200", "404", "422"]
     assert statuses["GET /leaderboard/global"] == ["200", "422"]
-    assert statuses["GET /leaderboard/me"] == ["200", "401", "404", "422", "503"]
+    assert statuses["GET /leaderboard/me"] == ["200", "401", "404", "410", "422", "503"]
     assert {"GET /health", "GET /client-config.json"} <= statuses.keys()
 
 
@@ -163,8 +163,8 @@ def test_score_on_a_throttled_partition_is_a_503_after_four_transactions(
 @pytest.mark.parametrize(
     ("event", "operation"),
     [
-        (("GET", "/profile"), "GetItem"),
-        (("GET", "/progress"), "GetItem"),
+        (("GET", "/profile"), "BatchGetItem"),
+        (("GET", "/progress"), "BatchGetItem"),
         (("DELETE", "/profile"), "Query"),
     ],
 )
@@ -175,7 +175,7 @@ def test_other_request_to_a_throttled_partition_is_a_503_too(
     answer = rest.invoke(request_event(*event, player=PLAYER))
     answer.problem(503)
     assert comes_back_in(answer) in range(1, RETRY_AFTER_LIMIT + 1)
-    assert len(rest.log) == 4
+    assert len([line for line in rest.log if line.startswith(operation)]) == 4
 
 
 def test_page_of_a_throttled_board_is_a_503(rest: RestScene) -> None:

@@ -55,6 +55,7 @@ def finish(rest: RestScene, *portraits: str) -> None:
     async def work(backend: Backend) -> None:
         await appearance.change(
             backend.db,
+            backend.catalogue.boards,
             Profile(user_id=PLAYER, name="ada"),
             lambda profile: profile.model_copy(update={"portraits": portraits, "avatar": portraits[-1]}),
             NOW,

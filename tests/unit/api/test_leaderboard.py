@@ -8,6 +8,8 @@ from game.catalogue import Board
 from game.cursor import Cursor, encode_cursor
 from game.scoring import encode
 from store import boards
+from store.database import Database
+from store.schema import SCORES
 from tests.unit.api.rest_scene import PLAYER, RestScene
 from tests.unit.realtime.fakes import NOW
 
@@ -169,3 +171,22 @@ def test_bad_around_is_refused_by_name(rest: RestScene, around: str) -> None:
 
 def test_own_rank_needs_a_player(rest: RestScene) -> None:
     rest.get("/leaderboard/me", {"gameArea": "forest"}).problem(401)
+
+
+@pytest.mark.parametrize("board", ["forest", "global"])
+def test_row_that_an_operator_took_away_is_no_score(rest: RestScene, board: str) -> None:
+    rest.score(PLAYER, 40)
+    rest.score("bob", 30)
+
+    async def take_away(db: Database) -> None:
+        for item in (await db.client.scan(TableName=SCORES.name))["Items"]:
+            if (item["gameArea"]["S"], item["userId"]["S"]) == (board, PLAYER):
+                key = {name: item[name] for name in SCORES.keys}
+                await db.client.delete_item(TableName=SCORES.name, Key=key)
+
+    rest.run(take_away)
+    answer = rest.get("/leaderboard/me", {"gameArea": board}, player=PLAYER)
+    assert board in answer.problem(404)["detail"]
+    rest.score(PLAYER, 39 if board == "forest" else 41)
+    standing = rest.get("/leaderboard/me", {"gameArea": board}, player=PLAYER).json
+    assert (standing["rank"], standing["score"]) == (1, 39 if board == "forest" else 41)

@@ -7,9 +7,10 @@ import pytest
 
 from store import connections
 from store.database import Database
-from store.schema import TABLES
+from store.schema import PLAYERS, TABLES
+from store.users import UsersUnavailableError
 from tests.unit.api.player_requests import post, send
-from tests.unit.api.rest_scene import CLOSED, PLAYER, Answer, RestScene
+from tests.unit.api.rest_scene import CLOSED, DELETED_USERS, PLAYER, Answer, RestScene
 from tests.unit.realtime.fakes import NOW
 
 # Powertools warns of a request that counts nothing.
@@ -147,18 +148,34 @@ def test_name_is_the_callers_own(rest: RestScene) -> None:
     assert profile_of(rest) == NEW
 
 
-def test_deleted_player_is_new_again(rest: RestScene, portraits: None) -> None:
+def test_deleted_player_leaves_nothing_and_the_user_is_deleted(rest: RestScene, portraits: None) -> None:
     rest.score(PLAYER, 40)
     rest.score("bob", 30)
     put_name(rest, "Lovelace")
     post(rest, "/money/add", {"amount": 5, "reason": "pickup"}, Idempotency_Key="k")
+    DELETED_USERS.clear()
     answer = send(rest, "DELETE", "/profile")
     assert (answer.status, answer.text) == (204, "")
     assert PLAYER not in everything(rest)
-    assert profile_of(rest) == NEW
+    assert DELETED_USERS == [("ada", PLAYER)]
     (entry,) = rest.get("/leaderboard", {"gameArea": "forest"}).json["entries"]
     assert entry["userId"] == "bob"
     assert send(rest, "DELETE", "/profile").status == 204, "there is nothing to delete, and that is no error"
+    assert len(DELETED_USERS) == 2, "asked again, for the pool may not have answered before"
+
+
+def test_pool_that_does_not_answer_is_a_503_and_the_rest_is_deleted(
+    rest: RestScene, portraits: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(username: str, user_id: str) -> None:
+        raise UsersUnavailableError(f"nobody says who {user_id} is")
+
+    rest.score(PLAYER, 40)
+    rest.replace(monkeypatch, delete_user=fail)
+    answer = send(rest, "DELETE", "/profile")
+    answer.problem(503)
+    assert "Retry-After" in answer.headers
+    assert PLAYER not in everything(rest)
 
 
 def test_deleted_player_is_hung_up_on(rest: RestScene, portraits: None) -> None:
@@ -173,10 +190,10 @@ def test_deleted_player_is_hung_up_on(rest: RestScene, portraits: None) -> None:
 
 
 def everything(rest: RestScene) -> str:
-    """Every row of every table, as text."""
+    """Every row of every table, as text, but for tombstones."""
 
     async def scan(db: Database) -> str:
-        answers = [await db.client.scan(TableName=table.name) for table in TABLES]
+        answers = [await db.client.scan(TableName=table.name) for table in TABLES if table != PLAYERS]
         return json.dumps([answer["Items"] for answer in answers], default=str)
 
     return rest.run(scan)

@@ -72,12 +72,19 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _table(self, operation: str, request: dict[str, Any]) -> bytes:
-        """No player has any rows, and whatever is put is kept."""
+        """Each player has a profile and no other row, and whatever is put is kept."""
+        if operation == "GetItem":
+            return b"{}"
         items = request["TransactItems"]
         if operation == "TransactGetItems":
-            return json.dumps({"Responses": [{} for _ in items]}).encode()
+            return json.dumps({"Responses": [self._row(item["Get"]) for item in items]}).encode()
         self.cloud.rows += [item["Put"]["Item"] for item in items if "Put" in item]
         return b"{}"
+
+    def _row(self, get: dict[str, Any]) -> dict[str, Any]:
+        if get["TableName"] != "UserProfiles":
+            return {}
+        return {"Item": {**get["Key"], "name": {"S": "Ann"}, "revision": {"S": "1"}}}
 
     def _next(self) -> None:
         event = self.cloud.events.get()

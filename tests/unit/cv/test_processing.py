@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from cv.errors import MAX_BYTES
 from cv.processing import Result, process
 from cv.vision import Models
+from store.players import DeletedError
 from store.portraits import CACHE_CONTROL, PortraitBucket
 from tests.unit.cv.pictures import astronaut, picture_file
 
@@ -75,21 +76,34 @@ class FakeS3:
 
 @dataclass
 class Scene:
-    """One bucket, and what was told."""
+    """One bucket, and what was told. `deleted_at` is the call before which the player is deleted."""
 
     s3: FakeS3
     models: Models
     told: list[Result] = field(default_factory=list)
+    deleted_at: int | None = None
+
+    async def require_alive(self, user_id: str) -> None:
+        """The seam to the tombstone."""
+        if self.deleted_at is not None and len(self.s3.calls) >= self.deleted_at:
+            raise DeletedError(user_id)
 
     async def finish(self, result: Result) -> None:
         """The seam to the profile and the push."""
         self.s3.step("finish")
+        await self.require_alive(result["userId"])
         self.told.append(result)
 
     async def process(self, event: dict[str, Any]) -> Result:
         """One invocation."""
         bucket = PortraitBucket(cast(Any, self.s3), "podium-avatars")
-        return await process(event, bucket=bucket, models=self.models, finish=self.finish)
+        return await process(
+            event,
+            bucket=bucket,
+            models=self.models,
+            require_alive=self.require_alive,
+            finish=self.finish,
+        )
 
 
 @pytest.fixture
@@ -150,6 +164,35 @@ async def test_crash_anywhere_is_mended_by_the_repetition(
     assert scene.told
     assert all(told == result for told in scene.told)
     assert KEY not in scene.s3.objects
+
+
+@pytest.mark.parametrize("content", [None, b"text"])
+@pytest.mark.parametrize("deleted_at", range(5))
+async def test_player_deleted_meanwhile_is_left_nothing_and_told_nothing(
+    content: bytes | None, deleted_at: int, scene: Scene
+) -> None:
+    if content is not None:
+        scene.s3.objects[KEY] = content
+        deleted_at = min(deleted_at, 1)
+    scene.deleted_at = deleted_at
+    result = await scene.process(EVENT)
+    assert result["error"] == "deleted"
+    assert scene.told == []
+    assert scene.s3.objects == {}
+
+
+@pytest.mark.parametrize("crash_at", range(9))
+async def test_player_deleted_before_the_repetition_is_left_nothing(crash_at: int, scene: Scene) -> None:
+    """The container dies, deletion takes away what there is by then, and Lambda runs the event again."""
+    scene.s3.crash_at = crash_at
+    scene.deleted_at = 5 if crash_at > 5 else None
+    with pytest.raises(CrashError):
+        await scene.process(EVENT)
+    scene.deleted_at = 0
+    if crash_at <= 5:
+        scene.s3.objects.clear()
+    assert (await scene.process(EVENT))["error"] == "deleted"
+    assert scene.s3.objects == {}
 
 
 async def test_other_failure_of_the_bucket_is_raised(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,7 @@ class StandIn:
             return _answer(200, {"bests": self.bests[user], "level": 1})
         if operation == "DELETE /profile":
             self.bests.pop(user, None)
+            self.users.pop(user.removeprefix("sub-"), None)
             return web.Response(status=204)
         return _answer(404, {})
 

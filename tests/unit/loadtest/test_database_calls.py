@@ -58,7 +58,8 @@ async def test_score(meter: Meter, points: int, operation: calls.Operation) -> N
         await submit(tables.direct, COUNTING, ADA, "forest", 40, NOW)
         with meter.counting() as rows:
             await submit(tables.db, COUNTING, ADA, "forest", points, NOW + 1)
-    assert rows == expected(operation)
+    # The sum has a row, and no other area.
+    assert rows == expected(operation, summed=1)
 
 
 async def test_batch_that_changes_no_board(meter: Meter) -> None:
@@ -179,10 +180,15 @@ async def test_portrait_on_every_board_of_its_player(meter: Meter) -> None:
     async with recorded_database() as tables:
         for area in ("forest", "sprint"):
             await submit(tables.direct, COUNTING, ADA, area, 40, NOW)
-        await appearance.change(tables.direct, ADA, lambda profile: profile, NOW)
+        await appearance.change(tables.direct, COUNTING.boards, ADA, lambda profile: profile, NOW)
         with meter.counting() as rows:
+            await players.require_alive(tables.db, PLAYER)
             await appearance.change(
-                tables.db, ADA, lambda profile: profile.model_copy(update={"avatar": AVATAR}), NOW
+                tables.db,
+                COUNTING.boards,
+                ADA,
+                lambda profile: profile.model_copy(update={"avatar": AVATAR}),
+                NOW,
             )
         assert rows == expected(calls.PORTRAIT_MADE, boards=3)
         await connections.open_connection(tables.direct, "phone", PLAYER, NOW)
@@ -212,7 +218,9 @@ def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portra
     changes = {"avatar": AVATAR, "portraits": (AVATAR,)} if portrait else {}
 
     async def live(db: Database) -> dict[calls.Row, list[dict[str, Any]]]:
-        await appearance.change(db, ADA, lambda profile: profile.model_copy(update=changes), NOW)
+        await appearance.change(
+            db, COUNTING.boards, ADA, lambda profile: profile.model_copy(update=changes), NOW
+        )
         await connections.open_connection(db, CALLER, PLAYER, NOW)
         await connections.subscribe(db, CALLER, ["whispering-forest"], PLAYER, NOW)
         await players.bury(db, PLAYER, NOW)

@@ -287,6 +287,9 @@ async def test_smoke_is_an_upload_that_is_gone_and_no_player_hears_of_it(
             response: Any = {"Error": {"Code": "NoSuchKey"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
             raise ClientError(response, "GetObject")
 
+    async def require_alive(_: str) -> None:
+        """No such player was deleted."""
+
     async def finish(_: object) -> None:
         pytest.fail("A player would have been told")
 
@@ -297,6 +300,7 @@ async def test_smoke_is_an_upload_that_is_gone_and_no_player_hears_of_it(
         event,
         bucket=PortraitBucket(cast(Any, Empty()), "bucket"),
         models=cast(Models, None),
+        require_alive=require_alive,
         finish=finish,
     )
     assert (result, None) == HANDLERS["good"](event)

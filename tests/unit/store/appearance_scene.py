@@ -1,12 +1,17 @@
 """Two players on three areas, and what the tables say of them."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
 
-from game.catalogue import GLOBAL_BOARD, Catalogue
-from store import appearance, connections, profiles, progress
+from game.catalogue import GLOBAL_BOARD, Board, Catalogue
+from store import appearance, connections, players, profiles, progress, scores
 from store.actions import act
-from store.database import Database
+from store.database import Database, batch_write, to_item
+from store.deletion import delete_player
+from store.players import DeletedError
+from store.portraits import PortraitBucket
 from store.profiles import Profile
 from store.schema import PLAYERS, SCORES
 from store.submission import submit
@@ -28,6 +33,16 @@ CATALOGUE = Catalogue.model_validate(
     }
 )
 BOB = "bob"
+
+
+def catalogue_with(areas: Sequence[str]) -> Catalogue:
+    """A catalogue of these areas, none of which counts; fewer points are better."""
+    area = _AREA | {"order": "asc", "counts": False}
+    return Catalogue.model_validate(
+        {"global": {"title": "All", "top": 3}, "areas": dict.fromkeys(areas, area)}
+    )
+
+
 TOKEN = Profile(user_id=ADA, name="From the token")
 POINTS = {"forest": 40, "sprint": 7, GLOBAL_BOARD: 40}
 REQUESTS = 2
@@ -35,28 +50,69 @@ REQUESTS = 2
 
 
 async def rename(db: Database, name: str, *, at: int = NOW) -> Profile:
-    return await appearance.change(db, TOKEN, lambda profile: profile.model_copy(update={"name": name}), at)
+    return await appearance.change(
+        db, CATALOGUE.boards, TOKEN, lambda profile: profile.model_copy(update={"name": name}), at
+    )
 
 
 async def show(db: Database, avatar: str) -> Profile:
     return await appearance.change(
-        db, TOKEN, lambda profile: profile.model_copy(update={"avatar": avatar}), NOW
+        db, CATALOGUE.boards, TOKEN, lambda profile: profile.model_copy(update={"avatar": avatar}), NOW
     )
 
 
-async def erase(db: Database) -> list[str]:
-    """The connections that were closed."""
-    closed: list[str] = []
+@dataclass
+class Erased:
+    """What became of a player outside of the tables."""
 
-    async def hang_up(connection_id: str) -> None:
-        closed.append(connection_id)
+    pictures: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    users: int = 0
 
-    await appearance.erase(db, ADA, hang_up)
-    return closed
+    async def delete_all(self, user_id: str) -> None:
+        """Stand in for the bucket."""
+        self.pictures.append(user_id)
+
+    async def hang_up(self, connection_id: str) -> None:
+        self.closed.append(connection_id)
+
+    async def delete_user(self) -> None:
+        self.users += 1
+
+
+async def erase(db: Database, player: str = ADA) -> Erased:
+    erased = Erased()
+    await delete_player(
+        db,
+        cast(PortraitBucket, erased),
+        player,
+        NOW,
+        hang_up=erased.hang_up,
+        delete_user=erased.delete_user,
+    )
+    return erased
 
 
 async def score(db: Database, area: str, points: int, profile: Profile = TOKEN, *, at: int = NOW) -> None:
     await submit(db, CATALOGUE, profile, area, points, at)
+
+
+async def take_away(tables: InterruptedDatabase, board: str, player: str = ADA) -> None:
+    """Delete a player's row on a board by hand, as an operator does."""
+    for row in (await tables.rows())[SCORES.name]:
+        if (row["gameArea"], row["userId"]) == (board, player):
+            key = to_item({name: row[name] for name in SCORES.keys})
+            await tables.direct.client.delete_item(TableName=SCORES.name, Key=key)
+
+
+async def hold(tables: InterruptedDatabase, boards: Sequence[str]) -> None:
+    """Ada has five points on each of these boards, which are in no catalogue."""
+    read = await progress.load(tables.direct, ADA)
+    bests = {name: scores.new_best(Board(id=name, order="asc", top=3), 5, NOW, ADA) for name in boards}
+    held = read.model_copy(update={"bests": read.bests | bests})
+    await players.write(tables.direct, ADA, [progress.replace(tables.direct, read, held)])
+    rows = [scores.new_score(name, best, TOKEN).model_dump(by_alias=True) for name, best in bests.items()]
+    await batch_write(tables.direct, SCORES, [{"PutRequest": {"Item": to_item(row)}} for row in rows])
 
 
 async def score_everywhere(db: Database) -> None:
@@ -74,13 +130,25 @@ async def shown(tables: InterruptedDatabase, user_id: str = ADA) -> dict[str, tu
 
 async def assert_consistent(tables: InterruptedDatabase) -> None:
     """The boards show what the profile says, and the points that the progress has; the sum is right."""
-    profile = await profiles.load(tables.direct, ADA) or TOKEN
-    bests = {board: best.points for board, best in (await progress.load(tables.direct, ADA)).bests.items()}
+    try:
+        profile = await profiles.load(tables.direct, ADA) or TOKEN
+        achieved = await progress.load(tables.direct, ADA)
+    except DeletedError:
+        assert await left_of(tables, ADA) == ""
+        return
+    bests = {board: best.points for board, best in achieved.bests.items()}
     assert await shown(tables) == {
         board: (points, profile.name, profile.avatar) for board, points in bests.items()
     }
     counting = [bests[area] for area in CATALOGUE.counting_areas if area in bests]
     assert bests.get(GLOBAL_BOARD) == (sum(counting) if counting else None)
+
+
+async def left_of(tables: InterruptedDatabase, player: str) -> str:
+    """What there is of a player beside the tombstone, as text; boards have to be published for that."""
+    rows = await tables.rows()
+    found = {name: [row for row in rows[name] if player in str(row)] for name in rows if name != PLAYERS.name}
+    return json.dumps({name: mine for name, mine in found.items() if mine}, default=str).strip("{}")
 
 
 async def fill(tables: InterruptedDatabase, requests: int = 1) -> None:
@@ -90,7 +158,7 @@ async def fill(tables: InterruptedDatabase, requests: int = 1) -> None:
         profile = Profile(user_id=user_id, name=user_id[:20])
         for area in ("forest", "desert", "sprint"):
             await score(db, area, 10, profile)
-        await appearance.change(db, profile, lambda old: old, NOW)
+        await appearance.change(db, CATALOGUE.boards, profile, lambda old: old, NOW)
         for number in range(requests):
             await act(db, user_id, EARN.decide(), EARN.key(str(number), user_id), NOW)
         await connections.open_connection(db, f"{user_id}-phone", user_id, NOW)

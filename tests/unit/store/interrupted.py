@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest
 
-from store.database import Database, Item, from_item
+from store.database import Database, Item, batch_write, from_item
 from store.schema import TABLES
 from tests.simulation import aws
 from tests.simulation.faults import CrashError
@@ -60,6 +60,14 @@ class InterruptedDatabase:
     async def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Every row of every table."""
         return {table.name: await self._scan(table.name) for table in TABLES}
+
+    async def clear(self) -> None:
+        """Delete every row of every table, and count anew."""
+        for table in TABLES:
+            answer = await self.direct.client.scan(TableName=table.name)
+            keys = [{name: item[name] for name in table.keys} for item in answer["Items"]]
+            await batch_write(self.direct, table, [{"DeleteRequest": {"Key": key}} for key in keys])
+        self.restart()
 
     async def _scan(self, name: str) -> list[dict[str, Any]]:
         answer = await self.direct.client.scan(TableName=name)

@@ -62,7 +62,7 @@ async def test_action_leaves_the_rest_of_the_row_alone(tables: InterruptedDataba
 
 async def test_refusal_without_a_key_writes_nothing(tables: InterruptedDatabase) -> None:
     assert (await do(tables, CROWN)).status == 409
-    assert tables.log == ["GetItem UserProgress"]
+    assert tables.log == ["BatchGetItem Players UserProgress"]
     assert not any((await tables.rows()).values())
 
 

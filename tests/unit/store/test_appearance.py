@@ -1,16 +1,19 @@
 """A player's name and portrait, which all boards share."""
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from game.catalogue import Board
+from game.catalogue import GLOBAL_BOARD
 from store import appearance, boards, profiles, progress, scores
 from store.actions import act
 from store.database import Database
+from store.players import DeletedError
 from store.profiles import Profile
+from store.submission import submit
 from streams.report import Report
 from tests.simulation import aws
 from tests.simulation.faults import CrashError
@@ -23,13 +26,17 @@ from tests.unit.store.appearance_scene import (
     TOKEN,
     assert_consistent,
     by_text,
+    catalogue_with,
     erase,
     fill,
+    hold,
+    left_of,
     rename,
     score,
     score_everywhere,
     show,
     shown,
+    take_away,
 )
 from tests.unit.store.bookkeeping import ADA, EARN
 from tests.unit.store.interrupted import InterruptedDatabase, die, moments
@@ -71,7 +78,11 @@ async def test_change_that_nobody_sees_writes_no_board(tables: InterruptedDataba
     await rename(tables.direct, "Lovelace")
     records = len(aws.score_records())
     new = await appearance.change(
-        tables.db, TOKEN, lambda profile: profile.model_copy(update={"problem": "too small"}), NOW
+        tables.db,
+        CATALOGUE.boards,
+        TOKEN,
+        lambda profile: profile.model_copy(update={"problem": "too small"}),
+        NOW,
     )
     assert new.problem == "too small"
     assert len(aws.score_records()) == records
@@ -101,21 +112,93 @@ async def test_score_after_the_change_has_the_new_name(tables: InterruptedDataba
     assert (await shown(tables))["forest"] == (40, "Lovelace", None)
 
 
-async def test_board_that_has_left_the_catalogue_follows_too(tables: InterruptedDatabase) -> None:
+async def test_board_that_has_left_the_catalogue_keeps_the_name_and_is_erased_too(
+    tables: InterruptedDatabase,
+) -> None:
     await score_everywhere(tables.direct)
-    swamp = Board(id="swamp", order="asc", top=3)
-    read = await progress.load(tables.direct, ADA)
-    best = scores.new_best(swamp, 5, NOW, ADA)
-    held = read.model_copy(update={"bests": read.bests | {"swamp": best}})
-    writes = [
-        progress.replace(tables.direct, read, held),
-        scores.put(tables.direct, scores.new_score("swamp", best, TOKEN)),
-    ]
-    await tables.direct.client.transact_write_items(TransactItems=writes)
+    await hold(tables, ["swamp"])
     await rename(tables.db, "Lovelace")
-    assert (await shown(tables))["swamp"] == (5, "Lovelace", None)
+    assert (await shown(tables))["swamp"] == (5, TOKEN.name, None)
+    assert (await shown(tables))["forest"] == (40, "Lovelace", None)
     await erase(tables.db)
-    assert not any((await tables.rows()).values())
+    assert await left_of(tables, ADA) == ""
+
+
+BOARDS = [f"board-{number}" for number in range(10)]
+
+
+@pytest.fixture
+def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction takes four rows, so that a rename on `BOARDS` takes three transactions."""
+    monkeypatch.setattr(appearance, "ROWS_AT_ONCE", 4)
+
+
+async def rename_on(boards: Sequence[str], db: Database, name: str) -> Profile:
+    return await appearance.change(
+        db, boards, TOKEN, lambda profile: profile.model_copy(update={"name": name}), NOW
+    )
+
+
+async def names(tables: InterruptedDatabase) -> set[str]:
+    return {name for _, name, _ in (await shown(tables)).values()}
+
+
+async def test_name_reaches_any_number_of_boards(tables: InterruptedDatabase) -> None:
+    boards = [f"board-{number}" for number in range(200)]
+    await hold(tables, boards)
+    await rename_on(boards, tables.db, "Lovelace")
+    assert await names(tables) == {"Lovelace"}
+    stored = await profiles.load(tables.direct, ADA)
+    assert stored is not None
+    assert (stored.name, stored.unshown, stored.updated_at) == ("Lovelace", (), NOW)
+    assert tables.log == ["TransactGetItems", "TransactWriteItems"] * 3
+
+
+@pytest.mark.usefixtures("four_at_once")
+@pytest.mark.parametrize(("side", "number"), moments(6))
+async def test_rename_that_died_is_finished_by_the_next_score_or_change(
+    tables: InterruptedDatabase, side: str, number: int
+) -> None:
+    await hold(tables, BOARDS)
+    getattr(tables, side)[number] = die
+    with pytest.raises(CrashError):
+        await rename_on(BOARDS, tables.db, "Lovelace")
+    stored = await profiles.load(tables.direct, ADA)
+    after = {TOKEN.name if stored is None else "Lovelace"}
+    tables.restart()
+    if number % 2:
+        await submit(tables.db, catalogue_with(BOARDS), TOKEN, BOARDS[0], 4, NOW)
+    else:
+        await appearance.change(
+            tables.db, BOARDS, TOKEN, lambda profile: profile.model_copy(update={"problem": "small"}), NOW
+        )
+    # A change that nobody sees writes a first profile, with the name of the token.
+    assert await names(tables) == after
+    await rename_on(BOARDS, tables.db, "Byron")
+    assert await names(tables) == {"Byron"}
+
+
+@pytest.mark.usefixtures("four_at_once")
+@pytest.mark.parametrize(("side", "number"), moments(6))
+async def test_later_of_two_renames_at_once_is_on_every_board(
+    tables: InterruptedDatabase, side: str, number: int
+) -> None:
+    await hold(tables, BOARDS)
+    getattr(tables, side)[number] = lambda: rename_on(BOARDS, tables.direct, "Byron")
+    await rename_on(BOARDS, tables.db, "Lovelace")
+    stored = await profiles.load(tables.direct, ADA)
+    assert stored is not None
+    assert await names(tables) == {stored.name}
+
+
+async def test_rename_brings_no_row_back(tables: InterruptedDatabase) -> None:
+    await score_everywhere(tables.direct)
+    await take_away(tables, "sprint")
+    await rename(tables.db, "Lovelace")
+    assert await shown(tables) == {
+        "forest": (40, "Lovelace", None),
+        GLOBAL_BOARD: (40, "Lovelace", None),
+    }
 
 
 Work = Callable[[Database], Awaitable[object]]
@@ -142,20 +225,26 @@ async def test_two_changes_at_once_are_one_after_the_other(
     for first, second in ((one, other), (other, one)):
         await begin(tables, scored)
         await CHANGES[first](tables.direct)
-        await CHANGES[second](tables.direct)
+        await unless_deleted(second, tables.direct)
         await assert_consistent(tables)
         outcomes.append(await state(tables))
-    for side, number in MOMENTS:
+    await begin(tables, scored)
+    await CHANGES[one](tables.db)
+    for side, number in moments(len(tables.log)):
         await begin(tables, scored)
-        getattr(tables, side)[number] = lambda: CHANGES[other](tables.direct)
-        await CHANGES[one](tables.db)
+        getattr(tables, side)[number] = lambda: unless_deleted(other, tables.direct)
+        await unless_deleted(one, tables.db)
         await assert_consistent(tables)
         assert await state(tables) in outcomes
 
 
+async def unless_deleted(change: str, db: Database) -> None:
+    with suppress(DeletedError):
+        await CHANGES[change](db)
+
+
 async def begin(tables: InterruptedDatabase, scored: bool) -> None:
-    await erase(tables.direct)
-    assert not any((await tables.rows()).values())
+    await tables.clear()
     if scored:
         await score_everywhere(tables.direct)
     tables.restart()

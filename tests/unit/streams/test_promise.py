@@ -1,13 +1,15 @@
 """The promise of the live path, under injected faults.
 
 Every subscriber sees each board's versions in order and without gaps, or resyncs; and when the scores stop,
-every connected client's board equals the table's top K.
+every connected client's board equals the table's top K. All rows of a player show one name by then. Of a
+player who asked to be deleted, and asked again in the end, nothing is left, whatever else happened meanwhile.
 
-A plan (who scores, connects and drops, and when the stream is read) comes from hypothesis and shrinks; what
-goes wrong in between follows from a seed. `--promise-runs` sets how many plans are tried.
+A plan (who scores, connects, drops, is renamed or deleted, and when the stream is read) comes from hypothesis
+and shrinks; what goes wrong in between follows from a seed. `--promise-runs` sets how many plans are tried.
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,7 +20,8 @@ from hypothesis import strategies as st
 from game.board import Entry
 from game.catalogue import GLOBAL_BOARD, Catalogue
 from game.scoring import better
-from store import boards, connections, progress, scores
+from store import appearance, boards, connections, profiles, progress, schema, scores
+from store.database import Database
 from tests.simulation import clock
 from tests.simulation.faults import Rates
 from tests.simulation.scene import world
@@ -51,7 +54,15 @@ class Erase(NamedTuple):
     player: str
 
     async def happen(self, world: World) -> None:
-        await world.erase(self.player)
+        world.background.start(world.erase(self.player))
+
+
+class Rename(NamedTuple):
+    player: str
+    name: str
+
+    async def happen(self, world: World) -> None:
+        world.background.start(world.rename(self.player, self.name))
 
 
 class Connect(NamedTuple):
@@ -105,7 +116,7 @@ class Pause(NamedTuple):
         await asyncio.sleep(self.seconds)
 
 
-Step = Score | Erase | Connect | Drop | Stick | StopReading | Deliver | Sweep | Pause
+Step = Score | Erase | Rename | Connect | Drop | Stick | StopReading | Deliver | Sweep | Pause
 
 
 def score_steps() -> st.SearchStrategy[Score]:
@@ -126,6 +137,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     score_steps(),
     CONNECTS,
     st.builds(Erase, st.sampled_from(PLAYERS)),
+    st.builds(Rename, st.sampled_from(PLAYERS), st.sampled_from(["Ada", "Bob"])),
     st.builds(Drop, st.integers(0, 5)),
     st.builds(Stick, st.integers(0, 5)),
     st.builds(StopReading, st.integers(0, 5)),
@@ -163,6 +175,8 @@ def test_every_screen_becomes_what_the_table_says(
     runs = request.config.getoption("--promise-runs")
     # So that a shard has more than one.
     monkeypatch.setattr(connections, "PAGE_LIMIT", 1)
+    # So that a rename takes several transactions.
+    monkeypatch.setattr(appearance, "ROWS_AT_ONCE", 1)
 
     @settings(
         max_examples=runs or RUNS,
@@ -230,12 +244,17 @@ async def check_screens(world: World) -> None:
 
 async def check_tables(world: World) -> None:
     """Exactly one row per player and board, the best of all that was acknowledged, and the exact sum."""
+    for player in world.erased:
+        assert player not in await everything(world.direct)
     rows = {board.id: await all_entries(world, board.id) for board in CATALOGUE.boards.values()}
-    for player in PLAYERS:
+    for player in set(PLAYERS) - world.erased:
+        profile = await profiles.load(world.direct, player)
         bests = (await progress.load(world.direct, player)).bests
         for board, entries in rows.items():
             own = [entry.score for entry in entries if entry.user_id == player]
             assert own == ([bests[board].points] if board in bests else [])
+            names = {entry.name for entry in entries if entry.user_id == player}
+            assert names <= {profile.name if profile else player}
         counting = [bests[area].points for area in CATALOGUE.counting_areas if area in bests]
         assert (bests[GLOBAL_BOARD].points if GLOBAL_BOARD in bests else None) == (
             sum(counting) if counting else None
@@ -243,6 +262,16 @@ async def check_tables(world: World) -> None:
         for name, area in CATALOGUE.areas.items():
             for acknowledged in world.acknowledged.get((player, name), []):
                 assert not better(area.order, acknowledged, bests[name].points)
+
+
+async def everything(db: Database) -> str:
+    """Every row of every table, as text, but for tombstones and for boards as they were published."""
+    answers = [
+        await db.client.scan(TableName=table.name)
+        for table in schema.TABLES
+        if table not in (schema.PLAYERS, schema.LEADERBOARDS)
+    ]
+    return json.dumps([answer["Items"] for answer in answers], default=str)
 
 
 async def all_entries(world: World, board: str) -> tuple[Entry, ...]:

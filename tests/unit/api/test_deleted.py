@@ -1,0 +1,105 @@
+"""A deleted player's token, which lives on for an hour, is good for nothing but deleting what is left."""
+
+import json
+from typing import Any, NamedTuple
+
+import pytest
+
+from store import players
+from store.database import Database
+from store.schema import PLAYERS, TABLES
+from tests.unit.api.player_requests import LANTERN, PICKUP, SAVE, TASK, post, send
+from tests.unit.api.rest_scene import PLAYER, PROCESSED, RestScene
+from tests.unit.realtime.fakes import NOW
+
+# Powertools warns of a request that counts nothing.
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+
+class Asked(NamedTuple):
+    """A good request."""
+
+    body: dict[str, Any] | None = None
+    query: dict[str, Any] | None = None
+
+
+ASKED: dict[str, Asked] = {
+    "POST /score": Asked({"gameArea": "forest", "score": 7}),
+    "GET /leaderboard/me": Asked(query={"gameArea": "forest"}),
+    "GET /profile": Asked(),
+    "PUT /profile": Asked({"name": "Lovelace"}),
+    "GET /progress": Asked(),
+    "POST /progress": Asked(SAVE),
+    "POST /unlock": Asked(LANTERN[1]),
+    "POST /task/complete": Asked(TASK[1]),
+    "POST /money/add": Asked(PICKUP[1]),
+    "POST /shop/buy": Asked({"itemId": "torch", "quantity": 1}),
+    "POST /avatar/presign": Asked({"contentType": "image/png", "contentLength": 100}),
+    "POST /avatar/process": Asked({"key": f"uploads/{PLAYER}/1"}),
+    "POST /avatar/update": Asked({"key": f"avatars/{PLAYER}/1"}),
+}
+EXEMPT = {"GET /shop", "DELETE /profile"}
+"""The first says nothing of the caller; the second is how to delete what a crash left."""
+
+
+def ask(rest: RestScene, name: str, **headers: str) -> Any:
+    method, path = name.split()
+    asked = ASKED[name]
+    if asked.query:
+        return rest.get(path, asked.query, player=PLAYER)
+    return send(rest, method, path, asked.body, **headers)
+
+
+def test_every_route_of_a_player_is_in_the_table(rest: RestScene) -> None:
+    paths = rest.get("/openapi.json").json["paths"]
+    protected = {
+        f"{method.upper()} {path}": operation
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if operation.get("security")
+    }
+    assert protected.keys() == ASKED.keys() | EXEMPT
+    assert {name for name, operation in protected.items() if "410" in operation["responses"]} == ASKED.keys()
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize("name", ASKED)
+def test_request_after_deletion_is_refused_and_writes_nothing(
+    rest: RestScene, portraits: None, name: str, key: str | None
+) -> None:
+    assert send(rest, "DELETE", "/profile").status == 204
+    answer = ask(rest, name, **({"Idempotency_Key": key} if key else {}))
+    assert answer.problem(410)["code"] == "deleted"
+    assert "WWW-Authenticate" not in answer.headers
+    assert everything(rest) == ""
+    assert PROCESSED == []
+
+
+def test_answer_given_before_is_not_given_again(rest: RestScene, portraits: None) -> None:
+    assert post(rest, *PICKUP, Idempotency_Key="k").status == 200
+    # Deletion has begun, and not yet reached the answer.
+    rest.run(lambda db: players.bury(db, PLAYER, NOW))
+    assert post(rest, *PICKUP, Idempotency_Key="k").problem(410)["code"] == "deleted"
+
+
+def test_score_that_is_no_better_is_refused_too(rest: RestScene) -> None:
+    rest.score(PLAYER, 40)
+    rest.run(lambda db: players.bury(db, PLAYER, NOW))
+    assert ask(rest, "POST /score").problem(410)["code"] == "deleted"
+
+
+def test_others_are_not_concerned(rest: RestScene, portraits: None) -> None:
+    send(rest, "DELETE", "/profile")
+    assert send(rest, "GET", "/profile", player="bob").status == 200
+    assert send(rest, "POST", "/score", {"gameArea": "forest", "score": 7}, player="bob").status == 201
+
+
+def everything(rest: RestScene) -> str:
+    """What the tables say of the player beside the tombstone."""
+
+    async def scan(db: Database) -> str:
+        answers = [await db.client.scan(TableName=table.name) for table in TABLES if table != PLAYERS]
+        rows = [item for answer in answers for item in answer["Items"] if PLAYER in str(item)]
+        return json.dumps(rows) if rows else ""
+
+    return rest.run(scan)
