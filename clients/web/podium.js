@@ -87,7 +87,9 @@ export class Podium extends Rest {
     // The points of the board over all areas are a sum, so more are better.
     this.#orders = new Map([[GLOBAL, "desc"], ...config.gameAreas.map(({ id, order }) => [id, order])]);
     const emit = (event, value) => this.#emit(event, value);
-    this.#live = new Live({ url: config.webSocketUrl, session, WebSocket, clock, random, emit });
+    // Why a handshake was refused only REST can tell: a deleted player's session ends with the answer.
+    const onRefused = () => this.profile();
+    this.#live = new Live({ url: config.webSocketUrl, session, WebSocket, clock, random, emit, onRefused });
     this.#online = () => this.#live.nudge();
     globalThis.addEventListener?.("online", this.#online);
   }
@@ -132,13 +134,13 @@ export class Podium extends Rest {
   }
 
   /**
-   * Deletes the player's data, and then the sign-in itself: nothing is left of them, and nobody is signed in.
+   * Deletes the player, data and sign-in: nothing is left of them, and nobody is signed in. On other devices the
+   * next request is refused as `deleted`, and ends the session there.
    *
    * @returns {Promise<void>}
    */
   async deleteAccount() {
     await this.deleteProfile();
-    await this.#session.deleteUser();
   }
 
   /**
@@ -189,7 +191,8 @@ export class Podium extends Rest {
   /**
    * Listens to an event:
    * - `state`: the live connection's, a string as in `state`
-   * - `user`: `{id, username}`, or null after a sign-out or when a session can be renewed no longer
+   * - `user`: `{id, username}`, or null after a sign-out, when a session can be renewed no longer, or when the player
+   *   was deleted, here or on another device
    * - `announcement`: the frame, with `message`
    * - `avatar`: the frame that says that the player's portrait is finished, or why there is none
    * - `error`: what went wrong outside of any call

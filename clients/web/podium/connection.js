@@ -34,6 +34,7 @@ export class Connection {
   #failures = 0; // in a row
   #refused = false; // the last handshake failed; perhaps for the token's sake
   #renewed = false; // … and a fresh one has been tried since a connection last opened
+  #asked = false; // … in vain too, and REST has been asked why
 
   /**
    * @param {object} options
@@ -48,6 +49,7 @@ export class Connection {
    * @param {(frame: object) => void} options.onFrame every frame but pongs
    * @param {(state: string) => void} options.onState
    * @param {(error: Error) => void} options.onError
+   * @param {() => Promise<unknown>} options.onRefused asks REST, once an outage, whether the player is still let in
    */
   constructor(options) {
     this.#options = options;
@@ -70,7 +72,7 @@ export class Connection {
   stop() {
     this.#cut();
     this.#failures = 0;
-    this.#refused = this.#renewed = false;
+    this.#refused = this.#renewed = this.#asked = false;
     this.#become("offline");
   }
 
@@ -127,7 +129,7 @@ export class Connection {
   #opened(link) {
     this.#clearTimers(link);
     link.open = true;
-    this.#refused = this.#renewed = false;
+    this.#refused = this.#renewed = this.#asked = false;
     this.#after(STABLE_MS, () => (this.#failures = 0));
     this.#schedulePing();
     this.#become("live");
@@ -136,9 +138,19 @@ export class Connection {
 
   #failed(refused = false) {
     this.#cut();
+    if (refused && this.#renewed && !this.#asked) this.#askWhy();
     this.#refused ||= refused;
     this.#retry = this.#clock.setTimeout(() => this.#connect(), backoff(this.#failures++, this.#options.random));
     this.#become("reconnecting");
+  }
+
+  async #askWhy() {
+    this.#asked = true;
+    try {
+      await this.#options.onRefused();
+    } catch (error) {
+      if (!error.status) this.#asked = false; // there was no answer
+    }
   }
 
   /** Lets go of the connection and of all that waits on it. */

@@ -29,8 +29,12 @@ export class Live {
   #leaving = new Map(); // board -> the deadline of an unsubscribe that has no answer yet
   #broadcasts = []; // the promises of broadcasts that have no answer yet, oldest first
 
-  /** @param {(event: string, value: unknown) => void} emit told `state`, `announcement`, `avatar` and `error` */
-  constructor({ url, session, WebSocket, clock, random, emit }) {
+  /**
+   * @param {object} options
+   * @param {(event: string, value: unknown) => void} options.emit told `state`, `announcement`, `avatar` and `error`
+   * @param {() => Promise<unknown>} options.onRefused see `Connection`
+   */
+  constructor({ url, session, WebSocket, clock, random, emit, onRefused }) {
     this.#clock = clock;
     this.#emit = emit;
     this.#connection = new Connection({
@@ -45,6 +49,7 @@ export class Live {
       onFrame: (frame) => this.#received(frame),
       onState: (state) => emit("state", state),
       onError: (error) => emit("error", error),
+      onRefused,
     });
   }
 

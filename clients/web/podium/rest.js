@@ -98,9 +98,12 @@ export class Rest {
     return this.request("PUT", "/profile", { name });
   }
 
-  /** Deletes the player's data: profile, scores, progress and pictures. The sign-in itself stays. */
-  deleteProfile() {
-    return this.request("DELETE", "/profile");
+  /** Deletes the player for good, data and sign-in, and forgets them here, a guest's name too. */
+  async deleteProfile() {
+    const player = this.#session.user?.id;
+    const answer = await this.request("DELETE", "/profile");
+    this.#session.forget(player);
+    return answer;
   }
 
   /** @returns {Promise<Progress>} */
@@ -192,10 +195,12 @@ export class Rest {
    * @param {object} [options]
    * @param {Record<string, string>} [options.headers] such as `Idempotency-Key`
    * @returns {Promise<any>} the answer's JSON; null where it has none
-   * @throws {PodiumError} what the API answered (`status`, `title`, `detail`, `errors`), or `NetworkError`
+   * @throws {PodiumError} what the API answered (`status`, `title`, `detail`, `errors`), or `NetworkError`; `deleted`
+   *   where the player was deleted, and then `user` is null
    */
   async request(method, path, body, { headers = {} } = {}) {
     const session = this.#session;
+    const player = session.user?.id;
     const send = async (fresh) => {
       const authorization = session.user && { Authorization: `Bearer ${await session.token({ fresh })}` };
       const content = body !== undefined && { "Content-Type": "application/json" };
@@ -208,9 +213,11 @@ export class Rest {
     let answer = await send(false);
     if (answer.status === 401 && session.user) answer = await send(true);
     if (answer.ok) return answer.body;
-    const { title, detail, errors, version } = answer.body ?? {};
+    const { title, detail, errors, version, code = "HttpError" } = answer.body ?? {};
     const message = detail ?? title ?? `${method} ${path} was answered with ${answer.status}.`;
-    throw new PodiumError(message, { code: "HttpError", status: answer.status, title, detail, errors, version });
+    // The session is over, whatever its tokens are still good for.
+    if (answer.status === 410 && code === "deleted") session.forget(player);
+    throw new PodiumError(message, { code, status: answer.status, title, detail, errors, version });
   }
 
   get #root() {

@@ -83,13 +83,14 @@ export class Session {
     if (refreshToken) await this.#cognito("RevokeToken", { Token: refreshToken }).catch(() => {});
   }
 
-  /** Deletes the player from the user pool and forgets them, a guest's name too. */
-  async deleteUser() {
-    await this.token(); // renews what has run out
-    const { accessToken, guest } = this.#tokens;
-    await this.#cognito("DeleteUser", { AccessToken: accessToken, ClientId: undefined }); // it takes no client's id
-    if (guest) this.#save("guest", null);
-    this.#keep(null);
+  /** Forgets a player who was deleted, a guest's name too. One who has signed in since, here or in a tab, stays. */
+  forget(id) {
+    if (this.user?.id !== id) return;
+    const { guest, user } = this.#tokens;
+    if (guest && this.#load("guest")?.username === user.username) this.#save("guest", null);
+    if (this.#load("session")?.user.id === id) this.#save("session", null);
+    this.#tokens = null;
+    this.#onUser(null);
   }
 
   /**

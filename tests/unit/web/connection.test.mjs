@@ -209,3 +209,43 @@ test("a session that is over goes offline and says so", async () => {
   assert.ok(events.some(([name, error]) => name === "error" && error.code === "NotAuthorizedException"));
   assert.deepEqual(clock.delays, []);
 });
+
+/** A watcher whose handshakes are refused from now on; the requests that REST got meanwhile. */
+async function refuse(client, handshakes) {
+  const { socket, clock, server } = client;
+  socket().drop();
+  await clock.advance(500);
+  server.calls.length = 0;
+  for (let number = 0; number < handshakes && client.podium.user; number++) {
+    socket().drop();
+    await clock.advance(1000 * 2 ** number);
+  }
+  return server.calls.filter(({ target }) => !target).map(({ method, url }) => [method, url]);
+}
+
+test("a handshake that is refused with a fresh token too is asked about over REST, once", async () => {
+  const client = await makeWatcher();
+  assert.deepEqual(await refuse(client, 5), [["GET", "http://podium.test/profile"]]);
+  assert.equal(client.podium.state, "reconnecting");
+});
+
+test("a player who was deleted is signed out, and connects no more", async () => {
+  const client = await makeWatcher();
+  client.server.api = () => [410, { title: "Gone", status: 410, code: "deleted" }];
+  await refuse(client, 9);
+  const { length } = client.sockets;
+  await client.clock.advance(600_000);
+  assert.equal(client.podium.user, null);
+  assert.equal(client.podium.state, "offline");
+  assert.equal(client.sockets.length, length);
+  assert.ok(length <= 5, `${length} handshakes`);
+});
+
+test("where REST does not answer it is asked again", async () => {
+  const client = await makeWatcher();
+  client.server.api = () => {
+    throw new TypeError("fetch failed");
+  };
+  assert.ok((await refuse(client, 5)).length > 1);
+  assert.equal(client.podium.user.username, "ada");
+});

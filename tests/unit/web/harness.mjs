@@ -112,11 +112,6 @@ export class FakeServer {
     return [200, {}];
   }
 
-  DeleteUser({ AccessToken }) {
-    this.users.delete(AccessToken.slice("access-".length));
-    return [200, {}];
-  }
-
   InitiateAuth({ AuthFlow, AuthParameters }) {
     const refresh = AuthFlow === "REFRESH_TOKEN_AUTH";
     const username = refresh ? AuthParameters.REFRESH_TOKEN.slice("refresh-".length) : AuthParameters.USERNAME;

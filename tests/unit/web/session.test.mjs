@@ -179,18 +179,56 @@ test("signing out revokes the refresh token, and needs no server to do so here",
   assert.equal(podium.user, null);
 });
 
-test("deleting the account deletes the data, then the sign-in, and forgets the guest", async () => {
+const DELETED = [410, { title: "Gone", status: 410, detail: "this player was deleted, for good", code: "deleted" }];
+
+test("deleting the account is one request, and forgets the guest", async () => {
   const { podium, server, storage, events } = await makeClient();
-  const { username } = await podium.playAsGuest();
+  await podium.playAsGuest();
   server.calls.length = 0;
+  server.api = () => [204, null];
   await podium.deleteAccount();
-  const [data, user] = server.calls;
-  assert.deepEqual([data.method, data.url], ["DELETE", "http://podium.test/profile"]);
-  assert.deepEqual([user.target, user.body], ["DeleteUser", { AccessToken: `access-${username}` }]);
+  assert.deepEqual(
+    server.calls.map(({ method, url }) => [method, url]),
+    [["DELETE", "http://podium.test/profile"]],
+  );
   assert.equal(podium.user, null);
   assert.deepEqual(events.at(-1), ["user", null]);
   assert.equal(storage.items.size, 0);
-  assert.equal(server.users.size, 0);
+});
+
+test("a player who was deleted elsewhere is signed out by the next answer, and no token is renewed", async () => {
+  const { podium, server, storage, events } = await makePlayer();
+  server.api = () => DELETED;
+  await assert.rejects(podium.submitScore("forest", 5), { status: 410, code: "deleted" });
+  assert.equal(podium.user, null);
+  assert.deepEqual(events.at(-1), ["user", null]);
+  assert.equal(storage.items.size, 0);
+  assert.deepEqual(server.operations(), []);
+});
+
+test("an answer for a deleted player signs nobody else out", async () => {
+  const { podium, server, storage } = await makePlayer();
+  server.users.set("bob", { password: "secret", confirmed: true });
+  let answer;
+  const fetch = server.fetch;
+  server.api = () => DELETED;
+  const held = new Promise((resolve) => (answer = resolve));
+  const late = { fetch: async (...request) => (await held, fetch(...request)) };
+  const { podium: other } = await makeClient({ server: late, storage });
+  const asked = other.profile();
+  await podium.signIn("bob", "secret");
+  answer();
+  await assert.rejects(asked, { code: "deleted" });
+  assert.equal(other.user, null);
+  assert.equal(podium.user.username, "bob");
+  assert.match(storage.items.get("podium.client.session"), /bob/);
+});
+
+test("another 410 is not the end of a session", async () => {
+  const { podium, server } = await makePlayer();
+  server.api = () => [410, { title: "Gone", status: 410 }];
+  await assert.rejects(podium.profile(), { status: 410, code: "HttpError" });
+  assert.equal(podium.user.username, "ada");
 });
 
 test("an account whose data could not be deleted keeps its sign-in", async () => {
