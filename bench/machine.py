@@ -9,7 +9,7 @@ from json import loads
 from bench.processes import CHECKOUT
 from loadtest.machine import processor
 
-_PYTHON_PACKAGES = ("aioboto3", "aiohttp", "awscrt", "boto3", "httptools", "uvloop", "websockets")
+_PYTHON_PACKAGES = ("aioboto3", "aiohttp", "awscrt", "boto3", "httptools", "uvicorn", "uvloop", "websockets")
 _NODE_PACKAGES = ("@aws-sdk/client-apigatewaymanagementapi", "socket.io", "ws")
 _GB = 1 << 30
 

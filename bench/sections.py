@@ -82,12 +82,11 @@ SECTIONS = {
     "gateway": Section(
         "A gateway with 5,000 connections",
         "HTTP in, WebSocket out on one core, with the same pusher and the same clients on the other.",
-        "The gateway's core is busy all of the time, most of it with system calls: one to read a request,"
-        " one to answer it, one to send the frame.",
+        "The gateway's core is busy all of the time: with a task for each request, and with system calls, one"
+        " to read a request, two to answer it, one to send the frame.",
         (
-            Target(
-                "A rate like that of Node (at least 0.9 times `ws`)", at_least=0.9, peer="ws", unit="frames/s"
-            ),
+            # A general HTTP server in front, because a laptop's gateway need not race: docs/one-machine.md.
+            Target("At least half the rate of Node's `ws`", at_least=0.5, peer="ws", unit="frames/s"),
         ),
     ),
     "latency": Section(

@@ -39,9 +39,9 @@ from local.gateway_connection import (
 from local.gateway_events import Client, Event, authorizer_event, connect_event, new_id
 from local.gateway_expiry import Expiry
 from local.gateway_frames import FrameCache
-from local.gateway_http import HttpServer
 from local.gateway_listener import SharedPort
 from local.gateway_policy import AuthorizerAnswerError, authorize
+from local.http_server import HttpServer
 
 __all__ = ["Event", "Gateway", "Handler", "Limits"]
 
@@ -104,7 +104,7 @@ class Gateway:
         self._http = HttpServer(
             ConnectionsApi(self._connections, stage=self._stage, payload_bytes=self._limits.message_bytes)
         )
-        self._shared_port = SharedPort(self._http)
+        self._shared_port = SharedPort(self._http, unread_seconds=self._limits.unread_seconds)
         self._server: Server = await serve(
             self._run,
             host,
@@ -166,6 +166,8 @@ class Gateway:
             query=parse_qsl(request.path.partition("?")[2], keep_blank_values=True),
         )
         try:
+            if len(request.headers.get_all("Host")) != 1:
+                raise _RefusedError(HTTPStatus.BAD_REQUEST, "Bad request")
             authorizer = await self._authorize(client)
             headers = await self._connect(client, authorizer)
         except _RefusedError as refusal:

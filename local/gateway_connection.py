@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import OPEN
 
+from local.connections_api import Push
 from local.gateway_events import Client, Event, disconnect_event, message_event, select_route
 from local.gateway_frames import FrameCache
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """API Gateway's limits, and two of our own. Durations are in seconds.
+    """API Gateway's limits, and three of our own. Durations are in seconds.
 
     Source, unless it says otherwise:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
@@ -42,8 +43,13 @@ class Limits:
     """However busy, a connection is closed with 1001 at this age."""
     close_seconds: float = 2.0
     """Ours: how long a client may take to answer a close frame before the TCP connection is dropped."""
-    write_buffer_bytes: int = 1024 * 1024
-    """Ours: a client with more than this waiting to be sent does not read; it is closed with 1008."""
+    write_buffer_bytes: int = 256 * 1024
+    """Ours: with more than this waiting for a client to read it, a push is answered with 429.
+
+    API Gateway has such a bound too, and does not say where.
+    """
+    unread_seconds: float = 30.0
+    """Ours: a client that leaves what it is sent unread for this long is closed with 1008."""
 
 
 class IntegrationError(Exception):
@@ -123,23 +129,21 @@ class GatewayConnection:
             and not websocket.transport.is_closing()
         )
 
-    def push(self, data: bytes) -> bool:
-        """Sends one frame, text when `data` is UTF-8 and else binary. Returns `False` if the client is gone.
+    def push(self, data: bytes) -> Push:
+        """Send one frame, text when `data` is UTF-8 and else binary; return what became of it.
 
-        It does not wait: the frame is queued behind the earlier ones. A client that lets more than
-        `write_buffer_bytes` pile up is closed.
+        It does not wait: the frame is queued behind the earlier ones, unless there are too many of them.
         """
         if not self.is_open:
-            return False
+            return Push.GONE
         transport = self._websocket.transport
+        if transport.get_write_buffer_size() > self._gateway.limits.write_buffer_bytes:
+            return Push.BUFFER_FULL
         # What `websockets.broadcast` does, but for the frame, which is made once for all. `websockets` holds
         # back nothing that it has begun to send, unless it sends a message in fragments; nobody asks it to.
         transport.write(self._gateway.frames.frame(data))
-        if transport.get_write_buffer_size() > self._gateway.limits.write_buffer_bytes:
-            self.close(CloseCode.POLICY_VIOLATION, "Client does not read")
-            return False
         self.last_active_at = self._gateway.clock()
-        return True
+        return Push.SENT
 
     def close(self, code: int, reason: str) -> None:
         """Begins the closing handshake; drops the TCP connection of a client that takes no part in it."""

@@ -5,12 +5,12 @@ import logging
 import stat
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.event_handler.http_resolver import HttpResolverLocal
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -18,6 +18,7 @@ from api.application import CORS, configure, serialize
 from api.backend import Backend
 from api.problems import CONTENT_TYPE, ProblemError, to_response
 from game.headers import RESPONSE_HEADERS
+from local.http_server import BodyTooLargeError, ClientLeftError, Message, Receive, Scope, Send, read_body
 from realtime.tokens import KeySetError, TokenError, TokenVerifier
 
 logger = logging.getLogger("podium.rest")
@@ -27,11 +28,6 @@ PAYLOAD_LIMIT = 10 * 1024 * 1024
 """Bytes of a request's body that API Gateway takes."""
 
 ID_TOKEN = frozenset({"id"})
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 _authorizer: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("authorizer")
 
@@ -47,11 +43,15 @@ class _Resolver(HttpResolverLocal):
 class RestServer:
     """An ASGI application: the files of the demo page, and everything else the API's.
 
-    It verifies ID tokens as API Gateway's Cognito authorizer does, and hands their claims to the routes.
+    It verifies ID tokens as API Gateway's Cognito authorizer does, and hands their claims to the routes. A
+    HEAD is answered as a GET is, without the body. `page_headers` go with every file of the page.
     """
 
-    def __init__(self, backend: Backend, verifier: TokenVerifier, pages: Path) -> None:
+    def __init__(
+        self, backend: Backend, verifier: TokenVerifier, pages: Path, page_headers: Mapping[str, str]
+    ) -> None:
         self._verifier = verifier
+        self._page_headers = page_headers
         self._pages = StaticFiles(directory=pages, html=True)
         self._api = _Resolver(cors=CORS, serializer=serialize)
         self._api.append_context(backend=backend)  # type: ignore[no-untyped-call]
@@ -65,16 +65,18 @@ class RestServer:
         started = time.perf_counter()
         status = 0
 
+        head = scope["method"] == "HEAD"
+
         async def watch(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
-            await send(message)
+            await send({**message, "body": b""} if head and "body" in message else message)
 
         try:
-            await self._serve_api(scope, receive, watch)
+            await self._serve_api({**scope, "method": "GET"} if head else scope, receive, watch)
         except ProblemError as error:
             await _problem(error)(scope, receive, watch)
-        except ClientDisconnect:
+        except ClientLeftError:
             logger.info("%s %s: the client left", scope["method"], scope["path"])
             return
         except Exception:
@@ -96,12 +98,11 @@ class RestServer:
 
     async def _serve_page(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._pages.get_response(self._pages.get_path(scope), scope)
-        # A page that is being worked on must not come from the browser's cache.
-        response.headers["Cache-Control"] = "no-cache"
+        response.headers.update(self._page_headers)
         await response(scope, receive, send)
 
     async def _serve_api(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _read_body(Request(scope, receive))
+        body = await _read_body(scope, receive)
         _authorizer.set(await self._authorize(scope))
 
         async def receive_body() -> Message:
@@ -122,17 +123,16 @@ class RestServer:
             raise ProblemError(503, "tokens cannot be checked at the moment; try again") from error
 
 
-async def _read_body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > PAYLOAD_LIMIT:
-            raise ProblemError(413, f"body: must be at most {PAYLOAD_LIMIT} bytes")
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    try:
+        body = await read_body(scope, receive, PAYLOAD_LIMIT)
+    except BodyTooLargeError:
+        raise ProblemError(413, f"body: must be at most {PAYLOAD_LIMIT} bytes") from None
     try:
         body.decode()
     except UnicodeDecodeError as error:
         raise ProblemError(400, f"body: not UTF-8 at byte {error.start}") from error
-    return bytes(body)
+    return body
 
 
 def _decodable(scope: Scope) -> Scope:

@@ -27,6 +27,8 @@ from local.emulator import Emulator
 from local.event_delivery import EventSourceSettings
 from local.event_source import EventSource
 from local.gateway import Event, Gateway, Handler
+from local.http_server import configuration
+from local.page_headers import page_headers
 from local.portraits import portrait_workers
 from local.pushers import task_pushers
 from local.rest import RestServer
@@ -112,7 +114,8 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
             # Metrics are for CloudWatch; the log tells the same to people.
             count=lambda _: None,
         )
-        rest = RestServer(backend, verifier, PAGES)
+        headers = page_headers(deployment, portraits.client.meta.endpoint_url)
+        rest = RestServer(backend, verifier, PAGES, headers)
         await stack.enter_async_context(_serving(rest, listener))
         # The first of these to end ends the backend.
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -250,17 +253,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def _serving(rest: RestServer, listener: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        rest,
-        # uvicorn would take httptools where it finds it, which serves a request without a version.
-        http="h11",
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-    )
+    config = configuration(rest, stop_seconds=_SHUTDOWN_SECONDS)
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:

@@ -151,8 +151,8 @@ class BackendProcess:
         """Whether it has ever been started."""
         return self._process is not None
 
-    def launch(self) -> None:
-        """Start the process and wait for nothing."""
+    def launch(self, *, as_background_job: bool = False) -> None:
+        """Start the process and wait for nothing; with SIGINT ignored, as a script's shell does with `&`."""
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "local", "run"],
@@ -161,12 +161,13 @@ class BackendProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                preexec_fn=_ignore_sigint if as_background_job else None,
             )
 
-    def start(self) -> None:
+    def start(self, *, as_background_job: bool = False) -> None:
         """Start and wait for `ready`; fails with what the process said instead."""
         before = len(self.output) if self._out.exists() else 0
-        self.launch()
+        self.launch(as_background_job=as_background_job)
         until(lambda: "ready" in self.output[before:] or self._ended(), self._told)
         assert "ready" in self.output[before:], self._told()
 
@@ -287,6 +288,10 @@ def run_to_end(*arguments: str, variables: Mapping[str, object]) -> subprocess.C
         finally:
             process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def _ignore_sigint() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _environment_of(process: Path) -> bytes:

@@ -40,6 +40,10 @@ body {{ background: #c9c6d8; }}
 <body>{images}</body>
 """
 
+# Not every browser writes what its policy forbade to the console.
+_TELL_OF_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
+  console.error(`forbidden by ${event.violatedDirective}: ${event.blockedURI}`));"""
+
 _PATIENCE_MS = PATIENCE_SECONDS * 1000
 expect.set_options(timeout=_PATIENCE_MS)
 
@@ -75,6 +79,7 @@ class Window:
         context = await browser.new_context(viewport={"width": width, "height": height})
         context.set_default_timeout(_PATIENCE_MS)
         window = cls(await context.new_page())
+        await window.page.add_init_script(_TELL_OF_VIOLATIONS)
         await window.page.goto(url)
         return window
 

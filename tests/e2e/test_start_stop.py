@@ -161,6 +161,13 @@ def test_ctrl_c_while_starting_leaves_nothing_behind(own_backend: Callable[..., 
     assert "Traceback" not in process.log
 
 
+def test_background_job_of_a_script_stops_at_sigint(own_backend: Callable[..., BackendProcess]) -> None:
+    process = own_backend()
+    process.start(as_background_job=True)
+    assert process.stop(signal.SIGINT) == 0
+    process.assert_nothing_is_left()
+
+
 def test_simulated_players_move_a_board(own_backend: Callable[..., BackendProcess]) -> None:
     # Not the shared one: the players score in every area there is.
     backend = own_backend()

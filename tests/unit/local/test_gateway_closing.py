@@ -229,10 +229,9 @@ def small_socket() -> socket.socket:
     return sock
 
 
-async def test_client_that_does_not_read_is_closed_and_others_are_not() -> None:
+async def test_push_to_a_client_that_does_not_read_is_429_and_others_get_theirs() -> None:
     backend = Backend()
-    limits = Limits(close_seconds=0.01)
-    async with running(backend, limits) as gateway, connect(gateway.url):
+    async with running(backend) as gateway, connect(gateway.url):
         reader_id = await backend.next_id()
         with small_socket() as sock:
             sock.connect(("127.0.0.1", gateway.port))
@@ -240,14 +239,33 @@ async def test_client_that_does_not_read_is_closed_and_others_are_not() -> None:
                 stuck_id = await backend.next_id()
                 stuck.transport.pause_reading()
                 statuses = [await push(gateway, stuck_id, b"x" * 100_000) for _ in range(200)]
+                assert await push(gateway, reader_id) == 200
+                assert set(statuses) == {200, 429}
+                assert statuses == sorted(statuses), "as long as it reads nothing, it is sent nothing"
+                # It is still connected, and gets what was sent and then the next push.
+                stuck.transport.resume_reading()
+                for _ in range(statuses.count(200)):
+                    assert await stuck.recv() == "x" * 100_000
+                assert await push(gateway, stuck_id, b"next") == 200
+                assert await stuck.recv() == "next"
+
+
+async def test_client_that_leaves_all_unread_is_closed_after_a_while() -> None:
+    backend = Backend()
+    async with running(backend, Limits(unread_seconds=0.01)) as gateway:
+        with small_socket() as sock:
+            sock.connect(("127.0.0.1", gateway.port))
+            async with connect(gateway.url, sock=sock) as stuck:
+                stuck_id = await backend.next_id()
+                stuck.transport.pause_reading()
+                while await push(gateway, stuck_id, b"x" * 100_000) != 410:
+                    pass
                 event = await backend.next("$disconnect")
                 stuck.transport.abort()
-        assert await push(gateway, reader_id) == 200
 
-    assert set(statuses) == {200, 410}
-    assert statuses == sorted(statuses)
     assert event["requestContext"]["connectionId"] == stuck_id
     assert event["requestContext"]["disconnectStatusCode"] == 1008
+    assert event["requestContext"]["disconnectReason"] == "Client does not read"
 
 
 async def test_stop_does_not_wait_for_a_client_that_does_not_read() -> None:
