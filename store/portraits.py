@@ -24,8 +24,13 @@ UPLOAD_LIMIT = 5 * 1024 * 1024
 """Bytes of a picture that a player uploads."""
 UPLOAD_SECONDS = 300
 """How long a presigned upload is good for."""
-VIEW_SECONDS = 3600
+# An address ends with the credentials that signed it, whatever it says itself. The SDK renews those whose end
+# it knows when ten minutes are left. Lambda's it does not know: the shorter, the fewer are cut off.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
+VIEW_SECONDS = 600
 """How long the address of a portrait is good for."""
+VIEW_CACHE_SECONDS = 300
+"""How long what leads to the address may be kept: then there is time left to follow it."""
 CACHE_CONTROL = "public, max-age=31536000, immutable"
 """A portrait never changes: another upload has another key. A year, in seconds."""
 
@@ -122,7 +127,7 @@ class PortraitBucket:
         await self.client.delete_object(Bucket=self.name, Key=key)
 
     async def view_url(self, avatar: str, size: int) -> str:
-        """The address of a portrait in one of its sizes, good for an hour."""
+        """The address of a portrait in one of its sizes, good for ten minutes."""
         return await self.client.generate_presigned_url(
             "get_object",
             Params={"Bucket": self.name, "Key": f"{avatar}/{size}.webp"},

@@ -12,7 +12,7 @@ from api.problems import ProblemError, responses
 from api.profile_view import ProfileView, show
 from game.model import Model
 from store import appearance, players, profiles
-from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, avatar_prefix, upload_prefix
+from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, VIEW_CACHE_SECONDS, avatar_prefix, upload_prefix
 
 router = Router()
 
@@ -135,5 +135,5 @@ async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> Pr
 async def get_view(request: Request, key: AvatarKey, size: Size = "128") -> Response[Any]:
     """Lead to a portrait's picture: the bucket itself is not public."""
     url = await backend_of(request).portraits.view_url(key, int(size))
-    # Shorter than the address is good for.
-    return Response(status_code=302, body="", headers={"Location": url, "Cache-Control": "max-age=1800"})
+    headers = {"Location": url, "Cache-Control": f"max-age={VIEW_CACHE_SECONDS}"}
+    return Response(status_code=302, body="", headers=headers)

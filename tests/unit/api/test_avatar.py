@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from aiobotocore.credentials import AioRefreshableCredentials
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
 from api.backend import Backend
 from store import appearance
-from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, VIEW_SECONDS
+from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, VIEW_CACHE_SECONDS, VIEW_SECONDS
 from store.profiles import Profile
 from tests.unit.api.player_requests import post, send
 from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, PROCESSED, RestScene
@@ -212,6 +213,14 @@ def test_view_leads_to_the_picture(rest: RestScene, size: str | None) -> None:
     address = urlsplit(answer.headers["Location"])
     assert address.path.endswith(f"{PORTRAIT}/{size or 128}.webp")
     assert parse_qs(address.query)["X-Amz-Expires"] == [str(VIEW_SECONDS)]
+    assert answer.headers["Cache-Control"] == f"max-age={VIEW_CACHE_SECONDS}"
+
+
+def test_address_of_a_portrait_outlives_neither_what_leads_to_it_nor_renewed_credentials() -> None:
+    assert 2 * VIEW_CACHE_SECONDS <= VIEW_SECONDS
+    # The SDK waits for new credentials once the old ones have so long to live.
+    waits: Any = AioRefreshableCredentials
+    assert waits._mandatory_refresh_timeout >= VIEW_SECONDS
 
 
 @pytest.mark.parametrize(
