@@ -22,6 +22,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import math
 import secrets
 import statistics
 import time
@@ -38,6 +39,7 @@ from loadtest import wire
 from loadtest.accounts import Account, Cognito
 from loadtest.rest import Rest, RestError, open_http
 from loadtest.target import TargetConfig
+from realtime.protocol import CONNECTIONS_LIMIT
 
 _AT_ONCE = 50
 _SUBSCRIBE = json.dumps({"action": "subscribe", "boards": [BOARD]})
@@ -127,9 +129,11 @@ class Subscriber:
 class Load:
     """Players, and the subscribers that watch them."""
 
-    def __init__(self, rest: Rest, accounts: list[Account]) -> None:
+    def __init__(self, rest: Rest, accounts: list[Account], players: int) -> None:
+        """`players` of the accounts score; all of them watch, on several connections each."""
         self._rest = rest
         self._accounts = accounts
+        self._players = accounts[:players]
         self._watch = Watch()
         self._subscribers: list[Subscriber] = []
         self._points = 0
@@ -191,7 +195,7 @@ class Load:
     async def _submit(self, due: float) -> None:
         self._points += 1
         points = self._points
-        account = self._accounts[points % len(self._accounts)]
+        account = self._players[points % len(self._players)]
         self._watch.due[account.user_id].append((points, due))
         try:
             await self._rest.post_score(await account.token(), BOARD, points)
@@ -204,9 +208,12 @@ async def _run(arguments: argparse.Namespace) -> None:
         async with http.get(f"{arguments.target}/client-config.json") as response:
             config = TargetConfig.model_validate_json(await response.text())
         async with Cognito.open(http, config, f"Aa1-{secrets.token_hex(16)}") as cognito:
-            names = [f"bench-{secrets.token_hex(4)}" for _ in range(arguments.players)]
+            # As many as their connections take, half of what is allowed: one that comes back must not shut
+            # another out.
+            count = max(arguments.players, math.ceil(arguments.subscribers / (CONNECTIONS_LIMIT // 2)))
+            names = [f"bench-{secrets.token_hex(4)}" for _ in range(count)]
             accounts = await asyncio.gather(*(Account.make(cognito, name, name) for name in names))
-            load = Load(Rest(http, config.rest_url), accounts)
+            load = Load(Rest(http, config.rest_url), accounts, arguments.players)
             await load.subscribe(arguments.subscribers, config.web_socket_url)
             say({"subscribed": arguments.subscribers})
             await serve({"play": load.play, "settle": load.settle})

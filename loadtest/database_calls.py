@@ -22,6 +22,7 @@ Row = Literal["profile", "progress", "score", "connection", "board", "request", 
 Kind = Literal[
     "GetItem",
     "BatchGetItem",
+    "EventualBatchGetItem",
     "Query",
     "IndexQuery",
     "TransactGetItems",
@@ -39,7 +40,7 @@ INDEXED: frozenset[Row] = frozenset({"connection", "request"})
 
 _READ_BYTES = 4096
 _WRITE_BYTES = 1024
-_READS = {"GetItem", "BatchGetItem", "Query", "IndexQuery", "TransactGetItems"}
+_READS = {"GetItem", "BatchGetItem", "EventualBatchGetItem", "Query", "IndexQuery", "TransactGetItems"}
 
 
 @dataclass(frozen=True)
@@ -132,17 +133,23 @@ FANOUT_SPLIT = Operation(
 CONNECT = Operation(
     "a connection opens",
     "realtime/routes.py",
-    (Call("BatchWriteItem", {"connection": 2}), Call("GetItem", {"player": 1})),
+    (
+        Call("BatchWriteItem", {"connection": 2}),
+        Call("GetItem", {"player": 1}),
+        # The player's connections: this one, and any others.
+        Call("Query", {"connection": 1}),
+    ),
 )
 SUBSCRIBE = Operation(
     "a client subscribes to all its boards",
     "realtime/routes.py",
-    (Call("BatchWriteItem", {"connection": "followed"}), Call("BatchGetItem", {"board": "followed"})),
+    (Call("BatchWriteItem", {"connection": "held"}), Call("BatchGetItem", {"board": "followed"})),
 )
+# What a function has read within the second it does not read again: at the most it is this.
 PING = Operation(
     "a client pings with all its boards",
-    "realtime/routes.py",
-    (Call("BatchGetItem", {"board": "followed"}),),
+    "realtime/recent.py",
+    (Call("EventualBatchGetItem", {"board": "followed"}),),
 )
 DISCONNECT = Operation(
     "a connection closes",
@@ -253,7 +260,7 @@ def _reads(kind: Kind, rows: Iterable[tuple[Row, float]], row_bytes: Mapping[Row
     if kind in ("Query", "IndexQuery"):
         read = read_units(sum(row_bytes[row] * count for row, count in rows))
         return Units(read / 2 if kind == "IndexQuery" else read, 0)
-    factor = 2 if kind == "TransactGetItems" else 1
+    factor = {"TransactGetItems": 2, "EventualBatchGetItem": 0.5}.get(kind, 1)
     return Units(factor * sum(read_units(row_bytes[row]) * count for row, count in rows), 0)
 
 

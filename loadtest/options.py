@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 from game.catalogue import DEFAULT_PATH
 from game.model import Model
 from loadtest.errors import LoadTestError
+from realtime.protocol import CONNECTIONS_LIMIT
 
 DEFAULT_TARGET = "http://127.0.0.1:8000/client-config.json"
 
@@ -52,7 +53,10 @@ class Options(Model):
         30.0, ge=1, le=600, description="seconds to wait at the end for the boards to be quiet"
     )
     spectators_per_account: int = Field(
-        1, ge=1, le=1_000, description="spectators that share a sign-in, so that thousands take less time"
+        1,
+        ge=1,
+        le=CONNECTIONS_LIMIT,
+        description="spectators that share a sign-in, so that thousands take less time",
     )
     catalogue: Path = Field(DEFAULT_PATH, description="the target's catalogue: bounds, and what counts")
     keep_players: bool = Field(False, description="leave accounts and scores behind instead of deleting them")

@@ -17,6 +17,11 @@ FRAME_LIMIT = 32 * 1024
 # A client may be subscribed to this many boards at once.
 BOARDS_LIMIT = 32
 
+# Many tabs and devices. One more that opens closes the one that has subscribed the longest ago: a phone that
+# comes back after losing its connection must get in.
+CONNECTIONS_LIMIT = 20
+"""Connections that a player may have open at once."""
+
 Boards = Annotated[list[str], Field(min_length=1, max_length=BOARDS_LIMIT)]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from game.strict_json import RepeatedMemberError, check_members
 from realtime import protocol
 from realtime.gone import forget, hang_up
 from realtime.push import PushClient
+from realtime.recent import RecentBoards
 from realtime.subprotocols import SUBPROTOCOL, Event, offered_subprotocols
 from store import boards, connections, players
 from store.boards import PublishedBoard
@@ -65,6 +66,7 @@ class Live:
     push: PushClient
     clock: Callable[[], int]
     is_member: IsMember
+    recent: RecentBoards = field(default_factory=RecentBoards)
 
 
 async def connect(live: Live, event: Event) -> Response:
@@ -79,6 +81,7 @@ async def connect(live: Live, event: Event) -> Response:
     except DeletedError:
         await connections.refuse_connection(live.db, connection_id, user_id)
         return FORBIDDEN
+    await _make_room(live, connection_id, user_id)
     if SUBPROTOCOL in offered_subprotocols(event):
         return OK | {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
     return OK
@@ -100,7 +103,12 @@ async def subscribe(live: Live, event: Event) -> Response:
     _known(live.catalogue, "versions", frame.versions)
     connection_id = _connection_id(event)
     await _check_limit(live, connection_id, wanted)
-    await connections.subscribe(live.db, connection_id, wanted, _user_id(event), live.clock())
+    # A push that met the connection while it was being opened was answered 410, and deleted the rows that it
+    # had from the start: they are written again.
+    user_id = _user_id(event)
+    channels = [*wanted, *connections.standing_channels(user_id)]
+    await connections.subscribe(live.db, connection_id, channels, user_id, live.clock())
+    # Consistent, and never from `live.recent`.
     published = await _published(live, wanted)
     answers = []
     for board in wanted:
@@ -121,11 +129,23 @@ async def unsubscribe(live: Live, event: Event) -> Response:
 
 
 async def ping(live: Live, event: Event) -> Response:
-    """Answer `pong`, and a snapshot of every board named that is not as the client holds it."""
+    """Answer `pong`, and a snapshot of every board named that has moved on from what the client holds.
+
+    Within an epoch, boards of a second ago are good enough: a newer version is news, an older one is none.
+    Which of two epochs is the later one only a consistent read tells.
+    """
     frame = _parse(protocol.Ping, event)
-    published = await _published(live, _known(live.catalogue, "versions", frame.versions))
-    moved = [board for board, held in frame.versions.items() if published[board].position != held.position]
-    answers = [protocol.encode(protocol.Pong()), *(_snapshot(live, published[board]) for board in moved)]
+    names = _known(live.catalogue, "versions", frame.versions)
+    published = await live.recent.get(live.db, names, live.clock())
+    doubtful = [
+        name for name in names if name not in published or published[name].epoch != frame.versions[name].epoch
+    ]
+    published |= await _published(live, doubtful)
+    answers = [protocol.encode(protocol.Pong())]
+    for name in names:
+        held, now = frame.versions[name].position, published[name].position
+        if now.epoch != held.epoch or now.version > held.version:
+            answers.append(_snapshot(live, published[name]))
     return await _answer(live, event, *answers)
 
 
@@ -152,6 +172,18 @@ async def broadcast(live: Live, event: Event) -> Response:
     return await _answer(
         live, event, protocol.encode(protocol.Broadcasted(delivered=delivered, failed=failed))
     )
+
+
+async def _make_room(live: Live, connection_id: str, user_id: str) -> None:
+    """Close what a player has open beyond the limit: the connections that subscribed the longest ago.
+
+    Of connections that are opened at once each finds all that came before it, so the last one sees to the
+    limit. One that could not be closed keeps its rows, and is found again the next time.
+    """
+    surplus = await connections.surplus(live.db, connection_id, user_id, protocol.CONNECTIONS_LIMIT)
+    unclosed = await hang_up(live.push, surplus)
+    closed = [one for one in surplus if one not in unclosed]
+    await asyncio.gather(*(connections.close_connection(live.db, one) for one in closed))
 
 
 def _check_token_of_admin(live: Live, event: Event) -> None:

@@ -3,9 +3,15 @@
 A channel is a board's id, `user#<userId>`, or `all`. Every connection has the last two from the moment it
 opens. Rows of a connection that went away unnoticed are deleted when a push meets them (410), and by the
 TTL in any case.
+
+`all` is stored as sixteen channels, `all#0` to `all#f`, and only this module knows: API Gateway lets 500
+connections a second in, and each takes a write to come and one to go, as many as one partition has. Which of
+them a connection is on follows from its id.
 """
 
+import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from store.database import Database, batch_write, from_item, query_pages, to_item
@@ -15,6 +21,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
 
 EVERYONE = "all"
+_EVERYONE_PARTS = tuple(f"{EVERYONE}#{part:x}" for part in range(16))
 
 # API Gateway closes a connection after 2 hours; an hour on top forgives any clock.
 LIFETIME_SECONDS = 3 * 60 * 60
@@ -22,6 +29,9 @@ LIFETIME_SECONDS = 3 * 60 * 60
 
 PAGE_LIMIT = 2000
 """Most connections in one page of a channel's subscribers."""
+
+
+_SURPLUS_LIMIT = 100
 
 
 class IdRange(NamedTuple):
@@ -43,33 +53,48 @@ def user_channel(user_id: str) -> str:
 
 async def open_connection(db: Database, connection_id: str, user_id: str, now: int) -> None:
     """Record a new connection; `now` in milliseconds since the epoch."""
-    await subscribe(db, connection_id, _first_channels(user_id), user_id, now)
+    await subscribe(db, connection_id, standing_channels(user_id), user_id, now)
+
+
+async def surplus(db: Database, connection_id: str, user_id: str, limit: int) -> list[str]:
+    """Return the connections that a player has beyond a limit: those that subscribed the longest ago.
+
+    One consistent read of at most 100 rows, which never names `connection_id`, the one that has just been
+    opened. A player with more than 100 has the others named the next times.
+    """
+    request = _subscribers_request(db, user_channel(user_id), EVERY_ID)
+    request["ProjectionExpression"] = "connectionId, expiresAt"
+    request["Limit"] = _SURPLUS_LIMIT
+    answer = await db.client.query(**request)
+    rows = [from_item(item) for item in answer["Items"]]
+    others = [row for row in rows if row["connectionId"] != connection_id]
+    others.sort(key=lambda row: (_expiry(row), row["connectionId"]))
+    return [row["connectionId"] for row in others[: max(0, len(others) + 1 - limit)]]
 
 
 async def refuse_connection(db: Database, connection_id: str, user_id: str) -> None:
     """Forget a connection that was recorded by `open_connection`, and is not let in after all."""
-    await unsubscribe(db, connection_id, _first_channels(user_id))
+    await unsubscribe(db, connection_id, standing_channels(user_id))
 
 
-def _first_channels(user_id: str) -> list[str]:
+def standing_channels(user_id: str) -> list[str]:
+    """Return the channels that every connection is on."""
     return [EVERYONE, user_channel(user_id)]
 
 
 async def subscribe(
     db: Database, connection_id: str, channels: Iterable[str], user_id: str, now: int
 ) -> None:
-    """Record that a connection wants a channel's frames. Doing so twice changes nothing but the expiry."""
+    """Record that a connection wants channels' frames. Doing so twice changes nothing but the expiry."""
     row = {"connectionId": connection_id, "userId": user_id, "expiresAt": now // 1000 + LIFETIME_SECONDS}
-    await batch_write(
-        db,
-        CONNECTIONS,
-        [{"PutRequest": {"Item": to_item({"channel": channel, **row})}} for channel in channels],
-    )
+    rows = [{"channel": stored_channel(channel, connection_id), **row} for channel in channels]
+    await batch_write(db, CONNECTIONS, [{"PutRequest": {"Item": to_item(row)}} for row in rows])
 
 
 async def unsubscribe(db: Database, connection_id: str, channels: Iterable[str]) -> None:
     """Forget that a connection wants a channel's frames; unknown ones are no error."""
-    await _delete(db, ({"channel": channel, "connectionId": connection_id} for channel in channels))
+    stored = (stored_channel(channel, connection_id) for channel in channels)
+    await _delete(db, ({"channel": channel, "connectionId": connection_id} for channel in stored))
 
 
 async def close_connection(db: Database, connection_id: str) -> None:
@@ -79,13 +104,18 @@ async def close_connection(db: Database, connection_id: str) -> None:
 
 async def channels(db: Database, connection_id: str) -> list[str]:
     """The channels of a connection, as the index shows them: eventually consistent."""
-    return [row["channel"] async for page in _rows(db, connection_id) for row in page]
+    stored = [row["channel"] async for page in _rows(db, connection_id) for row in page]
+    return [EVERYONE if channel in _EVERYONE_PARTS else channel for channel in stored]
 
 
 async def subscribers(db: Database, channel: str, ids: IdRange = EVERY_ID) -> AsyncIterator[list[str]]:
-    """The ids of a channel's connections in their order, read consistently, a page at a time."""
-    async for page in query_pages(db, _subscribers_request(db, channel, ids)):
-        yield [row["connectionId"] for row in page]
+    """The ids of a channel's connections in their order, read consistently, a page at a time.
+
+    Those of `all` come in the order of each of its parts.
+    """
+    for part in _EVERYONE_PARTS if channel == EVERYONE else (channel,):
+        async for page in query_pages(db, _subscribers_request(db, part, ids)):
+            yield [row["connectionId"] for row in page]
 
 
 async def greatest_subscriber(db: Database, channel: str) -> str | None:
@@ -95,6 +125,19 @@ async def greatest_subscriber(db: Database, channel: str) -> str | None:
     request["Limit"] = 1
     answer = await db.client.query(**request)
     return next((from_item(item)["connectionId"] for item in answer["Items"]), None)
+
+
+def _expiry(row: Mapping[str, Any]) -> Decimal:
+    """Return when a row expires; one that does not say so has expired."""
+    expiry = row.get("expiresAt")
+    return expiry if isinstance(expiry, Decimal) else Decimal(0)
+
+
+def stored_channel(channel: str, connection_id: str) -> str:
+    """Return the channel of the row with which a connection is on a channel."""
+    if channel != EVERYONE:
+        return channel
+    return _EVERYONE_PARTS[zlib.crc32(connection_id.encode()) % len(_EVERYONE_PARTS)]
 
 
 def _subscribers_request(db: Database, channel: str, ids: IdRange) -> "QueryInputTypeDef":

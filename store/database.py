@@ -130,8 +130,12 @@ async def batch_write(
             await backoff(attempt - 1, base=THROTTLED_WAIT)
 
 
-async def batch_get(db: Database, keys: Mapping[Table, Sequence[Item]]) -> dict[Table, list[Item]]:
-    """The rows of these keys that exist, read consistently, in no order; at most 100 keys in all.
+async def batch_get(
+    db: Database, keys: Mapping[Table, Sequence[Item]], *, consistent: bool = True
+) -> dict[Table, list[Item]]:
+    """The rows of these keys that exist, in no order; at most 100 keys in all.
+
+    Without `consistent` they may be a second old, and cost half.
 
     What DynamoDB leaves unprocessed is asked for again. Raises ThrottledError when some keys are still
     unprocessed after four rounds.
@@ -139,7 +143,7 @@ async def batch_get(db: Database, keys: Mapping[Table, Sequence[Item]]) -> dict[
     tables = {db.name(table): table for table in keys}
     found: dict[Table, list[Item]] = {table: [] for table in keys}
     pending: dict[str, Any] = {
-        name: {"Keys": list(keys[table]), "ConsistentRead": True} for name, table in tables.items()
+        name: {"Keys": list(keys[table]), "ConsistentRead": consistent} for name, table in tables.items()
     }
     for attempt in range(1, THROTTLED_ATTEMPTS + 1):
         answer = await db.client.batch_get_item(RequestItems=pending)

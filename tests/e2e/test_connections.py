@@ -1,11 +1,13 @@
 """Live connections as operators see them: announcements, `@connections`, limits, and those cut off."""
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
 
+from realtime.protocol import CONNECTIONS_LIMIT
 from store import connections
 from tests.e2e.backend import CHECKOUT, Backend, BackendProcess, environment
 from tests.e2e.conftest import SignUp, on_both
@@ -59,6 +61,22 @@ async def test_broadcast_is_refused_to_who_has_ceased_to_be_an_admin(
         assert (answer["type"], answer["code"]) == ("error", "forbidden")
         assert await other.ask("ping") == {"type": "pong"}
         assert await desk.ask("ping") == {"type": "pong"}, "the connection stays open"
+
+
+async def test_player_with_too_many_connections_loses_the_oldest_and_gets_in(
+    sign_up: SignUp, arena: str
+) -> None:
+    ada, bob = await sign_up("Ada"), await sign_up("Bob")
+    async with contextlib.AsyncExitStack() as stack:
+        other = await stack.enter_async_context(bob.live(arena))
+        oldest = await stack.enter_async_context(ada.live(arena))
+        # Which one is the oldest is told by the second.
+        await asyncio.sleep(1.1)
+        tabs = [await stack.enter_async_context(ada.live(arena)) for _ in range(CONNECTIONS_LIMIT)]
+        async with patience():
+            await oldest.socket.wait_closed()
+        for screen in (*tabs, other):
+            assert await screen.ask("ping") == {"type": "pong"}
 
 
 @on_both

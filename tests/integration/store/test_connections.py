@@ -1,11 +1,12 @@
 """`Connections`: who follows which channel."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
 from store import connections
-from store.connections import LIFETIME_SECONDS, IdRange, user_channel
+from store.connections import LIFETIME_SECONDS, IdRange, stored_channel, user_channel
 from store.database import Database, from_item
 from store.schema import CONNECTIONS
 from store.shards import split
@@ -24,9 +25,8 @@ async def test_open_connection_is_on_its_players_channel_and_on_everyones(db: Da
     assert sorted(await _subscribers(db, "all")) == ["c1", "c2", "c3"]
     assert sorted(await _subscribers(db, user_channel("ada"))) == ["c1", "c2"]
     assert sorted(await connections.channels(db, "c3")) == ["all", "user#bob"]
-    row = await db.client.get_item(
-        TableName=db.name(CONNECTIONS), Key={"channel": {"S": "all"}, "connectionId": {"S": "c1"}}
-    )
+    key = {"channel": {"S": stored_channel("all", "c1")}, "connectionId": {"S": "c1"}}
+    row = await db.client.get_item(TableName=db.name(CONNECTIONS), Key=key)
     assert from_item(row["Item"])["expiresAt"] == NOW // 1000 + LIFETIME_SECONDS
 
 
@@ -74,6 +74,22 @@ async def test_subscribers_come_in_pages_that_cover_all_of_them_once(db: Databas
     pages = [page async for page in connections.subscribers(db, "forest")]
     assert sorted(one for page in pages for one in page) == ids
     assert len(pages) > 1
+
+
+async def test_everyone_is_spread_over_sixteen_partitions_and_read_as_one(db: Database) -> None:
+    ids = [f"UcX1kd{number:03}AMCJ4g=" for number in range(200)]
+    for connection_id in ids:
+        await connections.subscribe(db, connection_id, ["all"], "ada", NOW)
+    assert sorted(await _subscribers(db, "all")) == ids
+    rows = (await db.client.scan(TableName=db.name(CONNECTIONS)))["Items"]
+    sizes = Counter(row["channel"]["S"] for row in rows)
+    assert sizes.keys() == {f"all#{part:x}" for part in range(16)}
+    # Twelve or thirteen each, give or take four standard deviations.
+    assert max(sizes.values()) <= 27
+    for connection_id in ids:
+        assert await connections.channels(db, connection_id) == ["all"]
+        await connections.unsubscribe(db, connection_id, ["all"])
+    assert await _subscribers(db, "all") == []
 
 
 async def test_channel_without_subscribers_has_no_page(db: Database) -> None:

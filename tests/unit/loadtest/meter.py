@@ -54,8 +54,13 @@ class Meter:
         if kind == "Query":
             indexed = "Index" if "IndexName" in body else ""
             self.rows[f"{indexed}{kind}", ROW_OF[body["TableName"]]] += json.loads(answer)["Count"]
+        eventual = "Eventual" if kind == "BatchGetItem" and not _consistent(body) else ""
         for table, rows in _written_or_got(kind, body):
-            self.rows[kind, ROW_OF[table]] += rows
+            self.rows[f"{eventual}{kind}", ROW_OF[table]] += rows
+
+
+def _consistent(batch: Mapping[str, Any]) -> bool:
+    return all(parts.get("ConsistentRead") for parts in batch["RequestItems"].values())
 
 
 def _written_or_got(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -128,7 +128,7 @@ async def test_connection_from_opening_to_closing(meter: Meter) -> None:
         assert rows == expected(calls.CONNECT)
         with meter.counting() as rows:
             await scene.ask({"action": "subscribe", "boards": areas})
-        assert rows == expected(calls.SUBSCRIBE, followed=3)
+        assert rows == expected(calls.SUBSCRIBE, followed=3, held=5)
         with meter.counting() as rows:
             await scene.ask({"action": "ping", "versions": held})
         assert rows == expected(calls.PING, followed=3)

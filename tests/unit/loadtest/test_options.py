@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from loadtest.errors import LoadTestError
 from loadtest.options import Options, add_options, read_options
 from loadtest.target import choose_ground, read_target
+from realtime.protocol import CONNECTIONS_LIMIT
 from tests.unit.loadtest.stand_in import CATALOGUE, StandIn
 
 
@@ -215,7 +216,7 @@ async def test_area_that_the_catalogue_does_not_have_is_refused(stand_in: StandI
         players=st.integers(1, 50),
         spectators=st.integers(0, 100),
         processes=st.integers(1, 16),
-        spectators_per_account=st.integers(1, 30),
+        spectators_per_account=st.integers(1, CONNECTIONS_LIMIT),
     )
 )
 def test_every_client_is_played_by_one_process_and_has_an_account(options: Options) -> None:

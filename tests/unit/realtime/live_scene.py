@@ -94,8 +94,9 @@ class LiveScene:
         await connections.subscribe(self.direct, connection_id, [channel], "somebody", NOW)
 
     async def row(self, channel: str, connection_id: str = CALLER) -> dict[str, Any]:
+        stored = connections.stored_channel(channel, connection_id)
         answer = await self.direct.client.get_item(
-            TableName=CONNECTIONS.name, Key=to_item({"channel": channel, "connectionId": connection_id})
+            TableName=CONNECTIONS.name, Key=to_item({"channel": stored, "connectionId": connection_id})
         )
         return dict(answer["Item"])
 

@@ -1,14 +1,19 @@
 """The WebSocket routes: what each frame is answered with, and what is remembered."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from realtime.gone import forget
+from realtime.protocol import CONNECTIONS_LIMIT
 from realtime.routes import UnreachableError
 from realtime.subprotocols import SUBPROTOCOL
-from store import boards, players
+from store import boards, connections, players
 from store.connections import LIFETIME_SECONDS
+from store.database import to_item
+from store.schema import CONNECTIONS
 from store.users import UsersUnavailableError
 from tests.unit.events import recorded
 from tests.unit.realtime.fakes import NOW
@@ -16,6 +21,22 @@ from tests.unit.realtime.live_scene import CALLER, PLAYER, LiveScene, catalogue_
 
 FOREST = "area-1"
 DESERT = "area-2"
+STANDING = {"all", f"user#{PLAYER}"}
+"""The channels that every connection is on."""
+
+
+@pytest.fixture
+def ticking(scene: LiveScene, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A clock of the scene's: the last of these, in milliseconds."""
+    times = [NOW]
+    monkeypatch.setattr(scene, "live", replace(scene.live, clock=lambda: times[-1]))
+    return times
+
+
+async def connected(scene: LiveScene) -> set[str]:
+    """The player's connections."""
+    pages = connections.subscribers(scene.direct, connections.user_channel(PLAYER))
+    return {one async for page in pages for one in page}
 
 
 async def published(scene: LiveScene, board: str) -> boards.PublishedBoard:
@@ -30,7 +51,7 @@ async def publish_next(scene: LiveScene, board: str) -> boards.PublishedBoard:
 
 async def test_connect_records_the_player_and_everyone(scene: LiveScene) -> None:
     assert await scene.event("$connect") == {"statusCode": 200}
-    assert await scene.channels() == {"all", f"user#{PLAYER}"}
+    assert await scene.channels() == STANDING
     row = await scene.row("all")
     assert row["userId"] == {"S": PLAYER}
     assert row["expiresAt"] == {"N": str(NOW // 1000 + LIFETIME_SECONDS)}
@@ -43,6 +64,69 @@ async def test_connect_chooses_our_subprotocol_when_offered(scene: LiveScene) ->
 
 async def test_connect_chooses_no_other_subprotocol(scene: LiveScene) -> None:
     assert await scene.event("$connect", headers={"Sec-WebSocket-Protocol": "token"}) == {"statusCode": 200}
+
+
+async def test_connection_beyond_the_limit_hangs_up_the_one_that_subscribed_the_longest_ago(
+    scene: LiveScene,
+) -> None:
+    for number in range(CONNECTIONS_LIMIT):
+        # In no order of their ids.
+        opened = NOW - 1000 * (number * 7 % CONNECTIONS_LIMIT)
+        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, opened)
+    await connections.open_connection(scene.direct, "another's", "another", NOW - 60_000)
+    oldest = max(range(CONNECTIONS_LIMIT), key=lambda number: number * 7 % CONNECTIONS_LIMIT)
+    assert await scene.event("$connect") == {"statusCode": 200}
+    assert scene.push.closed == [f"tab-{oldest:02}"]
+    assert await scene.channels(f"tab-{oldest:02}") == set()
+    assert await scene.channels() == STANDING
+    assert len(await connected(scene)) == CONNECTIONS_LIMIT
+
+
+async def test_connections_up_to_the_limit_stay(scene: LiveScene) -> None:
+    for number in range(CONNECTIONS_LIMIT - 1):
+        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, NOW - 1000)
+    await scene.event("$connect")
+    assert scene.push.closed == []
+    assert len(await connected(scene)) == CONNECTIONS_LIMIT
+
+
+async def test_connection_that_cannot_be_closed_is_found_again(scene: LiveScene) -> None:
+    for number in range(CONNECTIONS_LIMIT):
+        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, NOW - 1000)
+    scene.push.unclosable = {"tab-00"}
+    await scene.event("$connect")
+    assert len(await connected(scene)) == CONNECTIONS_LIMIT + 1
+    scene.push.unclosable = set()
+    await scene.event("$connect")
+    assert "tab-00" not in await connected(scene)
+
+
+async def test_hundreds_of_connections_are_worked_off_a_page_at_a_time(scene: LiveScene) -> None:
+    for number in range(150):
+        await connections.open_connection(scene.direct, f"tab-{number:03}", PLAYER, NOW - 1000)
+    await scene.event("$connect")
+    assert len(scene.push.closed) <= 100
+    assert scene.log.count("Query Connections") <= 1 + len(scene.push.closed)
+    await scene.event("$connect")
+    assert len(await connected(scene)) == CONNECTIONS_LIMIT
+
+
+async def test_row_without_an_expiry_is_the_first_to_go(scene: LiveScene) -> None:
+    for number in range(CONNECTIONS_LIMIT):
+        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, NOW - 1000)
+    row = to_item({"channel": f"user#{PLAYER}", "connectionId": "zzz"})
+    await scene.direct.client.put_item(TableName=CONNECTIONS.name, Item=row)
+    await scene.event("$connect")
+    assert scene.push.closed[0] == "zzz"
+
+
+async def test_connection_whose_rows_a_push_deleted_while_it_opened_has_them_again(scene: LiveScene) -> None:
+    await scene.event("$connect")
+    # One cannot post to a connection during its $connect: that is answered 410.
+    await forget(scene.direct, scene.push, [CALLER])
+    assert await scene.channels() == set()
+    await scene.ask({"action": "subscribe", "boards": [FOREST]})
+    assert await scene.channels() == {FOREST} | STANDING
 
 
 async def test_disconnect_forgets_the_connection_alone(scene: LiveScene) -> None:
@@ -72,7 +156,7 @@ async def test_subscribe_answers_a_snapshot_for_each_board(scene: LiveScene) -> 
         ],
     }
     assert (desert["board"], desert["entries"]) == (DESERT, [])
-    assert await scene.channels() == {FOREST, DESERT}
+    assert await scene.channels() == {FOREST, DESERT} | STANDING
 
 
 async def test_subscribe_writes_the_row_before_it_reads_the_board(scene: LiveScene) -> None:
@@ -92,7 +176,7 @@ async def test_subscribe_with_the_version_held_answers_current(scene: LiveScene)
     held = position(await published(scene, FOREST))
     answers = await scene.ask({"action": "subscribe", "boards": [FOREST], "versions": {FOREST: held}})
     assert answers == [{"type": "current", "board": FOREST, **held}]
-    assert await scene.channels() == {FOREST}
+    assert await scene.channels() == {FOREST} | STANDING
 
 
 @pytest.mark.parametrize(
@@ -110,7 +194,51 @@ async def test_unsubscribe_forgets_the_boards_named(scene: LiveScene) -> None:
     await scene.ask({"action": "subscribe", "boards": [FOREST, DESERT]})
     answers = await scene.ask({"action": "unsubscribe", "boards": [FOREST, "area-3", FOREST]})
     assert answers == [{"type": "unsubscribed", "boards": [FOREST, "area-3"]}]
-    assert await scene.channels() == {DESERT}
+    assert await scene.channels() == {DESERT} | STANDING
+
+
+async def test_ping_within_a_second_reads_nothing_again(scene: LiveScene) -> None:
+    held = {FOREST: position(await published(scene, FOREST))}
+    assert await scene.ask({"action": "ping", "versions": held}) == [{"type": "pong"}]
+    assert scene.log == ["BatchGetItem Leaderboards", "push"]
+    await publish_next(scene, FOREST)
+    assert await scene.ask({"action": "ping", "versions": held}) == [{"type": "pong"}]
+    assert scene.log == ["push"]
+
+
+async def test_ping_after_a_second_finds_what_has_changed(scene: LiveScene, ticking: list[int]) -> None:
+    held = {FOREST: position(await published(scene, FOREST))}
+    await scene.ask({"action": "ping", "versions": held})
+    await publish_next(scene, FOREST)
+    ticking.append(NOW + 1000)
+    _, snapshot = await scene.ask({"action": "ping", "versions": held})
+    assert (snapshot["type"], snapshot["version"]) == ("snapshot", 2)
+
+
+async def test_ping_is_never_answered_with_an_older_board_than_the_client_holds(scene: LiveScene) -> None:
+    held = {FOREST: position(await published(scene, FOREST))}
+    await scene.ask({"action": "ping", "versions": held})
+    newer = {FOREST: position(await publish_next(scene, FOREST))}
+    assert await scene.ask({"action": "ping", "versions": newer}) == [{"type": "pong"}]
+
+
+async def test_ping_of_another_epoch_is_answered_with_the_board_of_now(scene: LiveScene) -> None:
+    """What is kept may be of the epoch before: then the client's is right, and a snapshot would harm."""
+    before = {FOREST: position(await published(scene, FOREST))}
+    await scene.ask({"action": "ping", "versions": before})
+    rebuilt = await boards.rebuild(scene.direct, scene.live.catalogue.boards[FOREST], NOW + 5)
+    now = {FOREST: position(rebuilt)}
+    assert await scene.ask({"action": "ping", "versions": now}) == [{"type": "pong"}]
+    _, snapshot = await scene.ask({"action": "ping", "versions": {FOREST: {"epoch": 1, "version": 1}}})
+    assert (snapshot["epoch"], snapshot["version"]) == (rebuilt.epoch, 1)
+
+
+async def test_subscribe_never_answers_from_what_a_ping_has_kept(scene: LiveScene) -> None:
+    held = {FOREST: position(await published(scene, FOREST))}
+    await scene.ask({"action": "ping", "versions": held})
+    await publish_next(scene, FOREST)
+    (answer,) = await scene.ask({"action": "subscribe", "boards": [FOREST], "versions": held})
+    assert (answer["type"], answer["version"]) == ("snapshot", 2)
 
 
 async def test_ping_answers_pong_and_reads_nothing(scene: LiveScene) -> None:
@@ -294,4 +422,4 @@ async def test_connect_refuses_a_deleted_player_and_forgets_the_connection(scene
 async def test_connect_looks_at_the_player_after_its_rows_are_written(scene: LiveScene) -> None:
     """A deletion that this look does not see finds the rows."""
     await scene.event("$connect")
-    assert scene.log == ["BatchWriteItem Connections", "GetItem Players"]
+    assert scene.log == ["BatchWriteItem Connections", "GetItem Players", "Query Connections"]
