@@ -121,7 +121,7 @@ class EdgeStack(Stack):
             visibility_config=_visibility(f"{settings.prefix}players"),
         )
         wafv2.CfnWebACLAssociation(self, "OnPlayers", resource_arn=user_pool_arn, web_acl_arn=acl.attr_arn)
-        self._log(Construct(self, "Players"), "players", acl)
+        self._log(Construct(self, "OfPlayers"), "players", acl)
         CfnOutput(self, "PlayersFirewallArn", value=acl.attr_arn)
 
     def _log(self, scope: Construct, name: str, acl: wafv2.CfnWebACL) -> None:
