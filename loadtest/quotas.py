@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from game.account import PUSH_SHARE
 from loadtest import database_calls as calls
-from loadtest.board_rates import board_rates
+from loadtest.board_rates import board_rates, fans_out_alone
 from loadtest.rates import rates
 from loadtest.request_units import Ledger, row_bytes
 from loadtest.traffic import traffic
@@ -22,6 +23,12 @@ PARTITION_READS = 3_000
 PARTITION_WRITES = 1_000
 
 _GATEWAY = "https://docs.aws.amazon.com/apigateway/latest/developerguide/"
+_THROTTLE = _GATEWAY + "api-gateway-request-throttling.html"
+_FIREWALL = "https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based.html"
+_FIREWALL_SECONDS = 300
+_LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/"
+# Out of the sandbox, AWS decides for each account; 50,000 a day and 14 a second is what most begin with.
+_SES = "https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html"
 _COGNITO = "https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html"
 _DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
 _PARTITION = _DYNAMODB + "throttling-key-range-limit-exceeded-mitigation.html"
@@ -96,11 +103,52 @@ def _subscriber_reads(workload: Workload) -> float:
 
 
 def _board_row_reads(workload: Workload) -> float:
-    """Of the global board's row: by its batches, and by everyone who subscribes or pings."""
+    """Of the global board's row: by its batches, by everyone who subscribes, and once a second for pings.
+
+    Each container at work reads it for its pings at most once a second, and pays half.
+    """
     players = traffic(workload, workload.peak_factor)
     board, _ = board_rates(workload, workload.peak_factor)
-    clients = (players.sessions + players.pings) * min(1.0, workload.boards_followed)
+    containers = max(1.0, players.sockets_in * workload.request_milliseconds / 1000)
+    pings = min(players.pings, containers) / 2
+    clients = (players.sessions + pings) * min(1.0, workload.boards_followed)
     return (clients + board.batches) * Ledger(workload).units(calls.BATCH).reads
+
+
+def _subscription_writes(workload: Workload) -> float:
+    """On the global board's channel of `Connections`: a row comes and a row goes with every session."""
+    sessions = _connections(workload) * min(1.0, workload.boards_followed)
+    return sessions * 2 * calls.write_units(row_bytes(workload)["connection"])
+
+
+def _frames(workload: Workload) -> float:
+    return traffic(workload, workload.peak_factor).sockets_in
+
+
+def _rest(workload: Workload) -> float:
+    return traffic(workload, workload.peak_factor).rest
+
+
+def _address_requests(workload: Workload) -> float:
+    """Portraits are not counted."""
+    players = traffic(workload, workload.peak_factor)
+    return (players.rest - players.views) * workload.address_share * _FIREWALL_SECONDS
+
+
+def _sign_ups(workload: Workload) -> float:
+    return workload.sign_ups * workload.peak_factor
+
+
+def _address_sign_ups(workload: Workload) -> float:
+    return _sign_ups(workload) * workload.address_share * _FIREWALL_SECONDS
+
+
+def _fan_out_seconds(workload: Workload) -> float:
+    """Of one version of the global board, where it is too large for one function."""
+    board, _ = board_rates(workload, workload.peak_factor)
+    if fans_out_alone(workload, board):
+        return 0.0
+    return board.subscribers / (workload.requests_quota * PUSH_SHARE)
 
 
 def _score_writes(workload: Workload) -> float:
@@ -140,6 +188,38 @@ QUOTAS = (
         _GATEWAY + "limits.html",
     ),
     Quota(
+        "REST stage: its own limit",
+        "/s",
+        lambda workload: workload.stage_rate,
+        _rest,
+        "a higher [throttle] in the stage's file; fewer portraits shown",
+        _THROTTLE,
+    ),
+    Quota(
+        "WebSocket stage: its own limit",
+        "/s",
+        lambda workload: workload.stage_rate,
+        _frames,
+        "a higher [throttle] in the stage's file; longer sessions",
+        _THROTTLE,
+    ),
+    Quota(
+        "Firewall: requests of one address",
+        "/5 min",
+        lambda workload: workload.address_requests,
+        _address_requests,
+        "a higher waf_rate_limit in the stage's file",
+        _FIREWALL,
+    ),
+    Quota(
+        "Firewall: sign-ups of one address",
+        "/5 min",
+        lambda workload: workload.address_sign_ups,
+        _address_sign_ups,
+        "a higher sign_up_limit in the stage's file",
+        _FIREWALL,
+    ),
+    Quota(
         "API Gateway: new connections",
         "/s",
         _fixed(500),
@@ -153,7 +233,15 @@ QUOTAS = (
         _fixed(1_000),
         _running,
         "more memory, so that each is done sooner; AWS raises it",
-        "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html",
+        _LAMBDA + "lambda-concurrency.html",
+    ),
+    Quota(
+        "Lambda: the time of a pusher",
+        "s",
+        lambda workload: workload.pusher_seconds,
+        _fan_out_seconds,
+        "API Gateway's quota raised, and account_rate with it; until then pushers hand over to fresh ones",
+        _LAMBDA + "configuration-timeout.html",
     ),
     Quota(
         "DynamoDB partition: rank lookups",
@@ -176,7 +264,15 @@ QUOTAS = (
         "RRU/s",
         _fixed(PARTITION_READS),
         _board_row_reads,
-        "a smaller K: every subscribe and ping reads the row of the global board whole",
+        "a smaller K: every subscribe reads the row of the global board whole",
+        _PARTITION,
+    ),
+    Quota(
+        "DynamoDB partition: subscriptions",
+        "WRU/s",
+        _fixed(PARTITION_WRITES),
+        _subscription_writes,
+        "longer sessions; DynamoDB splits a busy partition by itself",
         _PARTITION,
     ),
     Quota(
@@ -202,6 +298,30 @@ QUOTAS = (
         _federations,
         "tokens kept for longer; AWS sells more of it",
         _COGNITO,
+    ),
+    Quota(
+        "Cognito: sign-ups with a password",
+        "/s",
+        _fixed(50),
+        _sign_ups,
+        "players with Google; AWS sells more of it",
+        _COGNITO,
+    ),
+    Quota(
+        "SES: emails of a day",
+        "/day",
+        lambda workload: workload.mails_per_day,
+        lambda workload: workload.emails / DAYS_A_MONTH,
+        "players with Google; SES raises it with what is sent, and on request",
+        _SES,
+    ),
+    Quota(
+        "SES: emails at once",
+        "/s",
+        lambda workload: workload.mails_per_second,
+        _sign_ups,
+        "players with Google; SES raises it with what is sent, and on request",
+        _SES,
     ),
     Quota(
         "Cognito: emails by its own sender",

@@ -120,13 +120,32 @@ class Workload(BaseModel):
         description="bytes that an invocation logs, Lambda's own lines and API Gateway's included",
     )
     log_days: float = Field(90, ge=0, le=3653, description="days that logs are kept")
-    alarms: int = Field(52, ge=0, le=10_000, description="CloudWatch alarms")
+    alarms: int = Field(54, ge=0, le=10_000, description="CloudWatch alarms")
     dashboards: int = Field(1, ge=0, le=1000, description="CloudWatch dashboards")
     requests_quota: float = Field(
         REQUEST_RATE,
         gt=0,
         le=10**7,
         description="API Gateway's requests a second in the account; AWS raises it on request",
+    )
+    stage_rate: float = Field(
+        2_000, gt=0, le=10**7, description="requests a second that the stage of each API lets through"
+    )
+    address_share: Share = Field(
+        0.001, description="share of all players who are behind one address: a mobile network, a school"
+    )
+    address_requests: int = Field(
+        2_000, ge=10, le=10**7, description="requests in five minutes that the firewall takes from an address"
+    )
+    address_sign_ups: int = Field(
+        300, ge=10, le=10**7, description="sign-ups in five minutes that the firewall takes from an address"
+    )
+    mails_per_day: float = Field(
+        50_000, gt=0, le=10**9, description="mails a day that SES takes from an account out of the sandbox"
+    )
+    mails_per_second: float = Field(14, gt=0, le=10**6, description="mails a second that SES takes from it")
+    pusher_seconds: float = Field(
+        900, gt=0, le=900, description="seconds after which Lambda ends a function that pushes to a part"
     )
     free_tier: bool = Field(True, description="count the allowances that an account has for good")
 
@@ -162,6 +181,11 @@ class Workload(BaseModel):
     def emails(self) -> float:
         """Addresses confirmed in the month: those of new players who chose a password."""
         return self.players * self.new_share * (1 - self.google_share)
+
+    @property
+    def sign_ups(self) -> float:
+        """New players with a password, a second."""
+        return self.emails / SECONDS_A_MONTH
 
     def grown(self, players: int) -> "Workload":
         """The same game with other players: scores that are given as a rate grow with them."""

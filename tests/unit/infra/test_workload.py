@@ -1,5 +1,6 @@
 """The cost model's inputs are those of the stacks that players rely on."""
 
+from infra.settings import load_settings
 from loadtest.workload import Workload
 from tests.unit.infra.stage import properties, resources
 
@@ -9,6 +10,19 @@ WORKLOAD = Workload()
 def test_as_many_alarms_and_dashboards_are_priced_as_there_are() -> None:
     assert WORKLOAD.alarms == len(resources("prod", "AWS::CloudWatch::Alarm"))
     assert WORKLOAD.dashboards == len(resources("prod", "AWS::CloudWatch::Dashboard"))
+
+
+def test_limits_of_the_stage_are_its_own() -> None:
+    settings = load_settings("prod")
+    assert (WORKLOAD.requests_quota, WORKLOAD.stage_rate) == (settings.requests, settings.throttle.rate)
+    assert WORKLOAD.address_requests == settings.waf_rate_limit
+    assert WORKLOAD.address_sign_ups == settings.sign_up_limit
+    (pusher,) = [
+        one
+        for one in properties("prod", "AWS::Lambda::Function")
+        if one.get("FunctionName") == "podium-prod-pusher"
+    ]
+    assert WORKLOAD.pusher_seconds == pusher["Timeout"]
 
 
 def test_players_are_priced_by_the_plan_of_the_user_pool() -> None:

@@ -52,9 +52,46 @@ def test_usage_by_hand() -> None:
     assert titled("Cognito: emails by its own sender").usage(game) == pytest.approx(
         86_400 * 0.5 * 0.75 / (365 / 12)
     )
-    # Half of the players' rows of 176 bytes, and three Querys and a GetItem beside, twice a second.
+    sign_ups = 86_400 * 0.5 * 0.75 / (365 / 12 * 86_400)
+    assert titled("Cognito: sign-ups with a password").usage(game) == pytest.approx(sign_ups)
+    assert titled("SES: emails at once").usage(game) == pytest.approx(sign_ups)
+    assert titled("SES: emails of a day").usage(game) == pytest.approx(sign_ups * 86_400)
+    assert titled("Firewall: sign-ups of one address").usage(game) == pytest.approx(sign_ups * 0.3)
+    # A row of a subscription comes and goes.
+    watching = still(boards_followed=1)
+    assert titled("DynamoDB partition: subscriptions").usage(watching) == pytest.approx(2)
+    # Half of the players' rows of 176 bytes, and two Querys and two rows beside, twice a second.
     above = -(-43_200 * 176 // 4096)
-    assert titled("DynamoDB partition: rank lookups").usage(game) == pytest.approx(2 * (above + 3))
+    assert titled("DynamoDB partition: rank lookups").usage(game) == pytest.approx(2 * (above + 4))
+
+
+@pytest.mark.parametrize("title", ["Cognito: sign-ups with a password", "Firewall: sign-ups of one address"])
+def test_sign_ups_are_out_of_reach_but_on_the_day_of_a_launch(title: str) -> None:
+    """A month's new players come evenly here; on a launch day all come at once."""
+    assert players_at(titled(title), Workload()) is None
+    assert titled(title).used(Workload().grown(MOST_PLAYERS)) > 0
+
+
+def test_portraits_do_not_count_against_an_address() -> None:
+    without, shown = (still(portrait_share=share, boards_followed=1) for share in (0, 1))
+    quota = titled("Firewall: requests of one address")
+    assert quota.usage(shown) == quota.usage(without) > 0
+    rest = titled("REST stage: its own limit")
+    assert rest.usage(shown) > rest.usage(without)
+
+
+def test_fan_out_of_a_million_takes_as_long_as_the_pace_says() -> None:
+    game = Workload(players=1, sessions_per_day=100, session_minutes=120, peak_factor=1, boards_followed=1)
+    game = game.grown(round(1_000_000 / game.connected))
+    assert titled("Lambda: the time of a pusher").usage(game) == pytest.approx(125, rel=1e-3)
+    assert titled("Lambda: the time of a pusher").usage(Workload()) == 0, "one function does it"
+
+
+def test_pings_read_a_board_once_a_second_and_container() -> None:
+    quota = titled("DynamoDB partition: board's row")
+    few, many = Workload(players=1_000_000), Workload(players=1_000_000, session_minutes=80)
+    # Four times the clients connected, and the pings, but the same sessions.
+    assert quota.usage(many) < 1.5 * quota.usage(few)
 
 
 def test_busiest_moment_counts() -> None:
@@ -73,6 +110,13 @@ def test_busiest_moment_counts() -> None:
         ({"window": 30}, "DynamoDB partition: subscribers"),
         ({"top": 10}, "DynamoDB partition: board's row"),
         ({"request_milliseconds": 20}, "Lambda: functions at work"),
+        ({"stage_rate": 4_000}, "REST stage: its own limit"),
+        ({"portrait_share": 0}, "REST stage: its own limit"),
+        ({"stage_rate": 4_000}, "WebSocket stage: its own limit"),
+        ({"address_requests": 4_000}, "Firewall: requests of one address"),
+        ({"sessions_per_day": 0.25}, "DynamoDB partition: subscriptions"),
+        ({"google_share": 0.8}, "SES: emails of a day"),
+        ({"mails_per_second": 28}, "SES: emails at once"),
         ({"sign_in_share": 0.01}, "Cognito: sign-ins with Google"),
     ],
     ids=str,
