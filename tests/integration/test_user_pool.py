@@ -108,3 +108,29 @@ async def test_pool_that_does_not_answer_says_neither(aws_environment: str) -> N
     async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
         with pytest.raises(UsersUnavailableError, match="somebody"):
             await users.is_member(NAME, "somebody", ADMINS)
+
+
+async def test_deleted_user_is_gone_and_deleting_again_is_no_error(
+    pool: provision.UserPool, cognito: Any, users: UserPool
+) -> None:
+    user_id = await add_admin(pool, cognito)
+    for _ in range(2):
+        await users.delete(NAME, user_id)
+        with pytest.raises(cognito.exceptions.UserNotFoundException):
+            await cognito.admin_get_user(UserPoolId=pool.id, Username=NAME)
+
+
+async def test_new_user_of_the_same_name_is_not_deleted(
+    pool: provision.UserPool, cognito: Any, users: UserPool
+) -> None:
+    user_id = await add_admin(pool, cognito)
+    await users.delete(NAME, user_id)
+    another = await add_admin(pool, cognito)
+    await users.delete(NAME, user_id)
+    assert await users.is_member(NAME, another, ADMINS)
+
+
+async def test_pool_that_does_not_answer_is_no_deletion(aws_environment: str) -> None:
+    async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
+        with pytest.raises(UsersUnavailableError, match="somebody"):
+            await users.delete(NAME, "somebody")

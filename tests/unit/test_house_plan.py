@@ -191,5 +191,17 @@ def test_storage_use_is_found(source: str) -> None:
     assert len(storage_uses(ast.parse(source))) == 1
 
 
+def test_writes_of_players_have_one_way_in() -> None:
+    """`store.players` makes a player's tombstone a condition of every transaction."""
+    writers = [
+        str(path.relative_to(ROOT))
+        for folder in MAY_IMPORT
+        for path in sources(folder)
+        for node in ast.walk(_parse(path))
+        if isinstance(node, ast.Attribute) and node.attr == "transact_write_items"
+    ]
+    assert writers == ["store/players.py"]
+
+
 def test_id_of_a_construct_is_no_table() -> None:
     assert storage_uses(ast.parse('cognito.UserPool(self, "Players")')) == []

@@ -1,0 +1,117 @@
+"""A player's deletion on the emulator, with any number of rows and with everything else at the same time."""
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import cast
+
+import pytest
+
+from game.catalogue import Board, Catalogue
+from store import appearance, players, profiles, progress, scores
+from store.database import Database, batch_write, to_item
+from store.deletion import delete_player
+from store.players import DeletedError
+from store.portraits import PortraitBucket
+from store.profiles import Profile
+from store.schema import PLAYERS, SCORES, TABLES
+from store.submission import submit
+
+# Moto does transactions one after the other, and copies the tables for each.
+pytestmark = pytest.mark.parametrize("engine", ["ministack"], indirect=True)
+
+ADA = Profile(user_id="ada", name="Ada")
+NOW = 1_763_812_800_000
+BOARDS = [f"board-{number}" for number in range(300)]
+
+
+class NoPictures:
+    """A bucket with nothing in it."""
+
+    async def delete_all(self, user_id: str) -> None:
+        pass
+
+
+async def nothing(*_: object) -> None:
+    """Nobody is connected, and there is no user pool."""
+
+
+async def erase(db: Database) -> None:
+    pictures = cast(PortraitBucket, NoPictures())
+    await delete_player(db, pictures, ADA.user_id, NOW, hang_up=nothing, delete_user=nothing)
+
+
+async def hold(db: Database) -> None:
+    """Ada has a row on each of the boards."""
+    read = await progress.load(db, ADA.user_id)
+    bests = {
+        name: scores.new_best(Board(id=name, order="asc", top=3), 5, NOW, ADA.user_id) for name in BOARDS
+    }
+    held = read.model_copy(update={"bests": bests})
+    await players.write(db, ADA.user_id, [progress.replace(db, read, held)])
+    rows = [scores.new_score(name, best, ADA).model_dump(by_alias=True) for name, best in bests.items()]
+    await batch_write(db, SCORES, [{"PutRequest": {"Item": to_item(row)}} for row in rows])
+
+
+async def rename(db: Database, name: str) -> Profile:
+    return await appearance.change(
+        db, BOARDS, ADA, lambda profile: profile.model_copy(update={"name": name}), NOW
+    )
+
+
+async def rows(db: Database) -> str:
+    """Every row of every table, as text, but for tombstones."""
+    answers = [await db.client.scan(TableName=db.name(table)) for table in TABLES if table != PLAYERS]
+    return json.dumps([answer["Items"] for answer in answers])
+
+
+async def names(db: Database) -> set[str]:
+    items = (await db.client.scan(TableName=db.name(SCORES)))["Items"]
+    assert len(items) == len(BOARDS)
+    return {item["name"]["S"] for item in items}
+
+
+async def test_player_on_300_boards_is_renamed_and_deleted(db: Database) -> None:
+    await hold(db)
+    await rename(db, "Lovelace")
+    assert await names(db) == {"Lovelace"}
+    await erase(db)
+    assert ADA.user_id not in await rows(db)
+    with pytest.raises(DeletedError):
+        await rename(db, "Ada")
+
+
+async def test_renames_at_once_leave_one_name(db: Database) -> None:
+    await hold(db)
+    await asyncio.gather(*(rename(db, f"Name {number}") for number in range(4)))
+    stored = await profiles.load(db, ADA.user_id)
+    assert stored is not None
+    assert stored.unshown == ()
+    assert await names(db) == {stored.name}
+
+
+async def test_rename_brings_no_row_back(db: Database) -> None:
+    await hold(db)
+    best = (await progress.load(db, ADA.user_id)).bests[BOARDS[7]]
+    await scores.delete_rows(db, [(BOARDS[7], best.score)])
+    await rename(db, "Lovelace")
+    items = (await db.client.scan(TableName=db.name(SCORES)))["Items"]
+    assert len(items) == len(BOARDS) - 1
+    assert {item["name"]["S"] for item in items} == {"Lovelace"}
+
+
+@pytest.mark.parametrize("head_start", [0, 0.01, 0.05])
+async def test_scores_and_renames_at_the_same_time_bring_nothing_back(
+    db: Database, catalogue: Catalogue, head_start: float
+) -> None:
+    async def play(points: int) -> None:
+        with suppress(DeletedError):
+            await submit(db, catalogue, ADA, "forest", points, NOW + points)
+            await appearance.change(db, catalogue.boards, ADA, lambda profile: profile, NOW)
+
+    async def leave() -> None:
+        await asyncio.sleep(head_start)
+        await erase(db)
+
+    await asyncio.gather(leave(), *(play(points) for points in range(1, 9)))
+    assert ADA.user_id not in await rows(db)
