@@ -255,7 +255,7 @@ async def test_silent_process_is_reported_and_ended(
         return time.monotonic() + (3600 if pid.exists() else 0)
 
     monkeypatch.setattr("local.emulator.time", SimpleNamespace(monotonic=monotonic))
-    emulator = make_emulator(executable=executable)
+    emulator = make_emulator(executable=executable, stop_timeout=1)
     with pytest.raises(EmulatorError, match="did not answer within 60 seconds"):
         await emulator.start()
     assert not _lives(int(pid.read_text()))
