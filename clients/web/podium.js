@@ -44,8 +44,7 @@ const SYSTEM_CLOCK = {
 
 /** A player's client: all of `Rest`'s methods, sign-in, and the boards live. */
 export class Podium extends Rest {
-  #fetch;
-  #clock;
+  #transport;
   #session;
   #live;
   #orders;
@@ -58,6 +57,8 @@ export class Podium extends Rest {
    * @param {Storage} [environment.storage] where tokens are kept: `localStorage` unless told, memory where there is
    *   none. With `sessionStorage` every tab has a player of its own.
    * @param {typeof fetch} [environment.fetch]
+   * @param {number} [environment.timeout] milliseconds that an answer may take, its body too: 30 000 unless told. Then
+   *   the request is given up as a `TimeoutError`. API Gateway itself gives up after 29 seconds.
    * @param {typeof WebSocket} [environment.WebSocket]
    * @param {{now: () => number, setTimeout: Function, clearTimeout: Function}} [environment.clock] milliseconds
    * @param {() => number} [environment.random] from 0 to 1, for the jitter of reconnects
@@ -65,24 +66,23 @@ export class Podium extends Rest {
    * @throws {PodiumError} where the configuration cannot be had
    */
   static async connect(config, environment = {}) {
-    const { fetch = (...request) => globalThis.fetch(...request) } = environment;
-    if (typeof config === "object" && !(config instanceof URL)) return new Podium(config, { ...environment, fetch });
+    if (typeof config === "object" && !(config instanceof URL)) return new Podium(config, environment);
     const url = new URL(config, globalThis.location?.href);
-    const { ok, status, body } = await exchange(fetch, url);
-    if (ok && body) return new Podium(body, { ...environment, fetch });
+    const { ok, status, body } = await exchange(transportOf(environment), url);
+    if (ok && body) return new Podium(body, environment);
     throw new PodiumError(`There is no client configuration at ${url} (${status}).`, { code: "HttpError", status });
   }
 
   /** Use `Podium.connect`. */
   constructor(config, environment) {
-    const { WebSocket = globalThis.WebSocket, clock = SYSTEM_CLOCK, random = Math.random } = environment;
-    const { fetch, storage = browserStorage() } = environment;
-    const session = new Session(config, { storage, fetch, clock, onUser: (user) => this.#userChanged(user) });
-    super(config, { session, fetch, clock, random });
+    const { WebSocket = globalThis.WebSocket, random = Math.random, storage = browserStorage() } = environment;
+    const transport = transportOf(environment);
+    const { clock } = transport;
+    const session = new Session(config, { storage, transport, clock, onUser: (user) => this.#userChanged(user) });
+    super(config, { session, transport, clock, random });
     /** The client configuration. */
     this.config = config;
-    this.#fetch = fetch;
-    this.#clock = clock;
+    this.#transport = transport;
     this.#session = session;
     // The points of the board over all areas are a sum, so more are better.
     this.#orders = new Map([[GLOBAL, "desc"], ...config.gameAreas.map(({ id, order }) => [id, order])]);
@@ -156,7 +156,7 @@ export class Podium extends Rest {
    */
   async uploadPortrait(picture, { background = "none" } = {}) {
     if (this.user) this.#live.start();
-    return makePortrait(this, { fetch: this.#fetch, clock: this.#clock }, picture, background);
+    return makePortrait(this, this.#transport, picture, background);
   }
 
   /**
@@ -231,6 +231,11 @@ export class Podium extends Rest {
   #emit(event, value) {
     for (const listener of this.#listeners.get(event) ?? []) listener(value);
   }
+}
+
+/** Return what an exchange over HTTP takes: the environment's, or the browser's own. */
+function transportOf({ fetch = (...request) => globalThis.fetch(...request), clock = SYSTEM_CLOCK, timeout }) {
+  return { fetch, clock, timeout };
 }
 
 /** `localStorage`; or memory, where there is none or the browser keeps it from the page. */

@@ -14,8 +14,9 @@ export function ordinal(number) {
 }
 
 /** A refusal in plain words: the server's own, without the name of the field that they are about. */
-export function plainWords({ code, status, detail, errors, message }) {
+export function plainWords({ code, status, detail, errors, message, idempotencyKey }) {
   if (code === "NetworkError") return "The server cannot be reached. Try again.";
+  if (idempotencyKey && code !== "SignedOut") return "No answer came. Try again: it counts once.";
   const words = (errors?.[0]?.detail ?? detail ?? message).replace(/^[\w.-]+: /, "");
   const sentence = `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.!?…]$/.test(words) ? "" : "."}`;
   return status === 402 ? `Not enough money: ${words}.` : sentence;

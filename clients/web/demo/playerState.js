@@ -10,6 +10,7 @@ export class PlayerState {
   #podium;
   #player = null;
   #listeners = new Set();
+  #keys = new Map(); // of the actions whose answer was lost, by player and name
   #last = Promise.resolve(); // the request before, whatever became of it
 
   constructor(podium) {
@@ -57,6 +58,28 @@ export class PlayerState {
         await this.#podium[part]().then((read) => keep({ [part]: read }), () => {});
         throw error;
       }
+    });
+  }
+
+  /**
+   * Runs an action on the progress that must not happen twice. Where its answer is lost, its key waits for the next
+   * call under the same name, which is then the same action and no second one.
+   *
+   * @param {string} name what the player asked for, such as `buy torch`
+   * @param {(once: import("../podium/rest.js").Once) => Promise<object>} action
+   */
+  act(name, action) {
+    const id = `${this.#podium.user?.id} ${name}`;
+    return this.change("progress", async () => {
+      const key = this.#keys.get(id);
+      const answer = await action({ key }).catch((error) => {
+        if (error.idempotencyKey) this.#keys.set(id, error.idempotencyKey);
+        else this.#keys.delete(id);
+        throw error;
+      });
+      this.#keys.delete(id);
+      // The answer to a key is the one given first, and more may have happened since.
+      return key ? this.#podium.progress().catch(() => answer) : answer;
     });
   }
 

@@ -17,7 +17,7 @@ export class Rewards {
     this.#podium = podium;
     this.#state = state;
     this.#tasks = new OfferList(element("round-tasks"), "claim", (id) =>
-      state.change("progress", () => podium.completeTask(id)),
+      state.act(`task ${id}`, (once) => podium.completeTask(id, once)),
     );
     state.onChange(() => element("round-tasks").hidden || this.#renderTask());
   }
@@ -27,7 +27,7 @@ export class Rewards {
     this.clear();
     const round = ++this.#round;
     element("rewards").hidden = false;
-    element("pickups").replaceChildren(...pickups(Math.random).map((amount) => this.#pickup(amount)));
+    element("pickups").replaceChildren(...pickups(Math.random).map((amount, at) => this.#pickup(amount, `pickup ${round} ${at}`)));
     element("round-tasks").hidden = !this.#renderTask();
     try {
       await saveRound(this.#podium, this.#state, area);
@@ -52,21 +52,21 @@ export class Rewards {
     return offer.state === "ready";
   }
 
-  #pickup(amount) {
+  #pickup(amount, name) {
     const button = document.createElement("button");
     Object.assign(button, { type: "button", className: "coin", textContent: `+${amount}` });
     button.dataset.testid = "pickup";
     button.setAttribute("aria-label", `Pick up ${amount} coins`);
-    button.addEventListener("click", () => this.#pickUp(button, amount));
+    button.addEventListener("click", () => this.#pickUp(button, amount, name));
     return button;
   }
 
-  async #pickUp(button, amount) {
+  async #pickUp(button, amount, name) {
     if (button.ariaDisabled === "true") return;
     button.ariaDisabled = "true";
     element("rewards-refusal").textContent = "";
     try {
-      await this.#state.change("progress", () => this.#podium.addMoney(amount, "pickup"));
+      await this.#state.act(name, (once) => this.#podium.addMoney(amount, "pickup", once));
       button.classList.add("taken");
       button.setAttribute("aria-label", `${amount} coins, picked up`);
     } catch (error) {

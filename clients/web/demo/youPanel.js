@@ -33,12 +33,12 @@ export class YouPanel {
     this.#onToggle = onToggle;
     const offers = (id, name, act) =>
       new OfferList(element(id), name, async (offer) => {
-        const { money } = await state.change("progress", () => act(offer));
+        const { money } = await state.act(`${name} ${offer}`, (once) => act(offer, once));
         notices.announce(`Done. You have ${formatNumber(money)} coins.`);
       });
-    this.#tasks = offers("tasks", "task", (id) => podium.completeTask(id));
-    this.#unlocks = offers("unlocks", "unlock", (id) => podium.unlock(id));
-    this.#shop = offers("shop", "buy", (id) => podium.buy(id));
+    this.#tasks = offers("tasks", "task", (id, once) => podium.completeTask(id, once));
+    this.#unlocks = offers("unlocks", "unlock", (id, once) => podium.unlock(id, once));
+    this.#shop = offers("shop", "buy", (id, once) => podium.buy(id, 1, once));
     this.#parts = {
       name: new ProfileForm(podium, state),
       portrait: new PortraitPicker(podium, state),

@@ -5,16 +5,24 @@ export class PodiumError extends Error {
    * @param {object} [about]
    * @param {string} [about.code] a name for programs: Cognito's own (`UsernameExistsException`), that of an `error`
    *   frame, that of a problem+json answer (`deleted`), or `NetworkError`, `TimeoutError`, `SignedOut`, `HttpError`,
-   *   `UnknownBoard`, `UploadRefused`
+   *   `UnknownBoard`, `UploadRefused`, `BadAnswer`
    * @param {number} [about.status] HTTP status, where there was an answer
    * @param {string} [about.title] `title` of a problem+json answer
    * @param {string} [about.detail] `detail` of a problem+json answer
    * @param {unknown[]} [about.errors] `errors` of a 422: what is wrong with each field
    * @param {number} [about.version] `version` of a 409: the stored one, where a save was made from an older
+   * @param {number} [about.retryAfter] seconds after which the server would be asked again
    */
-  constructor(message, { code = "PodiumError", status, title, detail, errors = [], version, cause } = {}) {
+  constructor(message, { code = "PodiumError", status, title, detail, errors = [], version, retryAfter, cause } = {}) {
     super(message, { cause });
     this.name = "PodiumError";
-    Object.assign(this, { code, status, title, detail, errors, version });
+    Object.assign(this, { code, status, title, detail, errors, version, retryAfter });
+    /**
+     * The key of an action whose outcome is not known: it may have happened. Called again with this key, it happens
+     * once at most. Undefined where the outcome is known.
+     *
+     * @type {string | undefined}
+     */
+    this.idempotencyKey = undefined;
   }
 }

@@ -1,25 +1,49 @@
 import { PodiumError } from "./error.js";
 
 /** Milliseconds that an answer may take. API Gateway itself gives up after 29 seconds. */
-const TIMEOUT_MS = 30_000;
+export const TIMEOUT_MS = 30_000;
 
 /**
- * One HTTP exchange whose answer is JSON, or nothing.
+ * Make one HTTP exchange whose answer is JSON, or nothing.
  *
- * @returns {Promise<{ok: boolean, status: number, body: any}>} `body` is null where the answer is not JSON
+ * @param {{fetch: Function, clock: object, timeout?: number}} transport `timeout` is in milliseconds, and covers the
+ *   body too; a `fetch` that does not listen to its signal cannot outlast it
+ * @returns {Promise<{ok: boolean, status: number, body: any, retryAfter: number | undefined}>} `body` is null where the
+ *   answer is not JSON; `retryAfter` is in seconds
  * @throws {PodiumError} `NetworkError` or `TimeoutError` where there is no answer
  */
-export async function exchange(fetch, url, init = {}, timeout = TIMEOUT_MS) {
+export async function exchange({ fetch, clock, timeout = TIMEOUT_MS }, url, init = {}) {
+  const controller = new AbortController();
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = clock.setTimeout(() => {
+      const reason = new DOMException("The time for an answer is up.", "TimeoutError");
+      reject(reason);
+      controller.abort(reason);
+    }, timeout);
+  });
   try {
-    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(timeout) });
-    return { ok: response.ok, status: response.status, body: parse(await response.text()) };
+    return await Promise.race([answer(fetch, url, { ...init, signal: controller.signal }), late]);
   } catch (cause) {
-    const late = cause.name === "TimeoutError";
-    throw new PodiumError(`${new URL(url).host} ${late ? "took too long to answer" : "cannot be reached"}.`, {
-      code: late ? "TimeoutError" : "NetworkError",
+    const isLate = cause.name === "TimeoutError";
+    throw new PodiumError(`${new URL(url).host} ${isLate ? "took too long to answer" : "cannot be reached"}.`, {
+      code: isLate ? "TimeoutError" : "NetworkError",
       cause,
     });
+  } finally {
+    clock.clearTimeout(timer);
   }
+}
+
+async function answer(fetch, url, init) {
+  const response = await fetch(url, init);
+  const { ok, status } = response;
+  return { ok, status, body: parse(await response.text()), retryAfter: seconds(response.headers.get("Retry-After")) };
+}
+
+/** Return a `Retry-After` in seconds; undefined where there is none, or a date, which this API does not send. */
+function seconds(header) {
+  return /^\d+$/.test(header ?? "") ? Number(header) : undefined;
 }
 
 function parse(text) {

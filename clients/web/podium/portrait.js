@@ -21,7 +21,7 @@ export async function makePortrait(podium, { fetch, clock }, picture, background
     contentType: picture.type,
     contentLength: picture.size,
   });
-  await upload(fetch, url, fields, picture);
+  await upload({ fetch, clock, timeout: UPLOAD_MS }, url, fields, picture);
   return new Promise((resolve, reject) => {
     let begun = false;
     function begin() {
@@ -47,10 +47,10 @@ export async function makePortrait(podium, { fetch, clock }, picture, background
 }
 
 /** S3 wants the fields before the file. */
-async function upload(fetch, url, fields, picture) {
+async function upload(transport, url, fields, picture) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   form.append("file", picture);
-  const { ok, status } = await exchange(fetch, url, { method: "POST", body: form }, UPLOAD_MS);
+  const { ok, status } = await exchange(transport, url, { method: "POST", body: form });
   if (!ok) throw new PodiumError(`The upload was refused (${status}).`, { code: "UploadRefused", status });
 }

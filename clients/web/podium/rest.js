@@ -1,8 +1,23 @@
 /**
  * The REST API: each of its routes as a method.
  *
- * Whatever gives or takes something (money, a purchase, a reward, an unlock, a save) is sent with an idempotency key
- * of its own, and sent again under the same key where no answer came: so it happens once, or the call fails.
+ * An action (money, a purchase, a reward, an unlock, a save) is sent with an idempotency key of its own. Where no
+ * answer came (network error, timeout, 429, 5xx) it is sent again under the same key, three times in all. If there is
+ * none even then, the error has the key as `idempotencyKey`: the action may have happened. A caller that tries again
+ * hands the key in, and the action happens once, however often it is sent. The server keeps a player's keys for a day.
+ *
+ *     let key;
+ *     button.onclick = async () => {
+ *       try {
+ *         await podium.addMoney(25, "pickup", { key });
+ *         key = undefined;
+ *       } catch (error) {
+ *         key = error.idempotencyKey; // undefined where the server has decided: the next tap is another action
+ *       }
+ *     };
+ *
+ * @typedef {object} Once
+ * @property {string} [key] the `idempotencyKey` of an earlier error of the same call; a new one unless told
  *
  * @typedef {object} Progress what the server keeps of a player
  * @property {number} level
@@ -32,22 +47,27 @@ import { randomText } from "./random.js";
 /** The board over all areas. */
 export const GLOBAL = "global";
 
-/** How often an action is sent in all, before a network error or a 503 is its outcome. */
+/** How often an action is sent in all, before its caller is told that no answer came. */
 const ATTEMPTS = 3;
+/** The longest `Retry-After`, in seconds, that a player waits for in one call. The API's own is 5 at most. */
+const LONGEST_WAIT = 10;
 /** 100 random bits. */
 const KEY_LENGTH = 20;
+
+/** 4xx that come from before the action: whether an earlier try of it has happened, they do not say. */
+const NOT_THE_ACTIONS = new Set([401, 403, 408, 425, 429]);
 
 export class Rest {
   #config;
   #session;
-  #fetch;
+  #transport;
   #clock;
   #random;
 
-  constructor(config, { session, fetch, clock, random }) {
+  constructor(config, { session, transport, clock, random }) {
     this.#config = config;
     this.#session = session;
-    this.#fetch = fetch;
+    this.#transport = transport;
     this.#clock = clock;
     this.#random = random;
   }
@@ -116,27 +136,32 @@ export class Rest {
    *
    * @param {{level: number, xp: number, checkpoint: any, version: number}} save `version` is that of the progress
    *   that it was made from
+   * @param {Once} [once]
    * @returns {Promise<Progress>}
    * @throws {PodiumError} 409: saved elsewhere since, and `version` is the stored one; 422: a leap, or too large
    */
-  saveProgress({ level, xp, checkpoint, version }) {
-    return this.#act("/progress", { level, xp, checkpoint, version });
+  saveProgress({ level, xp, checkpoint, version }, once) {
+    return this.#act("/progress", { level, xp, checkpoint, version }, once);
   }
 
   /**
+   * @param {string} id
+   * @param {Once} [once]
    * @returns {Promise<Progress & {id: string}>}
    * @throws {PodiumError} 404: no such thing; 409: its requirements are not met, or it is open already
    */
-  unlock(id) {
-    return this.#act("/unlock", { id });
+  unlock(id, once) {
+    return this.#act("/unlock", { id }, once);
   }
 
   /**
+   * @param {string} taskId
+   * @param {Once} [once]
    * @returns {Promise<Progress & {taskId: string}>} with the reward
    * @throws {PodiumError} 404: no such task; 409: completed already, for today or for good
    */
-  completeTask(taskId) {
-    return this.#act("/task/complete", { taskId });
+  completeTask(taskId, once) {
+    return this.#act("/task/complete", { taskId }, once);
   }
 
   /**
@@ -144,11 +169,12 @@ export class Rest {
    *
    * @param {number} amount whole, from 1
    * @param {string} reason one of the catalogue's, such as `pickup`
+   * @param {Once} [once]
    * @returns {Promise<Progress & {amount: number, reason: string}>}
    * @throws {PodiumError} 422: no such reason, or above what it allows in a request or a day
    */
-  addMoney(amount, reason) {
-    return this.#act("/money/add", { amount, reason });
+  addMoney(amount, reason, once) {
+    return this.#act("/money/add", { amount, reason }, once);
   }
 
   /** @returns {Promise<{items: {itemId: string, title: string, price: number, unique: boolean, requires: ?string}[]}>} */
@@ -157,12 +183,15 @@ export class Rest {
   }
 
   /**
+   * @param {string} itemId
+   * @param {number} [quantity]
+   * @param {Once} [once]
    * @returns {Promise<Progress & {itemId: string, quantity: number}>}
    * @throws {PodiumError} 402: not enough money; 404: no such item; 409: owned already, or what it requires is not
    *   open
    */
-  buy(itemId, quantity = 1) {
-    return this.#act("/shop/buy", { itemId, quantity });
+  buy(itemId, quantity = 1, once = {}) {
+    return this.#act("/shop/buy", { itemId, quantity }, once);
   }
 
   /**
@@ -195,51 +224,83 @@ export class Rest {
    * @param {object} [options]
    * @param {Record<string, string>} [options.headers] such as `Idempotency-Key`
    * @returns {Promise<any>} the answer's JSON; null where it has none
-   * @throws {PodiumError} what the API answered (`status`, `title`, `detail`, `errors`), or `NetworkError`; `deleted`
-   *   where the player was deleted, and then `user` is null
+   * @throws {PodiumError} what the API answered (`status`, `title`, `detail`, `errors`), `NetworkError`, or
+   *   `TimeoutError`; `deleted` where the player was deleted, and then `user` is null; `SignedOut` where another player
+   *   has signed in meanwhile: a request is only ever its own player's
    */
   async request(method, path, body, { headers = {} } = {}) {
-    const session = this.#session;
-    const player = session.user?.id;
-    const send = async (fresh) => {
-      const authorization = session.user && { Authorization: `Bearer ${await session.token({ fresh })}` };
-      const content = body !== undefined && { "Content-Type": "application/json" };
-      return exchange(this.#fetch, this.#root + path, {
-        method,
-        headers: { ...content, ...authorization, ...headers },
-        body: body === undefined ? undefined : JSON.stringify(body),
-      });
-    };
-    let answer = await send(false);
-    if (answer.status === 401 && session.user) answer = await send(true);
+    const player = this.#session.user?.id;
+    const answer = await this.#send(player, method, path, body, headers);
     if (answer.ok) return answer.body;
-    const { title, detail, errors, version, code = "HttpError" } = answer.body ?? {};
-    const message = detail ?? title ?? `${method} ${path} was answered with ${answer.status}.`;
-    // The session is over, whatever its tokens are still good for.
-    if (answer.status === 410 && code === "deleted") session.forget(player);
-    throw new PodiumError(message, { code, status: answer.status, title, detail, errors, version });
+    throw this.#problem(player, method, path, answer);
   }
 
   get #root() {
     return this.#config.restUrl.replace(/\/+$/, "");
   }
 
-  /** A POST that must not happen twice. */
-  async #act(path, body) {
-    const headers = { "Idempotency-Key": randomText(KEY_LENGTH) };
+  /** Send a request as a player, or as a visitor; with a fresh token where the API does not take the one held. */
+  async #send(player, method, path, body, headers) {
+    const attempt = async (fresh) => {
+      const authorization = player && { Authorization: `Bearer ${await this.#token(player, fresh)}` };
+      const content = body !== undefined && { "Content-Type": "application/json" };
+      return exchange(this.#transport, this.#root + path, {
+        method,
+        headers: { ...content, ...authorization, ...headers },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+    };
+    const answer = await attempt(false);
+    return answer.status === 401 && player ? attempt(true) : answer;
+  }
+
+  async #token(player, fresh) {
+    const isPlayer = () => this.#session.user?.id === player;
+    // Asked before, so that no token is renewed for another player; and after, for the renewal takes its time.
+    const token = isPlayer() && (await this.#session.token({ fresh }));
+    if (token && isPlayer()) return token;
+    const message = this.#session.user ? "Another player is signed in by now." : "Nobody is signed in.";
+    throw new PodiumError(message, { code: "SignedOut" });
+  }
+
+  #problem(player, method, path, { status, body, retryAfter }) {
+    const { title, detail, errors, version, code = "HttpError" } = body ?? {};
+    const message = detail ?? title ?? `${method} ${path} was answered with ${status}.`;
+    // The session is over, whatever its tokens are still good for.
+    if (status === 410 && code === "deleted") this.#session.forget(player);
+    return new PodiumError(message, { code, status, title, detail, errors, version, retryAfter });
+  }
+
+  /** Send a POST that must not happen twice; see the module's head. */
+  async #act(path, body, { key = randomText(KEY_LENGTH) } = {}) {
     const player = this.#session.user?.id;
     for (let failures = 0; ; ) {
-      try {
-        return await this.request("POST", path, body, { headers });
-      } catch (error) {
-        const unanswered = error.code === "NetworkError" || error.status === 503;
-        if (!unanswered || ++failures === ATTEMPTS) throw error;
-        await new Promise((resolve) => this.#clock.setTimeout(resolve, backoff(failures - 1, this.#random)));
-        // A key belongs to one player: sent by the next one, this would be another action.
-        if (this.#session.user?.id !== player) throw error;
-      }
+      const sent = this.#send(player, "POST", path, body, { "Idempotency-Key": key });
+      const answer = await sent.catch((error) => ({ error }));
+      if (answer.ok && answer.body) return answer.body;
+      const error = answer.error ?? this.#failure(player, path, answer);
+      if (answer.status >= 400 && answer.status < 500 && !NOT_THE_ACTIONS.has(answer.status)) throw error;
+      error.idempotencyKey = key;
+      const { retryAfter = 0 } = error;
+      if (!isPassing(error) || ++failures === ATTEMPTS || retryAfter > LONGEST_WAIT) throw error;
+      const delay = retryAfter * 1000 + backoff(failures - 1, this.#random);
+      await new Promise((resolve) => this.#clock.setTimeout(resolve, delay));
+      // A key belongs to one player: sent by the next one, this would be another action.
+      if (this.#session.user?.id !== player) throw error;
     }
   }
+
+  #failure(player, path, answer) {
+    if (!answer.ok) return this.#problem(player, "POST", path, answer);
+    // A success whose body is cut off, or that a portal on the way made up.
+    const message = `POST ${path} was answered with ${answer.status}, but not with JSON.`;
+    return new PodiumError(message, { code: "BadAnswer" });
+  }
+}
+
+/** Whether the same request may have another outcome in a moment. */
+function isPassing({ code, status }) {
+  return ["NetworkError", "TimeoutError", "BadAnswer"].includes(code) || [408, 429].includes(status) || status >= 500;
 }
 
 function query(parameters) {

@@ -20,17 +20,17 @@ const GUEST_NAMES = ["badger", "comet", "falcon", "ferret", "heron", "ibex", "ja
 export class Session {
   #config;
   #storage;
-  #fetch;
+  #transport;
   #clock;
   #onUser;
   #tokens;
   #renewal = null;
 
   /** @param {(user: ?{id: string, username: string}) => void} onUser told of each sign-in and sign-out */
-  constructor(config, { storage, fetch, clock, onUser }) {
+  constructor(config, { storage, transport, clock, onUser }) {
     this.#config = config;
     this.#storage = storage;
-    this.#fetch = fetch;
+    this.#transport = transport;
     this.#clock = clock;
     this.#onUser = onUser;
     this.#tokens = this.#load("session");
@@ -156,7 +156,7 @@ export class Session {
   async #cognito(operation, parameters) {
     const { region, cognitoEndpoint, userPoolClientId } = this.#config;
     const { ok, status, body } = await exchange(
-      this.#fetch,
+      this.#transport,
       cognitoEndpoint ?? `https://cognito-idp.${region}.amazonaws.com/`,
       {
         method: "POST",

@@ -63,10 +63,15 @@ export function makeToken(sub, username, number = 1) {
 }
 
 /** A response that, unlike a real one, waits on nothing but promises. */
-export const makeResponse = (status, text) => ({ status, ok: status < 300, text: async () => text });
+export const makeResponse = (status, text, headers = {}) => ({
+  status,
+  ok: status < 300,
+  headers: new Headers(headers),
+  text: async () => text,
+});
 
 /**
- * A user pool behind `fetch`, and an API whose answers the test gives in `api`.
+ * A user pool behind `fetch`, and an API whose answers the test gives in `api`: status, body, and headers if any.
  *
  * `refuse` holds Cognito's next refusals by operation.
  */
@@ -83,8 +88,8 @@ export class FakeServer {
     const parameters = typeof body === "string" ? JSON.parse(body) : body;
     this.calls.push({ url: String(url), method, headers, body: parameters, target });
     const request = { url: String(url), method, headers, body: parameters };
-    const [status, answer] = target ? this.#cognito(target, parameters) : this.api(request);
-    return makeResponse(status, JSON.stringify(answer));
+    const [status, answer, headersBack] = target ? this.#cognito(target, parameters) : await this.api(request);
+    return makeResponse(status, JSON.stringify(answer), headersBack);
   };
 
   operations() {
@@ -165,7 +170,13 @@ export class FakeSocket {
 }
 
 /** A client with everything of it under control; `random` is what the jitter draws. */
-export async function makeClient({ config, storage = new FakeStorage(), server = new FakeServer(), random = 1 } = {}) {
+export async function makeClient({
+  config,
+  storage = new FakeStorage(),
+  server = new FakeServer(),
+  random = 1,
+  ...environment
+} = {}) {
   const clock = new FakeClock();
   const sockets = [];
   class WebSocket extends FakeSocket {
@@ -176,7 +187,7 @@ export async function makeClient({ config, storage = new FakeStorage(), server =
   }
   const podium = await Podium.connect(
     { ...CONFIG, ...config },
-    { storage, fetch: server.fetch, WebSocket, clock, random: () => random },
+    { storage, fetch: server.fetch, WebSocket, clock, random: () => random, ...environment },
   );
   const events = [];
   for (const name of ["state", "user", "announcement", "avatar", "error"]) {

@@ -54,10 +54,11 @@ async function makeAnswered(...answers) {
   return client;
 }
 
-const BUSY = [503, { title: "Service Unavailable", status: 503, detail: "too many writes at once; try again" }];
+const problem = (status, headers = {}) => [status, { title: "No", status, detail: "no" }, headers];
+const BUSY = problem(503, { "Retry-After": "2" });
 
 test("an action without an answer is sent again under the same key, after a growing delay", async () => {
-  const { podium, server, clock } = await makeAnswered(null, BUSY, [200, PROGRESS]);
+  const { podium, server, clock } = await makeAnswered(null, problem(503), [200, PROGRESS]);
   const bought = podium.buy("torch");
   await settle();
   assert.equal(server.calls.length, 1);
@@ -70,37 +71,137 @@ test("an action without an answer is sent again under the same key, after a grow
   assert.deepEqual(server.calls[2].body, server.calls[0].body);
 });
 
-test("each call has a key of its own", async () => {
-  const { podium, server } = await makeAnswered([200, PROGRESS], [200, PROGRESS]);
-  await podium.buy("torch");
-  await podium.buy("torch");
-  assert.equal(new Set(keys(server)).size, 2);
+for (const status of [408, 429, 500, 502, 503, 504]) {
+  test(`an action that is answered with ${status} is sent again under the same key`, async () => {
+    const { podium, server, clock } = await makeAnswered(problem(status), [200, PROGRESS]);
+    const paid = podium.addMoney(25, "pickup");
+    await settle();
+    await clock.advance(500);
+    assert.deepEqual(await paid, PROGRESS);
+    assert.equal(new Set(keys(server)).size, 1);
+    assert.equal(server.calls.length, 2);
+  });
+}
+
+test("a success without its body is a lost answer", async () => {
+  const { podium, server, clock } = await makeAnswered([200, null], [200, PROGRESS]);
+  const paid = podium.addMoney(25, "pickup");
+  await settle();
+  await clock.advance(500);
+  assert.deepEqual(await paid, PROGRESS);
+  assert.equal(new Set(keys(server)).size, 1);
 });
 
-test("an action is sent three times at most", async () => {
-  const { podium, server, clock } = await makeAnswered(null, BUSY, BUSY);
-  const refused = assert.rejects(podium.unlock("oasis"), { status: 503, detail: BUSY[1].detail });
+test("an action whose answer hangs is sent again when its time is up", async () => {
+  const { podium, server, clock } = await makePlayer();
+  const answers = [new Promise(() => {}), [200, PROGRESS]];
+  server.api = () => answers.shift();
+  const paid = podium.addMoney(25, "pickup");
+  await settle();
+  assert.deepEqual(clock.delays, [30_000]);
+  await clock.advance(30_500);
+  assert.deepEqual(await paid, PROGRESS);
+  assert.equal(new Set(keys(server)).size, 1);
+});
+
+test("the time that an answer may take is the caller's to set", async () => {
+  const { podium, server, clock } = await makePlayer({ timeout: 4_000 });
+  server.api = () => new Promise(() => {});
+  const refused = assert.rejects(podium.progress(), { code: "TimeoutError", message: /podium\.test/ });
+  await settle();
+  await clock.advance(4_000);
+  await refused;
+});
+
+test("a Retry-After is waited for, and the jitter is added to it", async () => {
+  const { podium, server, clock } = await makeAnswered(BUSY, [200, PROGRESS]);
+  const paid = podium.addMoney(25, "pickup");
+  await settle();
+  assert.deepEqual(clock.delays, [2_500]);
+  await clock.advance(2_500);
+  assert.deepEqual(await paid, PROGRESS);
+  assert.equal(server.calls.length, 2);
+});
+
+test("a Retry-After that no player would wait for is the outcome, with the key", async () => {
+  const { podium, server } = await makeAnswered(problem(429, { "Retry-After": "30" }));
+  const refusal = { status: 429, retryAfter: 30, idempotencyKey: /^[a-z0-9]{20}$/ };
+  await assert.rejects(podium.addMoney(25, "pickup"), refusal);
+  assert.equal(server.calls.length, 1);
+});
+
+test("an action is sent three times at most, and its error carries the key", async () => {
+  const { podium, server, clock } = await makeAnswered(null, problem(502), problem(503));
+  const outcome = podium.unlock("oasis").catch((error) => error);
   await settle();
   await clock.advance(1500);
-  await refused;
+  const error = await outcome;
+  assert.deepEqual([error.status, error.detail], [503, "no"]);
   assert.equal(server.calls.length, 3);
+  assert.deepEqual(keys(server), Array(3).fill(error.idempotencyKey));
 });
 
-for (const status of [402, 404, 409, 422, 500]) {
-  test(`a ${status} is the answer: it is not sent again`, async () => {
-    const { podium, server } = await makeAnswered([status, { title: "No", status, detail: "no" }]);
-    await assert.rejects(podium.completeTask("daily-visit"), { status });
+for (const [name, ...args] of [
+  ["saveProgress", { level: 1, xp: 0, checkpoint: null, version: 0 }],
+  ["unlock", "oasis"],
+  ["completeTask", "daily-visit"],
+  ["addMoney", 25, "pickup"],
+  ["buy", "torch", 1],
+]) {
+  test(`${name} takes the key of a call whose answer was lost`, async () => {
+    const { podium, server } = await makeAnswered([200, PROGRESS]);
+    await podium[name](...args, { key: "k1" });
+    assert.deepEqual(keys(server), ["k1"]);
+    assert.ok(!JSON.stringify(server.calls[0].body).includes("k1"));
+  });
+}
+
+for (const status of [400, 402, 404, 409, 410, 422]) {
+  test(`a ${status} is the answer: it is not sent again, and its key is spent`, async () => {
+    const { podium, server } = await makeAnswered(problem(status));
+    await assert.rejects(podium.completeTask("daily-visit", { key: "k1" }), { status, idempotencyKey: undefined });
     assert.equal(server.calls.length, 1);
   });
 }
 
+test("a refusal that is not the action's own leaves a lost answer lost: the error carries the key", async () => {
+  const { podium, server, clock } = await makeAnswered(null, problem(401), problem(401));
+  const unauthorized = assert.rejects(podium.addMoney(25, "pickup", { key: "k1" }), {
+    status: 401,
+    idempotencyKey: "k1",
+  });
+  await settle();
+  await clock.advance(500);
+  await unauthorized;
+
+  await clock.advance(3_600_000);
+  server.refuse.set("InitiateAuth", "NotAuthorizedException");
+  await assert.rejects(podium.addMoney(25, "pickup", { key: "k2" }), {
+    code: "NotAuthorizedException",
+    idempotencyKey: "k2",
+  });
+});
+
 test("an action is not sent again once somebody else is signed in", async () => {
   const { podium, server, clock } = await makeAnswered(null, [200, PROGRESS]);
-  const refused = assert.rejects(podium.addMoney(5, "pickup"), { code: "NetworkError" });
+  const refused = assert.rejects(podium.addMoney(5, "pickup", { key: "k1" }), {
+    code: "NetworkError",
+    idempotencyKey: "k1",
+  });
   await settle();
   await podium.playAsGuest();
   await clock.advance(500);
   await refused;
+  assert.equal(server.calls.filter(({ url }) => url.endsWith("/money/add")).length, 1);
+});
+
+test("a request is not repeated with the token of another player", async () => {
+  const { podium, server } = await makePlayer();
+  server.api = async () => {
+    await podium.playAsGuest();
+    return problem(401);
+  };
+  await assert.rejects(podium.addMoney(5, "pickup"), { code: "SignedOut" });
   assert.equal(server.calls.filter(({ url }) => url.endsWith("/money/add")).length, 1);
 });
 
@@ -111,8 +212,8 @@ test("a read that fails is not sent again", async () => {
 });
 
 test("a stale save says which version is stored", async () => {
-  const problem = { title: "Conflict", status: 409, detail: "version: the stored progress is version 8", version: 8 };
-  const { podium } = await makeAnswered([409, problem]);
+  const conflict = { title: "Conflict", status: 409, detail: "version: the stored progress is version 8", version: 8 };
+  const { podium } = await makeAnswered([409, conflict]);
   const save = { level: 1, xp: 0, checkpoint: null, version: 7 };
   await assert.rejects(podium.saveProgress(save), { status: 409, version: 8 });
 });

@@ -15,7 +15,7 @@ class FakePodium {
   profile = () => this.#call("profile");
   progress = () => this.#call("progress");
   shop = () => this.#call("shop");
-  buy = (id) => this.#call(`buy ${id}`);
+  buy = (id, quantity, once) => this.#call(`buy ${id}`, once);
   saveProgress = (save) => this.#call("save", save);
 
   #call(name, about) {
@@ -120,6 +120,59 @@ test("an action whose turn comes after its player has left is not the next one's
   await first;
   await refused;
   assert.deepEqual(podium.answers.map(({ name }) => name), ["profile", "progress", "shop"]);
+});
+
+const lost = (idempotencyKey) => Object.assign(new Error("no answer"), { code: "NetworkError", idempotencyKey });
+const buyTorch = ({ podium, state }) => state.act("buy torch", (once) => podium.buy("torch", 1, once));
+
+test("a second tap after a lost answer has the first one's key, and shows the progress of now", async () => {
+  const { podium, state } = await makeLoaded();
+  const first = assert.rejects(buyTorch({ podium, state }), { idempotencyKey: "k1" });
+  await settle();
+  assert.equal((await podium.answer("buy torch", lost("k1"))).key, undefined);
+  await podium.answer("progress", PROGRESS);
+  await first;
+  const second = buyTorch({ podium, state });
+  await settle();
+  assert.equal((await podium.answer("buy torch", { ...PROGRESS, money: 5 })).key, "k1");
+  await podium.answer("progress", { ...PROGRESS, money: 7 });
+  await second;
+  assert.equal(state.progress.money, 7);
+  buyTorch({ podium, state });
+  await settle();
+  assert.equal((await podium.answer("buy torch", PROGRESS)).key, undefined); // answered: the third tap is a new one
+});
+
+test("an answer to a key counts, though the progress cannot be read after it", async () => {
+  const { podium, state } = await makeLoaded();
+  buyTorch({ podium, state }).catch(() => {});
+  await settle();
+  await podium.answer("buy torch", lost("k1"));
+  await podium.answer("progress", refusal(503));
+  const second = buyTorch({ podium, state });
+  await settle();
+  await podium.answer("buy torch", { ...PROGRESS, money: 5 });
+  await podium.answer("progress", refusal(503));
+  assert.equal((await second).money, 5);
+});
+
+test("a refusal spends the key, and another action never has it", async () => {
+  const { podium, state } = await makeLoaded();
+  const torch = () => buyTorch({ podium, state }).catch(() => {});
+  torch();
+  await settle();
+  await podium.answer("buy torch", lost("k1"));
+  await podium.answer("progress", PROGRESS);
+  state.act("buy compass", (once) => podium.buy("compass", 1, once));
+  await settle();
+  assert.equal((await podium.answer("buy compass", PROGRESS)).key, undefined);
+  torch();
+  await settle();
+  assert.equal((await podium.answer("buy torch", refusal(402))).key, "k1");
+  await podium.answer("progress", PROGRESS);
+  torch();
+  await settle();
+  assert.equal((await podium.answer("buy torch", refusal(402))).key, undefined);
 });
 
 test("an action before the progress is loaded reads it first", async () => {
