@@ -114,7 +114,10 @@ def caller(request: Request) -> Profile:
         raise ProblemError(401, "Authorization: token_use: an id token is needed")
     if claims.get("aud") != backend_of(request).deployment.user_pool_client_id:
         raise ProblemError(401, "Authorization: the token is for another app client")
-    names = [str(claims.get(name, "")) for name in ("name", "preferred_username", "cognito:username")]
+    names = [str(claims.get(name, "")) for name in ("name", "preferred_username")]
+    # Of a user who signs in with a provider, the user name is made of the provider's identifier.
+    if not claims.get("identities"):
+        names.append(str(claims.get("cognito:username", "")))
     return Profile(user_id=claims["sub"], name=default_name(names, claims["sub"]))
 
 

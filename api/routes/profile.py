@@ -19,7 +19,7 @@ Name = Annotated[str, Field(max_length=1000), AfterValidator(clean_name)]
 
 
 class ProfileRequest(RequestBody):
-    """The name to be shown: 3 to 24 characters after trimming."""
+    """The name to be shown: 1 to 24 characters as people count them, in at most 96 bytes of UTF-8."""
 
     name: Name
 

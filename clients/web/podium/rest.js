@@ -110,7 +110,7 @@ export class Rest {
   /**
    * Changes the name that others see, on every board too.
    *
-   * @param {string} name 3 to 24 characters
+   * @param {string} name 1 to 24 characters as people count them, at most 96 bytes of UTF-8
    * @returns {Promise<Profile>}
    * @throws {PodiumError} 422: not a name
    */

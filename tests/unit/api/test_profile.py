@@ -10,7 +10,7 @@ from store.database import Database
 from store.schema import PLAYERS, TABLES
 from store.users import UsersUnavailableError
 from tests.unit.api.player_requests import post, send
-from tests.unit.api.rest_scene import CLOSED, DELETED_USERS, PLAYER, Answer, RestScene
+from tests.unit.api.rest_scene import CLOSED, DELETED_USERS, PLAYER, Answer, RestScene, request_event
 from tests.unit.realtime.fakes import NOW
 
 # Powertools warns of a request that counts nothing.
@@ -40,6 +40,27 @@ def profile_of(rest: RestScene) -> dict[str, Any]:
 
 def test_new_player_is_shown_as_the_token_says(rest: RestScene) -> None:
     assert profile_of(rest) == NEW
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"cognito:username": "google_107691503500060066000"}, f"Player {PLAYER[:8]}"),
+        (
+            {"cognito:username": "OurCompany_ada77", "identities": '[{"userId":"ada77"}]'},
+            f"Player {PLAYER[:8]}",
+        ),
+        ({"cognito:username": "google_107691503500060066000", "name": "Ada L."}, "Ada L."),
+        ({"name": "ada@example.com"}, "ada"),
+        ({"cognito:username": PLAYER}, f"Player {PLAYER[:8]}"),
+    ],
+)
+def test_player_without_a_name_is_never_shown_by_a_providers_identifier(
+    rest: RestScene, claims: dict[str, str], name: str
+) -> None:
+    event = request_event("GET", "/profile", player=PLAYER)
+    event["requestContext"]["authorizer"]["claims"] |= claims
+    assert rest.invoke(event).json == NEW | {"name": name}
 
 
 def test_name_is_changed_on_the_profile_and_the_boards(rest: RestScene) -> None:
@@ -73,7 +94,12 @@ def test_score_after_the_change_has_the_new_name(rest: RestScene) -> None:
         ("\U0001f3c6" * 24, "\U0001f3c6" * 24),
         ("\U0001f469\u200d\U0001f680", "\U0001f469\u200d\U0001f680"),
         ("Ame\u0301lie", "Am\u00e9lie"),
-        ("李小龙", "李小龙"),
+        ("李明", "李明"),
+        (" Bo ", "Bo"),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
         ("<b>&\"'", "<b>&\"'"),
     ],
 )
@@ -87,12 +113,13 @@ def test_name_is_trimmed(rest: RestScene, name: str, shown: str) -> None:
     [
         "",
         "   ",
-        "ab",
-        " ab ",
+        "\u3164\u3164\u3164",
+        "\u0301\u0302",
+        "Bob\u200d",
+        "\u202eBob",
         "x" * 25,
-        "\U0001f3c6" * 2,
         "\U0001f3c6" * 25,
-        "e\u0301e\u0301",
+        "\u0e01\u0e49\u0e49" * 11,
         "Ada\x00",
         "A\x07da",
         "Ada\x7f",

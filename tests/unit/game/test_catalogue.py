@@ -1,5 +1,6 @@
 """The designer's file: what loads, and how a mistake in it is named."""
 
+import json
 import uuid
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from game.board import Entry, Position
 from game.catalogue import TOP_LIMIT, Board, CatalogueError, load_catalogue
-from game.names import NAME_MAX, clean_name
+from game.names import NAME_BYTES, NAME_MAX, clean_name
 from game.scoring import POINTS_LIMIT, TIME_LIMIT
 from realtime.protocol import FRAME_LIMIT, encode_change, encode_snapshot, fits
 
@@ -104,9 +105,10 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         load_catalogue(tmp_path / "missing.toml")
 
 
-def longest_entry(rank: int, last: str = "\\") -> Entry:
-    """Four bytes a character, or two with its escape: whichever is more."""
-    name = clean_name("\U0001f3c6" * (NAME_MAX - 2) + '"' + last)
+def longest_entry(rank: int, last: str) -> Entry:
+    """All the bytes that a name may have in a frame."""
+    name = clean_name("\U0001f3c6" * (NAME_MAX - 2) + '"\u0316' + last + "\u0316")
+    assert len(json.dumps(name, ensure_ascii=False).encode()) == NAME_BYTES + len('""')
     player = str(uuid.UUID(int=rank))
     return Entry(
         rank=rank,
@@ -120,14 +122,11 @@ def longest_entry(rank: int, last: str = "\\") -> Entry:
 
 def test_largest_board_fits_into_one_frame() -> None:
     board, position = "f" * 32, Position(TIME_LIMIT, 10**9)
-    entries = [longest_entry(rank) for rank in range(1, TOP_LIMIT + 1)]
-    assert fits(encode_snapshot(board, TOP_LIMIT, position, entries))
-    # All emoji: four bytes each.
-    widest = [entry.model_copy(update={"name": "\U0001f3c6" * NAME_MAX}) for entry in entries]
-    snapshot = encode_snapshot(board, TOP_LIMIT, position, widest)
+    entries = [longest_entry(rank, "\\") for rank in range(1, TOP_LIMIT + 1)]
+    snapshot = encode_snapshot(board, TOP_LIMIT, position, entries)
     assert fits(snapshot)
     assert len(snapshot.encode()) > FRAME_LIMIT * 3 // 4, "the case is not the worst any more"
-    renamed = [entry.model_copy(update={"name": "\U0001f948" * NAME_MAX}) for entry in widest]
-    change = encode_change(board, TOP_LIMIT, position, widest, renamed)
+    renamed = [longest_entry(rank, '"') for rank in range(1, TOP_LIMIT + 1)]
+    change = encode_change(board, TOP_LIMIT, position, entries, renamed)
     assert change is not None
     assert fits(change)

@@ -136,10 +136,10 @@ for (const [error, words] of [
   [
     {
       status: 422,
-      detail: "body.name: a name has 3 to 24 characters, not 1",
-      errors: [{ field: "body.name", detail: "a name has 3 to 24 characters, not 1" }],
+      detail: "body.name: a name has 1 to 24 characters, not 25",
+      errors: [{ field: "body.name", detail: "a name has 1 to 24 characters, not 25" }],
     },
-    "A name has 3 to 24 characters, not 1.",
+    "A name has 1 to 24 characters, not 25.",
   ],
   [{ code: "too_small", message: "The picture is too small.", errors: [] }, "The picture is too small."],
   [{ code: "NetworkError", message: "x cannot be reached.", errors: [] }, "The server cannot be reached. Try again."],
