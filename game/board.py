@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from game.model import Model
-from game.scoring import Order, encode
+from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order, encode
 
 
 class Position(NamedTuple):
@@ -16,15 +16,36 @@ class Position(NamedTuple):
     version: int
 
 
+NAME_BYTES = 96
+"""The most bytes of UTF-8 in a display name, so that a board of such names stays in its frame.
+
+In names that players choose, quotation marks and backslashes count twice: JSON escapes them.
+"""
+
+
+def _short(name: str) -> str:
+    if (size := len(name.encode())) > NAME_BYTES:
+        raise ValueError(f"must be at most {NAME_BYTES} bytes of UTF-8, not {size}")
+    return name
+
+
+# Nothing that a board shows is so large that its frames cannot be sent, whatever was written into a row.
+Name = Annotated[str, AfterValidator(_short)]
+UserId = Annotated[str, Field(min_length=1, max_length=128)]
+Avatar = Annotated[str, Field(max_length=256)]
+Points = Annotated[int, Field(gt=-POINTS_LIMIT, lt=POINTS_LIMIT)]
+Milliseconds = Annotated[int, Field(ge=0, lt=TIME_LIMIT)]
+
+
 class Entry(Model):
     """One player on a board. Ranks count from 1; nobody shares one."""
 
-    rank: int
-    user_id: str
-    name: str
-    avatar: str | None
-    score: int
-    achieved_at: int
+    rank: Annotated[int, Field(ge=1)]
+    user_id: UserId
+    name: Name
+    avatar: Avatar | None
+    score: Points
+    achieved_at: Milliseconds
 
 
 class SetEntry(Entry):

@@ -15,13 +15,10 @@ from functools import lru_cache
 
 import grapheme
 
+from game.board import NAME_BYTES
+
 NAME_MAX = 24
 """The most graphemes in a display name: what people call characters. https://unicode.org/reports/tr29/"""
-NAME_BYTES = 96
-"""The most bytes of UTF-8 in a display name, so that a board of such names stays in its frame.
-
-Quotation marks and backslashes count twice: JSON escapes them.
-"""
 MARKS_MAX = 5
 """The most combining marks in a row: scripts stack up to four, and more cover the lines above and below."""
 

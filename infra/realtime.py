@@ -215,8 +215,10 @@ class RealtimeStack(Stack):
                 max_batching_window=Duration.seconds(settings.live.window_seconds),
                 parallelization_factor=settings.live.shard_concurrency,
                 bisect_batch_on_error=True,
+                # Meanwhile the shard stands still, with every board that is on it. By then the sweep has seen
+                # to what the records tell.
                 retry_attempts=10,
-                max_record_age=Duration.hours(1),
+                max_record_age=Duration.minutes(5),
                 report_batch_item_failures=True,
                 on_failure=event_sources.SqsDlq(self.dead_letters),
                 filters=_filters([*load_catalogue().boards]),

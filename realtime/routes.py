@@ -293,7 +293,9 @@ async def _published(live: Live, names: Collection[str]) -> dict[str, PublishedB
     found = await boards.load_many(live.db, names)
     for name in names:
         if name not in found:
-            found[name] = await boards.load_or_create(live.db, live.catalogue.boards[name], live.clock())
+            found[name] = await boards.load_or_create(
+                live.db, live.catalogue.boards[name], live.clock(), protocol.encode_snapshot
+            )
     return found
 
 

@@ -1,22 +1,30 @@
 """`Leaderboards`: each board as it was last published, and the frames not yet pushed to its subscribers."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Self
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Annotated, Any, Self
 
 from botocore.exceptions import ClientError
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
-from game.board import Entry, Position
+from game.board import Entry, Milliseconds, Position
 from game.catalogue import Board
 from store import scores
 from store.connections import IdRange
-from store.database import Database, Item, Row, batch_get, from_item, lost_race, to_item
+from store.database import Database, Item, Row, RowError, batch_get, lost_race, parse_row, to_item
 from store.schema import LEADERBOARDS
 
 # This many frames of at most 32 KB, and the entries, stay far under the 400 KB of a DynamoDB item.
 OUTBOX_LIMIT = 8
 
 _entries = TypeAdapter(tuple[Entry, ...])
+Version = Annotated[int, Field(ge=0, lt=2**53)]
+"""Counts versions; JavaScript holds it exactly."""
+
+EncodeSnapshot = Callable[[str, int, Position, Sequence[Entry]], str]
+"""The frame of a whole board: id, size, position, entries. See `realtime.protocol.encode_snapshot`."""
+
+logger = logging.getLogger("podium.store")
 
 
 class StaleBoardError(Exception):
@@ -45,11 +53,21 @@ class PublishedBoard(Row):
     """A row. `outbox` holds the unpushed frames (JSON text) by the version that each leads to."""
 
     game_area: str
-    epoch: int
-    version: int
+    epoch: Milliseconds
+    version: Version
     entries: tuple[Entry, ...]
     outbox: dict[int, str] = Field(default_factory=dict)
     fanout: Fanout | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if [entry.rank for entry in self.entries] != list(range(1, len(self.entries) + 1)):
+            raise ValueError("entries: the ranks do not count from 1")
+        if len({entry.user_id for entry in self.entries}) < len(self.entries):
+            raise ValueError("entries: a player is there twice")
+        if not all(0 < version <= self.version for version in self.outbox):
+            raise ValueError("outbox: a frame leads to a version that the board has not had")
+        return self
 
     @property
     def position(self) -> Position:
@@ -58,48 +76,52 @@ class PublishedBoard(Row):
 
     @classmethod
     def parse(cls, item: Item) -> Self:
-        """The row behind a DynamoDB item, in which the entries are one JSON text."""
-        values = from_item(item)
-        return cls.model_validate(values | {"entries": _entries.validate_json(values["entries"])})
+        """The row behind a DynamoDB item, in which the entries are one JSON text. Raises RowError."""
+        return parse_row(cls, LEADERBOARDS, item, entries=_entries.validate_json)
 
 
 async def load(db: Database, board: str) -> PublishedBoard | None:
-    """A board as published, read consistently; None before its first publication."""
-    answer = await db.client.get_item(
-        TableName=db.name(LEADERBOARDS), Key=to_item({"gameArea": board}), ConsistentRead=True
-    )
-    item = answer.get("Item")
-    return PublishedBoard.parse(item) if item else None
+    """A board as published, read consistently; None before its first publication.
+
+    None, too, where its row cannot be read, which is logged: `load_or_create` makes it anew.
+    """
+    return _readable(await _get(db, board))
 
 
 async def load_many(
     db: Database, boards: Collection[str], *, consistent: bool = True
 ) -> dict[str, PublishedBoard]:
-    """Boards as published, by id; at most 100. Those never published are left out.
+    """Boards as published, by id; at most 100.
 
-    Without `consistent` they may be as they were a second ago, and cost half.
+    Those never published are left out, and those whose rows cannot be read. Without `consistent` they may be
+    as they were a second ago, and cost half. Raises ThrottledError.
     """
     keys = [to_item({"gameArea": board}) for board in boards]
     rows = (
         {LEADERBOARDS: []} if not keys else await batch_get(db, {LEADERBOARDS: keys}, consistent=consistent)
     )
-    published = [PublishedBoard.parse(item) for item in rows[LEADERBOARDS]]
+    published = [board for item in rows[LEADERBOARDS] if (board := _readable(item))]
     return {board.game_area: board for board in published}
 
 
-async def load_or_create(db: Database, board: Board, now: int) -> PublishedBoard:
-    """A board as published; on first use it is published as the table has it, as version 1 of epoch `now`."""
+async def load_or_create(
+    db: Database, board: Board, now: int, encode_snapshot: EncodeSnapshot
+) -> PublishedBoard:
+    """A board as published; on first use it is published as the table has it, as version 1 of epoch `now`.
+
+    So is one whose row cannot be read. Then its epoch is a later one, and its outbox has the snapshot for
+    those who hold the board as it was.
+    """
     while True:
-        published = await load(db, board.id)
+        held = await _get(db, board.id)
+        published = _readable(held)
         if published:
             return published
         truth = await scores.top(db, board)
-        first = PublishedBoard(game_area=board.id, epoch=now, version=1, entries=truth)
+        first = _first_of_epoch(board, held, truth, now, encode_snapshot if held else None)
         try:
             await db.client.put_item(
-                TableName=db.name(LEADERBOARDS),
-                Item=_item(first),
-                ConditionExpression="attribute_not_exists(gameArea)",
+                TableName=db.name(LEADERBOARDS), Item=_item(first), **_unchanged(held or {})
             )
         except ClientError as error:
             if not lost_race(error):
@@ -140,7 +162,11 @@ async def publish(
         if lost_race(error):
             raise StaleBoardError(read.game_area) from error
         raise
-    return PublishedBoard.parse(answer["Attributes"])
+    try:
+        return PublishedBoard.parse(answer["Attributes"])
+    except RowError as error:
+        # Something else has come into the row since it was read.
+        raise StaleBoardError(read.game_area) from error
 
 
 async def clear_outbox(db: Database, pushed: PublishedBoard) -> None:
@@ -166,17 +192,72 @@ def outbox_paths(versions: Iterable[int]) -> tuple[list[str], dict[str, str]]:
     return [f"#outbox.{name}" for name in names], {"#outbox": "outbox", **names}
 
 
-async def rebuild(db: Database, board: Board, now: int) -> PublishedBoard:
+async def rebuild(
+    db: Database, board: Board, now: int, encode_snapshot: EncodeSnapshot | None = None
+) -> PublishedBoard:
     """Publish a board as the table has it, as version 1 of a new epoch, and forget its history.
 
-    For a start of the system: who was subscribed before must not be connected any more.
+    For a start of the system. Whoever was subscribed before must not be connected any more; or, given
+    `encode_snapshot`, finds the snapshot in the outbox.
     """
-    held = await load(db, board.id)
-    epoch = max(now, held.epoch + 1) if held else now
+    held = await _get(db, board.id)
     truth = await scores.top(db, board)
-    first = PublishedBoard(game_area=board.id, epoch=epoch, version=1, entries=truth)
+    first = _first_of_epoch(board, held, truth, now, encode_snapshot)
     await db.client.put_item(TableName=db.name(LEADERBOARDS), Item=_item(first))
     return first
+
+
+async def _get(db: Database, board: str) -> Item | None:
+    answer = await db.client.get_item(
+        TableName=db.name(LEADERBOARDS), Key=to_item({"gameArea": board}), ConsistentRead=True
+    )
+    return answer.get("Item")
+
+
+def _readable(item: Item | None) -> PublishedBoard | None:
+    try:
+        return PublishedBoard.parse(item) if item else None
+    except RowError as error:
+        logger.error("to be published anew: %s", error)
+        return None
+
+
+def _first_of_epoch(
+    board: Board,
+    held: Item | None,
+    entries: tuple[Entry, ...],
+    now: int,
+    encode_snapshot: EncodeSnapshot | None,
+) -> PublishedBoard:
+    first = Position(_next_epoch(held, now), 1)
+    outbox = {first.version: encode_snapshot(board.id, board.top, first, entries)} if encode_snapshot else {}
+    return PublishedBoard(game_area=board.id, entries=entries, outbox=outbox, **first._asdict())
+
+
+def _next_epoch(held: Item | None, now: int) -> int:
+    """An epoch that is later than that of the item, as far as one can be read there."""
+    try:
+        return max(now, _epoch.validate_python(int((held or {})["epoch"]["N"]) + 1))
+    except (KeyError, TypeError, ValueError):
+        return now
+
+
+_epoch = TypeAdapter(Milliseconds)
+
+
+def _unchanged(held: Item) -> Any:
+    """The condition that a row, readable or not, still has the position that it was read with, if any."""
+    condition, values = [], {}
+    for name in ("gameArea", "epoch", "version"):
+        if name in held:
+            condition.append(f"#{name} = :{name}")
+            values[f":{name}"] = held[name]
+        else:
+            condition.append(f"attribute_not_exists(#{name})")
+    return {
+        "ConditionExpression": " AND ".join(condition),
+        "ExpressionAttributeNames": {f"#{name}": name for name in ("gameArea", "epoch", "version")},
+    } | ({"ExpressionAttributeValues": values} if values else {})
 
 
 def _item(board: PublishedBoard) -> Item:

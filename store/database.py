@@ -4,11 +4,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
-from pydantic import ConfigDict, ValidationError
+from pydantic import BeforeValidator, ConfigDict, ValidationError
 
 from game.model import Model
 from store.schema import Table
@@ -35,6 +36,16 @@ RowT = TypeVar("RowT", bound="Row")
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
+        raise ValueError("must be stored as a number")
+    return value
+
+
+StoredNumber = Annotated[T, BeforeValidator(_number)]
+"""An integer of a row that DynamoDB, too, has to know as a number."""
 
 
 class Row(Model):

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from store.boards import Fanout, PublishedBoard, outbox_paths
-from store.database import Database, lost_race, to_item
+from store.database import Database, RowError, lost_race, to_item
 from store.schema import LEADERBOARDS
 
 
@@ -109,4 +109,8 @@ async def _update(
         if lost_race(error):
             raise SupersededError(board.game_area) from error
         raise
-    return PublishedBoard.parse(answer["Attributes"])
+    try:
+        return PublishedBoard.parse(answer["Attributes"])
+    except RowError as error:
+        # Something else has come into the row since it was read: the board will be published anew.
+        raise SupersededError(board.game_area) from error

@@ -1,11 +1,13 @@
 """`Idempotency`: requests already answered, so that the same one gets the same answer and acts once."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from store.database import Database, Row, batch_write, from_item, query_pages, to_item
+from pydantic import Field
+
+from store.database import Database, Row, batch_write, parse_row, query_pages, to_item
 from store.schema import BY_USER_ID, IDEMPOTENCY
 
 if TYPE_CHECKING:
@@ -26,8 +28,15 @@ class KeyReusedError(Exception):
 class Answer(Row):
     """An HTTP status and a JSON text."""
 
-    status: int
+    status: Annotated[int, Field(ge=200, le=599)]
     body: str
+
+
+class _Answered(Answer):
+    """A row, but for its key."""
+
+    fingerprint: str
+    expires_at: int
 
 
 @dataclass(frozen=True)
@@ -49,19 +58,20 @@ def get(db: Database, key: RequestKey) -> "TransactGetItemTypeDef":
     return {"Get": {"TableName": db.name(IDEMPOTENCY), "Key": to_item({"id": key.id})}}
 
 
-def parse(key: RequestKey, item: dict[str, Any] | None, now: int) -> Answer | None:
+def parse(key: RequestKey, item: Mapping[str, Any] | None, now: int) -> Answer | None:
     """The answer given before, if there is one. Raises KeyReusedError where it was to another request.
 
-    `now` in milliseconds since the epoch: DynamoDB deletes expired rows late.
+    `now` in milliseconds since the epoch: DynamoDB deletes expired rows late. Raises RowError where the row
+    cannot be read: then it is not known whether the request was done.
     """
     if not item:
         return None
-    values = from_item(item)
-    if int(values["expiresAt"]) <= now // 1000:
+    row = parse_row(_Answered, IDEMPOTENCY, item)
+    if row.expires_at <= now // 1000:
         return None
-    if values["fingerprint"] != key.fingerprint:
+    if row.fingerprint != key.fingerprint:
         raise KeyReusedError(key.id)
-    return Answer.model_validate(values)
+    return Answer(status=row.status, body=row.body)
 
 
 def put(db: Database, key: RequestKey, answer: Answer, now: int) -> "TransactWriteItemTypeDef":

@@ -1,10 +1,12 @@
 """`UserProfiles`: how a player is shown to others. Like progress, guarded by a random `revision`."""
 
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from game.board import Avatar, Name
 from store import players
-from store.database import Database, Row, from_item, to_item
+from store.database import Database, Row, parse_row, to_item
 from store.schema import USER_PROFILES
 
 if TYPE_CHECKING:
@@ -18,8 +20,8 @@ class Profile(Row):
     """
 
     user_id: str
-    name: str
-    avatar: str | None = None
+    name: Name
+    avatar: Avatar | None = None
     portraits: tuple[str, ...] = ()
     problem: str | None = None
     """Why the last portrait uploaded could not be used."""
@@ -35,13 +37,13 @@ def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
     return {"Get": {"TableName": db.name(USER_PROFILES), "Key": to_item({"userId": user_id})}}
 
 
-def parse(item: dict[str, Any] | None) -> Profile | None:
-    """The row behind a DynamoDB item."""
-    return Profile.model_validate(from_item(item)) if item else None
+def parse(item: Mapping[str, Any] | None) -> Profile | None:
+    """The row behind a DynamoDB item. Raises RowError where it cannot be read."""
+    return parse_row(Profile, USER_PROFILES, item) if item else None
 
 
 async def load(db: Database, user_id: str) -> Profile | None:
-    """A player's row, read consistently. Raises DeletedError."""
+    """A player's row, read consistently. Raises DeletedError, and RowError where it cannot be read."""
     return parse(await players.load(db, USER_PROFILES, user_id))
 
 

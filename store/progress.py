@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
 
+from game.board import Milliseconds, Points
 from game.player import Player
 from store import players
-from store.database import Database, Row, from_item, to_item
+from store.database import Database, Row, parse_row, to_item
 from store.schema import USER_PROGRESS
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Best(Row):
     `score` is the sort key of its row, which stays deletable when its board has left the catalogue.
     """
 
-    points: int
-    achieved_at: int
+    points: Points
+    achieved_at: Milliseconds
     score: str
 
 
@@ -47,18 +48,24 @@ def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
     return {"Get": {"TableName": db.name(USER_PROGRESS), "Key": to_item({"userId": user_id})}}
 
 
-def parse(user_id: str, item: dict[str, Any] | None) -> Progress:
-    """The row behind a DynamoDB item, or that of a player who has none."""
+def parse(user_id: str, item: Mapping[str, Any] | None) -> Progress:
+    """The row behind a DynamoDB item, or that of a player who has none.
+
+    Raises RowError where any part of it cannot be read: what a player has achieved is not to be overwritten
+    by what is left of it. A best that was left out would leave its row on the board for ever.
+    """
     if not item:
         return Progress(user_id=user_id)
-    values = from_item(item)
     # DynamoDB has no floats, and a checkpoint is any JSON: it is one text.
-    values["checkpoint"] = json.loads(values.get("checkpoint", "null"))
-    return Progress.model_validate(values)
+    return parse_row(Progress, USER_PROGRESS, item, checkpoint=_checkpoint)
+
+
+def _checkpoint(text: Any) -> Any:
+    return None if text is None else json.loads(text)
 
 
 async def load(db: Database, user_id: str) -> Progress:
-    """A player's row, read consistently. Raises DeletedError."""
+    """A player's row, read consistently. Raises DeletedError, and RowError where it cannot be read."""
     return parse(user_id, await players.load(db, USER_PROGRESS, user_id))
 
 

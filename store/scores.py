@@ -1,19 +1,29 @@
-"""`Scores`: one row per player and board, sorted by how good the score is."""
+"""`Scores`: one row per player and board, sorted by how good the score is.
 
-from collections.abc import Iterable, Mapping
+A row that cannot be read is logged by its key and left out of what is read, and reading goes on behind it. So
+a board has its K entries where there are K good rows, and ranks count good rows only. `around` counts the
+rows above by the types of their attributes, without reading them. A row with the right types and wrong values
+(a sort key that tells of another score, a second row of a player) still counts there.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from game.board import Entry
+from game.board import Avatar, Entry, Milliseconds, Name, Points, UserId
 from game.catalogue import Board
-from game.scoring import encode
+from game.scoring import ScoreKeyError, decode, encode
 from store.database import (
     BATCH_GET_LIMIT,
     Database,
     Item,
     Row,
+    RowError,
+    StoredNumber,
     batch_get,
     batch_write,
-    from_item,
+    parse_row,
+    row_error,
     to_item,
 )
 from store.profiles import Profile
@@ -23,17 +33,28 @@ from store.schema import SCORES
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
+# Most keys of unreadable rows that one read logs, and most rows of one Query that looks for better ones.
+_LOGGED = 20
+_PAGE = 1000
+# What `Score` asks for, as far as a Query that only counts can tell.
+_READABLE = (
+    "attribute_type(points, :number) AND attribute_type(achievedAt, :number)"
+    " AND attribute_type(userId, :text) AND attribute_type(#name, :text)"
+)
+
+logger = logging.getLogger("podium.store")
+
 
 class Score(Row):
     """A row: `score` is the sort key (see `game.scoring`), `points` the number that it stands for."""
 
     game_area: str
     score: str
-    points: int
-    user_id: str
-    name: str
-    avatar: str | None = None
-    achieved_at: int
+    points: StoredNumber[Points]
+    user_id: UserId
+    name: Name
+    avatar: Avatar | None = None
+    achieved_at: StoredNumber[Milliseconds]
 
     def entry(self, rank: int) -> Entry:
         """The row as a board shows it."""
@@ -130,8 +151,8 @@ async def page(
 async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> tuple[Entry, ...]:
     """A player's entry with up to `neighbours` above it and below it, with their ranks on the board.
 
-    The player is missing from the answer when the row of `best` is gone: read the best again. Costs a count
-    of every row above, one consistent read unit for each 4 KB of them.
+    The player is missing from the answer when the row of `best` is gone, or cannot be read: read the best
+    again. Costs a count of every row above, one consistent read unit for each 4 KB of them.
     """
     own = best.score
     above = await _query(db, board, limit=neighbours, key=own, condition=_better(board), towards_better=True)
@@ -166,13 +187,57 @@ async def _query(
     request = _request(db, board, key, condition)
     request["ScanIndexForward"] = (board.order == "asc") != towards_better
     request["Limit"] = limit
-    answer = await db.client.query(**request)
-    return [Score.model_validate(from_item(item)) for item in answer["Items"]]
+    rows: dict[str, Score] = {}
+    unreadable: list[RowError] = []
+    while True:
+        answer = await db.client.query(**request)
+        for item in answer["Items"]:
+            try:
+                row = _parse(board, item)
+                if row.user_id in rows:
+                    raise row_error(SCORES, item, "the player has another row on the board")
+                rows[row.user_id] = row
+            except RowError as error:
+                unreadable.append(error)
+        if len(rows) >= limit or "LastEvaluatedKey" not in answer:
+            break
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        # Where there are many bad rows, the next good one may be far.
+        request["Limit"] = min(_PAGE, limit - len(rows) + 2 * len(unreadable))
+    _log(board, unreadable)
+    return [*rows.values()][:limit]
+
+
+def _parse(board: Board, item: Item) -> Score:
+    """The row behind a DynamoDB item. Raises RowError, also where its sort key tells of another score."""
+    row = parse_row(Score, SCORES, item)
+    try:
+        told = decode(board.order, row.score)
+    except ScoreKeyError as error:
+        raise row_error(SCORES, item, error) from error
+    if told != (row.points, row.achieved_at, row.user_id):
+        raise row_error(
+            SCORES, item, f"the sort key is that of another score on a board in {board.order} order"
+        )
+    return row
+
+
+def _log(board: Board, unreadable: Sequence[RowError]) -> None:
+    for error in unreadable[:_LOGGED]:
+        logger.error("left out of board %s: %s", board.id, error)
+    if len(unreadable) > _LOGGED:
+        logger.error("left out of board %s: %d more rows", board.id, len(unreadable) - _LOGGED)
 
 
 async def _count_better(db: Database, board: Board, key: str) -> int:
     request = _request(db, board, key, _better(board))
     request["Select"] = "COUNT"
+    request["FilterExpression"] = _READABLE
+    request["ExpressionAttributeNames"] = {"#name": "name"}
+    request["ExpressionAttributeValues"] = {
+        **request["ExpressionAttributeValues"],
+        **to_item({":number": "N", ":text": "S"}),
+    }
     count = 0
     while True:
         answer = await db.client.query(**request)

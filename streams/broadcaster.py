@@ -34,10 +34,13 @@ from game.scoring import encode
 from realtime import protocol
 from store import boards, scores
 from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
-from store.database import ConflictError, Database, backoff
+from store.database import Database, StoreError, backoff
 from streams.fanout import FanOut, UnpushedError
-from streams.records import RecordError, Touch, parse, sequence_number
+from streams.records import RecordError, Touch, parse
 from streams.report import Report
+
+PASSING = (ClientError, BotoCoreError, StoreError, UnpushedError)
+"""What may go better the next time."""
 
 logger = logging.getLogger("podium.broadcaster")
 
@@ -55,51 +58,61 @@ class Broadcaster:
         self._clock = clock
 
     async def process(self, records: Iterable[Mapping[str, Any]], report: Report) -> list[str]:
-        """Work off a batch; the sequence numbers of the records to be given again.
+        """Work off a batch; return the sequence numbers of the records to be given again.
 
-        A record that cannot be parsed is among them; so is the first record of each board that failed.
+        They are the first of each board for which a service failed. What no repetition mends is not among
+        them, for its whole shard would stand still until it is given up: a record that cannot be read, and a
+        mistake of ours on one board. Both are logged, and left to the sweep.
         """
-        failures = []
         touched: dict[str, list[Touch]] = {}
         for record in records:
             try:
                 touch = parse(record)
             except RecordError as error:
-                logger.error("unreadable %s", error)
-                failures.append(sequence_number(record))
+                logger.error("left to the sweep: %s", error)
                 continue
             report.saw(touch, self._clock())
             # Rows of an area that has left the catalogue are on no board.
             if touch.board in self._catalogue.boards:
                 touched.setdefault(touch.board, []).append(touch)
         failed = await self._each(touched, lambda board: self._refresh(board, touched[board.id], report))
-        return failures + [touched[board][0].sequence_number for board in failed]
+        return [
+            touched[board][0].sequence_number for board, error in failed.items() if isinstance(error, PASSING)
+        ]
 
     async def sweep(self, report: Report) -> list[str]:
         """Reconcile every board with its table and push what was left over; the ids of boards that failed."""
-        return await self._each(self._catalogue.boards, lambda board: self._refresh(board, None, report))
+        return [*await self._each(self._catalogue.boards, lambda board: self._refresh(board, None, report))]
 
-    async def _each(self, names: Collection[str], refresh: Callable[[Board], Awaitable[None]]) -> list[str]:
+    async def _each(
+        self, names: Collection[str], refresh: Callable[[Board], Awaitable[None]]
+    ) -> dict[str, Exception]:
+        """Refresh boards side by side; what failed on which of them, which is logged."""
         results = await asyncio.gather(
             *(refresh(self._catalogue.boards[name]) for name in names), return_exceptions=True
         )
-        failed = []
+        failed = {}
         for name, result in zip(names, results, strict=True):
-            if isinstance(result, (ClientError, BotoCoreError, ConflictError, UnpushedError)):
-                logger.error("board %s: %s", name, result)
-                failed.append(name)
-            elif isinstance(result, BaseException):
-                raise result
+            if isinstance(result, Exception):
+                logger.error(
+                    "board %s: %r", name, result, exc_info=None if isinstance(result, PASSING) else result
+                )
+                failed[name] = result
+            elif result is not None:
+                raise result  # the process is about to end
         return failed
 
     async def _refresh(self, board: Board, touches: Sequence[Touch] | None, report: Report) -> None:
         """Publish what changed and push what is unpushed. `touches` None: take it that anything changed."""
-        published = await boards.load_or_create(self._db, board, self._clock())
+        published = await self._load(board)
         relevant = [touch for touch in touches or () if _matters(board, published.entries, touch)]
         if touches is None or relevant:
             published = await self._publish(board, published, report)
         scored = [touch.achieved_at for touch in relevant if touch.achieved_at is not None]
         await self.fan_out.push_outbox(published, report, min(scored, default=None))
+
+    async def _load(self, board: Board) -> PublishedBoard:
+        return await boards.load_or_create(self._db, board, self._clock(), protocol.encode_snapshot)
 
     async def _publish(self, board: Board, published: PublishedBoard, report: Report) -> PublishedBoard:
         attempt = 0
@@ -113,7 +126,7 @@ class Broadcaster:
             except StaleBoardError:
                 await backoff(attempt)
                 attempt += 1
-                published = await boards.load_or_create(self._db, board, self._clock())
+                published = await self._load(board)
                 continue
             report.boards_changed += 1
             if not _lowers_bar(board, published.entries, truth):

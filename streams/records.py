@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter
+
+from game.board import Milliseconds
 from store.database import from_item
 
 
@@ -24,32 +27,39 @@ class Touch(NamedTuple):
     written_at: float
 
 
-def sequence_number(record: Mapping[str, Any]) -> str:
-    """The record's sequence number, "" where it has none: Lambda then takes the whole batch as failed."""
+def _sequence_number(record: Mapping[str, Any]) -> str:
     try:
         return str(record["dynamodb"]["SequenceNumber"])
     except (KeyError, TypeError):
-        return ""
+        return "(no number)"
 
 
 def parse(record: Mapping[str, Any]) -> Touch:
-    """The touch that a record tells of. Raises RecordError, which names what is missing."""
+    """The touch that a record tells of; what the row holds besides its key need not be readable.
+
+    Raises RecordError, which names what is missing.
+    """
     try:
         change = record["dynamodb"]
         keys = from_item(change["Keys"])
-        image = from_item(change.get("NewImage") or {})
         return Touch(
             sequence_number=str(change["SequenceNumber"]),
             board=str(keys["gameArea"]),
             score=str(keys["score"]),
-            achieved_at=_achieved_at(record, image),
+            achieved_at=_achieved_at(record),
             written_at=float(change["ApproximateCreationDateTime"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"record {sequence_number(record) or '(no number)'}: {error!r}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise RecordError(f"record {_sequence_number(record)} cannot be read: {error!r}") from error
 
 
-def _achieved_at(record: Mapping[str, Any], image: Mapping[str, Any]) -> int | None:
-    if record.get("eventName") != "INSERT" or "achievedAt" not in image:
+def _achieved_at(record: Mapping[str, Any]) -> int | None:
+    if record.get("eventName") != "INSERT":
         return None
-    return int(image["achievedAt"])
+    try:
+        return _moment.validate_python(int(record["dynamodb"]["NewImage"]["achievedAt"]["N"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+_moment = TypeAdapter(Milliseconds)

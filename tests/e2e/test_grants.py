@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from realtime.protocol import encode_snapshot
 from store import boards, connections
 from store.database import Database, to_item
 from store.schema import LEADERBOARDS
@@ -175,7 +176,9 @@ async def push_by_pushers(db: Database, ada: Player, bob: Player, arena: str) ->
 
 async def sweep(deployment: Deployment, db: Database, player: Player, arena: str, *, gone: int) -> None:
     """A broadcaster has published, and died before it pushed: the sweep does."""
-    read = await boards.load_or_create(db, deployment.catalogue().boards[arena], round(time.time() * 1000))
+    read = await boards.load_or_create(
+        db, deployment.catalogue().boards[arena], round(time.time() * 1000), encode_snapshot
+    )
     await subscribe_gone(db, arena, gone)
     await boards.publish(db, read, (), '{"type":"pong"}', collapse=False)
     await invoke(deployment, "sweep", {})

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection
 from game.catalogue import load_catalogue
 from infra.functions import Function
 from local.provision import create_tables
+from realtime.protocol import encode_snapshot
 from store import boards, connections
 from store.boards import PublishedBoard
 from store.database import Database
@@ -55,7 +56,7 @@ class Scene:
     async def follow_the_forest(self) -> PublishedBoard:
         """The player follows a board that nobody is on; the board as published."""
         await connections.subscribe(self.db, CONNECTION, [FOREST.id], PLAYER, now())
-        return await boards.load_or_create(self.db, FOREST, now())
+        return await boards.load_or_create(self.db, FOREST, now(), encode_snapshot)
 
     async def score(self) -> None:
         """The score that the recorded events tell of."""

@@ -6,6 +6,7 @@ import pytest
 
 from game.board import Entry
 from game.catalogue import Board, Catalogue
+from realtime.protocol import encode_snapshot
 from store import boards
 from store.boards import PublishedBoard, StaleBoardError
 from store.database import Database
@@ -37,19 +38,23 @@ async def test_board_is_created_as_the_table_has_it(
 ) -> None:
     assert await boards.load(db, "forest") is None
     await submit(db, catalogue, Profile(user_id="ada", name="Ada"), "forest", 5, 1000)
-    created = await boards.load_or_create(db, forest, 777)
+    created = await boards.load_or_create(db, forest, 777, encode_snapshot)
     assert (created.position, created.outbox) == ((777, 1), {})
     assert [entry.user_id for entry in created.entries] == ["ada"]
-    assert await boards.load_or_create(db, forest, 888) == created == await _loaded(db, forest)
+    assert (
+        await boards.load_or_create(db, forest, 888, encode_snapshot) == created == await _loaded(db, forest)
+    )
 
 
 async def test_creators_at_once_agree_on_one_board(db: Database, forest: Board) -> None:
-    created = await asyncio.gather(*(boards.load_or_create(db, forest, epoch) for epoch in range(1, 9)))
+    created = await asyncio.gather(
+        *(boards.load_or_create(db, forest, epoch, encode_snapshot) for epoch in range(1, 9))
+    )
     assert {board.position for board in created} == {(await _loaded(db, forest)).position}
 
 
 async def test_publishing_counts_versions_up_and_fills_the_outbox(db: Database, forest: Board) -> None:
-    first = await boards.load_or_create(db, forest, 777)
+    first = await boards.load_or_create(db, forest, 777, encode_snapshot)
     second = await boards.publish(db, first, _entries(9), "two", collapse=False)
     third = await boards.publish(db, second, _entries(9, 8), "three", collapse=False)
     assert (third.position, third.entries) == ((777, 3), _entries(9, 8))
@@ -58,7 +63,7 @@ async def test_publishing_counts_versions_up_and_fills_the_outbox(db: Database, 
 
 
 async def test_only_one_of_two_publishers_wins(db: Database, forest: Board) -> None:
-    read = await boards.load_or_create(db, forest, 777)
+    read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     won = await boards.publish(db, read, _entries(9), "mine", collapse=False)
     for collapse in (False, True):
         with pytest.raises(StaleBoardError):
@@ -67,14 +72,14 @@ async def test_only_one_of_two_publishers_wins(db: Database, forest: Board) -> N
 
 
 async def test_publisher_of_an_earlier_epoch_is_stale(db: Database, forest: Board) -> None:
-    read = await boards.load_or_create(db, forest, 777)
+    read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     await boards.rebuild(db, forest, 888)
     with pytest.raises(StaleBoardError):
         await boards.publish(db, read, _entries(8), "late", collapse=False)
 
 
 async def test_collapsing_replaces_the_outbox(db: Database, forest: Board) -> None:
-    read = await boards.load_or_create(db, forest, 777)
+    read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     for version in (2, 3):
         read = await boards.publish(db, read, _entries(version), str(version), collapse=False)
     collapsed = await boards.publish(db, read, _entries(4), "snapshot", collapse=True)
@@ -86,7 +91,7 @@ async def test_collapsing_replaces_the_outbox(db: Database, forest: Board) -> No
 
 
 async def test_clearing_leaves_the_frames_that_came_later(db: Database, forest: Board) -> None:
-    read = await boards.load_or_create(db, forest, 777)
+    read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     pushed = await boards.publish(db, read, _entries(2), "two", collapse=False)
     later = await boards.publish(db, pushed, _entries(3), "three", collapse=False)
     await boards.clear_outbox(db, pushed)
@@ -97,7 +102,7 @@ async def test_clearing_leaves_the_frames_that_came_later(db: Database, forest: 
 
 
 async def test_clearing_leaves_a_later_epoch_alone(db: Database, forest: Board) -> None:
-    read = await boards.load_or_create(db, forest, 777)
+    read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     pushed = await boards.publish(db, read, _entries(2), "old", collapse=False)
     rebuilt = await boards.rebuild(db, forest, 888)
     new = await boards.publish(db, rebuilt, _entries(2), "new", collapse=False)
@@ -108,7 +113,7 @@ async def test_clearing_leaves_a_later_epoch_alone(db: Database, forest: Board) 
 async def test_rebuilding_starts_a_later_epoch_whatever_the_clock_says(
     db: Database, catalogue: Catalogue, forest: Board
 ) -> None:
-    read = await boards.load_or_create(db, forest, 777)
+    read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     await boards.publish(db, read, _entries(2), "two", collapse=False)
     await submit(db, catalogue, Profile(user_id="ada", name="Ada"), "forest", 5, 1000)
     rebuilt = await boards.rebuild(db, forest, 5)
@@ -120,6 +125,7 @@ async def test_rebuilding_starts_a_later_epoch_whatever_the_clock_says(
 
 async def test_loading_many_leaves_out_what_was_never_published(db: Database, catalogue: Catalogue) -> None:
     created = {
-        name: await boards.load_or_create(db, catalogue.boards[name], 777) for name in ("forest", "global")
+        name: await boards.load_or_create(db, catalogue.boards[name], 777, encode_snapshot)
+        for name in ("forest", "global")
     }
     assert await boards.load_many(db, catalogue.boards) == created

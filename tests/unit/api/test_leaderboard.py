@@ -7,6 +7,7 @@ import pytest
 from game.catalogue import Board
 from game.cursor import Cursor, encode_cursor
 from game.scoring import encode
+from realtime.protocol import encode_snapshot
 from store import boards
 from store.database import Database
 from store.schema import SCORES
@@ -29,7 +30,7 @@ def test_empty_board_is_an_empty_page(rest: RestScene) -> None:
 
 def test_page_shows_entries_and_the_published_version(rest: RestScene) -> None:
     rest.score("ada", 7)
-    rest.run(lambda db: boards.load_or_create(db, FOREST, NOW))
+    rest.run(lambda db: boards.load_or_create(db, FOREST, NOW, encode_snapshot))
     page = rest.get("/leaderboard", {"gameArea": "forest"}).json
     assert page["version"] == 1
     assert page["entries"] == [

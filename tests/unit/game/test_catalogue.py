@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from game.board import Entry, Position
+from game.board import NAME_BYTES, Entry, Position
 from game.catalogue import TOP_LIMIT, Board, CatalogueError, load_catalogue
-from game.names import NAME_BYTES, NAME_MAX, clean_name
+from game.names import NAME_MAX, clean_name
 from game.scoring import POINTS_LIMIT, TIME_LIMIT
 from realtime.protocol import FRAME_LIMIT, encode_change, encode_snapshot, fits
 

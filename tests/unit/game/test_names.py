@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from game.names import MARKS_MAX, NAME_BYTES, NAME_MAX, DisplayNameError, clean_name, default_name
+from game.board import NAME_BYTES
+from game.names import MARKS_MAX, NAME_MAX, DisplayNameError, clean_name, default_name
 
 USER_ID = "87313b53-604d-4405-b676-4eb8a21c5969"
 

@@ -248,7 +248,7 @@ def test_stream_feeds_the_broadcaster_with_what_lambda_offers_against_loss(stage
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["MaximumRetryAttempts"] == 10
-    assert mapping["MaximumRecordAgeInSeconds"] == 3600
+    assert mapping["MaximumRecordAgeInSeconds"] == 300
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
     (pattern,) = mapping["FilterCriteria"]["Filters"]
     boards = json.loads(pattern["Pattern"])["dynamodb"]["Keys"]["gameArea"]["S"]

@@ -15,6 +15,7 @@ from loadtest.frame_sizes import NAME, diff_bytes
 from loadtest.request_units import row_bytes
 from loadtest.workload import Workload
 from realtime.avatars import announce
+from realtime.protocol import encode_snapshot
 from store import appearance, boards, connections, players
 from store.database import Database
 from store.profiles import Profile
@@ -121,7 +122,9 @@ async def test_connection_from_opening_to_closing(meter: Meter) -> None:
     async with live_scene(catalogue_of(3)) as scene:
         held = {}
         for area in areas:
-            published = await boards.load_or_create(scene.direct, scene.live.catalogue.boards[area], NOW)
+            published = await boards.load_or_create(
+                scene.direct, scene.live.catalogue.boards[area], NOW, encode_snapshot
+            )
             held[area] = published.position._asdict()
         with meter.counting() as rows:
             await scene.event("$connect")
@@ -239,7 +242,7 @@ async def test_row_of_a_board_is_as_large_as_the_model_takes_it_to_be() -> None:
         for number in range(top):
             player = Profile(user_id=f"{PLAYER[:-12]}{number:012d}", name=NAME)
             await submit(tables.direct, catalogue_of(1), player, "area-1", 50 + number, NOW)
-        published = await boards.load_or_create(tables.direct, board, NOW)
+        published = await boards.load_or_create(tables.direct, board, NOW, encode_snapshot)
         frame = "x" * round(diff_bytes(top, 1, 0))
         await boards.publish(tables.direct, published, published.entries, frame, collapse=False)
         (item,) = (await tables.direct.client.scan(TableName=LEADERBOARDS.name))["Items"]

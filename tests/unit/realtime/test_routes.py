@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from realtime.gone import forget
-from realtime.protocol import CONNECTIONS_LIMIT
+from realtime.protocol import CONNECTIONS_LIMIT, encode_snapshot
 from realtime.routes import UnreachableError
 from realtime.subprotocols import SUBPROTOCOL
 from store import boards, connections, players
@@ -40,7 +40,7 @@ async def connected(scene: LiveScene) -> set[str]:
 
 
 async def published(scene: LiveScene, board: str) -> boards.PublishedBoard:
-    return await boards.load_or_create(scene.direct, scene.live.catalogue.boards[board], NOW)
+    return await boards.load_or_create(scene.direct, scene.live.catalogue.boards[board], NOW, encode_snapshot)
 
 
 async def publish_next(scene: LiveScene, board: str) -> boards.PublishedBoard:

@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import EndpointConnectionError
 
 from game.catalogue import Board, Catalogue
+from realtime.protocol import encode_snapshot
 from store import boards, connections, progress, scores
 from store.boards import PublishedBoard
 from store.database import Database
@@ -81,7 +82,7 @@ class BroadcastScene:
 
     async def published(self, area: str = "forest") -> PublishedBoard:
         """The board as published; published now if it never was."""
-        return await boards.load_or_create(self.direct, self.board(area), NOW)
+        return await boards.load_or_create(self.direct, self.board(area), NOW, encode_snapshot)
 
     async def shown(self, area: str = "forest") -> list[str]:
         """The players on the published board, best first."""

@@ -1,13 +1,16 @@
 """From a published board to every screen: the outbox, connections that fail, and what is reported."""
 
+import logging
 from typing import Any
 
 import pytest
 
+from realtime.push import PushResult
 from store import boards
 from store.boards import OUTBOX_LIMIT
 from store.connections import channels
 from streams.report import Report
+from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import NOW
 from tests.unit.streams.broadcast_scene import BroadcastScene, full_board, number, told
 
@@ -130,14 +133,37 @@ async def test_report_of_nothing_has_no_times(scene: BroadcastScene) -> None:
     assert (report.oldest_record_age, report.score_to_pushed) == (None, None)
 
 
-async def test_unexpected_error_is_not_swallowed(
-    scene: BroadcastScene, monkeypatch: pytest.MonkeyPatch
+async def test_mistake_of_ours_on_one_board_leaves_the_others_alone(
+    scene: BroadcastScene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(*_: Any, **__: Any) -> None:
-        raise RuntimeError("a mistake of ours")
-
     await full_board(scene)
+    await full_board(scene, "desert")
+    push = scene.push.push
+
+    async def broken(frame: str, *rest: Any, **options: Any) -> PushResult:
+        if '"forest"' in frame:
+            raise RuntimeError("a mistake of ours")
+        return await push(frame, *rest, **options)
+
     monkeypatch.setattr(scene.push, "push", broken)
     await scene.score("dee", 40)
-    with pytest.raises(RuntimeError):
+    await scene.score("dee", 40, "desert")
+    with caplog.at_level(logging.ERROR, "podium.broadcaster"):
+        assert await scene.process() == [], "a retry would not mend it"
+        assert [frame["board"] for frame in scene.push.sent_to("viewer")] == ["desert"]
+        assert await scene.broadcaster.sweep(Report()) == ["forest"], "the sweep's alarm sees it"
+    assert "Traceback" in caplog.text
+    assert "board forest: RuntimeError('a mistake of ours')" in caplog.text
+
+
+async def test_end_of_the_process_is_not_swallowed(
+    scene: BroadcastScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ended(*_: Any, **__: Any) -> None:
+        raise CrashError
+
+    await full_board(scene)
+    monkeypatch.setattr(scene.push, "push", ended)
+    await scene.score("dee", 40)
+    with pytest.raises(CrashError):
         await scene.process()
