@@ -31,6 +31,7 @@ from game.replica import Replica
 from local.event_delivery import EventSourceSettings, Record
 from local.event_source import EventSource
 from realtime import protocol
+from realtime.protocol import encode_snapshot
 from store import boards, connections, scores
 from store.database import Database
 from store.profiles import Profile
@@ -157,7 +158,7 @@ class _Scene:
 
     async def prepare(self) -> None:
         """Give the witness the board as its subscription would have, and warm both broadcasters up."""
-        published = await boards.load_or_create(self._db, self._board, now())
+        published = await boards.load_or_create(self._db, self._board, now(), encode_snapshot)
         self._replica.snapshot(published.position, published.entries)
         for name in self._broadcasters:
             await self._broadcast(name, await self._stream.submit(1))

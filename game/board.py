@@ -40,7 +40,7 @@ Milliseconds = Annotated[int, Field(ge=0, lt=TIME_LIMIT)]
 class Entry(Model):
     """One player on a board. Ranks count from 1; nobody shares one."""
 
-    rank: Annotated[int, Field(ge=1)]
+    rank: int
     user_id: UserId
     name: Name
     avatar: Avatar | None

@@ -5,9 +5,8 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from streams.fanout import Shard, UnpushedError
+from streams.broadcaster import PASSING
+from streams.fanout import Shard
 
 logger = logging.getLogger("podium.pushers")
 
@@ -34,8 +33,13 @@ class TaskPushers:
     async def _run(self, shard: Shard) -> None:
         try:
             await self._push_shard(shard)
-        except (ClientError, BotoCoreError, UnpushedError) as error:
-            logger.error("a shard of board %s: %s", shard.board, error)
+        except Exception as error:
+            logger.error(
+                "a shard of board %s: %r",
+                shard.board,
+                error,
+                exc_info=None if isinstance(error, PASSING) else error,
+            )
 
 
 @asynccontextmanager

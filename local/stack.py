@@ -4,7 +4,8 @@ emulator -> tables, bucket, user pool -> stream position -> boards rebuilt -> ga
 
 The stream position is taken before the boards are rebuilt, so that nothing written in between is missed. The
 boards are rebuilt, in a new epoch, at every start and before anybody can connect: nothing relies on what was
-published before, for the emulator writes its state when it is stopped, and may have been killed.
+published before, for the emulator writes its state when it is stopped, and may have been killed. A board that
+cannot be rebuilt does not keep the others from starting.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from api.backend import Backend, Deployment
-from game.catalogue import Catalogue, load_catalogue
+from game.catalogue import Board, Catalogue, load_catalogue
 from local import provision
 from local.emulator import Emulator
 from local.event_delivery import EventSourceSettings
@@ -34,10 +35,12 @@ from local.pushers import task_pushers
 from local.rest import RestServer
 from local.settings import CHECKOUT, LocalSettings, has_own_endpoint, point_at_emulator, set_region
 from realtime.authorizer import authorize
+from realtime.protocol import encode_snapshot
 from realtime.push import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
 from realtime.tokens import TokenVerifier
 from store import boards
+from store.boards import EncodeSnapshot
 from store.database import Database
 from store.portraits import open_bucket
 from store.runtime import now, open_database
@@ -93,8 +96,9 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         live = Live(db, catalogue, push, now, users.is_member)
         broadcaster = await stack.enter_async_context(_broadcaster(db, catalogue, push))
         source = await _start_event_source(settings, session, db, broadcaster, stack)
-        for board in catalogue.boards.values():
-            await boards.rebuild(db, board, now())
+        unbuilt = await _rebuild(db, catalogue.boards.values())
+        if len(unbuilt) == len(catalogue.boards):
+            raise StackError("No board can be rebuilt from its scores; the log says why.")
         gateway = Gateway(
             authorizer=lambda event: authorize(verifier, event), routes=_routes(live), stage=STAGE
         )
@@ -120,7 +124,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         # The first of these to end ends the backend.
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(source.run())
-        tasks.create_task(_sweep(broadcaster))
+        tasks.create_task(_sweep(db, broadcaster, unbuilt))
         if emulator:
             tasks.create_task(_watch(emulator))
         ready(deployment)
@@ -209,11 +213,30 @@ async def _start_event_source(
     return source
 
 
-async def _sweep(broadcaster: Broadcaster) -> NoReturn:
+async def _rebuild(
+    db: Database, rebuilt: Iterable[Board], encode_snapshot: EncodeSnapshot | None = None
+) -> list[Board]:
+    """Rebuild boards; the ones that could not be, which is logged."""
+    failed = []
+    for board in rebuilt:
+        try:
+            await boards.rebuild(db, board, now(), encode_snapshot)
+        except Exception:
+            logger.exception("board %s cannot be rebuilt; the next sweep tries again", board.id)
+            failed.append(board)
+    return failed
+
+
+async def _sweep(db: Database, broadcaster: Broadcaster, unbuilt: Sequence[Board]) -> NoReturn:
+    """Sweep for ever. `unbuilt` are boards to be rebuilt yet, by now with subscribers."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
+        unbuilt = await _rebuild(db, unbuilt, encode_snapshot)
         report = Report()
-        await broadcaster.sweep(report)
+        try:
+            await broadcaster.sweep(report)
+        except Exception:
+            logger.exception("the sweep failed; the next one comes in %d seconds", SWEEP_SECONDS)
         _log_report(report)
 
 

@@ -77,7 +77,10 @@ class PublishedBoard(Row):
     @classmethod
     def parse(cls, item: Item) -> Self:
         """The row behind a DynamoDB item, in which the entries are one JSON text. Raises RowError."""
-        return parse_row(cls, LEADERBOARDS, item, entries=_entries.validate_json)
+        # A row without an outbox could not be published to: its default is not for those.
+        return parse_row(
+            cls, LEADERBOARDS, item, entries=_entries.validate_json, outbox=lambda outbox: outbox
+        )
 
 
 async def load(db: Database, board: str) -> PublishedBoard | None:
@@ -261,5 +264,8 @@ def _unchanged(held: Item) -> Any:
 
 
 def _item(board: PublishedBoard) -> Item:
-    values = board.model_dump(by_alias=True, exclude={"entries"})
-    return to_item(values | {"entries": _entries.dump_json(board.entries, by_alias=True).decode()})
+    values = board.model_dump(by_alias=True, exclude={"entries", "outbox"})
+    values["entries"] = _entries.dump_json(board.entries, by_alias=True).decode()
+    # A map's keys are texts.
+    values["outbox"] = {str(version): frame for version, frame in board.outbox.items()}
+    return to_item(values)

@@ -32,7 +32,7 @@ THROTTLED_WAIT = 0.05
 """Seconds before the second of these, at most; doubled each time: all of them take under half a second."""
 
 T = TypeVar("T")
-RowT = TypeVar("RowT", bound="Row")
+RowT = TypeVar("RowT", bound=Model)
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
