@@ -5,6 +5,9 @@
  * answer came (network error, timeout, 429, 5xx) it is sent again under the same key, three times in all. If there is
  * none even then, the error has the key as `idempotencyKey`: the action may have happened. A caller that tries again
  * hands the key in, and the action happens once, however often it is sent. The server keeps a player's keys for a day.
+ * Reads, scores and changes of the profile, which are the same twice, are sent again after a network error, a 429 or a
+ * 503; anything else after a 429, which has done nothing. Each waits as long as the server asks it to, and a random time
+ * more: clients that were refused together do not come back together.
  *
  *     let key;
  *     button.onclick = async () => {
@@ -47,7 +50,7 @@ import { randomText } from "./random.js";
 /** The board over all areas. */
 export const GLOBAL = "global";
 
-/** How often an action is sent in all, before its caller is told that no answer came. */
+/** How often a request is sent in all, before its caller is told that no answer came. */
 const ATTEMPTS = 3;
 /** The longest `Retry-After`, in seconds, that a player waits for in one call. The API's own is 5 at most. */
 const LONGEST_WAIT = 10;
@@ -79,7 +82,7 @@ export class Rest {
    * @throws {PodiumError} 404: no such area; 422: outside the area's bounds
    */
   submitScore(gameArea, score) {
-    return this.request("POST", "/score", { gameArea, score });
+    return this.request("POST", "/score", { gameArea, score }, { repeatable: true });
   }
 
   /**
@@ -223,16 +226,27 @@ export class Rest {
    * @param {unknown} [body] sent as JSON
    * @param {object} [options]
    * @param {Record<string, string>} [options.headers] such as `Idempotency-Key`
+   * @param {boolean} [options.repeatable] whether twice is the same as once: unless told, for everything but a POST
+   *   without an `Idempotency-Key`
    * @returns {Promise<any>} the answer's JSON; null where it has none
    * @throws {PodiumError} what the API answered (`status`, `title`, `detail`, `errors`), `NetworkError`, or
    *   `TimeoutError`; `deleted` where the player was deleted, and then `user` is null; `SignedOut` where another player
    *   has signed in meanwhile: a request is only ever its own player's
    */
-  async request(method, path, body, { headers = {} } = {}) {
+  async request(method, path, body, { headers = {}, repeatable } = {}) {
     const player = this.#session.user?.id;
-    const answer = await this.#send(player, method, path, body, headers);
-    if (answer.ok) return answer.body;
-    throw this.#problem(player, method, path, answer);
+    const isHarmless = repeatable ?? (method !== "POST" || "Idempotency-Key" in headers);
+    for (let failures = 0; ; ) {
+      try {
+        const answer = await this.#send(player, method, path, body, headers);
+        if (answer.ok) return answer.body;
+        throw this.#problem(player, method, path, answer);
+      } catch (error) {
+        const isUnanswered = error.code === "NetworkError" || error.status === 503;
+        if (error.status !== 429 && !(isUnanswered && isHarmless)) throw error;
+        await this.#pause(player, ++failures, error);
+      }
+    }
   }
 
   get #root() {
@@ -281,13 +295,19 @@ export class Rest {
       const error = answer.error ?? this.#failure(player, path, answer);
       if (answer.status >= 400 && answer.status < 500 && !NOT_THE_ACTIONS.has(answer.status)) throw error;
       error.idempotencyKey = key;
-      const { retryAfter = 0 } = error;
-      if (!isPassing(error) || ++failures === ATTEMPTS || retryAfter > LONGEST_WAIT) throw error;
-      const delay = retryAfter * 1000 + backoff(failures - 1, this.#random);
-      await new Promise((resolve) => this.#clock.setTimeout(resolve, delay));
-      // A key belongs to one player: sent by the next one, this would be another action.
-      if (this.#session.user?.id !== player) throw error;
+      if (!isPassing(error)) throw error;
+      await this.#pause(player, ++failures, error);
     }
+  }
+
+  /** Wait before a request is sent again. Throws its error where it is not to be. */
+  async #pause(player, failures, error) {
+    const { retryAfter = 0 } = error;
+    if (failures === ATTEMPTS || retryAfter > LONGEST_WAIT) throw error;
+    const delay = retryAfter * 1000 + backoff(failures - 1, this.#random);
+    await new Promise((resolve) => this.#clock.setTimeout(resolve, delay));
+    // A key belongs to one player, and so does a score: sent by the next one, this would be another.
+    if (this.#session.user?.id !== player) throw error;
   }
 
   #failure(player, path, answer) {

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from game.board import Position
 from game.scoring import encode
 from realtime.protocol import encode_snapshot
 from store import boards, scores
@@ -32,7 +33,7 @@ ISSUE = {
 ROW = to_item(
     {"gameArea": "forest", "score": ADA, "points": 30, "userId": "ada", "name": "Ada", "achievedAt": NOW}
 )
-FRAME = encode_snapshot("forest", 3, boards.Position(NOW, 3), [])
+FRAME = encode_snapshot("forest", 3, Position(NOW, 3), [])
 FANOUT = {"id": "f", "to": 3, "startedAt": NOW, "expiresAt": NOW - 1, "pending": {"0": ["", None]}}
 BOARD = to_item(
     {"gameArea": "forest", "epoch": NOW, "version": 3, "entries": "[]", "outbox": {"3": FRAME}}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from realtime.protocol import encode_snapshot
 from realtime.push import HttpPushClient
 from store import boards, connections
 from store.boards import PublishedBoard
@@ -132,7 +133,7 @@ async def crowd(
             db, CATALOGUE, push, clock.now, functions.start, direct_limit=direct_limit, pushers=pushers
         )
         functions.fan_out = fan_out
-        read = await boards.load_or_create(db, CATALOGUE.boards["forest"], clock.now())
+        read = await boards.load_or_create(db, CATALOGUE.boards["forest"], clock.now(), encode_snapshot)
         rows = [{"channel": "forest", "connectionId": one, "userId": "u"} for one in subscribers]
         await batch_write(db, CONNECTIONS, [{"PutRequest": {"Item": to_item(row)}} for row in rows])
         await boards.publish(db, read, (), '{"type":"diff"}', collapse=False)

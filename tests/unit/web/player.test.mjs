@@ -205,10 +205,91 @@ test("a request is not repeated with the token of another player", async () => {
   assert.equal(server.calls.filter(({ url }) => url.endsWith("/money/add")).length, 1);
 });
 
-test("a read that fails is not sent again", async () => {
-  const { podium, server } = await makeAnswered(null);
-  await assert.rejects(podium.progress(), { code: "NetworkError" });
+const HARMLESS = {
+  submitScore: (podium) => podium.submitScore("forest", 5),
+  leaderboard: (podium) => podium.leaderboard("forest"),
+  progress: (podium) => podium.progress(),
+  rename: (podium) => podium.rename("Ada"),
+  deleteProfile: (podium) => podium.deleteProfile(),
+};
+
+for (const [name, call] of Object.entries(HARMLESS)) {
+  test(`${name} is sent again after a network error, a 503 and a 429, as it was`, async () => {
+    for (const first of [null, BUSY, problem(429, { "Retry-After": "1" })]) {
+      const { podium, server, clock } = await makeAnswered(first, [200, { done: true }]);
+      const done = call(podium);
+      await settle();
+      await clock.advance(2500);
+      assert.deepEqual(await done, { done: true });
+      assert.equal(server.calls.length, 2);
+      assert.deepEqual(server.calls[0], server.calls[1]);
+    }
+  });
+
+  test(`${name} is sent three times at most`, async () => {
+    const { podium, server, clock } = await makeAnswered(problem(429), problem(503), problem(503), [200, {}]);
+    const refused = assert.rejects(call(podium), { status: 503 });
+    await settle();
+    await clock.advance(1500);
+    await refused;
+    assert.equal(server.calls.length, 3);
+  });
+}
+
+test("a score waits as long as the server asks it to, and a random time longer", async () => {
+  for (const [random, delay] of [
+    [0, 4000],
+    [1, 4500],
+  ]) {
+    const { podium, server, clock } = await makePlayer({ random });
+    server.api = () => problem(503, { "Retry-After": "4" });
+    const refused = assert.rejects(podium.submitScore("forest", 5), { status: 503, retryAfter: 4 });
+    await settle();
+    assert.deepEqual(clock.delays, [delay]);
+    await clock.advance(20_000);
+    await refused;
+    assert.equal(server.calls.length, 3);
+  }
+});
+
+test("a Retry-After that is no number of seconds is passed over", async () => {
+  for (const header of ["", "soon", "-1", "Wed, 21 Oct 2026 07:28:00 GMT"]) {
+    const { podium, clock } = await makeAnswered(problem(503, { "Retry-After": header }), [200, {}]);
+    const read = podium.progress();
+    await settle();
+    assert.deepEqual(clock.delays, [500]);
+    await clock.advance(500);
+    await read;
+  }
+});
+
+test("a POST that may do something twice is sent again after a 429 alone, which has done nothing", async () => {
+  const throttled = await makeAnswered(problem(429), [200, { done: true }]);
+  const done = throttled.podium.request("POST", "/avatar/process", {});
+  await settle();
+  await throttled.clock.advance(500);
+  assert.deepEqual(await done, { done: true });
+  for (const answer of [null, problem(503)]) {
+    const { podium, server } = await makeAnswered(answer);
+    await assert.rejects(podium.request("POST", "/avatar/process", {}));
+    assert.equal(server.calls.length, 1);
+  }
+});
+
+test("a 500 of a score is the answer: it would be one again", async () => {
+  const { podium, server } = await makeAnswered(problem(500));
+  await assert.rejects(podium.submitScore("forest", 5), { status: 500 });
   assert.equal(server.calls.length, 1);
+});
+
+test("a score is not sent again once somebody else is signed in", async () => {
+  const { podium, server, clock } = await makeAnswered(problem(503), [200, {}]);
+  const refused = assert.rejects(podium.submitScore("forest", 5), { status: 503 });
+  await settle();
+  await podium.playAsGuest();
+  await clock.advance(5000);
+  await refused;
+  assert.equal(server.calls.filter(({ url }) => url.endsWith("/score")).length, 1);
 });
 
 test("a stale save says which version is stored", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { PodiumError } from "../../../clients/web/podium.js";
-import { makeClient, makeResponse } from "./harness.mjs";
+import { makeClient, makeResponse, settle } from "./harness.mjs";
 
 async function makePlayer(api) {
   const client = await makeClient();
@@ -72,8 +72,11 @@ test("no answer at all is a NetworkError that names the host", async () => {
   const fetch = async () => {
     throw new TypeError("fetch failed");
   };
-  const { podium } = await makeClient({ server: { fetch } });
-  await assert.rejects(podium.leaderboard("forest"), { code: "NetworkError", message: /podium\.test/ });
+  const { podium, clock } = await makeClient({ server: { fetch } });
+  const failed = assert.rejects(podium.leaderboard("forest"), { code: "NetworkError", message: /podium\.test/ });
+  await settle();
+  await clock.advance(1500);
+  await failed;
 });
 
 test("a 401 is tried once more with a fresh token", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Podium } from "../../../clients/web/podium.js";
-import { CONFIG, FakeServer, FakeStorage, makeClient, makePlayer, makeResponse } from "./harness.mjs";
+import { CONFIG, FakeServer, FakeStorage, makeClient, makePlayer, makeResponse, settle } from "./harness.mjs";
 
 const HOUR_MS = 3_600_000;
 
@@ -232,9 +232,12 @@ test("another 410 is not the end of a session", async () => {
 });
 
 test("an account whose data could not be deleted keeps its sign-in", async () => {
-  const { podium, server } = await makePlayer();
+  const { podium, server, clock } = await makePlayer();
   server.api = () => [503, { title: "Service Unavailable", status: 503 }];
-  await assert.rejects(podium.deleteAccount(), { status: 503 });
+  const refused = assert.rejects(podium.deleteAccount(), { status: 503 });
+  await settle();
+  await clock.advance(1500);
+  await refused;
   assert.equal(podium.user.username, "ada");
   assert.equal(server.users.size, 1);
 });
