@@ -28,6 +28,8 @@ class LocalSettings(BaseSettings):
     """DynamoDB, S3 and Cognito; 4566 by default. Not used where AWS_ENDPOINT_URL is set."""
     data_dir: Path = CHECKOUT / ".podium"
     """What is kept between runs; `.podium` in the checkout by default."""
+    sweep_seconds: Annotated[float, Field(gt=0)] = 60
+    """Between two sweeps, which put right what no score told of; 60 by default, as on AWS."""
     catalogue: Path = CHECKOUT / "game" / "catalogue.toml"
     """The game's catalogue; the one that comes with Podium by default."""
 

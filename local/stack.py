@@ -53,7 +53,6 @@ from streams.report import Report
 HOST = "127.0.0.1"
 STAGE = "local"
 PAGES = CHECKOUT / "clients" / "web"
-SWEEP_SECONDS = 60
 # The further the broadcaster is behind, the more scores one diff stands for: so a batch takes all there are.
 STREAM_BATCH = 1000
 _SHUTDOWN_SECONDS = 2
@@ -124,7 +123,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         # The first of these to end ends the backend.
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(source.run())
-        tasks.create_task(_sweep(db, broadcaster, unbuilt))
+        tasks.create_task(_sweep(db, broadcaster, unbuilt, settings.sweep_seconds))
         if emulator:
             tasks.create_task(_watch(emulator))
         ready(deployment)
@@ -227,16 +226,18 @@ async def _rebuild(
     return failed
 
 
-async def _sweep(db: Database, broadcaster: Broadcaster, unbuilt: Sequence[Board]) -> NoReturn:
+async def _sweep(
+    db: Database, broadcaster: Broadcaster, unbuilt: Sequence[Board], seconds: float
+) -> NoReturn:
     """Sweep for ever. `unbuilt` are boards to be rebuilt yet, by now with subscribers."""
     while True:
-        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.sleep(seconds)
         unbuilt = await _rebuild(db, unbuilt, encode_snapshot)
         report = Report()
         try:
             await broadcaster.sweep(report)
         except Exception:
-            logger.exception("the sweep failed; the next one comes in %d seconds", SWEEP_SECONDS)
+            logger.exception("the sweep failed; the next one comes in %g seconds", seconds)
         _log_report(report)
 
 

@@ -87,7 +87,7 @@ DAMAGES = st.one_of(
 
 
 @settings(
-    max_examples=100,
+    max_examples=60,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -104,10 +104,10 @@ def test_row_is_read_or_refused_and_never_overwritten(
     before = stored(rest, table)
     answer = ask(rest, *request_)
     if answer.status >= 400:
-        problem = answer.problem(answer.status)
         assert stored(rest, table) == before
-        if answer.status == 500:
-            assert "cannot be read" in problem["detail"], "an error that is not expected"
+        if answer.status >= 500:
+            detail = answer.problem(500)["detail"]
+            assert "cannot be read" in detail, "an error that nothing expects"
     assert ask(rest, *request_, player="another").status < 500, "others do not notice"
 
 
