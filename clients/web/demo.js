@@ -23,7 +23,8 @@ function onClick(id, act) {
 
 async function start() {
   // A session's storage is a window's own, so that two windows are two players.
-  const podium = await Podium.connect(new URL("client-config.json", document.baseURI), { storage: sessionStorage });
+  const storage = () => sessionStorage;
+  const podium = await Podium.connect(new URL("client-config.json", document.baseURI), { storage });
   const boards = [...podium.config.gameAreas, { id: "global", title: "All areas", order: "desc" }];
   const screen = new BoardScreen(podium, notices);
   const state = new PlayerState(podium);

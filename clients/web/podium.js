@@ -28,6 +28,9 @@ const SYSTEM_CLOCK = {
   clearTimeout: (timer) => clearTimeout(timer),
 };
 
+/** How many errors wait for the first listener. */
+const EARLY_ERRORS = 10;
+
 /**
  * What a board's listener is given, each time with all of the board's entries in order.
  *
@@ -48,20 +51,25 @@ export class Podium extends Rest {
   #session;
   #live;
   #orders;
-  #online;
+  #events;
+  #heard; // what the page listens to, by event
   #listeners = new Map();
+  #early = []; // errors before the first who listens to them
 
   /**
    * @param {string | URL | object} config the deployment's `client-config.json`: its address, or what it says
    * @param {object} [environment] stand-ins for what a browser has
-   * @param {Storage} [environment.storage] where tokens are kept: `localStorage` unless told, memory where there is
-   *   none. With `sessionStorage` every tab has a player of its own.
+   * @param {Storage | (() => Storage)} [environment.storage] where tokens are kept: `localStorage` unless told, and
+   *   then all tabs of a browser have one player. With `() => sessionStorage` every tab has a player of its own. Memory
+   *   stands in for a storage that is missing or refuses.
    * @param {typeof fetch} [environment.fetch]
    * @param {number} [environment.timeout] milliseconds that an answer may take, its body too: 30 000 unless told. Then
    *   the request is given up as a `TimeoutError`. API Gateway itself gives up after 29 seconds.
    * @param {typeof WebSocket} [environment.WebSocket]
    * @param {{now: () => number, setTimeout: Function, clearTimeout: Function}} [environment.clock] milliseconds
    * @param {() => number} [environment.random] from 0 to 1, for the jitter of reconnects
+   * @param {?EventTarget} [environment.events] tells `online`, `pageshow` and `storage`, as `window` does
+   * @param {?LockManager} [environment.locks] `navigator.locks`, so that one tab renews at a time
    * @returns {Promise<Podium>}
    * @throws {PodiumError} where the configuration cannot be had
    */
@@ -75,10 +83,13 @@ export class Podium extends Rest {
 
   /** Use `Podium.connect`. */
   constructor(config, environment) {
-    const { WebSocket = globalThis.WebSocket, random = Math.random, storage = browserStorage() } = environment;
+    const { WebSocket = globalThis.WebSocket, random = Math.random, events = globalThis } = environment;
+    const { storage = () => globalThis.localStorage, locks = globalThis.navigator?.locks } = environment;
     const transport = transportOf(environment);
     const { clock } = transport;
-    const session = new Session(config, { storage, transport, clock, onUser: (user) => this.#userChanged(user) });
+    const onUser = (user) => this.#userChanged(user);
+    const onError = (error) => this.#emit("error", error);
+    const session = new Session(config, { storage, transport, clock, locks, onUser, onError });
     super(config, { session, transport, clock, random });
     /** The client configuration. */
     this.config = config;
@@ -90,8 +101,15 @@ export class Podium extends Rest {
     // Why a handshake was refused only REST can tell: a deleted player's session ends with the answer.
     const onRefused = () => this.profile();
     this.#live = new Live({ url: config.webSocketUrl, session, WebSocket, clock, random, emit, onRefused });
-    this.#online = () => this.#live.nudge();
-    globalThis.addEventListener?.("online", this.#online);
+    this.#session.follow();
+    this.#events = events;
+    // A page that comes back from the browser's cache was told of no storage event meanwhile.
+    this.#heard = {
+      online: () => this.#live.nudge(),
+      pageshow: () => this.#session.follow(),
+      storage: (event) => this.#session.heard(event),
+    };
+    for (const [event, act] of Object.entries(this.#heard)) events?.addEventListener?.(event, act);
   }
 
   /** The player, as `{id, username}`, where `id` is who the boards' entries name; null when nobody is signed in. */
@@ -192,10 +210,11 @@ export class Podium extends Rest {
    * Listens to an event:
    * - `state`: the live connection's, a string as in `state`
    * - `user`: `{id, username}`, or null after a sign-out, when a session can be renewed no longer, or when the player
-   *   was deleted, here or on another device
+   *   was deleted, here or on another device. Also when another tab that shares the storage signs in or out
    * - `announcement`: the frame, with `message`
    * - `avatar`: the frame that says that the player's portrait is finished, or why there is none
-   * - `error`: what went wrong outside of any call
+   * - `error`: what went wrong outside of any call, such as `DamagedStorage`, `GuestLost` and `StorageRefused`. The
+   *   last ten before the first listener wait for it
    *
    * @param {"state" | "user" | "announcement" | "avatar" | "error"} event
    * @param {(value: any) => void} listener
@@ -204,6 +223,7 @@ export class Podium extends Rest {
   on(event, listener) {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners.add(listener));
+    if (event === "error") for (const error of this.#early.splice(0)) listener(error);
     return () => listeners.delete(listener);
   }
 
@@ -212,9 +232,9 @@ export class Podium extends Rest {
     this.#live.nudge();
   }
 
-  /** Closes the live connection for good. The player stays signed in. */
+  /** Closes the live connection for good, and follows other tabs no longer. The player stays signed in. */
   close() {
-    globalThis.removeEventListener?.("online", this.#online);
+    for (const [event, act] of Object.entries(this.#heard)) this.#events?.removeEventListener?.(event, act);
     this.#live.stop();
   }
 
@@ -229,26 +249,20 @@ export class Podium extends Rest {
   }
 
   #emit(event, value) {
-    for (const listener of this.#listeners.get(event) ?? []) listener(value);
+    const listeners = this.#listeners.get(event);
+    if (!listeners && event === "error") this.#early = [...this.#early, value].slice(-EARLY_ERRORS);
+    for (const listener of listeners ?? []) {
+      try {
+        listener(value);
+      } catch (error) {
+        // A listener's fault is not the caller's: a sign-in that it is told of has happened, and others are told too.
+        (globalThis.reportError ?? console.error)(error);
+      }
+    }
   }
 }
 
 /** Return what an exchange over HTTP takes: the environment's, or the browser's own. */
 function transportOf({ fetch = (...request) => globalThis.fetch(...request), clock = SYSTEM_CLOCK, timeout }) {
   return { fetch, clock, timeout };
-}
-
-/** `localStorage`; or memory, where there is none or the browser keeps it from the page. */
-function browserStorage() {
-  try {
-    if (globalThis.localStorage) return globalThis.localStorage;
-  } catch {
-    // blocked by the player's settings
-  }
-  const items = new Map();
-  return {
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => items.set(key, value),
-    removeItem: (key) => items.delete(key),
-  };
 }

@@ -74,14 +74,24 @@ class Window:
         )
 
     @classmethod
-    async def open(cls, browser: Browser, url: str, *, width: int = 760, height: int = 860) -> "Window":
-        """A new window, with a storage of its own, on the page."""
+    async def open(
+        cls, browser: Browser, url: str, *, width: int = 760, height: int = 860, before: str = ""
+    ) -> "Window":
+        """Open a new window, with a storage of its own, on the page; `before` is a script to run first."""
         context = await browser.new_context(viewport={"width": width, "height": height})
         context.set_default_timeout(_PATIENCE_MS)
+        await context.add_init_script(_TELL_OF_VIOLATIONS)
+        if before:
+            await context.add_init_script(before)
         window = cls(await context.new_page())
-        await window.page.add_init_script(_TELL_OF_VIOLATIONS)
         await window.page.goto(url)
         return window
+
+    async def open_tab(self) -> "Window":
+        """Open another tab of the same browser, on the same page."""
+        tab = type(self)(await self.page.context.new_page())
+        await tab.page.goto(self.page.url)
+        return tab
 
     async def play_as_guest(self) -> str:
         """Become a guest with one click; the guest's name."""

@@ -1,9 +1,13 @@
 import { PodiumError } from "./error.js";
 import { exchange } from "./http.js";
 import { randomText } from "./random.js";
+import { Store } from "./storage.js";
 
 /** A token is renewed when it has less than this left, so that it outlives the request that carries it. */
 const RENEW_BEFORE_MS = 60_000;
+
+/** Milliseconds to wait for another tab that is renewing. After that both renew, which does no harm. */
+const LOCK_MS = 10_000;
 
 /** Cognito's words for "sign in again": the refresh token is spent or revoked, or the player is gone. */
 const REFUSALS = new Set(["NotAuthorizedException", "UserNotFoundException"]);
@@ -11,34 +15,72 @@ const REFUSALS = new Set(["NotAuthorizedException", "UserNotFoundException"]);
 const GUEST_NAMES = ["badger", "comet", "falcon", "ferret", "heron", "ibex", "jaguar", "koala", "lynx", "marten"]
   .concat(["narwhal", "ocelot", "otter", "panda", "puffin", "raven", "sable", "tapir", "walrus", "wombat"]);
 
+/** What a stored text must be, by name. */
+const SHAPES = { session: isSession, guest: isGuest };
+
 /**
  * Who is playing: sign-up, sign-in, guests, and an id token that is always good for a while yet.
  *
- * Speaks Cognito's JSON protocol with plain `fetch`. Tokens, and a guest's name and password, are kept in
- * `storage`; whoever shares it (two tabs of one browser share `localStorage`) shares the player.
+ * Speaks Cognito's JSON protocol with plain `fetch`. Tokens, and a guest's name and password, are kept in a storage.
+ *
+ * **Tabs** that share a storage (two tabs of one browser share `localStorage`) share the player. A sign-in or a
+ * sign-out in one is followed by the others at once, with a `user` event there, and the last sign-in wins. A renewal
+ * reads the storage again before it writes, so it never brings back a player whom another tab has replaced. One tab
+ * renews at a time where the browser has Web Locks, and the others take over what it got; without them each may renew.
+ *
+ * **A stored text that cannot be used** counts as none, is removed, and is told of by an `error` event:
+ * `DamagedStorage` for a session, `GuestLost` for a guest. A tab whose player is signed in puts its own session there
+ * instead.
+ *
+ * **A storage that refuses** is replaced by memory until the page is closed (see `Store`), and told of once, as
+ * `StorageRefused`. A player who has signed in is then signed in all the same.
  */
 export class Session {
   #config;
-  #storage;
+  #store;
   #transport;
   #clock;
+  #locks;
   #onUser;
-  #tokens;
+  #onError;
+  #tokens = null; // before the first `follow`
   #renewal = null;
 
-  /** @param {(user: ?{id: string, username: string}) => void} onUser told of each sign-in and sign-out */
-  constructor(config, { storage, transport, clock, onUser }) {
+  /**
+   * @param {object} config
+   * @param {object} environment
+   * @param {?LockManager} environment.locks
+   * @param {(user: ?{id: string, username: string}) => void} environment.onUser told of each sign-in and sign-out
+   * @param {(error: PodiumError) => void} environment.onError told of what goes wrong outside of any call
+   */
+  constructor(config, { storage, transport, clock, locks, onUser, onError }) {
     this.#config = config;
-    this.#storage = storage;
+    this.#store = new Store(storage, (cause) => {
+      const message = "This browser stores nothing for this page: the player is forgotten when it is closed.";
+      onError(new PodiumError(message, { code: "StorageRefused", cause }));
+    });
     this.#transport = transport;
     this.#clock = clock;
+    this.#locks = locks;
     this.#onUser = onUser;
-    this.#tokens = this.#load("session");
+    this.#onError = onError;
   }
 
   /** The player: `id` is the token's `sub`. Null when nobody is signed in. */
   get user() {
     return this.#tokens?.user ?? null;
+  }
+
+  /** Take over the session that is stored, if any: that of an earlier visit, or what another tab made of it. */
+  follow() {
+    this.#become(this.#load("session", this.#tokens));
+  }
+
+  /** Follow another tab's change, told of by the browser's `storage` event. A key of null says that all was removed. */
+  heard({ key, storageArea }) {
+    if (storageArea !== this.#store.area || ![null, this.#key("session")].includes(key)) return;
+    this.#store.heed(this.#key("session"));
+    this.follow();
   }
 
   async signUp(username, password, email) {
@@ -58,14 +100,20 @@ export class Session {
     return this.#signIn(username, password, false);
   }
 
+  /** Alone: of two tabs that become guests at once, the second finds the first one's guest. */
   async playAsGuest() {
+    return this.#alone(() => this.#playAsGuest());
+  }
+
+  async #playAsGuest() {
     const known = this.#load("guest");
     if (known) {
       try {
         return await this.#signIn(known.username, known.password, true);
       } catch (error) {
-        // The guest is gone, with the emulator's data perhaps, or never got as far as being confirmed.
-        if (!REFUSALS.has(error.code) && error.code !== "UserNotConfirmedException") throw error;
+        // A guest that was never confirmed has never played.
+        if (REFUSALS.has(error.code) && !isLockedOut(error)) this.#guestLost("is no longer known to the server", error);
+        else if (error.code !== "UserNotConfirmedException") throw error;
       }
     }
     const guest = { username: guestName(), password: guestPassword() };
@@ -78,7 +126,7 @@ export class Session {
   /** Forgets the tokens, and asks Cognito to revoke them. A guest's name stays, so that the same guest returns. */
   async signOut() {
     const refreshToken = this.#tokens?.refreshToken;
-    this.#keep(null);
+    this.#end();
     // The player is signed out here in any case; a revocation that fails is only a token left to expire.
     if (refreshToken) await this.#cognito("RevokeToken", { Token: refreshToken }).catch(() => {});
   }
@@ -88,9 +136,15 @@ export class Session {
     if (this.user?.id !== id) return;
     const { guest, user } = this.#tokens;
     if (guest && this.#load("guest")?.username === user.username) this.#save("guest", null);
-    if (this.#load("session")?.user.id === id) this.#save("session", null);
-    this.#tokens = null;
-    this.#onUser(null);
+    this.#end();
+  }
+
+  /** End this player's session here and in the storage; where another tab has a later player, follow it. */
+  #end() {
+    const { user } = this;
+    const stored = this.#load("session", this.#tokens);
+    if (stored && stored.user.id !== user?.id) this.#become(stored);
+    else this.#keep(null);
   }
 
   /**
@@ -110,19 +164,48 @@ export class Session {
   }
 
   async #renew() {
-    const { refreshToken, guest } = this.#tokens;
-    try {
-      const result = await this.#authenticate("REFRESH_TOKEN_AUTH", { REFRESH_TOKEN: refreshToken });
-      if (this.#isCurrent(refreshToken)) this.#keep(this.#read({ RefreshToken: refreshToken, ...result }, guest));
-    } catch (error) {
-      if (!REFUSALS.has(error.code)) throw error;
-      if (!this.#isCurrent(refreshToken)) return;
-      if (guest) {
-        await this.playAsGuest();
-        return;
+    const { idToken } = this.#tokens;
+    await this.#alone(async () => {
+      this.follow();
+      // Another tab has renewed it or changed the player, or this one has, while it waited for its turn.
+      if (this.#tokens?.idToken !== idToken) return;
+      const { refreshToken, guest } = this.#tokens;
+      try {
+        const result = await this.#authenticate("REFRESH_TOKEN_AUTH", { REFRESH_TOKEN: refreshToken });
+        const renewed = this.#read({ RefreshToken: refreshToken, ...result }, guest);
+        this.follow(); // a tab may have changed the player meanwhile
+        if (this.#isCurrent(refreshToken)) this.#keep(renewed);
+      } catch (error) {
+        if (!REFUSALS.has(error.code)) throw error;
+        this.follow();
+        if (!this.#isCurrent(refreshToken)) return;
+        if (guest) {
+          await this.#playAsGuest();
+          return;
+        }
+        this.#keep(null);
+        throw error;
       }
-      this.#keep(null);
-      throw error;
+    });
+  }
+
+  /** Act while no other tab does, where the browser can see to that. */
+  async #alone(act) {
+    if (!this.#locks) return act();
+    let begun = false;
+    const waiting = new AbortController();
+    const timer = this.#clock.setTimeout(() => waiting.abort(), LOCK_MS);
+    try {
+      return await this.#locks.request(this.#key("lock"), { signal: waiting.signal }, () => {
+        begun = true;
+        this.#clock.clearTimeout(timer);
+        return act();
+      });
+    } catch (error) {
+      if (begun) throw error;
+      return act(); // the other tab hangs, or the browser grants this page no locks
+    } finally {
+      this.#clock.clearTimeout(timer);
     }
   }
 
@@ -173,21 +256,29 @@ export class Session {
   }
 
   #read({ IdToken, AccessToken, RefreshToken, ExpiresIn }, guest) {
-    const claims = decodeClaims(IdToken);
-    return {
+    const claims = claimsOf(IdToken);
+    const tokens = {
       idToken: IdToken,
       accessToken: AccessToken,
       refreshToken: RefreshToken,
       expiresAt: this.#clock.now() + ExpiresIn * 1000,
-      user: { id: claims.sub, username: claims["cognito:username"] },
+      user: { id: claims?.sub, username: claims?.["cognito:username"] },
       guest,
     };
+    if (isSession(tokens)) return tokens;
+    throw new PodiumError("Cognito answered without the tokens of a player.", { code: "BadAnswer" });
   }
 
+  /** Store the session and take it over. One that cannot be stored leaves no other player's in the storage. */
   #keep(tokens) {
+    const isStored = this.#save("session", tokens);
+    if (!isStored && tokens?.user.id !== this.user?.id) this.#store.drop(this.#key("session"));
+    this.#become(tokens);
+  }
+
+  #become(tokens) {
     const before = this.user?.id;
     this.#tokens = tokens;
-    this.#save("session", tokens);
     if (this.user?.id !== before) this.#onUser(this.user);
   }
 
@@ -196,20 +287,62 @@ export class Session {
     return `podium.${this.#config.userPoolClientId}.${name}`;
   }
 
-  #load(name) {
-    return JSON.parse(this.#storage.getItem(this.#key(name)) ?? "null");
+  /** Return what is stored under a name, or null. What cannot be used is replaced by `instead`. */
+  #load(name, instead = null) {
+    const text = this.#store.get(this.#key(name));
+    if (text === null) return null;
+    const value = parse(text);
+    if (SHAPES[name](value)) return value;
+    this.#save(name, instead);
+    if (name === "guest") this.#guestLost("cannot be read from this browser's storage");
+    else if (!instead) this.#onError(new PodiumError(DAMAGED, { code: "DamagedStorage" }));
+    return instead;
   }
 
   #save(name, value) {
-    if (value === null) this.#storage.removeItem(this.#key(name));
-    else this.#storage.setItem(this.#key(name), JSON.stringify(value));
+    const key = this.#key(name);
+    return value === null ? this.#store.remove(key) : this.#store.set(key, JSON.stringify(value));
+  }
+
+  #guestLost(why, cause) {
+    const message = `The guest who played here before ${why}: this is a new one.`;
+    this.#onError(new PodiumError(message, { code: "GuestLost", cause }));
   }
 }
 
-/** The claims of a JWT, unverified: the server is the one who must not trust it. */
-function decodeClaims(token) {
-  const base64 = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-  return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))));
+const DAMAGED = "The session in this browser's storage cannot be read: sign in again.";
+
+function isSession(value) {
+  const { idToken, refreshToken, expiresAt, user } = value ?? {};
+  if (![idToken, refreshToken, user?.id, user?.username].every(isText) || !Number.isFinite(expiresAt)) return false;
+  return claimsOf(idToken)?.sub === user.id;
+}
+
+function isGuest(value) {
+  return isText(value?.username) && isText(value?.password);
+}
+
+const isText = (value) => typeof value === "string" && value !== "";
+
+/** Cognito locks an account out for a while after wrong passwords, whoever sent them: its guest is not gone. */
+const isLockedOut = ({ message }) => /attempts exceeded/i.test(message);
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Return the claims of a JWT, unverified (the server is the one who must not trust it); null where it is none. */
+function claimsOf(token) {
+  try {
+    const base64 = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    return parse(new TextDecoder().decode(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))));
+  } catch {
+    return null;
+  }
 }
 
 function guestName() {

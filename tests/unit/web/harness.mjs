@@ -57,6 +57,45 @@ export class FakeStorage {
   removeItem = (key) => this.items.delete(key);
 }
 
+/**
+ * One browser's storage and locks, shared by its tabs: `tab()` is what one of them has. Its writes are told to the
+ * others, unless `isDeaf`, as a tab is whose event has not arrived.
+ */
+export class FakeBrowser {
+  storage = new FakeStorage();
+  isDeaf = false;
+  #tabs = [];
+  #locks = new Map();
+
+  tab() {
+    const events = new EventTarget();
+    const storage = {};
+    const { storage: shared } = this;
+    const tell = (key) => {
+      const others = this.isDeaf ? [] : this.#tabs.filter((tab) => tab.storage !== storage);
+      for (const other of others) {
+        other.events.dispatchEvent(Object.assign(new Event("storage"), { key, storageArea: other.storage }));
+      }
+    };
+    storage.getItem = shared.getItem;
+    storage.setItem = (key, value) => (shared.setItem(key, value), tell(key));
+    storage.removeItem = (key) => (shared.removeItem(key), tell(key));
+    this.#tabs.push({ events, storage });
+    return { events, storage, locks: this.locks };
+  }
+
+  locks = {
+    request: async (name, { signal }, act) => {
+      const before = this.#locks.get(name) ?? Promise.resolve();
+      const aborted = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      aborted.catch(() => {});
+      const turn = Promise.race([before, aborted]).then(act);
+      this.#locks.set(name, Promise.all([before, turn.catch(() => {})]));
+      return turn;
+    },
+  };
+}
+
 export function makeToken(sub, username, number = 1) {
   const encode = (part) => Buffer.from(JSON.stringify(part)).toString("base64url");
   return `${encode({ alg: "RS256" })}.${encode({ sub, "cognito:username": username, number })}.signature`;
@@ -73,13 +112,14 @@ export const makeResponse = (status, text, headers = {}) => ({
 /**
  * A user pool behind `fetch`, and an API whose answers the test gives in `api`: status, body, and headers if any.
  *
- * `refuse` holds Cognito's next refusals by operation.
+ * `refuse` holds Cognito's next refusals by operation, `held` the promises that its answers wait for.
  */
 export class FakeServer {
   calls = [];
   users = new Map();
   confirmsAtOnce = true;
   refuse = new Map();
+  held = new Map();
   issued = 0;
   api = () => [200, {}];
 
@@ -88,6 +128,7 @@ export class FakeServer {
     const parameters = typeof body === "string" ? JSON.parse(body) : body;
     this.calls.push({ url: String(url), method, headers, body: parameters, target });
     const request = { url: String(url), method, headers, body: parameters };
+    if (target) await this.held.get(target);
     const [status, answer, headersBack] = target ? this.#cognito(target, parameters) : await this.api(request);
     return makeResponse(status, JSON.stringify(answer), headersBack);
   };
@@ -187,7 +228,7 @@ export async function makeClient({
   }
   const podium = await Podium.connect(
     { ...CONFIG, ...config },
-    { storage, fetch: server.fetch, WebSocket, clock, random: () => random, ...environment },
+    { storage, fetch: server.fetch, WebSocket, clock, random: () => random, locks: null, ...environment },
   );
   const events = [];
   for (const name of ["state", "user", "announcement", "avatar", "error"]) {
