@@ -5,9 +5,9 @@
  * answer came (network error, timeout, 429, 5xx) it is sent again under the same key, three times in all. If there is
  * none even then, the error has the key as `idempotencyKey`: the action may have happened. A caller that tries again
  * hands the key in, and the action happens once, however often it is sent. The server keeps a player's keys for a day.
- * Reads, scores and changes of the profile, which are the same twice, are sent again after a network error, a 429 or a
- * 503; anything else after a 429, which has done nothing. Each waits as long as the server asks it to, and a random time
- * more: clients that were refused together do not come back together.
+ * Reads, scores and changes of the profile, which are the same twice, are sent again after a network error, a 429, 502,
+ * 503 or 504; anything else after a 429, which has done nothing. Each waits as long as the server asks it to, and a
+ * random time more: clients that were refused together do not come back together.
  *
  *     let key;
  *     button.onclick = async () => {
@@ -242,7 +242,7 @@ export class Rest {
         if (answer.ok) return answer.body;
         throw this.#problem(player, method, path, answer);
       } catch (error) {
-        const isUnanswered = error.code === "NetworkError" || error.status === 503;
+        const isUnanswered = error.code === "NetworkError" || [502, 503, 504].includes(error.status);
         if (error.status !== 429 && !(isUnanswered && isHarmless)) throw error;
         await this.#pause(player, ++failures, error);
       }

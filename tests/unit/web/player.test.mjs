@@ -214,8 +214,8 @@ const HARMLESS = {
 };
 
 for (const [name, call] of Object.entries(HARMLESS)) {
-  test(`${name} is sent again after a network error, a 503 and a 429, as it was`, async () => {
-    for (const first of [null, BUSY, problem(429, { "Retry-After": "1" })]) {
+  test(`${name} is sent again as it was where no answer came`, async () => {
+    for (const first of [null, BUSY, problem(429, { "Retry-After": "1" }), problem(502), problem(504)]) {
       const { podium, server, clock } = await makeAnswered(first, [200, { done: true }]);
       const done = call(podium);
       await settle();
