@@ -64,8 +64,13 @@ test("problem+json becomes a PodiumError with all that it says", async () => {
 });
 
 test("an error that is not JSON still has its status", async () => {
-  const { podium } = await makeClient({ server: { fetch: async () => makeResponse(502, "<h1>Bad Gateway</h1>") } });
-  await assert.rejects(podium.leaderboard("forest"), { status: 502, code: "HttpError", message: /502/ });
+  const fetch = async () => makeResponse(502, "<h1>Bad Gateway</h1>");
+  const { podium, clock } = await makeClient({ server: { fetch } });
+  const refusal = { status: 502, code: "HttpError", message: /502/ };
+  const failed = assert.rejects(podium.leaderboard("forest"), refusal);
+  await settle();
+  await clock.advance(1500);
+  await failed;
 });
 
 test("no answer at all is a NetworkError that names the host", async () => {
