@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
@@ -44,10 +44,16 @@ def today(backend: Backend) -> date:
 
 
 async def act(
-    request: Request, body: Model, idempotency_key: str | None, change: Change, show: Show
+    request: Request,
+    body: Model,
+    idempotency_key: str | None,
+    change: Change,
+    show: Show,
+    boards: Collection[str] = (),
 ) -> Response[str]:
     """Change the caller's progress by the rules and answer with what `show` makes of it.
 
+    `boards` are those whose bests the rules look at, see `store.actions.act`.
     A refusal by the rules becomes its problem: 402, 404, 409 or 422. A key that is none is a 400.
     """
     player, backend = caller(request), backend_of(request)
@@ -61,7 +67,7 @@ async def act(
             return read, Answer(status=problem.status, body=_json(problem))
         return new, Answer(status=_OK, body=_json(show(new)))
 
-    answer = await actions.act(backend.db, player.user_id, decide, key, backend.clock())
+    answer = await actions.act(backend.db, player.user_id, decide, key, backend.clock(), boards)
     content_type = "application/json" if answer.status == _OK else CONTENT_TYPE
     return Response(status_code=answer.status, content_type=content_type, body=answer.body)
 
@@ -81,8 +87,8 @@ def _problem(error: RefusedError | StaleVersionError) -> Problem:
         return ProblemError(409, str(error), version=error.version).problem
     field = FieldError(field=f"body.{error.field}", detail=str(error))
     if error.refusal is Refusal.OVER_LIMIT:
-        return invalid([field]).problem
-    return ProblemError(_STATUS[error.refusal], f"{error.field}: {error}").problem
+        return invalid([field], error.rule).problem
+    return ProblemError(_STATUS[error.refusal], f"{error.field}: {error}", rule=error.rule).problem
 
 
 def _json(model: Model) -> str:

@@ -30,6 +30,8 @@ class Problem(Model):
     detail: str
     code: str | None = None
     """A stable word for what clients branch on beside the status: `deleted`."""
+    rule: str | None = None
+    """The key of the catalogue that refused: `tasks.first-score.requires.score`."""
     errors: list[FieldError] | None = None
     version: int | None = None
     """Of the stored progress, where a save was made from an older one."""
@@ -45,6 +47,7 @@ class ProblemError(Exception):
         errors: Sequence[FieldError] | None = None,
         version: int | None = None,
         code: str | None = None,
+        rule: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.problem = Problem(
@@ -52,14 +55,16 @@ class ProblemError(Exception):
             status=status,
             detail=detail,
             code=code,
+            rule=rule,
             errors=list(errors) if errors else None,
             version=version,
         )
 
 
-def invalid(errors: Sequence[FieldError]) -> ProblemError:
-    """A 422 that names every wrong field."""
-    return ProblemError(422, "; ".join(f"{error.field}: {error.detail}" for error in errors), errors)
+def invalid(errors: Sequence[FieldError], rule: str | None = None) -> ProblemError:
+    """A 422 that names every wrong field, and the rule of the catalogue that refuses."""
+    detail = "; ".join(f"{error.field}: {error.detail}" for error in errors)
+    return ProblemError(422, detail, errors, rule=rule)
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:

@@ -97,10 +97,25 @@ class Catalogue(Economy):
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
-        problems = self.broken_references()
+        problems = self.broken_references() + self._broken_boards()
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _broken_boards(self) -> list[str]:
+        """What tasks require of boards that are not there, and points that their areas do not take."""
+        problems = []
+        for name, task in self.tasks.items():
+            requires = task.requires
+            if requires is None or requires.area is None:
+                continue
+            area = self.areas.get(requires.area)
+            key = f"tasks.{name}.requires"
+            if area is None and requires.area != GLOBAL_BOARD:
+                problems.append(f"{key}.area: there is no area {requires.area!r}")
+            elif area and requires.points is not None and not area.min <= requires.points <= area.max:
+                problems.append(f"{key}.points: {requires.area} takes {area.min} to {area.max}")
+        return problems
 
     @cached_property
     def boards(self) -> dict[str, Board]:

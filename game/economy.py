@@ -1,9 +1,9 @@
 """What the catalogue offers besides areas: levels, unlocks, tasks, the shop, and the caps on earned money."""
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from game.model import Model
 
@@ -45,10 +45,38 @@ class Unlock(Model):
     """Other unlocks that must be open before."""
 
 
+class Requirements(Model):
+    """What a player must have reached or own to complete a task: all that is named here."""
+
+    score: Literal[True] | None = None
+    """A score in any area."""
+    area: str | None = None
+    """The board on which there must be a score: an area, or `global`."""
+    points: Annotated[int, Field(strict=True)] | None = None
+    """The points on `area`: at least these, or at most where lower is better."""
+    level: Annotated[int, Field(ge=1, strict=True)] | None = None
+    unlock: ItemId | None = None
+    item: ItemId | None = None
+
+    @property
+    def needs_bests(self) -> bool:
+        """Whether a player's scores matter."""
+        return self.score is not None or self.area is not None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("must name at least one of score, area, points, level, unlock, item")
+        if self.points is not None and self.area is None:
+            raise ValueError("points needs area: the board on which they are reached")
+        return self
+
+
 class Task(Model):
     """Something to do, for money and xp: once, or once a day (UTC)."""
 
     title: Title
+    requires: Requirements | None = None
     money: Amount = 0
     xp: Amount = 0
     repeat: Literal["once", "daily"]
@@ -93,12 +121,25 @@ class Economy(Model):
                 problems.append(f"unlocks.{name}.level: there are only {len(self.levels.xp)} levels")
             if self._requires_itself(name):
                 problems.append(f"unlocks.{name}.requires: it would have to be open before itself")
+        for name, task in self.tasks.items():
+            if task.requires is not None:
+                problems += self._broken_requirements(f"tasks.{name}.requires", task.requires)
         for name, item in self.shop.items():
             if item.requires is not None and item.requires not in self.unlocks:
                 problems.append(f"shop.{name}.requires: there is no unlock {item.requires!r}")
         for name, earning in self.money.items():
             if earning.per_request > earning.per_day:
                 problems.append(f"money.{name}.per_request: is above per_day")
+        return problems
+
+    def _broken_requirements(self, key: str, requires: Requirements) -> list[str]:
+        problems = []
+        if requires.level is not None and requires.level > len(self.levels.xp):
+            problems.append(f"{key}.level: there are only {len(self.levels.xp)} levels")
+        if requires.unlock is not None and requires.unlock not in self.unlocks:
+            problems.append(f"{key}.unlock: there is no unlock {requires.unlock!r}")
+        if requires.item is not None and requires.item not in self.shop:
+            problems.append(f"{key}.item: the shop has no {requires.item!r}")
         return problems
 
     def _requires_itself(self, name: str) -> bool:

@@ -5,14 +5,23 @@ read and nothing is written here, so whoever stores players writes the answer on
 still the one that was read.
 """
 
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from enum import Enum
-from typing import TypeVar
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
 from pydantic import Field, JsonValue
 
-from game.economy import AMOUNT_LIMIT, Economy
+from game.economy import AMOUNT_LIMIT, Economy, Requirements
 from game.model import Model
+from game.scoring import Order, better
+
+DAYS_KEPT = 4
+"""Days of which it is known what they gave: those from yesterday on, for clocks differ around midnight.
+
+A day that is ahead was given by a wrong clock: it does not lock the days until then.
+"""
 
 
 class Refusal(Enum):
@@ -26,12 +35,16 @@ class Refusal(Enum):
 
 
 class RefusedError(Exception):
-    """The rules do not allow it; nothing has changed. `field` is the wrong one of the request."""
+    """The rules do not allow it; nothing has changed. `field` is the wrong one of the request.
 
-    def __init__(self, refusal: Refusal, field: str, message: str) -> None:
+    `rule` is the key of the catalogue that refuses, as `tasks.first-score.requires.score`.
+    """
+
+    def __init__(self, refusal: Refusal, field: str, message: str, rule: str | None = None) -> None:
         super().__init__(message)
         self.refusal = refusal
         self.field = field
+        self.rule = rule
 
 
 class StaleVersionError(Exception):
@@ -43,10 +56,11 @@ class StaleVersionError(Exception):
 
 
 class Earned(Model):
-    """How much money has been added for a reason on the last day that there was any."""
+    """Money added for a reason: on the last day that there was any, and on others near it."""
 
     day: date
     amount: int
+    others: dict[date, int] = Field(default_factory=dict)
 
 
 class Player(Model):
@@ -61,8 +75,17 @@ class Player(Model):
     unlocked: tuple[str, ...] = ()
     tasks: dict[str, date] = Field(default_factory=dict)
     """The day (UTC) on which each task was last completed."""
+    rewarded: dict[str, tuple[date, ...]] = Field(default_factory=dict)
+    """Other days near that one on which each daily task was completed."""
     inventory: dict[str, int] = Field(default_factory=dict)
     earned: dict[str, Earned] = Field(default_factory=dict)
+
+
+class Reached(NamedTuple):
+    """A player's best on a board: its points, and which of the board's points are better."""
+
+    points: int
+    order: Order
 
 
 P = TypeVar("P", bound=Player)
@@ -99,24 +122,51 @@ def unlock(economy: Economy, player: P, name: str) -> P:
         raise RefusedError(Refusal.CONFLICT, "id", f"{name} is unlocked already")
     missing = [required for required in offer.requires if required not in player.unlocked]
     if missing:
-        raise RefusedError(Refusal.CONFLICT, "id", f"{name} requires {', '.join(missing)}")
+        raise RefusedError(
+            Refusal.CONFLICT, "id", f"{name} requires {', '.join(missing)}", f"unlocks.{name}.requires"
+        )
     if player.level < offer.level:
-        raise RefusedError(Refusal.CONFLICT, "id", f"{name} requires level {offer.level}")
+        raise RefusedError(
+            Refusal.CONFLICT, "id", f"{name} requires level {offer.level}", f"unlocks.{name}.level"
+        )
     if player.money < offer.price:
-        raise RefusedError(Refusal.CONFLICT, "id", f"{name} requires {offer.price} money")
+        raise RefusedError(
+            Refusal.CONFLICT, "id", f"{name} requires {offer.price} money", f"unlocks.{name}.price"
+        )
     changes = {"money": player.money - offer.price, "unlocked": (*player.unlocked, name)}
     return player.model_copy(update=changes)
 
 
-def complete_task(economy: Economy, player: P, name: str, today: date) -> P:
-    """The player with a task's reward. Raises RefusedError."""
+def complete_task(
+    economy: Economy,
+    player: P,
+    name: str,
+    today: date,
+    reached: Mapping[str, Reached] = MappingProxyType({}),
+) -> P:
+    """Return the player with a task's reward. Raises RefusedError.
+
+    `reached` are the player's bests by board, of the boards in the catalogue.
+    """
     task = economy.tasks.get(name)
     if task is None:
         raise RefusedError(Refusal.UNKNOWN, "taskId", f"there is no task {name!r:.100}")
-    completed = player.tasks.get(name)
-    if completed is not None and (task.repeat == "once" or completed >= today):
-        again = "for good" if task.repeat == "once" else f"for {completed.isoformat()}"
-        raise RefusedError(Refusal.CONFLICT, "taskId", f"{name} is completed {again}")
+    last = player.tasks.get(name)
+    days = {*player.rewarded.get(name, ()), *([last] if last else [])}
+    if last is not None and task.repeat == "once":
+        raise RefusedError(
+            Refusal.CONFLICT, "taskId", f"{name} is completed for good", f"tasks.{name}.repeat"
+        )
+    if today in days:
+        raise RefusedError(
+            Refusal.CONFLICT, "taskId", f"{name} is completed for {today.isoformat()}", f"tasks.{name}.repeat"
+        )
+    missing = dict(_missing(task.requires, player, reached)) if task.requires else {}
+    if missing:
+        rule = f"tasks.{name}.requires.{next(iter(missing))}"
+        raise RefusedError(
+            Refusal.CONFLICT, "taskId", f"{name} requires {' and '.join(missing.values())}", rule
+        )
     xp = min(player.xp + task.xp, AMOUNT_LIMIT)
     level = max(player.level, economy.levels.level(xp))
     # A save made before the reward must not take it away again.
@@ -128,6 +178,9 @@ def complete_task(economy: Economy, player: P, name: str, today: date) -> P:
         "version": player.version + moved,
         "tasks": player.tasks | {name: today},
     }
+    others = _kept(days - {today}, today) if task.repeat == "daily" else ()
+    if others or name in player.rewarded:
+        changes["rewarded"] = player.rewarded | {name: others}
     return player.model_copy(update=changes)
 
 
@@ -137,16 +190,24 @@ def add_money(economy: Economy, player: P, *, amount: int, reason: str, today: d
     if caps is None:
         raise RefusedError(Refusal.OVER_LIMIT, "reason", f"there is no reason {reason!r:.100}")
     if amount > caps.per_request:
-        raise RefusedError(Refusal.OVER_LIMIT, "amount", f"at most {caps.per_request} a request for {reason}")
+        raise RefusedError(
+            Refusal.OVER_LIMIT,
+            "amount",
+            f"at most {caps.per_request} a request for {reason}",
+            f"money.{reason}.perRequest",
+        )
     earned = player.earned.get(reason)
-    so_far = earned.amount if earned is not None and earned.day >= today else 0
+    amounts = earned.others | {earned.day: earned.amount} if earned else {}
+    so_far = amounts.get(today, 0)
     if so_far + amount > caps.per_day:
         left = max(0, caps.per_day - so_far)  # the cap may have been lowered since
-        raise RefusedError(Refusal.OVER_LIMIT, "amount", f"only {left} more today for {reason}")
-    day = max(today, earned.day) if earned else today
+        raise RefusedError(
+            Refusal.OVER_LIMIT, "amount", f"only {left} more today for {reason}", f"money.{reason}.perDay"
+        )
+    others = {day: amounts[day] for day in _kept(set(amounts) - {today}, today)}
     changes = {
         "money": _with_money(player, amount, "amount"),
-        "earned": player.earned | {reason: Earned(day=day, amount=so_far + amount)},
+        "earned": player.earned | {reason: Earned(day=today, amount=so_far + amount, others=others)},
     }
     return player.model_copy(update=changes)
 
@@ -157,7 +218,9 @@ def buy(economy: Economy, player: P, *, name: str, quantity: int) -> P:
     if item is None:
         raise RefusedError(Refusal.UNKNOWN, "itemId", f"the shop has no {name!r:.100}")
     if item.requires is not None and item.requires not in player.unlocked:
-        raise RefusedError(Refusal.CONFLICT, "itemId", f"{name} requires {item.requires}")
+        raise RefusedError(
+            Refusal.CONFLICT, "itemId", f"{name} requires {item.requires}", f"shop.{name}.requires"
+        )
     held = player.inventory.get(name, 0)
     if item.unique and held:
         raise RefusedError(Refusal.CONFLICT, "itemId", f"{name} is yours already")
@@ -173,6 +236,33 @@ def buy(economy: Economy, player: P, *, name: str, quantity: int) -> P:
         "inventory": player.inventory | {name: held + quantity},
     }
     return player.model_copy(update=changes)
+
+
+def _missing(
+    requires: Requirements, player: Player, reached: Mapping[str, Reached]
+) -> Iterator[tuple[str, str]]:
+    """Yield each requirement that the player does not meet: its key, and what it asks for."""
+    if requires.score and not reached:
+        yield "score", "a score"
+    if requires.area is not None:
+        best = reached.get(requires.area)
+        if best is None:
+            yield "area", f"a score on {requires.area}"
+        elif requires.points is not None and better(best.order, requires.points, best.points):
+            bound = "at least" if best.order == "desc" else "at most"
+            yield "points", f"{bound} {requires.points} on {requires.area}"
+    if requires.level is not None and player.level < requires.level:
+        yield "level", f"level {requires.level}"
+    if requires.unlock is not None and requires.unlock not in player.unlocked:
+        yield "unlock", requires.unlock
+    if requires.item is not None and not player.inventory.get(requires.item):
+        yield "item", requires.item
+
+
+def _kept(days: Iterable[date], today: date) -> tuple[date, ...]:
+    """The days that are worth remembering, the nearest first."""
+    yesterday = today - timedelta(days=1)
+    return tuple(sorted(day for day in days if day >= yesterday)[:DAYS_KEPT])
 
 
 def _with_money(player: Player, amount: int, field: str) -> int:

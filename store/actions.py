@@ -10,10 +10,10 @@
 A process that dies anywhere leaves either nothing, or all of it with the answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from store import idempotency, players, progress
+from store import idempotency, players, progress, scores
 from store.database import Database, win
 from store.idempotency import Answer, RequestKey
 from store.progress import Progress
@@ -24,8 +24,18 @@ if TYPE_CHECKING:
 Decide = Callable[[Progress], tuple[Progress, Answer]]
 
 
-async def act(db: Database, user_id: str, decide: Decide, key: RequestKey | None, now: int) -> Answer:
-    """The answer to a player's request; `decide` is pure and may be asked more than once.
+async def act(
+    db: Database,
+    user_id: str,
+    decide: Decide,
+    key: RequestKey | None,
+    now: int,
+    boards: Collection[str] = (),
+) -> Answer:
+    """Return the answer to a player's request; `decide` is pure and may be asked more than once.
+
+    `boards` are those whose bests the decision rests on. A best without a row is no best, for an operator
+    took it away: `decide` does not see it.
 
     Raises KeyReusedError when the key came with another request, DeletedError for a deleted player, and
     ConflictError when the player's row never stayed still, with nothing written.
@@ -35,6 +45,7 @@ async def act(db: Database, user_id: str, decide: Decide, key: RequestKey | None
         read, before = await _read(db, user_id, key, now)
         if before:
             return before
+        read = await _without_removed(db, read, boards)
         new, answer = decide(read)
         writes = _writes(db, read, new, key, answer, now)
         if writes:
@@ -51,6 +62,15 @@ async def _read(
         return await progress.load(db, user_id), None
     row, answered = await players.read(db, user_id, [progress.get(db, user_id), idempotency.get(db, key)])
     return progress.parse(user_id, row), idempotency.parse(key, answered, now)
+
+
+async def _without_removed(db: Database, read: Progress, boards: Collection[str]) -> Progress:
+    asked = {board: best for board, best in read.bests.items() if board in boards}
+    if not asked:
+        return read
+    held = await scores.with_rows(db, asked)
+    bests = {board: best for board, best in read.bests.items() if board in held or board not in asked}
+    return read.model_copy(update={"bests": bests})
 
 
 def _writes(

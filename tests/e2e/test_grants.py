@@ -80,6 +80,7 @@ async def play(player: Player) -> None:
     progress = await player.ask("GET", "/progress", 200)
     save = {"level": 1, "xp": 10, "checkpoint": {}, "version": progress["version"]}
     await player.ask("POST", "/progress", 200, save)
+    await player.submit("forest", 8)
     for _ in range(2):
         await player.ask("POST", "/task/complete", 200, {"taskId": "first-score"}, key="task")
     await player.ask("POST", "/shop/buy", 200, {"itemId": "torch"}, key="torch")

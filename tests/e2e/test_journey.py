@@ -142,6 +142,9 @@ async def test_every_screen_ends_up_as_the_table_after_a_storm_of_scores(sign_up
 
 async def test_purchase_is_paid_once_however_often_it_is_sent(sign_up: SignUp) -> None:
     ada = await sign_up("Ada")
+    refused = await ada.ask("POST", "/task/complete", 409, {"taskId": "first-score"})
+    assert refused["rule"] == "tasks.first-score.requires.score"
+    await ada.submit("forest", 7)
     await ada.ask("POST", "/task/complete", 200, {"taskId": "first-score"}, key="task")
     first, again = [
         await ada.ask("POST", "/shop/buy", 200, {"itemId": "torch"}, key="torch") for _ in range(2)

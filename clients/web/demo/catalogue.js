@@ -6,7 +6,7 @@
 export const LEVEL_XP = [0, 100, 250, 450, 700, 1000, 1400, 1900, 2500, 3200];
 
 export const TASKS = [
-  { id: "first-score", title: "Submit your first score", money: 50, xp: 100, repeat: "once" },
+  { id: "first-score", title: "Submit your first score", requires: { score: true }, money: 50, xp: 100, repeat: "once" },
   { id: "daily-visit", title: "Come back today", money: 25, xp: 40, repeat: "daily" },
 ];
 

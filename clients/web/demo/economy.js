@@ -31,15 +31,23 @@ export function levelSpan({ level, xp }) {
 }
 
 /** @returns {Offer} */
-export function taskOffer({ id, title, money, xp, repeat }, { tasks, bests }, today) {
+export function taskOffer({ id, title, money, xp, repeat, requires = {} }, progress, today) {
   const offer = { id, title, note: `+${coins(money)} · +${xp} xp` };
-  const completed = tasks[id];
+  const completed = progress.tasks[id];
   if (completed && repeat === "once") return { ...offer, state: "done", label: "Done", reason: "" };
-  if (completed >= today) return { ...offer, state: "done", label: "Done", reason: "Again tomorrow (UTC)." };
-  if (id === "first-score" && Object.keys(bests).length === 0) {
-    return { ...offer, state: "blocked", label: "Claim", reason: "Play a round first." };
-  }
-  return { ...offer, state: "ready", label: "Claim", reason: "" };
+  if (completed === today) return { ...offer, state: "done", label: "Done", reason: "Again tomorrow (UTC)." };
+  const reason = lacking(requires, progress);
+  return { ...offer, state: reason ? "blocked" : "ready", label: "Claim", reason };
+}
+
+/** What a task requires and a player lacks, as far as the page can tell; the server knows each board's order. */
+function lacking({ score, area, level, unlock, item }, { bests, level: reached, unlocked, inventory }) {
+  if (score && Object.keys(bests).length === 0) return "Play a round first.";
+  if (area && area !== "global" && !(area in bests)) return `Play a round of ${area} first.`;
+  if (level && reached < level) return `Reach level ${level} first.`;
+  if (unlock && !unlocked.includes(unlock)) return `Unlock ${unlockTitle(unlock)} first.`;
+  if (item && !inventory[item]) return `Buy ${item} first.`;
+  return "";
 }
 
 /** @returns {Offer} */

@@ -11,12 +11,13 @@ export class PodiumError extends Error {
    * @param {string} [about.detail] `detail` of a problem+json answer
    * @param {unknown[]} [about.errors] `errors` of a 422: what is wrong with each field
    * @param {number} [about.version] `version` of a 409: the stored one, where a save was made from an older
+   * @param {string} [about.rule] the key of the catalogue that refused: `tasks.first-score.requires.score`
    * @param {number} [about.retryAfter] seconds after which the server would be asked again
    */
-  constructor(message, { code = "PodiumError", status, title, detail, errors = [], version, retryAfter, cause } = {}) {
+  constructor(message, { code = "PodiumError", status, title, detail, errors = [], version, rule, retryAfter, cause } = {}) {
     super(message, { cause });
     this.name = "PodiumError";
-    Object.assign(this, { code, status, title, detail, errors, version, retryAfter });
+    Object.assign(this, { code, status, title, detail, errors, version, rule, retryAfter });
     /**
      * The key of an action whose outcome is not known: it may have happened. Called again with this key, it happens
      * once at most. Undefined where the outcome is known.

@@ -161,7 +161,8 @@ export class Rest {
    * @param {string} taskId
    * @param {Once} [once]
    * @returns {Promise<Progress & {taskId: string}>} with the reward
-   * @throws {PodiumError} 404: no such task; 409: completed already, for today or for good
+   * @throws {PodiumError} 404: no such task; 409: completed already, for today or for good, or
+   *   something that it requires is missing (`rule` names it)
    */
   completeTask(taskId, once) {
     return this.#act("/task/complete", { taskId }, once);
@@ -278,11 +279,11 @@ export class Rest {
   }
 
   #problem(player, method, path, { status, body, retryAfter }) {
-    const { title, detail, errors, version, code = "HttpError" } = body ?? {};
+    const { title, detail, errors, version, rule, code = "HttpError" } = body ?? {};
     const message = detail ?? title ?? `${method} ${path} was answered with ${status}.`;
     // The session is over, whatever its tokens are still good for.
     if (status === 410 && code === "deleted") this.#session.forget(player);
-    return new PodiumError(message, { code, status, title, detail, errors, version, retryAfter });
+    return new PodiumError(message, { code, status, title, detail, errors, version, rule, retryAfter });
   }
 
   /** Send a POST that must not happen twice; see the module's head. */

@@ -52,7 +52,7 @@ class Answer:
         assert self.status == status, self.text
         assert self.headers["Content-Type"] == "application/problem+json"
         problem: dict[str, Any] = self.json
-        assert problem.keys() - {"errors", "code"} == {"type", "title", "status", "detail"}
+        assert problem.keys() - {"errors", "code", "rule"} == {"type", "title", "status", "detail"}
         assert problem["status"] == status
         return problem
 

@@ -4,11 +4,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from store import progress, scores
+from store.database import Database
 from tests.unit.api.player_requests import (
     LANTERN,
     NEW,
     PICKUP,
     SAVE,
+    SCORE,
     SUCCESSES,
     TASK,
     TODAY,
@@ -19,7 +22,7 @@ from tests.unit.api.player_requests import (
     progress_of,
     send,
 )
-from tests.unit.api.rest_scene import RestScene
+from tests.unit.api.rest_scene import PLAYER, RestScene
 
 # Powertools warns of a request that counts nothing.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -99,22 +102,25 @@ class Refused(NamedTuple):
 REFUSALS = {
     "leap of xp": Refused("/progress", SAVE | {"xp": 501}, (), 422, "body.xp"),
     "leap of level": Refused("/progress", SAVE | {"level": 2, "xp": 99}, (), 422, "body.level"),
-    "xp that fall": Refused("/progress", SAVE | {"xp": 99, "version": 1}, (TASK,), 422, "body.xp"),
-    "level that falls": Refused("/progress", SAVE | {"xp": 100, "version": 1}, (TASK,), 422, "body.level"),
+    "xp that fall": Refused("/progress", SAVE | {"xp": 99, "version": 1}, (SCORE, TASK), 422, "body.xp"),
+    "level that falls": Refused(
+        "/progress", SAVE | {"xp": 100, "version": 1}, (SCORE, TASK), 422, "body.level"
+    ),
     "unlock unknown": Refused("/unlock", {"id": "moat"}, (), 404, "id: "),
     "unlock of a shop item": Refused("/unlock", {"id": "torch"}, (), 404, "id: "),
-    "unlock twice": Refused(*LANTERN, (TASK, LANTERN), 409, "already"),
-    "unlock without the other": Refused("/unlock", {"id": "oasis"}, (TASK,), 409, "lantern-path"),
+    "unlock twice": Refused(*LANTERN, (SCORE, TASK, LANTERN), 409, "already"),
+    "unlock without the other": Refused("/unlock", {"id": "oasis"}, (SCORE, TASK), 409, "lantern-path"),
     "unlock without the level": Refused(*LANTERN, (PICKUP,), 409, "level 2"),
     "unlock without the money": Refused(
         "/unlock",
         {"id": "lantern-path"},
-        (TASK, ("/shop/buy", {"itemId": "torch", "quantity": 1})),
+        (SCORE, TASK, ("/shop/buy", {"itemId": "torch", "quantity": 1})),
         409,
         "50 money",
     ),
     "task unknown": Refused("/task/complete", {"taskId": "chore"}, (), 404, "taskId: "),
-    "task twice": Refused(*TASK, (TASK,), 409, "for good"),
+    "task without what it requires": Refused(*TASK, (), 409, "first-score requires a score"),
+    "task twice": Refused(*TASK, (SCORE, TASK), 409, "for good"),
     "daily task twice a day": Refused(
         "/task/complete",
         {"taskId": "daily-visit"},
@@ -189,3 +195,38 @@ def test_malformed_key_is_refused(rest: RestScene, success: Success) -> None:
 def test_any_other_key_will_do(rest: RestScene, key: str) -> None:
     for _ in range(2):
         assert post(rest, *PICKUP, Idempotency_Key=key).json["money"] == 100
+
+
+def test_task_is_paid_once_its_score_is_there_and_the_refusal_names_the_rule(rest: RestScene) -> None:
+    problem = post(rest, *TASK).problem(409)
+    assert problem["rule"] == "tasks.first-score.requires.score"
+    prepare(rest, SCORE, TASK)
+    assert progress_of(rest)["money"] == 50
+
+
+def test_score_that_an_operator_took_away_completes_no_task(rest: RestScene) -> None:
+    prepare(rest, SCORE)
+
+    async def remove(db: Database) -> None:
+        bests = (await progress.load(db, PLAYER)).bests
+        await scores.delete_rows(db, [(board, best.score) for board, best in bests.items()])
+
+    rest.run(remove)
+    post(rest, *TASK).problem(409)
+    prepare(rest, SCORE, TASK)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "rule"),
+    [
+        ("/money/add", PICKUP[1] | {"amount": 101}, "money.pickup.perRequest"),
+        ("/unlock", {"id": "oasis"}, "unlocks.oasis.requires"),
+        (*LANTERN, "unlocks.lantern-path.level"),
+        ("/shop/buy", {"itemId": "camel"}, "shop.camel.requires"),
+    ],
+)
+def test_refusal_by_the_catalogue_names_its_rule(
+    rest: RestScene, path: str, body: dict[str, Any], rule: str
+) -> None:
+    answer = post(rest, path, body)
+    assert answer.problem(answer.status)["rule"] == rule

@@ -23,6 +23,14 @@ ECONOMY = Economy.model_validate(
         "tasks": {
             "quest": {"title": "Quest", "money": 40, "xp": 100, "repeat": "once"},
             "visit": {"title": "Visit", "money": 5, "xp": 7, "repeat": "daily"},
+            "debut": {"title": "Debut", "repeat": "once", "requires": {"score": True}},
+            "climb": {"title": "Climb", "repeat": "once", "requires": {"area": "forest", "points": 100}},
+            "dash": {"title": "Dash", "repeat": "daily", "requires": {"area": "sprint", "points": 900}},
+            "grow": {
+                "title": "Grow",
+                "repeat": "once",
+                "requires": {"level": 2, "unlock": "gate", "item": "torch"},
+            },
         },
         "shop": {
             "torch": {"title": "Torch", "price": 10, "unique": False},

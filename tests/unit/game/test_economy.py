@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.catalogue import Catalogue, CatalogueError, load_catalogue
-from game.economy import AMOUNT_LIMIT, Earning, Levels, ShopItem, Task, Unlock
+from game.economy import AMOUNT_LIMIT, Earning, Levels, Requirements, ShopItem, Task, Unlock
 
 AREAS = """
 [global]
@@ -90,6 +90,14 @@ def test_economy_is_read_as_written(tmp_path: Path) -> None:
     assert catalogue.money == {"pickup": Earning(per_request=10, per_day=100)}
 
 
+def test_task_may_require_scores_and_belongings(tmp_path: Path) -> None:
+    requires = "requires = {area = 'forest', points = 10, level = 3, unlock = 'gate', item = 'torch'}"
+    task = load(tmp_path, ECONOMY.replace("xp = 7", requires)).tasks["visit"]
+    assert task.requires == Requirements(area="forest", points=10, level=3, unlock="gate", item="torch")
+    summed = load(tmp_path, ECONOMY.replace("xp = 7", "requires = {area = 'global', points = 99}"))
+    assert summed.tasks["visit"].requires == Requirements(area="global", points=99)
+
+
 def test_every_part_may_be_left_out(tmp_path: Path) -> None:
     catalogue = load(tmp_path, "")
     assert [catalogue.unlocks, catalogue.tasks, catalogue.shop, catalogue.money] == [{}] * 4
@@ -115,6 +123,20 @@ def test_catalogue_that_comes_with_podium_has_an_economy() -> None:
         ('requires = "tower"', 'requires = "torch"', "shop.crown.requires: there is no unlock 'torch'"),
         ("level = 3", "level = 4", "unlocks.tower.level: there are only 3 levels"),
         ("perDay = 100", "perDay = 9", "money.pickup.per_request: is above per_day"),
+        ("xp = 7", "requires = {area = 'forst'}", "tasks.visit.requires.area: there is no area 'forst'"),
+        ("xp = 7", "requires = {area = 'all'}", "tasks.visit.requires.area: there is no area 'all'"),
+        ("xp = 7", "requires = {level = 4}", "tasks.visit.requires.level: there are only 3 levels"),
+        (
+            "xp = 7",
+            "requires = {unlock = 'torch'}",
+            "tasks.visit.requires.unlock: there is no unlock 'torch'",
+        ),
+        ("xp = 7", "requires = {item = 'gate'}", "tasks.visit.requires.item: the shop has no 'gate'"),
+        (
+            "xp = 7",
+            "requires = {area = 'forest', points = 11}",
+            "tasks.visit.requires.points: forest takes 0 to 10",
+        ),
     ],
 )
 def test_broken_reference_is_named_by_table_and_key(
@@ -166,6 +188,14 @@ def test_every_broken_reference_is_named_at_once(tmp_path: Path) -> None:
         ("money = 5", "money = true", "tasks.visit.money"),
         ("xp = 7", 'xp = "7"', "tasks.visit.xp"),
         ('"daily"', '"weekly"', "tasks.visit.repeat"),
+        ("xp = 7", "requires = {}", "tasks.visit.requires"),
+        ("xp = 7", "requires = {points = 5}", "tasks.visit.requires"),
+        ("xp = 7", "requires = {score = false}", "tasks.visit.requires.score"),
+        ("xp = 7", "requires = {score = 5}", "tasks.visit.requires.score"),
+        ("xp = 7", "requires = {area = 'forest', poins = 5}", "tasks.visit.requires.poins"),
+        ("xp = 7", "requires = {area = 'forest', points = 5.5}", "tasks.visit.requires.points"),
+        ("xp = 7", "requires = {level = 0}", "tasks.visit.requires.level"),
+        ("xp = 7", "requires = 'forest'", "tasks.visit.requires"),
         ('title = "Visit"\n', "", "tasks.visit.title"),
         ("price = 10", "price = -10", "shop.torch.price"),
         ("price = 10\n", "", "shop.torch.price"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from game.economy import AMOUNT_LIMIT
-from game.player import Earned, Player, Refusal, add_money, buy, complete_task, unlock
+from game.player import Earned, Player, Reached, Refusal, add_money, buy, complete_task, unlock
 from tests.unit.game.player_scene import ECONOMY, TODAY, TOMORROW, YESTERDAY, Act, assert_changes, refused
 
 
@@ -64,7 +64,26 @@ def completing(name: str, today: date = TODAY) -> Act:
         (
             Player(tasks={"visit": YESTERDAY, "quest": YESTERDAY}, money=1, xp=93),
             "visit",
-            {"money": 6, "xp": 100, "level": 2, "version": 1, "tasks": {"visit": TODAY, "quest": YESTERDAY}},
+            {
+                "money": 6,
+                "xp": 100,
+                "level": 2,
+                "version": 1,
+                "tasks": {"visit": TODAY, "quest": YESTERDAY},
+                "rewarded": {"visit": (YESTERDAY,)},
+            },
+        ),
+        # The clock was ahead once: that does not lock the days until then.
+        (
+            Player(tasks={"visit": date(2099, 1, 1)}, rewarded={"visit": (date(2001, 1, 1), TOMORROW)}),
+            "visit",
+            {
+                "money": 5,
+                "xp": 7,
+                "version": 1,
+                "tasks": {"visit": TODAY},
+                "rewarded": {"visit": (TOMORROW, date(2099, 1, 1))},
+            },
         ),
         # A level that a save has kept back, or that an earlier curve gave, is not taken away.
         (Player(level=3, xp=0), "visit", {"money": 5, "xp": 7, "version": 1, "tasks": {"visit": TODAY}}),
@@ -83,8 +102,7 @@ def test_task_is_rewarded(player: Player, name: str, changes: dict[str, Any]) ->
         (Player(tasks={"quest": date(1999, 1, 1)}), "quest", Refusal.CONFLICT, "for good"),
         (Player(tasks={"quest": TOMORROW}), "quest", Refusal.CONFLICT, "for good"),
         (Player(tasks={"visit": TODAY}), "visit", Refusal.CONFLICT, "2025-11-22"),
-        # The clock has gone back since.
-        (Player(tasks={"visit": TOMORROW}), "visit", Refusal.CONFLICT, "2025-11-23"),
+        (Player(tasks={"visit": TOMORROW}, rewarded={"visit": (TODAY,)}), "visit", Refusal.CONFLICT, "2025"),
         (Player(money=AMOUNT_LIMIT), "visit", Refusal.OVER_LIMIT, "nobody"),
     ],
 )
@@ -94,12 +112,63 @@ def test_task_is_refused(player: Player, name: str, refusal: Refusal, mention: s
     assert mention in str(error)
 
 
+FOREST, SPRINT = Reached(100, "desc"), Reached(900, "asc")
+
+
+@pytest.mark.parametrize(
+    ("player", "name", "reached"),
+    [
+        (Player(), "debut", {"sprint": SPRINT}),
+        (Player(), "climb", {"forest": FOREST}),
+        (Player(), "dash", {"sprint": SPRINT}),
+        (Player(level=2, unlocked=("gate",), inventory={"torch": 1}), "grow", {}),
+    ],
+)
+def test_task_is_rewarded_when_all_that_it_requires_is_there(
+    player: Player, name: str, reached: dict[str, Reached]
+) -> None:
+    after = complete_task(ECONOMY, player, name, TODAY, reached)
+    assert after.tasks == {name: TODAY}
+
+
+@pytest.mark.parametrize(
+    ("player", "name", "reached", "missing", "key"),
+    [
+        (Player(), "debut", {}, "debut requires a score", "score"),
+        (Player(), "climb", {"sprint": SPRINT}, "climb requires a score on forest", "area"),
+        (
+            Player(),
+            "climb",
+            {"forest": Reached(99, "desc")},
+            "climb requires at least 100 on forest",
+            "points",
+        ),
+        (Player(), "dash", {"sprint": Reached(901, "asc")}, "dash requires at most 900 on sprint", "points"),
+        (Player(), "grow", {}, "grow requires level 2 and gate and torch", "level"),
+        (Player(level=2, inventory={"torch": 1}), "grow", {}, "grow requires gate", "unlock"),
+        (
+            Player(level=9, unlocked=("gate",), inventory={"torch": 0}),
+            "grow",
+            {},
+            "grow requires torch",
+            "item",
+        ),
+    ],
+)
+def test_task_is_refused_with_what_is_missing(
+    player: Player, name: str, reached: dict[str, Reached], missing: str, key: str
+) -> None:
+    error = refused(lambda player: complete_task(ECONOMY, player, name, TODAY, reached), player)
+    assert (error.refusal, error.field, str(error)) == (Refusal.CONFLICT, "taskId", missing)
+    assert error.rule == f"tasks.{name}.requires.{key}"
+
+
 def adding(amount: int, reason: str = "pickup", today: date = TODAY) -> Act:
     return lambda player: add_money(ECONOMY, player, amount=amount, reason=reason, today=today)
 
 
-def earned(amount: int, day: date = TODAY) -> dict[str, Earned]:
-    return {"pickup": Earned(day=day, amount=amount)}
+def earned(amount: int, day: date = TODAY, others: dict[date, int] | None = None) -> dict[str, Earned]:
+    return {"pickup": Earned(day=day, amount=amount, others=others or {})}
 
 
 @pytest.mark.parametrize(
@@ -108,9 +177,11 @@ def earned(amount: int, day: date = TODAY) -> dict[str, Earned]:
         (Player(), 1, earned(1)),
         (Player(), 25, earned(25)),
         (Player(money=7, earned=earned(75)), 25, earned(100)),
-        (Player(earned=earned(100, YESTERDAY)), 25, earned(25)),
-        # The clock has gone back: the money still counts for the later day.
-        (Player(earned=earned(75, TOMORROW)), 25, earned(100, TOMORROW)),
+        (Player(earned=earned(100, YESTERDAY)), 25, earned(25, TODAY, {YESTERDAY: 100})),
+        (Player(earned=earned(100, date(2025, 11, 1))), 25, earned(25)),
+        # The clock was ahead: the money counts for that day, and this one has its own.
+        (Player(earned=earned(75, TOMORROW)), 25, earned(25, TODAY, {TOMORROW: 75})),
+        (Player(earned=earned(5, TOMORROW, {TODAY: 75})), 25, earned(100, TODAY, {TOMORROW: 5})),
         (Player(money=AMOUNT_LIMIT - 25), 25, earned(25)),
     ],
 )
@@ -133,7 +204,7 @@ def test_reasons_have_caps_of_their_own() -> None:
         (Player(), AMOUNT_LIMIT, "pickup", "amount", "25 a request"),
         (Player(earned=earned(80)), 21, "pickup", "amount", "only 20 more today"),
         (Player(earned=earned(100)), 1, "pickup", "amount", "only 0 more today"),
-        (Player(earned=earned(100, TOMORROW)), 1, "pickup", "amount", "only 0 more today"),
+        (Player(earned=earned(5, TOMORROW, {TODAY: 100})), 1, "pickup", "amount", "only 0 more today"),
         # The designer has lowered the cap since.
         (Player(earned=earned(500)), 1, "pickup", "amount", "only 0 more today"),
         (Player(money=AMOUNT_LIMIT), 1, "pickup", "amount", "nobody"),

@@ -1,10 +1,12 @@
 """Any sequence of actions: a ledger of its own, kept from what was allowed, always agrees with the player."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,15 +121,17 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.builds(Open, st.sampled_from(["bridge", "tower"])),
     st.builds(Save, st.integers(1, 3), st.integers(0, 300)),
 )
-# The clock may stand still, go on and go back.
+# The clock may stand still, go on, and differ by a day around midnight.
 STEPS = st.lists(st.tuples(ACTIONS, st.sampled_from([0, 0, 0, 0, 1, 2, -1])), max_size=60)
 
 
 @given(STEPS)
 def test_player_agrees_with_the_ledger(steps: list[tuple[Action, int]]) -> None:
     player, ledger, today = Player(), Ledger(), DAY
+    furthest = today
     for action, days in steps:
-        today += timedelta(days=days)
+        today = max(today + timedelta(days=days), furthest - timedelta(days=1))
+        furthest = max(furthest, today)
         ledger.days.add(today)
         before = player
         try:
@@ -151,6 +155,24 @@ def check(player: Player, ledger: Ledger) -> None:
     assert [task for task, _ in ledger.rewarded].count("quest") <= 1
     for reason, amount in ledger.added.items():
         assert amount <= PER_DAY[reason] * len(ledger.days)
+
+
+@given(STEPS, st.integers(2, 30))
+def test_clock_that_was_ahead_once_locks_nothing(steps: list[tuple[Action, int]], ahead: int) -> None:
+    """Whatever happened on a day far ahead, each day until then has its reward and its money."""
+    player = Player()
+    for action, _ in steps:
+        with suppress(RefusedError):
+            player = action.act(player, DAY + timedelta(days=ahead))
+    for day in range(ahead):
+        today = DAY + timedelta(days=day)
+        money = player.money
+        player = Complete("visit").act(player, today)
+        player = Earn("gift", 10).act(player, today)
+        assert player.money == money + REWARDS["visit"] + 10
+        for again in (Complete("visit"), Earn("gift", 1)):
+            with pytest.raises(RefusedError):
+                again.act(player, today)
 
 
 @given(st.lists(st.tuples(st.integers(1, 25), st.sampled_from([0, 0, 0, 1, 2])), max_size=40))

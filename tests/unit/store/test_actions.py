@@ -1,7 +1,12 @@
 """One action on a player's progress: all of it or nothing, and once for each key."""
 
+from datetime import date, timedelta
+from functools import partial
+
 import pytest
 
+from game.economy import Economy
+from game.player import Earned, add_money, complete_task
 from store import progress
 from store.actions import act
 from store.database import ATTEMPTS, ConflictError
@@ -11,7 +16,7 @@ from store.schema import IDEMPOTENCY, USER_PROGRESS
 from tests.simulation import clock
 from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import NOW
-from tests.unit.store.bookkeeping import ACTIONS, ADA, CROWN, EARN, QUEST, TORCH, Action, Ledger
+from tests.unit.store.bookkeeping import ACTIONS, ADA, CROWN, EARN, QUEST, TODAY, TORCH, Action, Ledger
 from tests.unit.store.interrupted import InterruptedDatabase, die, interrupted_database, moments
 
 # Read and write: what an action costs when nobody is in its way.
@@ -234,3 +239,25 @@ async def forget(tables: InterruptedDatabase, funds: int) -> None:
             await tables.direct.client.delete_item(TableName=table.name, Key={key: {"S": row[key]}})
     await earn(tables, funds)
     tables.restart()
+
+
+async def test_days_that_gave_money_and_rewards_are_stored(tables: InterruptedDatabase) -> None:
+    economy = Economy.model_validate(
+        {
+            "tasks": {"visit": {"title": "Visit", "repeat": "daily"}},
+            "money": {"pickup": {"perRequest": 25, "perDay": 100}},
+        }
+    )
+
+    def play(read: Progress, day: date) -> Progress:
+        earned = add_money(economy, read, amount=25, reason="pickup", today=day)
+        return complete_task(economy, earned, "visit", day)
+
+    tomorrow = TODAY + timedelta(days=1)
+    for day in (tomorrow, TODAY):
+        action = Action("play", partial(play, day=day), 25)
+        assert (await do(tables, action)).status == 200
+    row = await stored(tables)
+    assert row.earned == {"pickup": Earned(day=TODAY, amount=25, others={tomorrow: 25})}
+    assert (row.tasks, row.rewarded) == ({"visit": TODAY}, {"visit": (tomorrow,)})
+    assert (await do(tables, Action("play", partial(play, day=tomorrow), 25))).status == 409

@@ -24,8 +24,8 @@ function readToml(path) {
   for (const line of readFileSync(new URL(path, import.meta.url), "utf8").split("\n")) {
     const [, name] = line.match(/^\[([\w.-]+)\]/) ?? [];
     if (name) table = tables[name] = {};
-    const [, key, value] = line.match(/^(\w+) = ("[^"]*"|\[[^\]]*\]|[\w.]+)/) ?? [];
-    if (key) table[key] = JSON.parse(value.replace(/(?<=\d)_(?=\d)/g, ""));
+    const [, key, value] = line.match(/^(\w+) = ("[^"]*"|\[[^\]]*\]|\{[^}]*\}|[\w.]+)/) ?? [];
+    if (key) table[key] = JSON.parse(value.replace(/(?<=\d)_(?=\d)/g, "").replace(/(\w+) =/g, '"$1":'));
   }
   return tables;
 }
@@ -48,8 +48,14 @@ for (const [what, task, progress, state, reason] of [
   ["the first score waits for a score", firstScore, {}, "blocked", "Play a round first."],
   ["… and is ready with one", firstScore, { bests: { forest: 0 } }, "ready", ""],
   ["… once", firstScore, { bests: { forest: 0 }, tasks: { "first-score": "2020-01-01" } }, "done", ""],
+  ["a board waits for a score on it", { ...dailyVisit, requires: { area: "sprint" } }, { bests: { forest: 1 } }, "blocked", "Play a round of sprint first."],
+  ["a level is waited for", { ...dailyVisit, requires: { level: 2 } }, {}, "blocked", "Reach level 2 first."],
+  ["an unlock is waited for", { ...dailyVisit, requires: { unlock: "oasis" } }, {}, "blocked", "Unlock The Oasis first."],
+  ["an item is waited for", { ...dailyVisit, requires: { item: "torch" } }, { inventory: { torch: 0 } }, "blocked", "Buy torch first."],
+  ["all that is required is there", { ...dailyVisit, requires: { level: 2, item: "torch" } }, { level: 2, inventory: { torch: 1 } }, "ready", ""],
   ["a daily task is ready", dailyVisit, {}, "ready", ""],
   ["… done for the day", dailyVisit, { tasks: { "daily-visit": TODAY } }, "done", "Again tomorrow (UTC)."],
+  ["… and ready though a clock was ahead once", dailyVisit, { tasks: { "daily-visit": "2099-01-01" } }, "ready", ""],
   ["… and ready on the next", dailyVisit, { tasks: { "daily-visit": "2026-11-21" } }, "ready", ""],
 ]) {
   test(`task: ${what}`, () => {
