@@ -1,10 +1,13 @@
 """The AWS emulator (ministack) as a child process: DynamoDB, S3 and Cognito on one port of this machine.
 
-It keeps its state in memory and writes it on SIGTERM only, so how it ends matters more than how it starts:
+It runs behind a launcher of ours (`local/ministack/`), which saves its state every few seconds when something
+has changed, and for the last time on SIGTERM. So how it ends matters more than how it starts:
 
 - Ctrl-C in a terminal reaches every process of the foreground group. The emulator runs in a session of its
   own and is stopped by us, after everything that still writes to it.
 - If this process is killed, the kernel (on Linux) sends the emulator SIGTERM: it saves and ends.
+- It says over a pipe when it could not save. One that ends without having said that all is on the disk has
+  lost something, and `stop` says so.
 - A second emulator on the same data would load a state that the first is still writing, and on the same port
   would share the connections with it in silence (SO_REUSEPORT). So its ports are probed before the start, and
   the emulator's log file stays locked for as long as the emulator lives, whoever started it.
@@ -13,6 +16,7 @@ It keeps its state in memory and writes it on SIGTERM only, so how it ends matte
 import asyncio
 import contextlib
 import fcntl
+import logging
 import math
 import os
 import subprocess
@@ -26,8 +30,11 @@ from typing import BinaryIO
 
 import aiohttp
 
+from local.ministack import generations
+from local.ministack.reports import ReportReader
 from local.settings import CHECKOUT, EMULATOR_CREDENTIALS
 
+PYTHON = CHECKOUT / ".venvs" / "emulator" / "bin" / "python"
 SERVICES = ("dynamodb", "dynamodbstreams", "s3", "cognito-idp", "sts")
 
 _POLL_INTERVAL = 0.05
@@ -49,8 +56,11 @@ if os.getppid() == int(sys.argv[1]):
 """
 
 
+logger = logging.getLogger("podium.emulator")
+
+
 class EmulatorError(Exception):
-    """The emulator cannot start; the message is for the person at the terminal."""
+    """The emulator cannot start, or has not kept its data; the message is for the person at the terminal."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +83,12 @@ class Emulator:
 
     port: TCP port of all services.
     data_dir: folder of the state (`state/`, `s3/`) and of `emulator.log`; made when missing.
-    executable: the `ministack` console script; by default the one of this checkout's `.venvs/emulator`.
-        With TLS, `hypercorn` beside it serves the same.
+    python: the interpreter of an environment with ministack; by default of this checkout's `.venvs/emulator`.
     start_timeout: seconds until healthy, default 60; after that `start` stops it and raises EmulatorError.
     stop_timeout: seconds to write the state after SIGTERM, default 60; after that SIGKILL loses what was
         not written.
     services: what it offers, by its own names; everything when empty.
+    keeps: whether its state is saved, and read at the start.
     tls: TLS instead of plain HTTP.
     variables: further variables of its environment, for what configures it, or the functions that it runs.
     """
@@ -88,10 +98,11 @@ class Emulator:
         *,
         port: int,
         data_dir: Path,
-        executable: Path | None = None,
+        python: Path = PYTHON,
         start_timeout: float = 60,
         stop_timeout: float = 60,
         services: Sequence[str] = SERVICES,
+        keeps: bool = True,
         tls: Tls | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
@@ -99,13 +110,21 @@ class Emulator:
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.log = data_dir / "emulator.log"
         self._data_dir = data_dir
-        self._executable = executable or CHECKOUT / ".venvs" / "emulator" / "bin" / "ministack"
+        self._python = python
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
         self._services = services
+        self._keeps = keeps
         self._tls = tls
         self._variables = variables or {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._reports: ReportReader | None = None
+        self._problem: str | None = None
+        self._is_settled = False
+
+    @property
+    def _state(self) -> Path:
+        return self._data_dir / "state"
 
     @property
     def pid(self) -> int | None:
@@ -116,12 +135,11 @@ class Emulator:
         """Start the emulator and return when it answers; whatever goes wrong, no process is left behind.
 
         Raises EmulatorError when the program is missing, a port is taken, the folder cannot be used, another
-        emulator still uses the data, or the process ends or does not answer in time (with the tail of its
-        log).
+        emulator still uses the data, what was saved cannot be read (nothing is overwritten then), or the
+        process ends or does not answer in time (with the tail of its log).
         """
-        program = self._command()[0]
-        if not os.access(program, os.X_OK):
-            raise EmulatorError(f"The emulator is not installed at {program}: run `make run`.")
+        if not os.access(self._python, os.X_OK):
+            raise EmulatorError(f"The emulator is not installed at {self._python}: run `make run`.")
         if await _is_taken(self.port):
             raise EmulatorError(
                 f"Port {self.port} is in use: stop what listens there, "
@@ -147,27 +165,72 @@ class Emulator:
                     f"The emulator did not answer within {self._start_timeout:g} seconds.\n{self._log_tail()}"
                 )
         except BaseException:
-            await self.stop()
+            await self._end(self._process)
             raise
 
-    async def wait(self) -> int:
-        """Return the exit status once the process has ended by itself; negative for a signal."""
+    async def wait(self) -> str:
+        """Wait until the process has ended by itself; how, and what that has lost.
+
+        Until then, what it says of its saves is logged.
+        """
         if self._process is None:
             raise RuntimeError("The emulator is not started.")
         process = self._process
-        await _until(lambda: process.poll() is not None, math.inf)
-        return process.wait()
+        await _until(lambda: self._has_ended(process), math.inf)
+        # `stop` need not tell it once more.
+        self._is_settled = True
+        how = f"The emulator ended by itself, with status {process.returncode}; see {self.log}."
+        return f"{how} What has changed since {self._last_saved()} is lost."
 
     async def stop(self) -> None:
-        """Let the emulator write its state and end; returns when the process is gone. May be called twice."""
+        """Let the emulator save its state and end; returns when the process is gone. May be called twice.
+
+        Raises EmulatorError when the process is gone, and not all that had changed is on the disk.
+        """
         if self._process is None:
             return
-        process = self._process
+        await self._end(self._process)
+        if self._keeps and not self._is_settled:
+            problem = self._problem or "the emulator ended before it had saved it"
+            raise EmulatorError(
+                f"The data is not kept ({problem}): what has changed since {self._last_saved()} is lost."
+            )
+
+    async def _end(self, process: subprocess.Popen[bytes]) -> None:
         process.terminate()
-        if not await _until(lambda: process.poll() is not None, self._stop_timeout):
+        if not await _until(lambda: self._has_ended(process), self._stop_timeout):
             process.kill()
             process.wait()
-        self._process = None
+        self._take_reports()
+        if self._reports:
+            self._reports.close()
+        self._process = self._reports = None
+
+    def _has_ended(self, process: subprocess.Popen[bytes]) -> bool:
+        self._take_reports()
+        return process.poll() is not None
+
+    def _take_reports(self) -> None:
+        for report in self._reports.read() if self._reports else ():
+            if "unsaved" in report:
+                self._problem = str(report["unsaved"])
+                logger.error(
+                    "the data cannot be saved: %s. It is tried again; mend that before you stop, or what has "
+                    "changed since %s is lost",
+                    self._problem,
+                    self._last_saved(),
+                )
+            elif "saved" in report:
+                self._problem = None
+                logger.info("the data is saved again")
+            elif "refused" in report:
+                self._problem = str(report["refused"])
+            elif "ended" in report:
+                self._is_settled = True
+
+    def _last_saved(self) -> str:
+        saved = generations.last_saved(self._state)
+        return "the first start" if saved is None else f"the last save, at {saved:%H:%M:%S},"
 
     async def _lock(self, log: BinaryIO) -> None:
         if not await _until(lambda: _try_lock(log), _HANDOVER_TIMEOUT):
@@ -177,27 +240,34 @@ class Emulator:
             )
 
     def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
-        command = self._command()
+        reading, writing = os.pipe()
+        self._reports, self._problem, self._is_settled = ReportReader(reading), None, False
+        command = [*self._command(), "--reports", str(writing)]
         if sys.platform == "linux":
             command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
-        return subprocess.Popen(  # noqa: S603 -- no shell, and every word is ours
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=self._environment(),
-            start_new_session=True,
-        )
+        try:
+            return subprocess.Popen(  # noqa: S603 -- no shell, and every word is ours
+                command,
+                # Where the launcher is found.
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                pass_fds=[writing],
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
 
     def _command(self) -> list[str]:
-        if self._tls is None:
-            return [str(self._executable)]
-        return [
-            str(self._executable.with_name("hypercorn")),
-            *("ministack.app:app", "--bind", f"127.0.0.1:{self.port}"),
-            *("--insecure-bind", f"127.0.0.1:{self._tls.plain_port}"),
-            *("--certfile", str(self._tls.certificate), "--keyfile", str(self._tls.key)),
-        ]
+        command = [str(self._python), "-m", "local.ministack", "--bind", f"127.0.0.1:{self.port}"]
+        if self._keeps:
+            command.append("--keep")
+        if self._tls:
+            command += ["--certificate", str(self._tls.certificate), "--key", str(self._tls.key)]
+            command += ["--plain", f"127.0.0.1:{self._tls.plain_port}"]
+        return command
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -208,9 +278,10 @@ class Emulator:
             | {
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self._tls.plain_port if self._tls else self.port),
-                "PERSIST_STATE": "1",
-                "STATE_DIR": str(self._data_dir.resolve() / "state"),
-                "S3_PERSIST": "1",
+                # The launcher saves. The folder is also that of the keys for tokens.
+                "PERSIST_STATE": "0",
+                "STATE_DIR": str(self._state.resolve()),
+                "S3_PERSIST": "1" if self._keeps else "0",
                 "S3_DATA_DIR": str(self._data_dir.resolve() / "s3"),
                 "SERVICES": ",".join(self._services),
                 "IOT_MTLS_ENABLED": "0",  # would listen on port 8883
@@ -224,10 +295,9 @@ class Emulator:
         url = f"http://127.0.0.1:{self._tls.plain_port}" if self._tls else self.url
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
             while time.monotonic() < deadline:
-                if (status := process.poll()) is not None:
-                    raise EmulatorError(
-                        f"The emulator ended with status {status} at its start.\n{self._log_tail()}"
-                    )
+                if self._has_ended(process):
+                    ended = f"The emulator ended with status {process.returncode} at its start."
+                    raise EmulatorError(self._problem or f"{ended}\n{self._log_tail()}")
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                     async with session.get(f"{url}/_ministack/ready") as response:
                         if response.status == HTTPStatus.OK:

@@ -4,8 +4,8 @@ emulator -> tables, bucket, user pool -> stream position -> boards rebuilt -> ga
 
 The stream position is taken before the boards are rebuilt, so that nothing written in between is missed. The
 boards are rebuilt, in a new epoch, at every start and before anybody can connect: nothing relies on what was
-published before, for the emulator writes its state when it is stopped, and may have been killed. A board that
-cannot be rebuilt does not keep the others from starting.
+published before, for the emulator may have been killed, and then lacks what came after its last save. A
+board that cannot be rebuilt does not keep the others from starting.
 """
 
 import asyncio
@@ -140,8 +140,7 @@ async def _start_emulator(settings: LocalSettings, stack: AsyncExitStack) -> Emu
 
 
 async def _watch(emulator: Emulator) -> NoReturn:
-    status = await emulator.wait()
-    raise StackError(f"The emulator ended by itself, with status {status}; see {emulator.log}.")
+    raise StackError(await emulator.wait())
 
 
 def _deployment(settings: LocalSettings, pool: provision.UserPool) -> Deployment:

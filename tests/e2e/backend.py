@@ -195,7 +195,12 @@ class BackendProcess:
     def emulator_pid(self) -> int:
         """The process id of the emulator."""
         assert self._process is not None
-        (pid,) = set(self.processes()) - {self._process.pid}
+        # Not the copy of it that saves, nor a portrait's process.
+        (pid,) = (
+            int(entry.name)
+            for entry in map(Path, map("/proc/{}".format, self.processes()))
+            if _parent_of(entry) == self._process.pid and b"local.ministack" in _read(entry / "cmdline")
+        )
         return pid
 
     def processes(self) -> list[int]:
@@ -203,7 +208,7 @@ class BackendProcess:
         return [
             int(entry.name)
             for entry in Path("/proc").glob("[0-9]*")
-            if str(self.folder).encode() in _environment_of(entry)
+            if str(self.folder).encode() in _read(entry / "environ")
         ]
 
     def assert_nothing_is_left(self) -> None:
@@ -294,8 +299,14 @@ def _ignore_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _environment_of(process: Path) -> bytes:
+def _parent_of(process: Path) -> int:
+    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    fields = _read(process / "stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else 0
+
+
+def _read(file: Path) -> bytes:
     try:
-        return (process / "environ").read_bytes()
+        return file.read_bytes()
     except OSError:
         return b""

@@ -123,6 +123,7 @@ class Deployment:
             port=port,
             data_dir=self.data,
             services=(),
+            keeps=False,
             tls=Tls(self._certificate, key, unused_port()),
             variables=endpoint
             | {"SSL_CERT_FILE": str(self._certificate), "AUTH": "true"}

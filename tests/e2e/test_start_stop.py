@@ -2,18 +2,22 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
+from store.schema import IDEMPOTENCY
 from tests.e2e.backend import BackendProcess, Ports, launch, run_to_end
 from tests.e2e.player import Player
 from tests.support.clients import get
-from tests.support.waiting import COMMAND_SECONDS, PATIENCE_SECONDS, until
+from tests.support.waiting import COMMAND_SECONDS, PATIENCE_SECONDS, until, until_async
 
 
 @pytest.fixture
@@ -147,6 +151,86 @@ def test_emulator_that_dies_ends_the_backend_with_one_sentence(
     process.assert_nothing_is_left()
 
 
+async def test_killed_outright_it_goes_on_from_its_last_save(
+    own_backend: Callable[..., BackendProcess],
+) -> None:
+    first = own_backend()
+    first.start()
+    async with httpx.AsyncClient(base_url=first.rest_url, timeout=PATIENCE_SECONDS, trust_env=False) as http:
+        ada = await Player.sign_up(first, http, "Ada")
+        await ada.submit("forest", 4_711)
+        before = await ada.top("forest")
+        await _saved(first)
+    first.kill()
+    second = own_backend()
+    second.start()
+    async with httpx.AsyncClient(base_url=second.rest_url, timeout=PATIENCE_SECONDS, trust_env=False) as http:
+        again = Player(second, http, ada.username)
+        await again.sign_in()
+        assert again.user_id == ada.user_id
+        assert await again.top("forest") == before
+        async with again.live("forest") as screen:
+            await again.submit("forest", 4_712)
+            await screen.follows("forest", await again.top("forest"))
+    assert second.stop() == 0
+
+
+async def _saved(process: BackendProcess) -> None:
+    """Wait for a save that began after all that has happened until now."""
+    for number in range(2):
+        before = _saves(process)
+        async with process.database() as db:
+            item = {"id": {"S": f"anything-{number}"}}
+            await db.client.put_item(TableName=db.name(IDEMPOTENCY), Item=item)
+        await until_async(partial(_is_new, process, before))
+
+
+async def _is_new(process: BackendProcess, before: list[Path]) -> bool:
+    return _saves(process) != before
+
+
+def _saves(process: BackendProcess) -> list[Path]:
+    return sorted((process.folder / "state").glob("*.state"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the files of another process")
+def test_full_disk_is_told_at_once_and_the_goodbye_is_true(
+    own_backend: Callable[..., BackendProcess],
+) -> None:
+    process = own_backend()
+    process.start()
+    pid = process.emulator_pid()
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, most))
+    asyncio.run(_write(process))
+    until(lambda: "the data cannot be saved" in process.log, lambda: process.log)
+    assert process.stop() == 1
+    assert "The data is kept" not in process.output
+    last = process.log.splitlines()[-1]
+    assert last.startswith("The data is not kept (File too large): what has changed since ")
+    process.assert_nothing_is_left()
+
+
+async def _write(process: BackendProcess) -> None:
+    async with process.database() as db:
+        await db.client.put_item(TableName=db.name(IDEMPOTENCY), Item={"id": {"S": "anything"}})
+
+
+def test_damaged_data_is_one_sentence_that_names_the_file(own_backend: Callable[..., BackendProcess]) -> None:
+    process = own_backend()
+    process.start()
+    assert process.stop() == 0
+    *_, newest = _saves(process)
+    newest.write_bytes(newest.read_bytes()[:-1])
+    damaged = newest.read_bytes()
+    process.launch()
+    assert process.wait() == 1
+    (complaint,) = [line for line in process.log.splitlines() if " INFO " not in line]
+    assert f"The saved state {newest} cannot be read: it is cut short" in complaint
+    assert newest.read_bytes() == damaged
+    process.assert_nothing_is_left()
+
+
 def test_ctrl_c_while_starting_leaves_nothing_behind(own_backend: Callable[..., BackendProcess]) -> None:
     process = own_backend()
     caught = False
@@ -154,7 +238,7 @@ def test_ctrl_c_while_starting_leaves_nothing_behind(own_backend: Callable[..., 
     while not caught:
         before = len(process.output) if process.launched else 0
         process.launch()
-        until(lambda: len(process.processes()) == 2, lambda: process.log)
+        until(lambda: len(process.processes()) >= 2, lambda: process.log)
         assert process.stop(signal.SIGINT) == 0
         caught = "ready" not in process.output[before:]
         process.assert_nothing_is_left()

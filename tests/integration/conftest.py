@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from bench.coldstart import Sdk, prepare
 from infra.bundle import Bundle
 from infra.functions import PACKAGES, Package
 from local.emulator import Emulator
+from tests.integration.emulators import EmulatorFactory
 
 _accounts = itertools.count(100_000_000_001)
 
@@ -24,6 +25,16 @@ def emulator(
     asyncio.run(instance.start())
     yield instance
     asyncio.run(instance.stop())
+
+
+@pytest.fixture
+async def make_emulator(
+    tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
+) -> AsyncIterator[EmulatorFactory]:
+    """Makes emulators of the test's own, and leaves none behind."""
+    factory = EmulatorFactory(tmp_path / "data", unused_tcp_port_factory)
+    yield factory
+    await factory.stop_all()
 
 
 @pytest.fixture

@@ -10,76 +10,24 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-import aioboto3
 import pytest
-from types_aiobotocore_dynamodb import DynamoDBClient
 
 from bench import certificate
 from local.emulator import Emulator, EmulatorError, Tls
 from store.schema import LEADERBOARDS, create_request
+from tests.integration.emulators import EmulatorFactory, client_of
 
 _ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc or needs the parent-death signal")
-
-
-class EmulatorFactory:
-    """Builds emulators on free ports; `stop_all` leaves no process behind."""
-
-    def __init__(self, data_dir: Path, unused_port: Callable[[], int]) -> None:
-        self._data_dir = data_dir
-        self._unused_port = unused_port
-        self._made: list[Emulator] = []
-
-    def __call__(
-        self,
-        *,
-        port: int | None = None,
-        executable: Path | None = None,
-        start_timeout: float = 60,
-        stop_timeout: float = 60,
-        tls: Tls | None = None,
-    ) -> Emulator:
-        emulator = Emulator(
-            port=port or self._unused_port(),
-            data_dir=self._data_dir,
-            executable=executable,
-            start_timeout=start_timeout,
-            stop_timeout=stop_timeout,
-            tls=tls,
-        )
-        self._made.append(emulator)
-        return emulator
-
-    async def stop_all(self) -> None:
-        for emulator in self._made:
-            await emulator.stop()
-
-
-@pytest.fixture
-async def make_emulator(
-    tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
-) -> AsyncIterator[EmulatorFactory]:
-    factory = EmulatorFactory(tmp_path / "data", unused_tcp_port_factory)
-    yield factory
-    await factory.stop_all()
 
 
 @pytest.fixture
 def tls(tmp_path: Path, unused_tcp_port_factory: Callable[[], int]) -> Tls:
     file, key = certificate.make(tmp_path)
     return Tls(file, key, unused_tcp_port_factory())
-
-
-@contextlib.asynccontextmanager
-async def _dynamodb(url: str, verify: str | None = None) -> AsyncIterator[DynamoDBClient]:
-    session = aioboto3.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
-    )
-    async with session.client("dynamodb", endpoint_url=url, verify=verify) as client:
-        yield client
 
 
 def _script(path: Path, body: str) -> Path:
@@ -131,12 +79,12 @@ async def test_items_outlive_a_restart_with_tls(make_emulator: EmulatorFactory, 
 async def _check_items_outlive_a_restart(emulator: Emulator, verify: str | None) -> None:
     await emulator.start()
     item = {"gameArea": {"S": "forest"}, "points": {"N": "42"}}
-    async with _dynamodb(emulator.url, verify) as client:
+    async with client_of(emulator, "dynamodb", verify=verify) as client:
         await client.create_table(**create_request(LEADERBOARDS, LEADERBOARDS.name))
         await client.put_item(TableName=LEADERBOARDS.name, Item=item)
     await emulator.stop()
     await emulator.start()
-    async with _dynamodb(emulator.url, verify) as client:
+    async with client_of(emulator, "dynamodb", verify=verify) as client:
         answer = await client.get_item(TableName=LEADERBOARDS.name, Key={"gameArea": {"S": "forest"}})
     assert answer["Item"] == item
 
@@ -144,11 +92,11 @@ async def _check_items_outlive_a_restart(emulator: Emulator, verify: str | None)
 async def test_stop_with_open_connections_keeps_the_items(make_emulator: EmulatorFactory) -> None:
     emulator = make_emulator()
     await emulator.start()
-    async with _dynamodb(emulator.url) as client:
+    async with client_of(emulator, "dynamodb") as client:
         await client.create_table(**create_request(LEADERBOARDS, LEADERBOARDS.name))
         await emulator.stop()
     await emulator.start()
-    async with _dynamodb(emulator.url) as client:
+    async with client_of(emulator, "dynamodb") as client:
         assert (await client.list_tables())["TableNames"] == [LEADERBOARDS.name]
 
 
@@ -211,17 +159,9 @@ async def test_with_tls_both_ports_have_to_be_free(
     assert emulator.pid is None
 
 
-async def test_missing_program_is_named_with_tls(
-    make_emulator: EmulatorFactory, tls: Tls, tmp_path: Path
-) -> None:
-    executable = _script(tmp_path / "ministack", "exec sleep 600")
-    with pytest.raises(EmulatorError, match=r"not installed at .*/hypercorn: run `make run`"):
-        await make_emulator(executable=executable, tls=tls).start()
-
-
 async def test_missing_executable_says_what_to_run(make_emulator: EmulatorFactory, tmp_path: Path) -> None:
     with pytest.raises(EmulatorError, match="make run"):
-        await make_emulator(executable=tmp_path / "ministack").start()
+        await make_emulator(python=tmp_path / "ministack").start()
 
 
 async def test_second_emulator_on_the_same_data_is_refused(
@@ -235,7 +175,7 @@ async def test_second_emulator_on_the_same_data_is_refused(
 
 async def test_death_at_the_start_shows_the_log(make_emulator: EmulatorFactory, tmp_path: Path) -> None:
     executable = _script(tmp_path / "dies", "echo no such flavour of emulator; exit 3")
-    emulator = make_emulator(executable=executable)
+    emulator = make_emulator(python=executable)
     with pytest.raises(EmulatorError, match=r"status 3 (.|\n)*no such flavour of emulator"):
         await emulator.start()
     assert emulator.pid is None
@@ -255,7 +195,7 @@ async def test_silent_process_is_reported_and_ended(
         return time.monotonic() + (3600 if pid.exists() else 0)
 
     monkeypatch.setattr("local.emulator.time", SimpleNamespace(monotonic=monotonic))
-    emulator = make_emulator(executable=executable, stop_timeout=1)
+    emulator = make_emulator(python=executable, stop_timeout=1)
     with pytest.raises(EmulatorError, match="did not answer within 60 seconds"):
         await emulator.start()
     assert not _lives(int(pid.read_text()))
@@ -267,7 +207,7 @@ async def test_wait_returns_when_killed_from_outside(make_emulator: EmulatorFact
     assert emulator.pid is not None
     waiting = asyncio.create_task(emulator.wait())
     os.kill(emulator.pid, signal.SIGKILL)
-    assert await waiting == -signal.SIGKILL
+    assert "status -9" in await waiting
 
 
 @_ON_LINUX

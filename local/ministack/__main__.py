@@ -1,0 +1,103 @@
+"""`python -m local.ministack`: serves ministack until SIGTERM; `local.emulator` starts and configures it.
+
+read the state -> serve, saving now and then -> SIGTERM -> no more requests -> save -> end
+
+Exits with 0 when all is on the disk; with 1, having told why, when it is not, or when it does not start.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+
+from local.ministack import services, sidecars
+from local.ministack.changes import Changes
+from local.ministack.generations import StateError
+from local.ministack.reports import Reports
+from local.ministack.saver import Saver
+
+_KEEP_ALIVE_SECONDS = 75
+
+logger = logging.getLogger("podium.launcher")
+
+
+def main() -> int:
+    """Serve; the exit status."""
+    arguments = _arguments()
+    reports = Reports(arguments.reports)
+    changes = Changes(app)
+    saver = None
+    if arguments.keep:
+        try:
+            saver = _restored(changes, reports)
+        except StateError as error:
+            logger.error("%s", error)
+            reports.send("refused", str(error))
+            return 1
+    _raise_file_limit()
+    asyncio.run(_serve(changes, _config(arguments), saver))
+    if saver and saver.save():
+        return 1
+    reports.send("ended")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.ministack", description=__doc__)
+    parser.add_argument("--bind", required=True, help="host:port to serve at")
+    parser.add_argument("--certificate", help="PEM file: TLS there")
+    parser.add_argument("--key", help="PEM file of the certificate's key")
+    parser.add_argument("--plain", help="host:port to serve at without TLS, too")
+    parser.add_argument("--reports", type=int, help="descriptor of a pipe; see local/ministack/reports.py")
+    parser.add_argument("--keep", action="store_true", help="keep the state in STATE_DIR and S3_DATA_DIR")
+    return parser.parse_args()
+
+
+def _restored(changes: Changes, reports: Reports) -> Saver:
+    state, objects = Path(os.environ["STATE_DIR"]), Path(os.environ["S3_DATA_DIR"])
+    for folder in (state, objects):
+        folder.mkdir(parents=True, exist_ok=True)
+    sidecars.check(objects)
+    is_saved = services.restore(state)
+    return Saver(state, lambda: changes.count, reports, is_saved=is_saved)
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    config = Config()
+    config.bind = arguments.bind
+    config.insecure_bind = arguments.plain or []
+    config.certfile = arguments.certificate
+    config.keyfile = arguments.key
+    config.keep_alive_timeout = _KEEP_ALIVE_SECONDS
+    return config
+
+
+def _raise_file_limit() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS says "unlimited" and means less.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def _serve(changes: Changes, config: Config, saver: Saver | None) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    saving = asyncio.create_task(saver.run(stopping)) if saver else None
+    await serve(changes, config, shutdown_trigger=stopping.wait)
+    if saving:
+        await saving
+
+
+if __name__ == "__main__":
+    sys.exit(main())
