@@ -24,6 +24,7 @@ from bench.orders import say, serve
 from bench.processes import Process, ProcessError, aws_environment, python, running
 from local import stack
 from local.console import set_up_logging
+from local.emulator import read_credentials
 from local.settings import LocalSettings
 from streams.broadcaster import Broadcaster
 from streams.report import Report
@@ -38,7 +39,7 @@ class Switch:
     def __init__(self, settings: LocalSettings) -> None:
         url = f"http://{stack.HOST}:{settings.ws_port}"
         self._command = python("bench.broadcasters", "sample", "--connections-url", url)
-        self._environment = aws_environment(f"http://{stack.HOST}:{settings.emulator_port}")
+        self._settings = settings
         self._running = AsyncExitStack()
         self._sample: Process | None = None
 
@@ -52,7 +53,9 @@ class Switch:
         self._sample = None
         await self._running.aclose()
         if broadcaster == "sample":
-            started = running(self._command, environment=self._environment)
+            emulator_url = f"http://{stack.HOST}:{self._settings.emulator_port}"
+            environment = aws_environment(emulator_url, read_credentials(self._settings.data_dir))
+            started = running(self._command, environment=environment)
             sample = await self._running.enter_async_context(started)
             await sample.read()
             self._sample = sample

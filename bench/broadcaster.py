@@ -106,7 +106,7 @@ async def _scene(case: Case) -> AsyncIterator["_Scene"]:
         # One less: the witness is a subscriber too.
         clients_command = python("bench.gateway_clients", "--url", url, "--connections", case.subscribers - 1)
         broadcaster = partial(python, "bench.broadcasters", "--connections-url", f"http://127.0.0.1:{port}")
-        environment = aws_environment(aws.url)
+        environment = aws_environment(aws.url, aws.credentials)
         async with (
             running(clients_command, core=others) as clients,
             running(broadcaster("ours"), core=broadcaster_core, environment=environment) as ours,

@@ -1,7 +1,7 @@
 """Podium's tables in an emulator of the benchmark's own, gone with it."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import aioboto3
 from bench.ports import kept_ports
 from local import provision
 from local.emulator import Emulator
-from local.settings import EMULATOR_CREDENTIALS, REGION
+from local.settings import REGION
 from store.database import Database
 from store.runtime import SDK_CONFIG
 
@@ -20,6 +20,7 @@ class Emulated(NamedTuple):
     """A running emulator with Podium's tables. Clients of `session` need `endpoint_url=url`."""
 
     url: str
+    credentials: Mapping[str, str]
     session: aioboto3.Session
     db: Database
 
@@ -31,19 +32,17 @@ async def emulated() -> AsyncIterator[Emulated]:
         emulator = Emulator(port=new_port(), data_dir=Path(folder))
         await emulator.start()
         try:
-            session = client_session()
+            session = client_session(emulator.credentials)
             async with session.client("dynamodb", endpoint_url=emulator.url, config=SDK_CONFIG) as client:
                 db = Database(client)
                 await provision.create_tables(db)
-                yield Emulated(emulator.url, session, db)
+                yield Emulated(emulator.url, emulator.credentials, session, db)
         finally:
             await emulator.stop()
 
 
-def client_session() -> aioboto3.Session:
-    """An SDK session for an emulator's account; its clients need `endpoint_url`."""
+def client_session(credentials: Mapping[str, str]) -> aioboto3.Session:
+    """An SDK session for the account of an emulator's `credentials`; its clients need `endpoint_url`."""
     return aioboto3.Session(
-        EMULATOR_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        EMULATOR_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        region_name=REGION,
+        credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], region_name=REGION
     )

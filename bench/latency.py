@@ -27,6 +27,7 @@ from bench.ports import kept_ports
 from bench.processes import Process, aws_environment, python, running
 from bench.rounds import interleaved
 from bench.scale import Scale
+from local.emulator import read_credentials
 from store import connections
 from store.database import Database
 
@@ -107,7 +108,7 @@ async def _scene(size: Size) -> AsyncIterator[_Scene]:
             "PODIUM_HTTP_PORT": str(http_port),
             "PODIUM_WS_PORT": str(ws_port),
             "PODIUM_EMULATOR_PORT": str(emulator_port),
-            "PODIUM_DATA_DIR": str(Path(folder) / "data"),
+            "PODIUM_DATA_DIR": folder,
         }
         # It would mean that somebody else has started an emulator.
         del environment["AWS_ENDPOINT_URL"]
@@ -121,13 +122,14 @@ async def _scene(size: Size) -> AsyncIterator[_Scene]:
             )
             async with running(load_command) as load:
                 await load.read(_START_SECONDS)
-                await _register_with_sample(emulator_url)
+                await _register_with_sample(emulator_url, Path(folder))
                 yield _Scene(size, backend, load)
 
 
-async def _register_with_sample(emulator_url: str) -> None:
+async def _register_with_sample(emulator_url: str, data_dir: Path) -> None:
     """Put the subscribers into the sample's table, as its `$connect` would have."""
-    async with client_session().client("dynamodb", endpoint_url=emulator_url) as client:
+    session = client_session(read_credentials(data_dir))
+    async with session.client("dynamodb", endpoint_url=emulator_url) as client:
         await sample.create_table(client)
         async for ids in connections.subscribers(Database(client), BOARD):
             await sample.add_connections(client, ids)

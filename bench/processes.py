@@ -18,6 +18,8 @@ from typing import IO, Any, NamedTuple
 from local.settings import point_at_emulator
 
 CHECKOUT = Path(__file__).parents[1]
+MADE_UP_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "podium", "AWS_SECRET_ACCESS_KEY": "podium"}
+"""For what is signed and never verified."""
 
 _START_SECONDS = 120
 _STOP_SECONDS = 10
@@ -56,10 +58,10 @@ def node(script: str, *arguments: object) -> list[str]:
     return ["node", str(CHECKOUT / "bench" / "node" / script), *map(str, arguments)]
 
 
-def aws_environment(url: str) -> dict[str, str]:
-    """Our environment with an SDK that knows made-up credentials only, and `url` as its endpoint."""
+def aws_environment(url: str, credentials: Mapping[str, str] = MADE_UP_CREDENTIALS) -> dict[str, str]:
+    """Our environment with an SDK that knows these credentials only, and `url` as its endpoint."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PODIUM_"))}
-    point_at_emulator(kept, url)
+    point_at_emulator(kept, url, credentials)
     return kept
 
 

@@ -21,12 +21,12 @@ from botocore.credentials import Credentials
 from bench import certificate
 from bench.console import console
 from bench.figure import Figure
-from bench.processes import Process, aws_environment, cores, node, python, running
+from bench.processes import MADE_UP_CREDENTIALS, Process, aws_environment, cores, node, python, running
 from bench.pushers import PUSHERS
 from bench.rounds import medians
 from bench.scale import Scale
 from game.board import Entry, Position
-from local.settings import EMULATOR_CREDENTIALS, REGION
+from local.settings import REGION
 from realtime.protocol import encode_change
 
 OURS = "ours"
@@ -176,7 +176,7 @@ def check_signature(url: str, request: Mapping[str, str]) -> None:
         data=request["body"].encode(),
     )
     again.context["timestamp"] = headers["x-amz-date"]
-    signer = SigV4Auth(Credentials(*EMULATOR_CREDENTIALS.values()), "execute-api", REGION)
+    signer = SigV4Auth(Credentials(*MADE_UP_CREDENTIALS.values()), "execute-api", REGION)
     signature = signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
     if not authorization.endswith(f"Signature={signature}"):
         raise PushBenchError(f"wrongly signed: {request['head']}")

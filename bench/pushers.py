@@ -37,8 +37,8 @@ from botocore.config import Config
 from yarl import URL
 
 from bench.orders import say, serve
+from bench.processes import MADE_UP_CREDENTIALS
 from local.gateway_events import new_id
-from local.settings import EMULATOR_CREDENTIALS
 from realtime.push import open_push_client
 from realtime.signing import ConnectionsSigner, Credentials, Endpoint, Payload, Template
 
@@ -116,7 +116,7 @@ class _OurSigner:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._signer = ConnectionsSigner(Endpoint(parts.netloc, parts.path), os.environ["AWS_REGION"])
-        self._credentials = Credentials(*EMULATOR_CREDENTIALS.values())
+        self._credentials = Credentials(*MADE_UP_CREDENTIALS.values())
 
     def template(self, frame: bytes) -> Template:
         """Signs requests with this frame, dated now."""

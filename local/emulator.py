@@ -6,6 +6,8 @@ has changed, and for the last time on SIGTERM. So how it ends matters more than 
 - Ctrl-C in a terminal reaches every process of the foreground group. The emulator runs in a session of its
   own and is stopped by us, after everything that still writes to it.
 - If this process is killed, the kernel (on Linux) sends the emulator SIGTERM: it saves and ends.
+- Its door is guarded: it takes what is signed with `credentials`, whose secret is another one at each start
+  of this program, and what AWS takes from anybody. The AWS CLI finds them in the folder of the data.
 - It says over a pipe when it could not save. One that ends without having said that all is on the disk has
   lost something, and `stop` says so.
 - A second emulator on the same data would load a state that the first is still writing, and on the same port
@@ -14,11 +16,13 @@ has changed, and for the last time on SIGTERM. So how it ends matters more than 
 """
 
 import asyncio
+import configparser
 import contextlib
 import fcntl
 import logging
 import math
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -29,14 +33,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 import aiohttp
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from local.ministack import generations
 from local.ministack.reports import ReportReader
-from local.settings import CHECKOUT, EMULATOR_CREDENTIALS
+from local.settings import CHECKOUT, REGION
 
 PYTHON = CHECKOUT / ".venvs" / "emulator" / "bin" / "python"
 SERVICES = ("dynamodb", "dynamodbstreams", "s3", "cognito-idp", "sts")
 
+_CREDENTIALS = "credentials"
 _POLL_INTERVAL = 0.05
 _LOG_TAIL_LINES = 15
 
@@ -75,6 +83,16 @@ class Tls:
     plain_port: int
 
 
+def read_credentials(data_dir: Path) -> dict[str, str]:
+    """Return the credentials of the emulator that was started last with a folder, as variables of the SDK.
+
+    Raises OSError when there was none.
+    """
+    file = configparser.ConfigParser(interpolation=None)
+    file.read_string((data_dir / _CREDENTIALS).read_text())
+    return {name.upper(): value for name, value in file["default"].items()}
+
+
 class Emulator:
     """One ministack process, bound to 127.0.0.1.
 
@@ -82,13 +100,15 @@ class Emulator:
     outlives the emulator (the main thread): Linux counts the death of the starting thread as the parent's.
 
     port: TCP port of all services.
-    data_dir: folder of the state (`state/`, `s3/`) and of `emulator.log`; made when missing.
+    data_dir: folder of the state (`state/`, `s3/`), `emulator.log` and `credentials`; made when missing.
     python: the interpreter of an environment with ministack; by default of this checkout's `.venvs/emulator`.
     start_timeout: seconds until healthy, default 60; after that `start` stops it and raises EmulatorError.
     stop_timeout: seconds to write the state after SIGTERM, default 60; after that SIGKILL loses what was
         not written.
     services: what it offers, by its own names; everything when empty.
     keeps: whether its state is saved, and read at the start.
+    guarded: whether what is not signed with `credentials` is kept out. ministack can check more by itself
+        (AUTH), with credentials that it gives out.
     tls: TLS instead of plain HTTP.
     variables: further variables of its environment, for what configures it, or the functions that it runs.
     """
@@ -103,18 +123,25 @@ class Emulator:
         stop_timeout: float = 60,
         services: Sequence[str] = SERVICES,
         keeps: bool = True,
+        guarded: bool = True,
         tls: Tls | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
         self.port = port
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         self.log = data_dir / "emulator.log"
+        self.credentials = {
+            "AWS_ACCESS_KEY_ID": "podium",
+            "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(32),
+        }
+        """As variables of the SDK. With 12 digits in place of the key's id they are of that account."""
         self._data_dir = data_dir
         self._python = python
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
         self._services = services
         self._keeps = keeps
+        self._guarded = guarded
         self._tls = tls
         self._variables = variables or {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -151,13 +178,11 @@ class Emulator:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             file = self.log.open("ab")
         except OSError as error:
-            raise EmulatorError(
-                f"The folder {self._data_dir} cannot be used ({error.strerror}): "
-                "set PODIUM_DATA_DIR to another one."
-            ) from error
+            raise self._unusable(error) from error
         with file as log:
             await self._lock(log)
             log.truncate(0)
+            self._write_credentials()
             self._process = self._spawn(log)
         try:
             if not await self._becomes_ready(self._process):
@@ -239,6 +264,22 @@ class Emulator:
                 "or set PODIUM_DATA_DIR to another folder."
             )
 
+    def _write_credentials(self) -> None:
+        """For the AWS CLI, which reads the file that AWS_SHARED_CREDENTIALS_FILE names."""
+        lines = ["[default]", *(f"{name.lower()} = {value}" for name, value in self.credentials.items()), ""]
+        try:
+            # Nobody else may read it, at no moment.
+            with open(self._data_dir / _CREDENTIALS, "w", opener=_open_for_owner) as file:
+                file.write("\n".join(lines))
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> EmulatorError:
+        return EmulatorError(
+            f"The folder {self._data_dir} cannot be used ({error.strerror}): "
+            "set PODIUM_DATA_DIR to another one."
+        )
+
     def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
         reading, writing = os.pipe()
         self._reports, self._problem, self._is_settled = ReportReader(reading), None, False
@@ -264,6 +305,12 @@ class Emulator:
         command = [str(self._python), "-m", "local.ministack", "--bind", f"127.0.0.1:{self.port}"]
         if self._keeps:
             command.append("--keep")
+        if self._guarded:
+            ports = [self.port, self._tls.plain_port] if self._tls else [self.port]
+            command += [
+                "--hosts",
+                *(f"{host}:{port}" for port in ports for host in ("127.0.0.1", "localhost")),
+            ]
         if self._tls:
             command += ["--certificate", str(self._tls.certificate), "--key", str(self._tls.key)]
             command += ["--plain", f"127.0.0.1:{self._tls.plain_port}"]
@@ -274,7 +321,7 @@ class Emulator:
         # It checks presigned addresses against the credentials of its own environment.
         return (
             inherited
-            | EMULATOR_CREDENTIALS
+            | self.credentials
             | {
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self._tls.plain_port if self._tls else self.port),
@@ -292,22 +339,33 @@ class Emulator:
 
     async def _becomes_ready(self, process: subprocess.Popen[bytes]) -> bool:
         deadline = time.monotonic() + self._start_timeout
-        url = f"http://127.0.0.1:{self._tls.plain_port}" if self._tls else self.url
+        ready = f"http://127.0.0.1:{self._tls.plain_port if self._tls else self.port}/_ministack/ready"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
             while time.monotonic() < deadline:
                 if self._has_ended(process):
                     ended = f"The emulator ended with status {process.returncode} at its start."
                     raise EmulatorError(self._problem or f"{ended}\n{self._log_tail()}")
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(f"{url}/_ministack/ready") as response:
+                    async with session.get(ready, headers=self._signature(ready)) as response:
                         if response.status == HTTPStatus.OK:
                             return True
                 await asyncio.sleep(_POLL_INTERVAL)
         return False
 
+    def _signature(self, url: str) -> dict[str, str]:
+        request = AWSRequest("GET", url)
+        SigV4Auth(Credentials(*self.credentials.values()), "ministack", REGION).add_auth(request)
+        return dict(request.headers.items())
+
     def _log_tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join([f"The end of {self.log}:", *lines[-_LOG_TAIL_LINES:]])
+
+
+def _open_for_owner(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 async def _is_taken(port: int) -> bool:

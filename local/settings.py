@@ -1,7 +1,7 @@
 """The environment of `make run`."""
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 REGION = "us-east-1"
-EMULATOR_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "podium", "AWS_SECRET_ACCESS_KEY": "podium"}
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -39,8 +38,10 @@ def has_own_endpoint(environment: MutableMapping[str, str]) -> bool:
     return "AWS_ENDPOINT_URL" in environment
 
 
-def point_at_emulator(environment: MutableMapping[str, str], url: str) -> None:
-    """Make the SDK of this process use the emulator, with made-up credentials and never with real ones.
+def point_at_emulator(
+    environment: MutableMapping[str, str], url: str, credentials: Mapping[str, str]
+) -> None:
+    """Make the SDK of this process use the emulator, with its credentials and never with real ones.
 
     A variable for one service (`AWS_ENDPOINT_URL_DYNAMODB`, …) still counts for that one.
     """
@@ -49,7 +50,7 @@ def point_at_emulator(environment: MutableMapping[str, str], url: str) -> None:
     environment.update(
         {
             "AWS_ENDPOINT_URL": url,
-            **EMULATOR_CREDENTIALS,
+            **credentials,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",

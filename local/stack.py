@@ -135,7 +135,7 @@ async def _start_emulator(settings: LocalSettings, stack: AsyncExitStack) -> Emu
     emulator = Emulator(port=settings.emulator_port, data_dir=settings.data_dir)
     await emulator.start()
     stack.push_async_callback(emulator.stop)
-    point_at_emulator(os.environ, emulator.url)
+    point_at_emulator(os.environ, emulator.url, emulator.credentials)
     return emulator
 
 

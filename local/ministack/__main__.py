@@ -17,11 +17,13 @@ from pathlib import Path
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from ministack.app import app
+from ministack.app import _get_module, app
 
 from local.ministack import services, sidecars
+from local.ministack.asgi import App
 from local.ministack.changes import Changes
 from local.ministack.generations import StateError
+from local.ministack.guard import Guard
 from local.ministack.reports import Reports
 from local.ministack.saver import Saver
 
@@ -44,7 +46,8 @@ def main() -> int:
             reports.send("refused", str(error))
             return 1
     _raise_file_limit()
-    asyncio.run(_serve(changes, _config(arguments), saver))
+    served = _guarded(changes, arguments.hosts) if arguments.hosts else changes
+    asyncio.run(_serve(served, _config(arguments), saver))
     if saver and saver.save():
         return 1
     reports.send("ended")
@@ -57,9 +60,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--certificate", help="PEM file: TLS there")
     parser.add_argument("--key", help="PEM file of the certificate's key")
     parser.add_argument("--plain", help="host:port to serve at without TLS, too")
+    parser.add_argument("--hosts", nargs="+", help="guard the door: what a request may have as its Host")
     parser.add_argument("--reports", type=int, help="descriptor of a pipe; see local/ministack/reports.py")
     parser.add_argument("--keep", action="store_true", help="keep the state in STATE_DIR and S3_DATA_DIR")
     return parser.parse_args()
+
+
+def _guarded(guarded: App, hosts: list[str]) -> App:
+    return Guard(guarded, secret=os.environ["AWS_SECRET_ACCESS_KEY"], hosts=hosts, form_fields=_form_fields)
+
+
+def _form_fields(content_type: str, body: bytes) -> dict[str, str]:
+    """As ministack itself takes them: another parser might find what it does not."""
+    parts = _get_module("s3")._parse_multipart_form(content_type, body)
+    return {name.lower(): value.decode(errors="replace") for name, _, _, value in parts if name != "file"}
 
 
 def _restored(changes: Changes, reports: Reports) -> Saver:
@@ -88,13 +102,13 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _serve(changes: Changes, config: Config, saver: Saver | None) -> None:
+async def _serve(served: App, config: Config, saver: Saver | None) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     saving = asyncio.create_task(saver.run(stopping)) if saver else None
-    await serve(changes, config, shutdown_trigger=stopping.wait)
+    await serve(served, config, shutdown_trigger=stopping.wait)
     if saving:
         await saving
 

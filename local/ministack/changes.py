@@ -1,13 +1,8 @@
 """Counts the requests that may have changed the emulator's state."""
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from local.ministack.asgi import App, Receive, Scope, Send
 
 # By AWS's names of operations. One that only reads and is missed here costs a save that was not needed.
 _READING = re.compile(

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, Protocol
 import aioboto3
 
 from game.catalogue import Catalogue, load_catalogue
-from local.settings import EMULATOR_CREDENTIALS, REGION
+from local.emulator import read_credentials
+from local.settings import REGION
 from store.database import Database
 from tests.support.clients import get
 from tests.support.waiting import COMMAND_SECONDS, until
@@ -109,7 +110,6 @@ class BackendProcess:
         self.subprotocol: str | None = "podium"
         self.refusal = 401
         self.parallel_requests = 100
-        self.credentials = EMULATOR_CREDENTIALS | {"AWS_DEFAULT_REGION": REGION}
         self._settings = {
             "http_port": ports.http,
             "ws_port": ports.ws,
@@ -139,6 +139,11 @@ class BackendProcess:
     def connections_url(self) -> str:
         """Where `@connections` is."""
         return f"http://127.0.0.1:{self.ports.ws}/local"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The variables with which the AWS CLI reaches its account."""
+        return read_credentials(self.folder) | {"AWS_DEFAULT_REGION": REGION}
 
     def new_errors(self) -> list[str]:
         """What it has logged since it was last asked, if an error is among it."""
@@ -232,7 +237,8 @@ class BackendProcess:
 
     def client(self, service: str, endpoint: str | None = None) -> Any:
         """A client of the SDK for the emulator's account, to be entered; by default of the emulator's."""
-        return client_of(service, endpoint or f"http://127.0.0.1:{self.ports.emulator}")
+        url = endpoint or f"http://127.0.0.1:{self.ports.emulator}"
+        return client_of(self.credentials, service, url)
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
@@ -247,9 +253,9 @@ class BackendProcess:
         return f"output: {self.output[-2000:]}\nlog: {self.log[-4000:]}"
 
 
-def client_of(service: str, endpoint: str, **options: Any) -> Any:
+def client_of(credentials: Mapping[str, str], service: str, endpoint: str, **options: Any) -> Any:
     """A client of the SDK for the emulator's account, to be entered; `options` of aioboto3's `client`."""
-    key, secret = EMULATOR_CREDENTIALS.values()
+    key, secret = credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"]
     session: Any = aioboto3.Session(key, secret, region_name=REGION)
     return session.client(service, endpoint_url=endpoint, **options)
 

@@ -30,7 +30,7 @@ from game.catalogue import Catalogue, load_catalogue
 from infra.functions import PORTRAITS
 from infra.settings import StageSettings, load_settings
 from local.emulator import Emulator, Tls
-from local.settings import EMULATOR_CREDENTIALS, REGION
+from local.settings import REGION
 from realtime.authorizer import UnauthorizedError
 from store.database import Database
 from tests.e2e.backend import CHECKOUT, client_of, environment, whole_lines
@@ -118,17 +118,19 @@ class Deployment:
             "AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}",
             "AWS_CA_BUNDLE": str(self._certificate),
         }
-        self.credentials = EMULATOR_CREDENTIALS | endpoint | {"AWS_DEFAULT_REGION": REGION}
         self._emulator = Emulator(
             port=port,
             data_dir=self.data,
             services=(),
             keeps=False,
+            # It verifies each signature by itself, and gives credentials to the functions.
+            guarded=False,
             tls=Tls(self._certificate, key, unused_port()),
             variables=endpoint
             | {"SSL_CERT_FILE": str(self._certificate), "AUTH": "true"}
             | dict(variables or {}),
         )
+        self.credentials = self._emulator.credentials | endpoint | {"AWS_DEFAULT_REGION": REGION}
         self._variables = dict(variables or {})
         self._config_url = ""
         self._read = 0
@@ -294,7 +296,8 @@ class Deployment:
 
     def client(self, service: str, endpoint: str | None = None) -> Any:
         """A client of the SDK for the emulator's account, to be entered; by default of the emulator's."""
-        return client_of(service, endpoint or self._emulator.url, verify=str(self._certificate))
+        url = endpoint or self._emulator.url
+        return client_of(self.credentials, service, url, verify=str(self._certificate))
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:

@@ -88,6 +88,39 @@ async def test_the_window_comes_back_by_itself_and_holds_the_board_as_it_is(
     await expect(window.page.get_by_test_id("connection-state")).to_have_text("live")
 
 
+# What a page can send without asking first, and what it would have to ask for.
+_ATTACKS = """
+async (emulator) => {
+  const attacks = [
+    ["/_ministack/reset", { method: "POST" }],
+    ["/_ministack/reset", { method: "POST", mode: "no-cors" }],
+    ["/_ministack/config", { method: "POST", mode: "no-cors", body: "{}" }],
+    ["/game-avatars", {}],
+    ["/game-avatars?delete", { method: "POST", mode: "no-cors", body: "<Delete/>" }],
+    ["/", { method: "POST", headers: { "X-Amz-Target": "DynamoDB_20120810.ListTables" }, body: "{}" }],
+  ];
+  const read = [];
+  for (const [path, options] of attacks) {
+    // What a page may not read is an error to it, or opaque.
+    await fetch(emulator + path, options).then(({ status }) => status && read.push(path), () => {});
+  }
+  return read;
+}
+"""
+
+
+async def test_a_page_of_another_origin_can_neither_read_nor_change_the_emulator(
+    backend: BackendProcess, browser: Browser, sign_up: SignUp
+) -> None:
+    ada = await sign_up("Ada")
+    await ada.submit("desert", 333)
+    before = await ada.top("desert")
+    page = await browser.new_page()
+    await page.goto(f"{backend.rest_url}/health")
+    assert await page.evaluate(_ATTACKS, backend.config()["cognitoEndpoint"]) == []
+    assert await ada.top("desert") == before
+
+
 async def cut_connections(backend: BackendProcess) -> None:
     """Close every live connection from the server's side."""
     async with (

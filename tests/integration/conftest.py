@@ -50,7 +50,7 @@ def aws_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_pat
     for name, value in {
         "AWS_ENDPOINT_URL": emulator.url,
         "AWS_ACCESS_KEY_ID": account,
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_SECRET_ACCESS_KEY": emulator.credentials["AWS_SECRET_ACCESS_KEY"],
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_CONFIG_FILE": str(tmp_path / "no-config"),

@@ -8,7 +8,7 @@ from typing import Any
 import aioboto3
 
 from local.emulator import PYTHON, Emulator, EmulatorError, Tls
-from local.settings import EMULATOR_CREDENTIALS, REGION
+from local.settings import REGION
 
 
 class EmulatorFactory:
@@ -48,6 +48,6 @@ class EmulatorFactory:
 
 def client_of(emulator: Emulator, service: str, **options: Any) -> Any:
     """A client of the SDK for an emulator's account, to be entered; `options` of aioboto3's `client`."""
-    key, secret = EMULATOR_CREDENTIALS.values()
+    key, secret = emulator.credentials.values()
     session: Any = aioboto3.Session(key, secret, region_name=REGION)
     return session.client(service, endpoint_url=emulator.url, **options)

@@ -44,11 +44,11 @@ def _saves(data: Path) -> list[Path]:
 
 
 def _contents(data: Path) -> dict[Path, bytes]:
-    """Everything but what is written at any start: the log, and the locks of ministack's keys."""
+    """Everything but what is written at any start: log, credentials, and the locks of ministack's keys."""
     return {
         path: path.read_bytes()
         for path in data.rglob("*")
-        if path.is_file() and path.name != "emulator.log" and path.suffix != ".lock"
+        if path.is_file() and path.name not in ("emulator.log", "credentials") and path.suffix != ".lock"
     }
 
 

@@ -184,7 +184,8 @@ async def test_function_answers_what_aws_sends_with_nothing_but_its_zip(
     tmp_path: Path,
 ) -> None:
     folder = unpacked[function.package]
-    endpoint = {"AWS_ENDPOINT_URL": emulator.url, "AWS_ACCESS_KEY_ID": aws_environment}
+    account = emulator.credentials | {"AWS_ACCESS_KEY_ID": aws_environment}
+    endpoint = {"AWS_ENDPOINT_URL": emulator.url, **account}
     async with playing(function, folder, tmp_path, endpoint) as scene:
         await SCENES[function.name](scene)
         imports = await scene.function.finish()

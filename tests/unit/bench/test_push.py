@@ -4,20 +4,19 @@ import time
 
 import pytest
 
+from bench.processes import MADE_UP_CREDENTIALS
 from bench.push import FRAME, PushBenchError, check_signature
-from local.settings import EMULATOR_CREDENTIALS, REGION
+from local.settings import REGION
 from realtime.signing import ConnectionsSigner, Credentials, Endpoint, Payload
 
 HOST = "127.0.0.1:1234"
 URL = f"https://{HOST}/production"
 
 
-def request(
-    frame: str = FRAME, secret: str = EMULATOR_CREDENTIALS["AWS_SECRET_ACCESS_KEY"]
-) -> dict[str, str]:
+def request(frame: str = FRAME, secret: str = MADE_UP_CREDENTIALS["AWS_SECRET_ACCESS_KEY"]) -> dict[str, str]:
     """A signed push, as the sink reports its last one."""
     signer = ConnectionsSigner(Endpoint(HOST, "/production"), REGION)
-    stamp = signer.stamp(Credentials(EMULATOR_CREDENTIALS["AWS_ACCESS_KEY_ID"], secret), time.time())
+    stamp = signer.stamp(Credentials(MADE_UP_CREDENTIALS["AWS_ACCESS_KEY_ID"], secret), time.time())
     data = stamp.template(Payload("POST", frame.encode())).request("L0SM9cOF+/cCIhw=")
     head, _, body = data.decode().partition("\r\n\r\n")
     return {"head": head, "body": body}

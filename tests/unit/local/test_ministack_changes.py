@@ -1,11 +1,9 @@
 """Which requests count as changes of the emulator's state."""
 
-from collections.abc import MutableMapping
-from typing import Any
-
 import pytest
 
-from local.ministack.changes import Changes, Receive, Scope, Send
+from local.ministack.asgi import Message, Receive, Scope, Send
+from local.ministack.changes import Changes
 
 DYNAMODB = "DynamoDB_20120810"
 COGNITO = "AWSCognitoIdentityProviderService"
@@ -17,10 +15,10 @@ async def _app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _count(method: str, *targets: str, path: str = "/", kind: str = "http") -> int:
-    async def receive() -> MutableMapping[str, Any]:
+    async def receive() -> Message:
         raise AssertionError
 
-    async def send(_: MutableMapping[str, Any]) -> None:
+    async def send(_: Message) -> None:
         raise AssertionError
 
     changes = Changes(_app)
