@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header
 
 from api.backend import Backend, backend_of, caller
 from api.problems import CONTENT_TYPE, FieldError, Problem, ProblemError, invalid
+from game import strict_json
 from game.model import Model
 from game.player import Refusal, RefusedError, StaleVersionError
 from store import actions
@@ -77,9 +78,14 @@ def _key(request: Request, user_id: str, key: str | None, body: Model) -> Reques
         return None
     if not _KEY.fullmatch(key):
         raise ProblemError(400, "Idempotency-Key: must be 1 to 255 printable ASCII characters without spaces")
-    # In ASCII: pydantic's own JSON cannot carry half of a surrogate pair.
-    content = json.dumps(body.model_dump())
-    return request_key(user_id, key, request.method, request.route, content)
+    # The fields come in the model's order, whatever was sent. In ASCII: pydantic's own JSON cannot carry half
+    # of a surrogate pair.
+    values = body.model_dump()
+    same = json.dumps({name: strict_json.ordered(value) for name, value in values.items()})
+    # Before, objects within the fields were taken as sent. Keys are kept for a day: this can go after that.
+    before = json.dumps(values)
+    route = (request.method, request.route)
+    return request_key(user_id, key, *route, same, former=(*route, before))
 
 
 def _problem(error: RefusedError | StaleVersionError) -> Problem:

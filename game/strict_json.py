@@ -24,6 +24,21 @@ def parse(text: str) -> Any:
         raise ValueError("arrays and objects are nested too deeply") from error
 
 
+def ordered(value: Any) -> Any:
+    """Return parsed JSON in the one form that all texts of the same meaning have, for comparing their dumps.
+
+    The members of an object are unordered, so they are sorted, at every depth; a whole number is an int.
+    https://www.rfc-editor.org/rfc/rfc8259#section-1
+    """
+    if isinstance(value, dict):
+        return {name: ordered(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [ordered(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
 def check_members(text: str) -> None:
     """Raise RepeatedMemberError for a member that comes twice.
 

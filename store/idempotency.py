@@ -1,7 +1,7 @@
 """`Idempotency`: requests already answered, so that the same one gets the same answer and acts once."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,16 +41,28 @@ class _Answered(Answer):
 
 @dataclass(frozen=True)
 class RequestKey:
-    """A player's key for one request, and what the request said: `fingerprint` is a hash of it."""
+    """A player's key for one request, and what the request said: `fingerprint` is a hash of it.
+
+    `former` is the hash that an earlier release would have made: an answer under it is this request's too.
+    """
 
     id: str
     user_id: str
     fingerprint: str
+    former: str | None = None
 
 
-def request_key(user_id: str, key: str, *parts: str) -> RequestKey:
-    """The key of a player's request, which is told apart from others by its parts (method, path, body)."""
-    return RequestKey(id=_digest(user_id, key), user_id=user_id, fingerprint=_digest(*parts))
+def request_key(user_id: str, key: str, *parts: str, former: Sequence[str] | None = None) -> RequestKey:
+    """Return the key of a player's request, which its parts (method, path, body) tell apart from others.
+
+    `former` are the parts as an earlier release wrote them.
+    """
+    return RequestKey(
+        id=_digest(user_id, key),
+        user_id=user_id,
+        fingerprint=_digest(*parts),
+        former=_digest(*former) if former else None,
+    )
 
 
 def get(db: Database, key: RequestKey) -> "TransactGetItemTypeDef":
@@ -69,7 +81,7 @@ def parse(key: RequestKey, item: Mapping[str, Any] | None, now: int) -> Answer |
     row = parse_row(_Answered, IDEMPOTENCY, item)
     if row.expires_at <= now // 1000:
         return None
-    if row.fingerprint != key.fingerprint:
+    if row.fingerprint not in (key.fingerprint, key.former):
         raise KeyReusedError(key.id)
     return Answer(status=row.status, body=row.body)
 

@@ -1,11 +1,13 @@
 """Every route that acts on a player's progress: what it answers, what it refuses, and once for each key."""
 
+import json
 from typing import Any, NamedTuple
 
 import pytest
 
-from store import progress, scores
+from store import idempotency, progress, scores
 from store.database import Database
+from store.idempotency import Answer, request_key
 from tests.unit.api.player_requests import (
     LANTERN,
     NEW,
@@ -23,6 +25,7 @@ from tests.unit.api.player_requests import (
     send,
 )
 from tests.unit.api.rest_scene import PLAYER, RestScene
+from tests.unit.realtime.fakes import NOW
 
 # Powertools warns of a request that counts nothing.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -230,3 +233,41 @@ def test_refusal_by_the_catalogue_names_its_rule(
 ) -> None:
     answer = post(rest, path, body)
     assert answer.problem(answer.status)["rule"] == rule
+
+
+NESTED = {"at": "gate", "bag": [{"torch": 1, "rope": 2.0}, 7]}
+
+
+def test_key_with_the_members_in_another_order_is_the_same_request(rest: RestScene) -> None:
+    first = post(rest, "/progress", SAVE | {"checkpoint": NESTED}, Idempotency_Key="k")
+    other = {"bag": [{"rope": 2, "torch": 1}, 7], "at": "gate"}
+    body = {name: SAVE[name] for name in reversed(SAVE)} | {"checkpoint": other}
+    again = post(rest, "/progress", body, Idempotency_Key="k")
+    assert (first.status, again.status, again.text) == (200, 200, first.text)
+    other["bag"] = [7, {"rope": 2, "torch": 1}]
+    post(rest, "/progress", body, Idempotency_Key="k").problem(422)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (SAVE | {"checkpoint": NESTED}, 200),
+        (SAVE | {"checkpoint": NESTED | {"at": "moat"}}, 422),
+    ],
+)
+def test_key_that_an_earlier_release_kept_is_still_the_same_request(
+    rest: RestScene, body: dict[str, Any], status: int
+) -> None:
+    """Objects within the fields were taken as sent then."""
+    content = json.dumps({name: (SAVE | {"checkpoint": NESTED})[name] for name in SAVE})
+    key = request_key(PLAYER, "k", "POST", "/progress", content)
+    kept = Answer(status=200, body='{"kept":true}')
+
+    async def keep(db: Database) -> None:
+        await db.client.transact_write_items(TransactItems=[idempotency.put(db, key, kept, NOW)])
+
+    rest.run(keep)
+    answer = post(rest, "/progress", body, Idempotency_Key="k")
+    assert answer.status == status
+    if status == 200:
+        assert answer.text == kept.body

@@ -1,11 +1,12 @@
 import json
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from game.strict_json import RepeatedMemberError, check_members, parse
+from game.strict_json import RepeatedMemberError, check_members, ordered, parse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -54,3 +55,30 @@ def test_text_that_is_no_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # each has a message of its own
         parse(text)
     check_members(text)
+
+
+def shuffled(value: Any, seed: int) -> Any:
+    """The same with the members of every object in another order."""
+    if isinstance(value, dict):
+        names = list(value)
+        Random(seed).shuffle(names)
+        return {name: shuffled(value[name], seed) for name in names}
+    return [shuffled(item, seed) for item in value] if isinstance(value, list) else value
+
+
+@given(JSON, st.integers())
+def test_order_of_members_makes_no_difference(value: Any, seed: int) -> None:
+    assert json.dumps(ordered(shuffled(value, seed))) == json.dumps(ordered(value))
+    assert ordered(value) == value
+
+
+@given(JSON, JSON)
+def test_values_that_differ_stay_apart(one: Any, other: Any) -> None:
+    if json.dumps(ordered(one)) == json.dumps(ordered(other)):
+        assert one == other
+
+
+def test_whole_number_is_the_same_however_it_is_written() -> None:
+    values = [json.dumps(ordered(json.loads(text))) for text in ("[1, 0, 1e2]", "[1.0, -0.0, 100]")]
+    assert values[0] == values[1]
+    assert json.dumps(ordered([1, True, "1", None, [1]])) == '[1, true, "1", null, [1]]'
