@@ -19,7 +19,8 @@ from api.backend import Backend
 from api.problems import CONTENT_TYPE, ProblemError, to_response
 from game.headers import RESPONSE_HEADERS
 from local.http_server import BodyTooLargeError, ClientLeftError, Message, Receive, Scope, Send, read_body
-from realtime.tokens import KeySetError, TokenError, TokenVerifier
+from realtime.key_set import KeySetError
+from realtime.tokens import TokenError, TokenVerifier
 
 logger = logging.getLogger("podium.rest")
 

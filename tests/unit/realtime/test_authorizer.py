@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from realtime.authorizer import UnauthorizedError, authorize, find_token
-from realtime.tokens import KeySetError, TokenVerifier
+from realtime.key_set import KeySetError
+from realtime.tokens import TokenVerifier
 from tests.unit.events import recorded
 from tests.unit.realtime.user_pool import (
     ACCESS_CLAIMS,

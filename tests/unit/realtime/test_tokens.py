@@ -6,7 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from realtime.tokens import LEEWAY_SECONDS, REFRESH_SECONDS, KeySetError, TokenError, TokenVerifier
+from realtime.key_set import FAILURE_SECONDS, KEPT_SECONDS, OUTAGE_SECONDS, REFRESH_SECONDS, KeySetError
+from realtime.tokens import LEEWAY_SECONDS, TokenError, TokenVerifier
 from tests.unit.realtime.user_pool import (
     ACCESS_CLAIMS,
     CLIENT_ID,
@@ -40,7 +41,7 @@ class KeyEndpoint:
             raise self.answer
         return self.answer
 
-    def monotonic(self) -> float:
+    def clock(self) -> float:
         return self.seconds
 
     def verifier(self) -> TokenVerifier:
@@ -49,7 +50,7 @@ class KeyEndpoint:
             client_id=CLIENT_ID,
             key_set_url=KEY_SET_URL,
             fetch=self.fetch,
-            monotonic=self.monotonic,
+            clock=self.clock,
         )
 
 
@@ -195,6 +196,7 @@ async def test_made_up_key_ids_fetch_once_in_a_while() -> None:
         [],
         {},
         {"keys": None},
+        {"keys": []},
         {"keys": ["key-1"]},
         {"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}]},
         {"keys": [{"kty": "RSA", "kid": "key-1"}]},
@@ -219,14 +221,123 @@ async def test_known_keys_outlast_an_unreachable_endpoint() -> None:
     assert await verifier.verify(token()) == ID_CLAIMS
 
 
-async def test_endpoint_that_is_back_is_asked_at_once() -> None:
+@pytest.mark.parametrize("failure", [TimeoutError(), aiohttp.ClientError("refused"), {"keys": []}])
+async def test_failed_fetch_is_remembered_for_some_seconds(failure: Any) -> None:
     endpoint = KeyEndpoint("key-1")
-    good, endpoint.answer = endpoint.answer, TimeoutError()
+    good, endpoint.answer = endpoint.answer, failure
     verifier = endpoint.verifier()
+    for _ in range(5):
+        with pytest.raises(KeySetError):
+            await verifier.verify(token())
+    assert len(endpoint.fetches) == 1
+    endpoint.answer = good
+    endpoint.seconds += FAILURE_SECONDS
+    assert await verifier.verify(token()) == ID_CLAIMS
+    assert len(endpoint.fetches) == 2
+
+
+async def test_verifications_at_once_share_a_fetch_that_fails_slowly() -> None:
+    endpoint = KeyEndpoint()
+    endpoint.answer, endpoint.takes = TimeoutError(), 5.0
+    verifier = endpoint.verifier()
+    answers = await asyncio.gather(*(verifier.verify(token()) for _ in range(20)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {KeySetError}
+    assert len(endpoint.fetches) == 1
+
+
+async def test_withdrawn_key_is_trusted_for_its_age_and_no_longer() -> None:
+    endpoint = KeyEndpoint("key-1", "key-2")
+    verifier = endpoint.verifier()
+    await verifier.verify(token())
+    endpoint.answer = key_set("key-2")
+    endpoint.seconds += KEPT_SECONDS - 1
+    assert await verifier.verify(token()) == ID_CLAIMS
+    endpoint.seconds += 1
+    with pytest.raises(TokenError, match="does not have"):
+        await verifier.verify(token())
+    assert await verifier.verify(token(kid="key-2", signed_by="key-2")) == ID_CLAIMS
+    assert len(endpoint.fetches) == 2
+
+
+async def test_old_keys_go_on_in_an_outage_for_a_bounded_time() -> None:
+    endpoint = KeyEndpoint("key-1")
+    verifier = endpoint.verifier()
+    await verifier.verify(token())
+    good, endpoint.answer = endpoint.answer, TimeoutError()
+    endpoint.seconds += KEPT_SECONDS
+    for _ in range(3):
+        assert await verifier.verify(token()) == ID_CLAIMS
+    assert len(endpoint.fetches) == 2, "tried once, not for each token"
+    endpoint.seconds += OUTAGE_SECONDS - KEPT_SECONDS - 1
+    assert await verifier.verify(token()) == ID_CLAIMS
+    endpoint.seconds += 1
     with pytest.raises(KeySetError):
         await verifier.verify(token())
     endpoint.answer = good
+    endpoint.seconds += FAILURE_SECONDS
     assert await verifier.verify(token()) == ID_CLAIMS
+
+
+async def test_tokens_with_a_known_key_do_not_wait_for_the_one_that_fetches() -> None:
+    endpoint = KeyEndpoint("key-1")
+    verifier = endpoint.verifier()
+    await verifier.verify(token())
+    endpoint.seconds += KEPT_SECONDS
+    answered = asyncio.Event()
+    fetch = endpoint.fetch
+
+    async def slow(url: str) -> Any:
+        await answered.wait()
+        return await fetch(url)
+
+    verifier._keys._fetch = slow
+    first = asyncio.create_task(verifier.verify(token()))
+    await asyncio.sleep(0)
+    assert await verifier.verify(token()) == ID_CLAIMS
+    assert not first.done()
+    answered.set()
+    assert await first == ID_CLAIMS
+
+
+async def test_clock_that_is_set_back_fetches_again() -> None:
+    endpoint = KeyEndpoint("key-1")
+    verifier = endpoint.verifier()
+    await verifier.verify(token())
+    endpoint.seconds -= 500
+    endpoint.answer = key_set("key-2")
+    with pytest.raises(TokenError, match="does not have"):
+        await verifier.verify(token())
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        "key-0",
+        None,
+        {"kty": "RSA"},
+        {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
+        {"kty": "RSA", "kid": "key-0"},
+        {"kty": "RSA", "kid": "key-0", "n": "!", "e": "!"},
+        {"kty": "RSA", "kid": "key-0", "n": 5, "e": None},
+        {"kty": "RSA", "kid": ["key-0"], "n": "AQAB", "e": "AQAB"},
+    ],
+)
+@pytest.mark.parametrize("at", [0, 1])
+async def test_malformed_key_is_left_out_and_logged(
+    malformed: Any, at: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint = KeyEndpoint("key-1")
+    endpoint.answer["keys"].insert(at, malformed)
+    verifier = endpoint.verifier()
+    assert await verifier.verify(token()) == ID_CLAIMS
+    assert "is left out" in caplog.text
+
+
+async def test_token_of_a_malformed_key_is_not_judged() -> None:
+    endpoint = KeyEndpoint("key-1")
+    endpoint.answer["keys"].append({"kty": "RSA", "kid": "key-0", "n": "!", "e": "!"})
+    with pytest.raises(KeySetError, match="malformed"):
+        await endpoint.verifier().verify(token(kid="key-0", signed_by="key-2"))
 
 
 async def test_keys_of_other_kinds_are_passed_over() -> None:
