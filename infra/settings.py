@@ -18,6 +18,8 @@ STAGES = Path(__file__).with_name("stages")
 # Of the account's requests. What is left is for the players, who score while a crowded board is pushed.
 _PUSH_MOST = 0.9
 
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html#configuring-concurrency-reserved
+_UNRESERVED = 100
 _HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
 
 
@@ -89,18 +91,41 @@ class Live(_Settings):
 
 
 class Concurrency(_Settings):
-    """Reserved concurrency: executions that are kept for a function, and the most it may have; None: shared.
+    """Reserved concurrency: executions that are kept for a function, and the most it may have at once.
 
+    None, the default: it shares what the others leave. At its limit Lambda refuses: a request of the REST API
+    is a 503, a frame is answered with API Gateway's error, a connection is refused, and what comes from the
+    stream or is asynchronous waits.
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
     """
 
+    account: int = Field(default=1000, ge=1)
+    """Executions that the account has in the Region: 1,000, unless AWS gave it fewer (new ones) or more."""
     api: int | None = Field(default=None, ge=1)
+    """Also what keeps a storm of scores from the functions that have nothing reserved."""
     routes: int | None = Field(default=None, ge=1)
+    """Without a number of their own, live connections stand still when the REST API takes all there is."""
     authorizer: int | None = Field(default=None, ge=1)
     broadcaster: int | None = Field(default=None, ge=1)
     sweep: int | None = Field(default=None, ge=1)
     pusher: int | None = Field(default=None, ge=1)
     portraits: int | None = Field(default=None, ge=1)
+
+    @property
+    def reserved(self) -> dict[str, int]:
+        """What is reserved, by the function's name."""
+        return self.model_dump(exclude_none=True, exclude={"account"})
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        total = sum(self.reserved.values())
+        if total and total > self.account - _UNRESERVED:
+            raise ValueError(
+                f"{total} executions are reserved, and Lambda keeps {_UNRESERVED} of the account's "
+                f"{self.account} for functions that reserve none: reserve fewer, or raise the quota "
+                "and say so in `account`"
+            )
+        return self
 
 
 class Warm(_Settings):

@@ -13,11 +13,11 @@ from game.catalogue import Catalogue
 from realtime.push import PushClient
 from realtime.routes import OK, Live, UnreachableError, handle
 from store import appearance, boards, profiles
-from store.database import Database, StoreError
+from store.database import Database, StoreError, to_item
 from store.deletion import delete_player
 from store.portraits import PortraitBucket
 from store.profiles import Profile
-from store.schema import LEADERBOARDS
+from store.schema import LEADERBOARDS, SCORES
 from store.submission import submit
 from streams.broadcaster import Broadcaster
 from streams.fanout import HAND_OVER_SECONDS, LEASE_SECONDS, FanOut, Shard, UnpushedError
@@ -101,6 +101,8 @@ class World:
         self.direct = engine.direct
         self.fans_out = False
         """Whether any board has had a fan-out by pushers."""
+        self.broken = False
+        """Whether any board could not be read once."""
         self._history = engine.history
         self._db = db
         self._live = Live(db, catalogue, push, now, _no_members)
@@ -164,6 +166,20 @@ class World:
             stored = await profiles.load(self.direct, player)
             if stored and stored.unshown:
                 await submit(self.direct, self._catalogue, stored, name, area.min, now())
+
+    async def put_bad_score(self, board: str, score: str) -> None:
+        """A row that no release of ours writes comes into `Scores`."""
+        row = {"gameArea": board, "score": score, "points": "many", "userId": "nobody"}
+        await self.direct.client.put_item(TableName=SCORES.name, Item=to_item(row))
+        self.deliver()
+
+    async def break_board(self, board: str) -> None:
+        """What is published of a board cannot be read any more."""
+        self.broken = True
+        row = await boards.load(self.direct, board)
+        if row:
+            values = {"gameArea": board, "epoch": row.epoch, "version": row.version, "entries": "[{}]"}
+            await self.direct.client.put_item(TableName=LEADERBOARDS.name, Item=to_item(values))
 
     def new_client(self, boards: list[str]) -> SimulatedClient:
         """A client that follows these boards, connecting from now on."""
@@ -300,7 +316,7 @@ class World:
         await self._finish()
         self.deliver()
         await self.background.settle(SETTLE_SECONDS)
-        if self.fans_out or await self._has_fanout():
+        if self.fans_out or self.broken or await self._has_fanout():
             # Every pusher of a fan-out may have died: then the sweep that comes after its end takes over.
             await asyncio.sleep(LEASE_SECONDS)
             self.background.start(self.sweep())

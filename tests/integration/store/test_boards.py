@@ -1,6 +1,7 @@
 """`Leaderboards`: publishing versions, the outbox, and a new epoch."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -9,8 +10,9 @@ from game.catalogue import Board, Catalogue
 from realtime.protocol import encode_snapshot
 from store import boards
 from store.boards import PublishedBoard, StaleBoardError
-from store.database import Database
+from store.database import Database, to_item
 from store.profiles import Profile
+from store.schema import LEADERBOARDS
 from store.submission import submit
 
 
@@ -129,3 +131,35 @@ async def test_loading_many_leaves_out_what_was_never_published(db: Database, ca
         for name in ("forest", "global")
     }
     assert await boards.load_many(db, catalogue.boards) == created
+
+
+@pytest.mark.parametrize(
+    ("damage", "epoch"),
+    [
+        ({"entries": "{}"}, 778),
+        ({"entries": None, "outbox": None}, 778),
+        ({"outbox": ["frame"]}, 778),
+        ({"fanout": {"id": "f"}}, 778),
+        ({"version": "two"}, 778),
+        ({"version": None}, 778),
+        ({"epoch": "long ago"}, 500),
+        ({"epoch": None}, 500),
+        ({"epoch": 10**30}, 500),
+    ],
+)
+async def test_board_that_cannot_be_read_is_made_anew_in_a_later_epoch(
+    db: Database, catalogue: Catalogue, forest: Board, damage: dict[str, object], epoch: int
+) -> None:
+    await submit(db, catalogue, Profile(user_id="ada", name="Ada"), "forest", 5, 1000)
+    row = {"gameArea": "forest", "epoch": 777, "version": 9, "entries": "[]", "outbox": {}} | damage
+    await db.client.put_item(TableName=db.name(LEADERBOARDS), Item=to_item(row))
+    assert await boards.load(db, "forest") is None
+    assert await boards.load_many(db, ["forest"]) == {}
+    made = await asyncio.gather(*(boards.load_or_create(db, forest, 500, encode_snapshot) for _ in range(3)))
+    assert [board.position for board in made] == [(epoch, 1)] * 3
+    (frame,) = made[0].outbox.values()
+    assert json.loads(frame)["entries"][0]["userId"] == "ada"
+    assert await _loaded(db, forest) == made[0] == made[2]
+    await boards.clear_outbox(db, made[0])
+    published = await boards.publish(db, await _loaded(db, forest), _entries(9), "two", collapse=False)
+    assert (published.position, published.outbox) == ((epoch, 2), {2: "two"})

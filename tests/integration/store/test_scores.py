@@ -8,9 +8,10 @@ from game.board import Entry
 from game.catalogue import Board, Catalogue
 from game.scoring import encode
 from store import scores
-from store.database import Database
+from store.database import Database, to_item
 from store.profiles import Profile
 from store.progress import Best
+from store.schema import SCORES
 
 # Two ties: one that time decides, and one that only the user id does.
 ROWS = {"ada": (50, 1), "bob": (50, 2), "cleo": (70, 9), "dan": (30, 5), "eve": (30, 5), "fay": (10, 1)}
@@ -84,3 +85,38 @@ async def test_around_has_the_neighbours_with_their_ranks(
 async def test_around_a_row_that_is_gone_lacks_the_player(db: Database, board: Board) -> None:
     entries = await scores.around(db, board, scores.new_best(board, 40, 1, "gone"), neighbours=1)
     assert "gone" not in [entry.user_id for entry in entries]
+
+
+BAD: dict[str, dict[str, object]] = {
+    "no name": {"points": 60, "userId": "bad", "achievedAt": 3},
+    "points as a text": {"points": "60", "userId": "bad", "name": "Bad", "achievedAt": 3},
+    "a name that is a number": {"points": 60, "userId": "bad", "name": 7, "achievedAt": 3},
+    "nothing at all": {},
+}
+
+
+@pytest.mark.parametrize("attributes", BAD.values(), ids=BAD.keys())
+async def test_bad_row_is_on_no_page_and_in_no_rank(
+    db: Database, board: Board, attributes: dict[str, object]
+) -> None:
+    # Behind the first of a board and in front of its last, of either order.
+    key = encode(board.order, 60, 3, "bad")
+    item = to_item({"gameArea": board.id, "score": key, **attributes})
+    await db.client.put_item(TableName=db.name(SCORES), Item=item)
+    assert _seen(await scores.top(db, board)) == _expected(board, 1, 3)
+    assert _seen(await scores.page(db, board, limit=6)) == _expected(board, 1, 6)
+    for rank, user_id in enumerate(LEADERS[board.id], start=1):
+        best = scores.new_best(board, *ROWS[user_id], user_id)
+        entries = await scores.around(db, board, best, neighbours=2)
+        assert _seen(entries) == _expected(board, max(1, rank - 2), min(6, rank + 2))
+
+
+async def test_page_full_of_bad_rows_does_not_end_a_board(db: Database, board: Board) -> None:
+    for number in range(40):
+        key = encode(board.order, 60, number, "bad")
+        item = to_item({"gameArea": board.id, "score": key, "points": 60})
+        await db.client.put_item(TableName=db.name(SCORES), Item=item)
+    assert _seen(await scores.page(db, board, limit=6)) == _expected(board, 1, 6)
+    first = (await scores.page(db, board, limit=1))[0]
+    after = encode(board.order, first.score, first.achieved_at, first.user_id)
+    assert _seen(await scores.page(db, board, limit=1, after=after, rank=2)) == _expected(board, 2, 2)

@@ -45,6 +45,33 @@ def test_domain_that_cannot_be_is_refused_by_its_key(tmp_path: Path, content: st
         load_settings("mine", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "allowed"),
+    [
+        ("api = 900", True),
+        ("api = 900\nroutes = 1", False),
+        ("routes = 101\naccount = 200", False),
+        ("routes = 1\naccount = 10", False),
+        ("account = 10", True),
+        ("api = 2900\naccount = 3000", True),
+    ],
+)
+def test_reservations_leave_the_hundred_that_lambda_keeps(
+    tmp_path: Path, content: str, allowed: bool
+) -> None:
+    (tmp_path / "mine.toml").write_text(f"[concurrency]\n{content}\n")
+    if allowed:
+        assert load_settings("mine", tmp_path).concurrency.account in (10, 1000, 3000)
+        return
+    with pytest.raises(SettingsError, match=r"mine\.toml: concurrency: .*Lambda keeps 100"):
+        load_settings("mine", tmp_path)
+
+
+def test_stage_in_earnest_keeps_executions_for_live_connections_and_bounds_the_rest() -> None:
+    assert {"api", "routes", "authorizer"} <= load_settings("prod").concurrency.reserved.keys()
+    assert load_settings("dev").concurrency.reserved == {}, "a new account has 10, and 100 must be left"
+
+
 def test_clients_are_told_of_a_domain_as_soon_as_it_is_announced(tmp_path: Path) -> None:
     prod = (STAGES / "prod.toml").read_text()
     for announced, host in (

@@ -277,7 +277,7 @@ def test_only_what_a_stage_says_is_reserved(stage: str) -> None:
         for one in properties(stage, "AWS::Lambda::Function")
         if "ReservedConcurrentExecutions" in one
     }
-    assert reserved == settings.concurrency.model_dump(exclude_none=True)
+    assert reserved == settings.concurrency.reserved
 
 
 def test_only_the_pusher_may_invoke_itself_without_end(stage: str) -> None:
@@ -373,6 +373,8 @@ def test_api_gateway_refuses_as_the_function_does(stage: str) -> None:
         assert headers["Content-Type"] == CONTENT_TYPE
         assert headers["Access-Control-Allow-Origin"] == "*"
         assert ("WWW-Authenticate" in headers) is (problem.status == 401)
+        assert ("Retry-After" in headers) is (problem.status in (429, 503))
+        assert headers["Access-Control-Expose-Headers"] == "Retry-After"
     assert refusals["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == "404"
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED"} <= refusals.keys()
 
@@ -427,6 +429,10 @@ def test_firewall_refuses_with_the_statuses_of_the_api(stage: str) -> None:
                 answer = rule["Action"]["Block"]["CustomResponse"]
                 body = firewall["CustomResponseBodies"][answer["CustomResponseBodyKey"]]["Content"]
                 assert Problem.model_validate_json(body).status == answer["ResponseCode"]
+                sent = {one["Name"] for one in answer["ResponseHeaders"]}
+                assert ({"Retry-After", "Access-Control-Expose-Headers"} <= sent) is (
+                    answer["ResponseCode"] == 429
+                )
                 answers[rule["Name"]] = answer["ResponseCode"]
         if firewall["Name"].endswith("-rest"):
             assert answers == {"address-rate": 429, "body-size": 413}

@@ -109,6 +109,21 @@ class Sweep(NamedTuple):
         world.background.start(world.sweep())
 
 
+class BadScore(NamedTuple):
+    board: str
+    score: str
+
+    async def happen(self, world: World) -> None:
+        await world.put_bad_score(self.board, self.score)
+
+
+class BreakBoard(NamedTuple):
+    board: str
+
+    async def happen(self, world: World) -> None:
+        await world.break_board(self.board)
+
+
 class Pause(NamedTuple):
     seconds: float
 
@@ -116,7 +131,20 @@ class Pause(NamedTuple):
         await asyncio.sleep(self.seconds)
 
 
-Step = Score | Erase | Rename | Connect | Drop | Stick | StopReading | Deliver | Sweep | Pause
+Step = (
+    Score
+    | Erase
+    | Rename
+    | Connect
+    | Drop
+    | Stick
+    | StopReading
+    | Deliver
+    | Sweep
+    | BadScore
+    | BreakBoard
+    | Pause
+)
 
 
 def score_steps() -> st.SearchStrategy[Score]:
@@ -131,6 +159,7 @@ def score_steps() -> st.SearchStrategy[Score]:
 CONNECTS = st.builds(
     Connect, st.lists(st.sampled_from(sorted(CATALOGUE.boards)), min_size=1, unique=True).map(tuple)
 )
+BOARDS = st.sampled_from(sorted(CATALOGUE.boards))
 STEPS: st.SearchStrategy[Step] = st.one_of(
     score_steps(),
     score_steps(),
@@ -143,6 +172,9 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(StopReading, st.integers(0, 5)),
     st.builds(Deliver, st.booleans(), st.booleans()),
     st.builds(Sweep),
+    # Sort keys before all others, among them and behind them.
+    st.builds(BadScore, BOARDS, st.sampled_from(["!", "1000000000000001#999998", "~"])),
+    st.builds(BreakBoard, BOARDS),
     st.builds(Pause, st.sampled_from([0.001, 0.01, 0.05, 1])),
 )
 # Some are watching before anything happens.
