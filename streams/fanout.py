@@ -148,7 +148,8 @@ class FanOut:
                 if board.fanout and not board.fanout.pending:
                     board = await self._finish(board, board.fanout, report)
                 elif board.fanout:
-                    if board.fanout.expires_at <= self._clock():
+                    # No pusher promises more than its lease; twice that forgives any clock.
+                    if not 0 < board.fanout.expires_at - self._clock() <= 2 * LEASE_SECONDS * 1000:
                         await self._split(board, board.fanout, report, time_left)
                     # Otherwise its pushers are at work: the last of them goes on with the rest.
                     return

@@ -185,3 +185,21 @@ def test_published_board_that_cannot_be_read_leaves_its_pages_alone(rest: RestSc
     rest.run(damage)
     page = rest.get("/leaderboard", {"gameArea": "forest"}).json
     assert (page["version"], [entry["userId"] for entry in page["entries"]]) == (0, ["ada"])
+
+
+@pytest.mark.usefixtures("portraits")
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        (USER_PROGRESS, PROGRESS | {"money": {"S": "lots"}}),
+        (USER_PROGRESS, PROGRESS | {"bests": {"S": "many"}}),
+        (USER_PROFILES, PROFILE | {"name": {"N": "7"}}),
+    ],
+    ids=str,
+)
+def test_player_whose_row_cannot_be_read_can_still_be_deleted(
+    rest: RestScene, table: Table, row: Item
+) -> None:
+    write(rest, table, row)
+    assert ask(rest, "DELETE", "/profile", None).status == 204
+    assert stored(rest, table) is None

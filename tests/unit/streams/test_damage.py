@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from game.board import Position
 from game.scoring import encode
 from realtime.protocol import encode_snapshot
-from store import boards, scores
+from store import boards, fanouts, scores
 from store.database import to_item
 from store.schema import CONNECTIONS, LEADERBOARDS, SCORES, Table
 from streams.report import Report
@@ -188,6 +188,18 @@ async def test_board_that_breaks_while_it_is_published_is_published_anew(scene: 
     assert await scene.process() == []
     assert await scene.shown() == ["dee", "ada", "bo"]
     assert (await scene.published()).epoch > NOW
+
+
+async def test_fan_out_that_never_expires_is_taken_over(scene: BroadcastScene) -> None:
+    """Nothing would reach the board's screens any more."""
+    await full_board(scene)
+    read = await scene.published()
+    read = await boards.publish(scene.direct, read, read.entries, FRAME, collapse=False)
+    fanout = boards.Fanout.model_validate(FANOUT | {"expiresAt": NOW * 10, "to": read.version})
+    await fanouts.start(scene.direct, read, fanout)
+    assert await scene.broadcaster.sweep(Report()) == []
+    await scene.run_pushers()
+    assert (await scene.published()).outbox == {}
 
 
 async def test_second_row_of_a_player_is_left_out(scene: BroadcastScene) -> None:
