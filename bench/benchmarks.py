@@ -10,6 +10,7 @@ Benchmark = Callable[[Scale], Awaitable[list[Figure]]]
 
 MODULES = {
     "push": "bench.push",
+    "slow": "bench.slow",
     "broadcaster": "bench.broadcaster",
     "gateway": "bench.gateway",
     "latency": "bench.latency",

@@ -62,6 +62,19 @@ SECTIONS = {
             Target("At least 30 times aioboto3 without TLS", at_least=30, case="plain", peer="aioboto3"),
         ),
     ),
+    "slow": Section(
+        "Clients that do not read",
+        "A frame is pushed to 2,000 connections on an endpoint that answers after 40 milliseconds, for some"
+        " of them with 429 for ever, as API Gateway does when a client's buffer is full. The peer is"
+        " ourselves without such clients.",
+        "A hundred connections to the endpoint, on which 2,000 answers take 0.8 seconds; then a slow client's"
+        " grace, half a second and half of that time.",
+        (
+            Target(
+                "Over in twice the time of the others and a second", under=2.6, case="until the call returns"
+            ),
+        ),
+    ),
     "broadcaster": Section(
         "From a batch of scores to the last subscriber",
         "A batch of scores that lead the board goes from the stream to real WebSocket clients through our"

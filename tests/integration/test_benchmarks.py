@@ -88,6 +88,17 @@ def peers(*names: str, cases: dict[str, tuple[str, ...]]) -> set[tuple[str, str,
             ),
         ),
         (
+            "slow",
+            peers(
+                "0 never reading",
+                cases={
+                    f"1,000 subscribers, {slow} never reading, until {until}": ("s",)
+                    for slow in (1, 100)
+                    for until in ("the last of the others has it", "the call returns")
+                },
+            ),
+        ),
+        (
             "broadcaster",
             peers(
                 "AWS sample",
