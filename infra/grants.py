@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from infra.functions import PORTRAITS
 from store.schema import (
+    BUDGETS,
     CONNECTIONS,
     IDEMPOTENCY,
     LEADERBOARDS,
@@ -36,7 +37,7 @@ class Grants:
     """Cognito's, on the stage's user pool."""
 
 
-_GONE: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem")}
+_PUSHING: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem"), BUDGETS: ("UpdateItem",)}
 
 GRANTS: Mapping[str, Grants] = {
     "api": Grants(
@@ -60,7 +61,7 @@ GRANTS: Mapping[str, Grants] = {
     ),
     "routes": Grants(
         tables={
-            CONNECTIONS: ("Query", "BatchWriteItem"),
+            **_PUSHING,
             LEADERBOARDS: ("GetItem", "BatchGetItem", "PutItem"),
             PLAYERS: ("GetItem",),
             SCORES: ("Query",),
@@ -69,20 +70,20 @@ GRANTS: Mapping[str, Grants] = {
         push=("POST", "DELETE"),
         user_pool=("AdminGetUser", "AdminListGroupsForUser"),
     ),
-    "avatar-outcome": Grants(tables=_GONE, indexes={CONNECTIONS: ("Query",)}, push=("POST", "DELETE")),
+    "avatar-outcome": Grants(tables=_PUSHING, indexes={CONNECTIONS: ("Query",)}, push=("POST", "DELETE")),
     "authorizer": Grants(),
     "broadcaster": Grants(
-        tables={**_GONE, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
+        tables={**_PUSHING, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
     ),
     "sweep": Grants(
-        tables={**_GONE, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
+        tables={**_PUSHING, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
     ),
     "pusher": Grants(
-        tables={**_GONE, LEADERBOARDS: ("GetItem", "UpdateItem")},
+        tables={**_PUSHING, LEADERBOARDS: ("GetItem", "UpdateItem")},
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
     ),

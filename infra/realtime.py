@@ -101,7 +101,7 @@ class RealtimeStack(Stack):
             size,
             {
                 "PODIUM_CONNECTIONS_URL": self.connections_url,
-                "PODIUM_PUSH_RATE": f"{self._push_rate(name):g}",
+                "PODIUM_PUSH_RATE": f"{settings.push_rate:g}",
                 "PODIUM_PUSHER_FUNCTION": function_name(settings, "pusher"),
                 "PODIUM_DIRECT_LIMIT": str(settings.live.direct_limit),
                 "PODIUM_PUSHERS": str(settings.live.pushers),
@@ -112,10 +112,6 @@ class RealtimeStack(Stack):
         made.grant_storage(self._storage)
         made.grant_push(self.api.api_id, settings.stage)
         return made
-
-    def _push_rate(self, name: str) -> float:
-        rate = self._settings.push_rate
-        return rate / self._settings.live.pushers if name == "pusher" else rate
 
     def _authorizer(self, identity: IdentityStack) -> PodiumFunction:
         settings = self._settings

@@ -83,7 +83,7 @@ class Live(_Settings):
     pushers: int = Field(default=8, ge=1, le=100)
     """Pushers of one board."""
     push_rate: Annotated[float, Field(gt=0)] | None = None
-    """Requests a second to `@connections`, for all pushers of one board together.
+    """Requests a second to `@connections` of all functions that push, however many boards are crowded.
 
     By default four fifths of the stage's `account_rate`; more than nine tenths is refused, because players'
     own requests come out of the same quota.

@@ -229,13 +229,14 @@ def _lever_plot(found: Levers) -> Markup:
 
 def _crowd_sections(found: CrowdStudy) -> Iterator[Section]:
     crowd = found.crowd
-    room = found.quota * (1 - crowd.rest_share)
+    room = found.quota * (1 - crowd.rest_share) / crowd.crowded_boards
     yield Section(
         f"{crowd.subscribers:,} clients at one board",
         [
             f"A simulation of an event: {crowd.changes_per_second:g} scores a second change the top K for"
             f" {crowd.event_minutes:g} minutes, and API Gateway has {room:,.0f} requests a second for the"
-            f" pushes; the rest of the {found.quota:,.0f} goes to everything else.",
+            f" pushes of each crowded board ({crowd.crowded_boards:,}); the rest of the {found.quota:,.0f}"
+            " goes to everything else.",
             "A client is stale by the age of the oldest version that it has not got. Told of one by one,"
             " versions queue up, and clients fall behind for as long as the event lasts: a wait of hours"
             " means that the queue is worked off long after the end. Conflated, as Podium does it, nobody"

@@ -300,7 +300,8 @@ def _outcome(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _quotas(found: CrowdStudy) -> Iterable[float]:
-    return (outcome.event.room / (1 - found.crowd.rest_share) for outcome in found.by_quota)
+    pushed = (1 - found.crowd.rest_share) / found.crowd.crowded_boards
+    return (outcome.event.room / pushed for outcome in found.by_quota)
 
 
 _EFFECT_HEAD = ("USD", "against\ngiven", "pushes")

@@ -44,6 +44,9 @@ class Crowd(BaseModel):
         lt=1,
         description="share of API Gateway's quota that goes to everything but its pushes",
     )
+    crowded_boards: int = Field(
+        1, ge=1, le=2_500, description="boards with such a crowd at the same time, which share the pushes"
+    )
     event_minutes: float = Field(30, gt=0, le=1440, description="minutes that the scores last")
     seed: int = Field(1, ge=0, description="of the random times")
 
@@ -51,7 +54,7 @@ class Crowd(BaseModel):
         """The event under a quota and a window; with other subscribers, if so many are named."""
         return Event(
             subscribers=self.subscribers if subscribers is None else subscribers,
-            room=quota * (1 - self.rest_share),
+            room=quota * (1 - self.rest_share) / self.crowded_boards,
             changes_per_second=self.changes_per_second,
             window=window,
             seconds=self.event_minutes * 60,

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Row = Literal["profile", "progress", "score", "connection", "board", "request", "player"]
+Row = Literal["profile", "progress", "score", "connection", "board", "request", "player", "budget"]
 Kind = Literal[
     "GetItem",
     "BatchGetItem",
@@ -130,6 +130,11 @@ FANOUT_SPLIT = Operation(
         Call("UpdateItem", {"board": 1}),
     ),
 )
+PUSHES_CLAIMED = Operation(
+    "a few pushes claimed of what the functions share",
+    "store/budgets.py",
+    (Call("UpdateItem", {"budget": 1}),),
+)
 CONNECT = Operation(
     "a connection opens",
     "realtime/routes.py",
@@ -205,6 +210,7 @@ OPERATIONS = (
     SWEEP,
     FANOUT_DIRECT,
     FANOUT_SPLIT,
+    PUSHES_CLAIMED,
     CONNECT,
     SUBSCRIBE,
     PING,
@@ -238,6 +244,7 @@ def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Row, 
         "request": 400,
         # A tombstone; most players have none, and what has no row costs as much.
         "player": 80,
+        "budget": 26,
     }
 
 

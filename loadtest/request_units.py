@@ -13,6 +13,9 @@ SWEEP_SECONDS = 60
 PAGE_LIMIT = 2000
 """Subscribers in one page of a Query (store/connections.py)."""
 
+PUSHES_A_CLAIM = 40
+"""Pushes that a function claims at a time, where many share 8,000 a second (realtime/push_budget.py)."""
+
 _BOARD_ROW_REST = 500
 """What a board's row holds beside its entries: keys, and one diff in the outbox."""
 _ROW_OVERHEAD = 100
@@ -36,10 +39,12 @@ class Ledger:
         for board in boards:
             alone = fans_out_alone(self._workload, board)
             fan_out = calls.FANOUT_DIRECT if alone else calls.FANOUT_SPLIT
+            claims = math.ceil(board.subscribers / PUSHES_A_CLAIM) if board.subscribers > 1 else 0
             one = (
                 self.units(calls.BATCH).times(board.batches)
                 + self.units(calls.PUBLICATION).times(board.versions)
                 + self.units(fan_out, board.subscribers).times(board.versions * served)
+                + self.units(calls.PUSHES_CLAIMED).times(claims * board.versions * served)
             )
             total += one.times(board.count)
         return total

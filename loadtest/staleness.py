@@ -3,7 +3,8 @@
 One board, everybody subscribed to it, and a number of requests a second that is left for its pushes.
 
     changes, at random -> a version once a window at the most -> a fan-out to every subscriber, which takes
-    subscribers / requests a second; the pushers share that pace, and have one fan-out of a board at a time
+    subscribers / requests a second; the pushers share that pace, and have one fan-out of a board at a time;
+    each of them hands over to the next before its function ends
 
 What becomes of versions that are published during a fan-out is the question. Told of one by one, in their
 order, they queue up: each takes its full time, and where they come faster than that, the queue grows for as
@@ -29,6 +30,13 @@ POLICIES: tuple[Policy, ...] = ("one by one", "conflated")
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+PUSHER_SECONDS = 660.0
+"""How long a pusher works before it hands over: its function's life (infra/realtime.py), less the time that
+it keeps for that (streams/fanout.py)."""
+
+HAND_OVER_SECONDS = 1.0
+"""From a pusher's last page to the next one's first: an asynchronous invocation, perhaps a cold start."""
+
 _BISECTIONS = 50
 
 
@@ -44,8 +52,9 @@ class Event:
 
     @property
     def fanout_seconds(self) -> float:
-        """How long a frame to everybody takes."""
-        return self.subscribers / self.room
+        """How long a frame to everybody takes, with the pauses in which all pushers hand over."""
+        pushing = self.subscribers / self.room
+        return pushing + HAND_OVER_SECONDS * (pushing // PUSHER_SECONDS)
 
     @property
     def gathering_seconds(self) -> float:

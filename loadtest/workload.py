@@ -120,7 +120,7 @@ class Workload(BaseModel):
         description="bytes that an invocation logs, Lambda's own lines and API Gateway's included",
     )
     log_days: float = Field(90, ge=0, le=3653, description="days that logs are kept")
-    alarms: int = Field(54, ge=0, le=10_000, description="CloudWatch alarms")
+    alarms: int = Field(56, ge=0, le=10_000, description="CloudWatch alarms")
     dashboards: int = Field(1, ge=0, le=1000, description="CloudWatch dashboards")
     requests_quota: float = Field(
         REQUEST_RATE,

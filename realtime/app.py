@@ -15,6 +15,7 @@ from realtime.event_loop import new_event_loop
 from realtime.push import open_push_client
 from realtime.routes import Live, handle
 from realtime.settings import RoutesSettings
+from store.budgets import push_budget
 from store.container import Container
 from store.runtime import now, open_database
 from store.users import open_user_pool
@@ -28,7 +29,12 @@ async def _open_live() -> AsyncIterator[Live]:
     session = aioboto3.Session()
     async with (
         open_database(session, settings.table_prefix) as db,
-        open_push_client(session, settings.connections_url, rate=settings.push_rate) as push,
+        open_push_client(
+            session,
+            settings.connections_url,
+            rate=settings.push_rate,
+            claim=push_budget(db, settings.push_rate),
+        ) as push,
         open_user_pool(session, settings.user_pool_id) as users,
     ):
         yield Live(db, load_catalogue(), push, now, users.is_member)

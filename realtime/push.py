@@ -9,6 +9,8 @@ its turn: nothing is known against it, so give it the frame again).
     push_job.py      Job                    which ids are to be tried, or tried again, and what became of them
     push_lanes.py    Lanes                  takes ids from the jobs, in turn, as lanes come free
     push_lane.py     Lane                   one keep-alive connection, one request at a time
+    push_pace.py     Pace                   how many requests a second
+    push_budget.py   SharedPace             the same, of a rate that other clients share
     signing.py       Stamp, Template        the bytes of a request
 
 What is done about an answer depends on whom it is about:
@@ -34,6 +36,7 @@ from typing import Protocol
 
 import aioboto3
 
+from realtime.push_budget import Claim
 from realtime.push_endpoint import Address, credentials_of, parse_url, region_of, tls_context
 from realtime.push_job import Job, PushResult
 from realtime.push_lanes import Lanes
@@ -84,7 +87,7 @@ class HttpPushClient:
     credentials: gives what to sign with, fresh enough to be used. Asked for each push, and
         once a minute during a long one.
     tls: what the server is verified with; None for plain HTTP.
-    rate, in_flight: see open_push_client.
+    rate, claim, in_flight: see open_push_client.
     attempt_timeout: seconds to wait for a connection, and for an answer up to a fifth longer.
     create_connection: the event loop's own by default.
     clock: seconds since the epoch.
@@ -98,6 +101,7 @@ class HttpPushClient:
         *,
         tls: ssl.SSLContext | None = None,
         rate: float | None = None,
+        claim: Claim | None = None,
         in_flight: int = IN_FLIGHT,
         attempt_timeout: float = ATTEMPT_TIMEOUT_SECONDS,
         create_connection: CreateConnection | None = None,
@@ -114,12 +118,14 @@ class HttpPushClient:
         self._stamp: Stamp | None = None
         self._stamp_for: tuple[int, Credentials] | None = None
         self._clock = clock
+        self._shares = rate is not None and claim is not None
         self._lanes = Lanes(
             lambda protocol_factory: create(protocol_factory, address.host, address.port, ssl=tls),
             self._stamp_at,
             in_flight=in_flight,
             attempt_timeout=attempt_timeout,
             rate=rate,
+            claim=claim,
             clock=clock,
         )
 
@@ -131,6 +137,8 @@ class HttpPushClient:
             connection_ids,
             deadline=deadline,
             first_tries=self._lanes.first_tries,
+            # An answer, one of as many as there are messages of clients: a claim would cost as much as it.
+            unpaced=self._shares and len(connection_ids) == 1,
         )
         await self._work_off(job)
         return job.result
@@ -178,13 +186,19 @@ class HttpPushClient:
 
 @asynccontextmanager
 async def open_push_client(
-    session: aioboto3.Session, connections_url: str, *, rate: float | None = None, in_flight: int = IN_FLIGHT
+    session: aioboto3.Session,
+    connections_url: str,
+    *,
+    rate: float | None = None,
+    claim: Claim | None = None,
+    in_flight: int = IN_FLIGHT,
 ) -> AsyncIterator[PushClient]:
     """A push client for `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, or http:// on the laptop.
 
     Region, credentials and CA bundle are those of the session.
 
     rate: requests a second at the most; None for as many as are answered.
+    claim: claims requests of the rate, where other clients share it. Pushes to a single connection do not.
     in_flight: how many requests are under way at once at the most.
 
     Raises ConnectionsUrlError, NoRegionError or NoCredentialsError; ValueError where nothing could be pushed.
@@ -198,6 +212,7 @@ async def open_push_client(
         lambda: credentials_of(session),
         tls=tls_context(session) if address.secure else None,
         rate=rate,
+        claim=claim,
         in_flight=in_flight,
     )
     try:

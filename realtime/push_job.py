@@ -87,6 +87,7 @@ class Job:
     deadline: in seconds of the event loop's clock.
     retries: False to give up an id after one try.
     first_tries: of all jobs of the client; only what is added while this one is at work is evidence.
+    unpaced: whether its requests go out whatever the client's pace is.
     """
 
     def __init__(
@@ -97,10 +98,12 @@ class Job:
         deadline: float,
         retries: bool = True,
         first_tries: FirstTries | None = None,
+        unpaced: bool = False,
     ) -> None:
         self.deadline = deadline
         self.result = PushResult()
         self.open = True
+        self.unpaced = unpaced
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = self._loop.create_future()
         self._payload = payload

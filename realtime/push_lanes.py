@@ -19,9 +19,10 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from realtime.push_budget import Claim, SharedPace
 from realtime.push_job import SILENT_TRIES, FirstTries, Job, backoff
 from realtime.push_lane import Lane
-from realtime.push_pace import Pace
+from realtime.push_pace import AnyPace, Pace
 from realtime.push_response import retry_after
 from realtime.signing import Stamp
 
@@ -53,6 +54,7 @@ class Lanes:
     in_flight: how many lanes there are at the most.
     attempt_timeout: seconds to wait for a connection, and for an answer up to a fifth longer.
     rate: requests a second at the most; None for as many as there are answers.
+    claim: claims requests of a rate that others share; None where all of it is this client's.
     clock: seconds since the epoch.
     """
 
@@ -64,6 +66,7 @@ class Lanes:
         in_flight: int,
         attempt_timeout: float,
         rate: float | None,
+        claim: Claim | None = None,
         clock: Callable[[], float],
     ) -> None:
         self.tick = 0
@@ -77,7 +80,11 @@ class Lanes:
         self._tick_seconds = min(_TICK_SECONDS, attempt_timeout / _LEAST_TICKS_TO_ANSWER)
         self._ticks_to_answer = math.ceil(attempt_timeout / self._tick_seconds)
         self._loop = asyncio.get_running_loop()
-        self._pace = None if rate is None else Pace(rate, self._loop.time())
+        self._pace: AnyPace | None = None
+        if rate is not None and claim is not None:
+            self._pace = SharedPace(rate, claim, work=self._paced_work, granted=self._wake_at)
+        elif rate is not None:
+            self._pace = Pace(rate, self._loop.time())
         # Dictionaries for sets: their order is the same at every run.
         self._jobs: dict[Job, None] = {}
         self._runnable: deque[Job] = deque()
@@ -107,7 +114,7 @@ class Lanes:
             if self._loop.time() >= job.deadline:
                 job.end([])
             else:
-                self._runnable.append(job)
+                self._make_runnable(job)
                 self._dispatch()
             await job.done
         finally:
@@ -123,6 +130,8 @@ class Lanes:
         for timer in (self._wake, self._ticker):
             if timer:
                 timer.cancel()
+        if self._pace is not None:
+            await self._pace.close()
         for lane in self._lanes:
             lane.abort()
         connecting = list(self._connecting.values())
@@ -239,14 +248,14 @@ class Lanes:
     def _feed(self, lane: Lane) -> None:
         """Give a lane its next id, of the jobs in turn; without one it is idle."""
         runnable = self._runnable
-        while runnable and (self._pace is None or self._pace.ready):
+        while runnable and (self._pace is None or runnable[0].unpaced or self._pace.ready):
             job = runnable[0]
             taken = job.take()
             if taken is None:
                 # It comes back when one of its ids is due.
                 runnable.popleft()
                 continue
-            if len(runnable) > 1:
+            if len(runnable) > 1 and not job.unpaced:
                 runnable.rotate(-1)
             if job.late:
                 self._wake_for(job)
@@ -267,7 +276,7 @@ class Lanes:
             job.failed(lane.connection_id)
             lane.job = None
             return False
-        if self._pace is not None:
+        if self._pace is not None and not job.unpaced:
             self._pace.spend()
         lane.send(request)
         return True
@@ -295,8 +304,19 @@ class Lanes:
 
     def _work(self) -> int:
         """How many requests could go out now."""
-        work = sum(job.takeable for job in self._runnable)
-        return work if self._pace is None else min(work, self._pace.ready)
+        work = self._paced_work()
+        unpaced = sum(job.takeable for job in self._runnable if job.unpaced)
+        return unpaced + (work if self._pace is None else min(work, self._pace.ready))
+
+    def _paced_work(self) -> int:
+        return sum(job.takeable for job in self._runnable if not job.unpaced)
+
+    def _make_runnable(self, job: Job) -> None:
+        if job.unpaced:
+            # Those that wait for the pace do not hold it up.
+            self._runnable.appendleft(job)
+        else:
+            self._runnable.append(job)
 
     def _end(self, job: Job) -> None:
         """The job's time is up. Answers to its requests that are out count for nothing."""
@@ -340,7 +360,9 @@ class Lanes:
 
     def _wake_for_pace(self) -> None:
         if self._pace is not None and self._runnable and not self._pace.ready:
-            self._wake_at(self._pace.full_at)
+            self._pace.want()
+            if (when := self._pace.full_at) is not None:
+                self._wake_at(when)
 
     def _wake_at(self, when: float) -> None:
         if self._wake is not None:
@@ -356,7 +378,7 @@ class Lanes:
         for job in self._jobs:
             job.make_due(now)
             if job.takeable and job not in self._runnable:
-                self._runnable.append(job)
+                self._make_runnable(job)
             self._wake_for(job)
         while self._resting and self._resting[0][0] <= now:
             _, _, lane = heapq.heappop(self._resting)

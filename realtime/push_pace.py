@@ -1,7 +1,33 @@
 """A pace: so many requests a second, with a small burst."""
 
+from typing import Protocol
+
 BURST_SECONDS = 0.01
 """What may be saved up, in seconds of the rate; one request at the least."""
+
+
+class AnyPace(Protocol):
+    """What decides when requests go out."""
+
+    @property
+    def ready(self) -> int:
+        """How many requests may go out at once."""
+
+    @property
+    def full_at(self) -> float | None:
+        """When to look again; None when the pace tells by itself."""
+
+    def fill(self, now: float) -> None:
+        """Bring it up to date."""
+
+    def spend(self) -> None:
+        """A request goes out, whether `ready` or not."""
+
+    def want(self) -> None:
+        """Requests are to be sent, and none is `ready`."""
+
+    async def close(self) -> None:
+        """Leave nothing behind."""
 
 
 class Pace:
@@ -32,3 +58,9 @@ class Pace:
     def full_at(self) -> float:
         """When a full burst will have been saved up."""
         return self._filled_at + (self._burst - self._tokens) / self._rate
+
+    def want(self) -> None:
+        """See AnyPace: time brings more."""
+
+    async def close(self) -> None:
+        """See AnyPace."""

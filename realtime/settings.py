@@ -13,9 +13,9 @@ class RealtimeSettings(Settings):
     table_prefix: str = ""
     """What the tables' names start with in this deployment; "" by default."""
     push_rate: Annotated[float, Field(gt=0)] | None = None
-    """Requests a second to `@connections` from one container at the most; by default as fast as it goes.
+    """Requests a second to `@connections` of all functions that push, together; by default no limit.
 
-    An account has 10,000 a second for all of API Gateway, and more containers than one may push at a time.
+    They share it by `store.budgets`. It is less than the account's quota, which players' requests share.
     """
     connections_url: str
     """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""

@@ -40,9 +40,10 @@ CONNECTIONS = Table("Connections", "channel", "connectionId", index=BY_CONNECTIO
 LEADERBOARDS = Table("Leaderboards", "gameArea")
 BY_USER_ID = Index("byUserId", "userId")
 IDEMPOTENCY = Table("Idempotency", "id", index=BY_USER_ID, ttl="expiresAt")
+BUDGETS = Table("Budgets", "id")
 PLAYERS = Table("Players", "userId", ttl="expiresAt")
 
-TABLES = (USER_PROFILES, USER_PROGRESS, SCORES, CONNECTIONS, LEADERBOARDS, IDEMPOTENCY, PLAYERS)
+TABLES = (USER_PROFILES, USER_PROGRESS, SCORES, CONNECTIONS, LEADERBOARDS, IDEMPOTENCY, PLAYERS, BUDGETS)
 
 
 def create_request(table: Table, physical_name: str) -> "CreateTableInputTypeDef":

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from game.catalogue import load_catalogue
 from realtime.event_loop import new_event_loop
 from realtime.push import open_push_client
+from store.budgets import push_budget
 from store.container import Container
 from store.runtime import SDK_CONFIG, now, open_database
 from streams.broadcaster import Broadcaster
@@ -35,7 +36,12 @@ async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
     catalogue = load_catalogue()
     async with (
         open_database(session, settings.table_prefix) as db,
-        open_push_client(session, settings.connections_url, rate=settings.push_rate) as push,
+        open_push_client(
+            session,
+            settings.connections_url,
+            rate=settings.push_rate,
+            claim=push_budget(db, settings.push_rate),
+        ) as push,
         session.client("lambda", config=SDK_CONFIG) as functions,
     ):
 

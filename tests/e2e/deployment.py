@@ -73,9 +73,9 @@ _SETTINGS = """
 architecture = "{architecture}"
 log_days = 1
 
-# With a second subscriber of a board, pushers take over.
+# With a third subscriber of a board, pushers take over: a push to two claims its part of the stage's rate.
 [live]
-direct_limit = 1
+direct_limit = 2
 pushers = 2
 
 [addresses]

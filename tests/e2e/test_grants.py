@@ -47,8 +47,8 @@ async def test_functions_may_do_what_they_do_and_nothing_else(
     await play_with_pictures(deployment, ada)
     await push_directly(db, ada, new_arena())
     await push_by_pushers(db, ada, bob, new_arena())
-    await sweep(deployment, db, ada, new_arena(), gone=1)
     await sweep(deployment, db, ada, new_arena(), gone=2)
+    await sweep(deployment, db, ada, new_arena(), gone=3)
     await broadcast(db, root, ada)
     await tell_of_a_portrait(deployment, db, ada)
     await leave(deployment, db, eve, new_arena())
@@ -68,7 +68,7 @@ async def test_functions_may_do_what_they_do_and_nothing_else(
         return unused(allowed, needed()) == {}
 
     storm, unborn, scores = new_arena(), new_arena(), iter(range(0, 1_000_000, 20))
-    async with ada.live(storm), bob.live(storm):
+    async with ada.live(storm), bob.live(storm), root.live(storm):
         await until_async(nothing_is_unused, lambda: f"unused: {unused(allowed, needed())}")
     assert beyond(allowed, needed()) == {}
 
@@ -153,14 +153,14 @@ async def is_there(db: Database, arena: str) -> bool:
 
 
 async def push_directly(db: Database, player: Player, arena: str) -> None:
-    """A board's only subscriber gets a frame, and one who is gone is forgotten."""
+    """A board's only subscriber gets a frame, and two who are gone are forgotten."""
     async with player.live(arena) as screen:
         await player.submit(arena, 1)
         await screen.follows(arena, await player.top(arena))
         await screen.send("ping", versions={arena: {"epoch": 0, "version": 0}})
         await screen.next("snapshot")
         await screen.ask("unsubscribe", boards=[arena])
-    await subscribe_gone(db, arena, 1)
+    await subscribe_gone(db, arena, 2)
     await player.submit(arena, 2)
     await until_forgotten(db, arena)
 
@@ -198,9 +198,9 @@ async def broadcast(db: Database, root: Player, player: Player) -> None:
 
 
 async def tell_of_a_portrait(deployment: Deployment, db: Database, player: Player) -> None:
-    """What Lambda tells when a portrait is finished, to a player who once had another connection."""
+    """What Lambda tells when a portrait is finished, to a player who once had other connections."""
     channel = connections.user_channel(player.user_id)
-    await subscribe_gone(db, channel, 1)
+    await subscribe_gone(db, channel, 2)
     request = {"userId": player.user_id, "key": f"uploads/{player.user_id}/x", "background": "none"}
     outcome = {"requestContext": {"condition": "Success"}, "requestPayload": request}
     await invoke(deployment, "avatar-outcome", outcome | {"responsePayload": {"error": "gone"}})

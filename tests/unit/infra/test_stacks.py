@@ -23,6 +23,7 @@ from infra.lambdas import RETENTION
 from infra.passwords import PASSWORDS
 from infra.settings import Identity, StageSettings, load_settings
 from infra.watching import WatchingStack
+from loadtest.staleness import PUSHER_SECONDS
 from realtime.routes import ROUTES
 from store.schema import CONNECTIONS, TABLES, Table
 from streams.fanout import HAND_OVER_SECONDS
@@ -296,7 +297,8 @@ def test_pusher_has_all_the_time_there_is_and_hands_over_before_the_alarm(stage:
         one for one in properties(stage, "AWS::CloudWatch::Alarm") if one["AlarmName"] == f"{name}-duration"
     )
     assert pusher["Timeout"] == 900
-    assert 1000 * (pusher["Timeout"] - HAND_OVER_SECONDS) < alarm["Threshold"] < 1000 * pusher["Timeout"]
+    assert pusher["Timeout"] - HAND_OVER_SECONDS == PUSHER_SECONDS
+    assert 1000 * PUSHER_SECONDS < alarm["Threshold"] < 1000 * pusher["Timeout"]
 
 
 def test_every_function_has_a_log_group_that_forgets(stage: str) -> None:

@@ -23,6 +23,7 @@ ROW_OF: dict[str, Row] = {
     schema.LEADERBOARDS.name: "board",
     schema.IDEMPOTENCY.name: "request",
     schema.PLAYERS.name: "player",
+    schema.BUDGETS.name: "budget",
 }
 
 Rows = Counter[tuple[str, str]]

@@ -37,6 +37,13 @@ def test_conflation_keeps_a_crowd_within_two_fanouts_and_the_quota_sets_how_long
     assert (conflated.p50 <= conflated.p99).all()
 
 
+def test_crowded_boards_share_the_requests() -> None:
+    crowd = CROWD.model_copy(update={"crowded_boards": 4})
+    assert crowd.event(quota=10_000, window=1).fanout_seconds == pytest.approx(100)
+    found = study(crowd, quota=10_000, window=1)
+    assert [outcome.event.room for outcome in found.by_quota] == [quota * 0.2 for quota in QUOTAS]
+
+
 def test_seed_decides() -> None:
     small = Crowd(subscribers=2_000, event_minutes=1, seed=7)
     first, second, other = (

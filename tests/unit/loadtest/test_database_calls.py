@@ -12,14 +12,16 @@ from game.catalogue import GLOBAL_BOARD
 from loadtest import database_calls as calls
 from loadtest.database_calls import Units, units
 from loadtest.frame_sizes import NAME, diff_bytes
-from loadtest.request_units import row_bytes
+from loadtest.request_units import PUSHES_A_CLAIM, row_bytes
 from loadtest.workload import Workload
 from realtime.avatars import announce
 from realtime.protocol import encode_snapshot
+from realtime.push_budget import SMALLEST_CLAIM_SECONDS
 from store import appearance, boards, connections, players
+from store.budgets import PUSHES, Budget
 from store.database import Database
 from store.profiles import Profile
-from store.schema import LEADERBOARDS, TABLES
+from store.schema import BUDGETS, LEADERBOARDS, TABLES
 from store.submission import submit
 from streams.report import Report
 from tests.unit.api.player_requests import SUCCESSES, post
@@ -104,6 +106,18 @@ async def test_published_version_pushed_by_several_functions(
     assert rows == expected(
         BATCH, PUBLICATION, calls.FANOUT_SPLIT, top=3, subscribers=25, first_page=8, shards=3, pages=pages
     )
+
+
+async def test_pushes_claimed_of_what_is_shared(meter: Meter) -> None:
+    async with recorded_database() as tables:
+        budget = Budget(tables.db, PUSHES, 8000, lambda: NOW * 1000)
+        await budget.claim(1)
+        with meter.counting() as rows:
+            await budget.claim(PUSHES_A_CLAIM)
+        assert rows == expected(calls.PUSHES_CLAIMED)
+        (item,) = (await tables.direct.client.scan(TableName=BUDGETS.name))["Items"]
+    assert size(item) == pytest.approx(row_bytes(Workload())["budget"], rel=0.1)
+    assert int(8000 * SMALLEST_CLAIM_SECONDS) == PUSHES_A_CLAIM
 
 
 async def test_sweep_of_boards_at_rest(meter: Meter) -> None:
@@ -227,6 +241,7 @@ def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portra
         await connections.open_connection(db, CALLER, PLAYER, NOW)
         await connections.subscribe(db, CALLER, ["whispering-forest"], PLAYER, NOW)
         await players.bury(db, PLAYER, NOW)
+        await Budget(db, PUSHES, 8000, lambda: NOW * 1000).claim(1)
         return {row: (await db.client.scan(TableName=table))["Items"] for table, row in ROW_OF.items()}
 
     typical = calls.row_bytes(boards=4, portrait_share=float(portrait), board=0)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from loadtest.board_rates import POLL_SECONDS
 from loadtest.staleness import (
+    HAND_OVER_SECONDS,
+    PUSHER_SECONDS,
     Event,
     Policy,
     Run,
@@ -26,6 +28,15 @@ events = st.builds(
     seconds=st.floats(1, 600),
 )
 seeds = st.integers(0, 2**32 - 1)
+
+
+def test_pushers_hand_over_as_often_as_their_functions_end() -> None:
+    def fanout_seconds(subscribers: int) -> float:
+        event = Event(subscribers=subscribers, room=1000, changes_per_second=1, window=0, seconds=1)
+        return event.fanout_seconds
+
+    assert fanout_seconds(round(PUSHER_SECONDS) * 1000 - 1000) == PUSHER_SECONDS - 1
+    assert fanout_seconds(2_000_000) == 2000 + 3 * HAND_OVER_SECONDS
 
 
 def run_of(event: Event, policy: Policy, seed: int = 1) -> Run:

@@ -5,7 +5,7 @@ import pytest
 from store import players
 from store.database import Database
 from store.restore import RESTORED, Changes, restore
-from store.schema import CONNECTIONS, LEADERBOARDS, PLAYERS, SCORES, TABLES, Table, create_request
+from store.schema import BUDGETS, CONNECTIONS, LEADERBOARDS, PLAYERS, SCORES, TABLES, Table, create_request
 from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import NOW
 from tests.unit.store.appearance_scene import BOB, by_text, fill
@@ -82,4 +82,4 @@ async def test_player_deleted_since_stays_deleted(
 
 
 def test_what_follows_from_other_tables_is_not_restored() -> None:
-    assert set(TABLES) - set(RESTORED) == {CONNECTIONS, LEADERBOARDS, PLAYERS}
+    assert set(TABLES) - set(RESTORED) == {BUDGETS, CONNECTIONS, LEADERBOARDS, PLAYERS}

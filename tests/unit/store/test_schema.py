@@ -24,6 +24,7 @@ def test_keys_are_the_designs() -> None:
         "Leaderboards": ("gameArea", None),
         "Idempotency": ("id", None),
         "Players": ("userId", None),
+        "Budgets": ("id", None),
     }
 
 
