@@ -21,7 +21,7 @@ class CursorError(ValueError):
 
 
 class Cursor(NamedTuple):
-    """The entry behind which the next page starts: its rank, and its sort key."""
+    """The entry behind which the next page starts: its rank when it was read, and its sort key."""
 
     rank: int
     score: str

@@ -45,6 +45,10 @@ _READABLE = (
 logger = logging.getLogger("podium.store")
 
 
+RANKS_COUNTED = 500
+"""A page that begins within so many ranks has them counted when it is read: see `rank_behind`."""
+
+
 class Score(Row):
     """A row: `score` is the sort key (see `game.scoring`), `points` the number that it stands for."""
 
@@ -148,6 +152,20 @@ async def page(
     return _entries(rows, rank)
 
 
+async def rank_behind(db: Database, board: Board, key: str, rank: int) -> int:
+    """Return the rank of the first entry behind a sort key, on the board as it is now.
+
+    `rank` is what the entry of this key had when it was read: others may have climbed past it since, or gone.
+    Counts up to RANKS_COUNTED rows. Further down it is one more than `rank`: a count that grows with the
+    depth is too dear for a page that needs no token.
+    """
+    if rank > RANKS_COUNTED:
+        return rank + 1
+    not_worse = _better(board).replace(" :key", "= :key")
+    count, whole = await _count(db, board, key, not_worse, limit=RANKS_COUNTED + 1)
+    return 1 + (count if whole else max(rank, count))
+
+
 async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> tuple[Entry, ...]:
     """A player's entry with up to `neighbours` above it and below it, with their ranks on the board.
 
@@ -156,7 +174,8 @@ async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> 
     """
     own = best.score
     above = await _query(db, board, limit=neighbours, key=own, condition=_better(board), towards_better=True)
-    rank = 1 + await _count_better(db, board, own)
+    better, _ = await _count(db, board, own, _better(board))
+    rank = 1 + better
     rows = await _query(db, board, limit=neighbours + 1, key=own, condition=_worse(board, "<="))
     return _entries([*reversed(above), *rows], max(1, rank - len(above)))
 
@@ -229,8 +248,13 @@ def _log(board: Board, unreadable: Sequence[RowError]) -> None:
         logger.error("left out of board %s: %d more rows", board.id, len(unreadable) - _LOGGED)
 
 
-async def _count_better(db: Database, board: Board, key: str) -> int:
-    request = _request(db, board, key, _better(board))
+async def _count(
+    db: Database, board: Board, key: str, condition: str, *, limit: int | None = None
+) -> tuple[int, bool]:
+    """How many rows meet a condition, and whether that is all: `limit` bounds the rows looked at."""
+    request = _request(db, board, key, condition)
+    if limit is not None:
+        request["Limit"] = limit
     request["Select"] = "COUNT"
     request["FilterExpression"] = _READABLE
     request["ExpressionAttributeNames"] = {"#name": "name"}
@@ -243,7 +267,9 @@ async def _count_better(db: Database, board: Board, key: str) -> int:
         answer = await db.client.query(**request)
         count += answer["Count"]
         if "LastEvaluatedKey" not in answer:
-            return count
+            return count, True
+        if limit is not None:
+            return count, False
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 

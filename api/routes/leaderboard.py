@@ -99,7 +99,8 @@ async def _page(backend: Backend, board: Board, limit: int, cursor: str) -> Page
             start = decode_cursor(board, cursor)
         except CursorError as error:
             raise invalid([FieldError(field="query.cursor", detail=str(error))]) from error
-        after, rank = start.score, start.rank + 1
+        after = start.score
+        rank = await scores.rank_behind(backend.db, board, start.score, start.rank)
     published = await boards.load(backend.db, board.id)
     # One more than asked for tells whether there is a next page.
     entries = await scores.page(backend.db, board, limit=limit + 1, after=after, rank=rank)

@@ -8,7 +8,7 @@ from game.catalogue import Board
 from game.cursor import Cursor, encode_cursor
 from game.scoring import encode
 from realtime.protocol import encode_snapshot
-from store import boards
+from store import boards, progress, scores
 from store.database import Database
 from store.schema import SCORES
 from tests.unit.api.rest_scene import PLAYER, RestScene
@@ -51,6 +51,74 @@ def test_cursors_lead_through_the_whole_board(rest: RestScene, area: str) -> Non
     assert query["cursor"] is None
     expected = range(1, 8) if area == "sprint" else range(7, 0, -1)
     assert seen == list(enumerate(expected, start=1))
+
+
+def climb(rest: RestScene, area: str, *players: str) -> None:
+    """These reach the top, the last of them first."""
+    for number, player in enumerate(players):
+        rest.score(player, 1_000 + number if area == "forest" else 100 - number, area)
+
+
+def ranks(rest: RestScene, query: dict[str, Any]) -> dict[str, int]:
+    return {one["userId"]: one["rank"] for one in rest.get("/leaderboard", query).json["entries"]}
+
+
+@pytest.mark.parametrize("area", ["forest", "sprint"])
+def test_ranks_of_the_next_page_are_right_though_others_climbed_past(rest: RestScene, area: str) -> None:
+    for number in range(1, 9):
+        rest.score(f"player-{number}", 500 + number, area)
+    query: dict[str, Any] = {"gameArea": area, "limit": 3}
+    cursor = rest.get("/leaderboard", query).json["nextCursor"]
+    # One from behind the cursor, a new player, and one who is in front of it already.
+    last, first = ("player-1", "player-8") if area == "forest" else ("player-8", "player-1")
+    climb(rest, area, last, "newcomer", first)
+    everybody = ranks(rest, {"gameArea": area})
+    second = rest.get("/leaderboard", query | {"cursor": cursor}).json
+    shown = {one["userId"]: one["rank"] for one in second["entries"]}
+    assert len(shown) == 3
+    assert shown == {player: everybody[player] for player in shown}
+    assert min(shown.values()) == 6
+    third = ranks(rest, query | {"cursor": second["nextCursor"]})
+    assert third == {player: everybody[player] for player in third}
+
+
+@pytest.mark.parametrize("area", ["forest", "sprint"])
+def test_ranks_of_the_next_page_are_right_though_a_row_in_front_is_gone(rest: RestScene, area: str) -> None:
+    for number in range(1, 6):
+        rest.score(f"player-{number}", 500 + number, area)
+    query: dict[str, Any] = {"gameArea": area, "limit": 2}
+    cursor = rest.get("/leaderboard", query).json["nextCursor"]
+    gone = "player-4" if area == "forest" else "player-2"
+
+    async def remove(db: Database) -> None:
+        best = (await progress.load(db, gone)).bests[area]
+        await scores.delete_rows(db, [(area, best.score)])
+
+    rest.run(remove)
+    everybody = ranks(rest, {"gameArea": area})
+    shown = ranks(rest, query | {"cursor": cursor})
+    assert shown == {player: everybody[player] for player in shown}
+    assert min(shown.values()) == 2
+
+
+def test_ranks_further_down_go_on_from_the_page_before(
+    rest: RestScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scores, "RANKS_COUNTED", 3)
+    for number in range(1, 9):
+        rest.score(f"player-{number}", 500 + number)
+    query: dict[str, Any] = {"gameArea": "forest", "limit": 3}
+    first = rest.get("/leaderboard", query).json["nextCursor"]
+    assert min(ranks(rest, query | {"cursor": first}).values()) == 4
+    climb(rest, "forest", "newcomer", "another")
+    rest.log.clear()
+    second = rest.get("/leaderboard", query | {"cursor": first}).json
+    assert [one["rank"] for one in second["entries"]] == [5, 6, 7], "five are in front, and four counted"
+    asked = len(rest.log)
+    rest.log.clear()
+    third = rest.get("/leaderboard", query | {"cursor": second["nextCursor"]}).json
+    assert [one["rank"] for one in third["entries"]] == [8, 9]
+    assert len(rest.log) == asked - 1, "nothing is counted"
 
 
 def test_full_last_page_has_no_next(rest: RestScene) -> None:
