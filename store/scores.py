@@ -1,9 +1,9 @@
 """`Scores`: one row per player and board, sorted by how good the score is.
 
 A row that cannot be read is logged by its key and left out of what is read, and reading goes on behind it. So
-a board has its K entries where there are K good rows, and ranks count good rows only. `around` counts the
-rows above by the types of their attributes, without reading them. A row with the right types and wrong values
-(a sort key that tells of another score, a second row of a player) still counts there.
+a board has its K entries where there are K good rows, and ranks count good rows only. `_count` goes by the
+types of attributes, without reading the rows. A row with the right types and wrong values (a sort key that
+tells of another score, a second row of a player) still counts there.
 """
 
 import logging
