@@ -122,7 +122,7 @@ def caller(request: Request) -> Profile:
 
 
 def username(request: Request) -> str:
-    """The caller's name in the user pool, for a request that `caller` has let through."""
+    """Return the caller's name in the user pool, for a request that `caller` has let through."""
     claims: dict[str, Any] = _authorizer(request)["claims"]
     return str(claims.get("cognito:username") or claims["sub"])
 

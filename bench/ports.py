@@ -29,6 +29,6 @@ class Ports:
 
 @contextmanager
 def kept_ports() -> Iterator[Ports]:
-    """Ports that are given back at the end."""
+    """Hand out ports, and give them back at the end."""
     with ExitStack() as kept:
         yield Ports(kept)

@@ -45,8 +45,7 @@ _TOO_MANY = "too-many-requests"
 # Seconds. WAF looks at an address's rate about every ten seconds, and forgets five minutes of it slowly.
 _RETRY_AFTER = 30
 
-
-# What makes a mail to an address that the caller names; of one account it is limited by Cognito itself.
+# These send a mail to an address that the caller names. Cognito itself limits them for each account.
 _MAILING = ("ForgotPassword", "ResendConfirmationCode")
 # Where the hosted pages' form goes. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-waf.html
 _HOSTED_SIGN_UP = "/signup"
@@ -99,9 +98,10 @@ class EdgeStack(Stack):
         CfnOutput(self, "FirewallArn", value=acl.attr_arn)
 
     def _players(self, user_pool_arn: str) -> None:
-        """Cognito answers a ForbiddenException where this refuses; an answer of ours it does not pass on.
+        """Add the user pool's firewall.
 
-        Players' names and addresses are not shown to a firewall, the operation is.
+        Cognito answers what it refuses with a ForbiddenException, and passes no answer of ours on. It shows
+        the firewall the operation, and neither names nor addresses of players.
         """
         settings = self._settings
         sign_up = _one_of([*_operation("SignUp"), _path(_HOSTED_SIGN_UP)])
@@ -209,7 +209,7 @@ def _managed(name: str, priority: int) -> wafv2.CfnWebACL.RuleProperty:
 
 
 def _rate(limit: int, *, counted: wafv2.CfnWebACL.StatementProperty) -> wafv2.CfnWebACL.StatementProperty:
-    """More requests from an address in five minutes, of those that another statement matches."""
+    """Match an address with more than `limit` requests in five minutes, of those that `counted` matches."""
     return wafv2.CfnWebACL.StatementProperty(
         rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
             limit=limit, aggregate_key_type="IP", scope_down_statement=counted
@@ -218,15 +218,16 @@ def _rate(limit: int, *, counted: wafv2.CfnWebACL.StatementProperty) -> wafv2.Cf
 
 
 def _view_paths(stage: str) -> list[wafv2.CfnWebACL.StatementProperty]:
-    """The path of the portraits, which a board asks for by the dozen: with API Gateway's name and our own.
+    """Return the paths of the portraits, under API Gateway's name and under our own.
 
-    They are not counted, because a class of pupils behind one address would lock itself out of everything.
+    A board asks for portraits by the dozen. They are not counted: a class of pupils behind one address would
+    lock itself out of everything.
     """
     return [_path(path, whole=True) for path in ("/avatar/view", f"/{stage}/avatar/view")]
 
 
 def _operation(name: str) -> list[wafv2.CfnWebACL.StatementProperty]:
-    """An operation of Cognito's: what Cognito says that it is, and what the caller does."""
+    """Match an operation of Cognito, as Cognito names it and as the caller does."""
     return [
         _match(wafv2.CfnWebACL.FieldToMatchProperty(single_header={"Name": header}), text, "EXACTLY")
         for header, text in (

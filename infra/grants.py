@@ -1,6 +1,6 @@
 """What each function may do with the tables, the bucket and the user pool: exactly what it does.
 
-A test records the calls of every function while players play, and holds them against this table, both ways.
+A test records the calls of every function while players play, and checks them against this table, both ways.
 """
 
 from collections.abc import Mapping

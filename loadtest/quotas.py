@@ -103,7 +103,7 @@ def _subscriber_reads(workload: Workload) -> float:
 
 
 def _board_row_reads(workload: Workload) -> float:
-    """Of the global board's row: by its batches, by everyone who subscribes, and once a second for pings.
+    """Return the reads of the global board's row: by batches, by every subscribe, and by pings.
 
     Each container at work reads it for its pings at most once a second, and pays half.
     """
@@ -116,7 +116,7 @@ def _board_row_reads(workload: Workload) -> float:
 
 
 def _subscription_writes(workload: Workload) -> float:
-    """On the global board's channel of `Connections`: a row comes and a row goes with every session."""
+    """Return the writes on the global board's channel: every session puts a row and deletes it."""
     sessions = _connections(workload) * min(1.0, workload.boards_followed)
     return sessions * 2 * calls.write_units(row_bytes(workload)["connection"])
 
@@ -130,7 +130,7 @@ def _rest(workload: Workload) -> float:
 
 
 def _address_requests(workload: Workload) -> float:
-    """Portraits are not counted."""
+    """Return the requests of one address, without portraits, which the firewall does not count."""
     players = traffic(workload, workload.peak_factor)
     return (players.rest - players.views) * workload.address_share * _FIREWALL_SECONDS
 
@@ -144,7 +144,7 @@ def _address_sign_ups(workload: Workload) -> float:
 
 
 def _fan_out_seconds(workload: Workload) -> float:
-    """Of one version of the global board, where it is too large for one function."""
+    """Return the seconds of one version of the global board with pushers; 0 where one function does it."""
     board, _ = board_rates(workload, workload.peak_factor)
     if fans_out_alone(workload, board):
         return 0.0

@@ -314,7 +314,7 @@ class Worker:
     async def _delete(self, account: Account, *, has_scores: bool) -> bool:
         try:
             if has_scores:
-                # With everything else, the account.
+                # This deletes the account too.
                 await self._rest.delete_profile(await account.token())
             else:
                 await account.delete()

@@ -184,7 +184,7 @@ class Workload(BaseModel):
 
     @property
     def sign_ups(self) -> float:
-        """New players with a password, a second."""
+        """New players with a password, per second."""
         return self.emails / SECONDS_A_MONTH
 
     def grown(self, players: int) -> "Workload":

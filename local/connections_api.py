@@ -25,7 +25,7 @@ from local.http_server import (
 
 
 class Push(Enum):
-    """What became of a message for a client."""
+    """Outcomes of pushing a message to a client."""
 
     SENT = "sent"
     GONE = "gone"

@@ -52,7 +52,7 @@ def configuration(app: App, *, stop_seconds: int) -> uvicorn.Config:
 
 
 class HttpServer:
-    """Serves an ASGI application over connections that a listener of someone else's accepts.
+    """Serves an ASGI application over connections that another listener accepts.
 
     Call it to get the asyncio protocol of one connection.
     """

@@ -214,7 +214,7 @@ async def _start_event_source(
 async def _rebuild(
     db: Database, rebuilt: Iterable[Board], encode_snapshot: EncodeSnapshot | None = None
 ) -> list[Board]:
-    """Rebuild boards; the ones that could not be, which is logged."""
+    """Rebuild boards; log and return those that could not be rebuilt."""
     failed = []
     for board in rebuilt:
         try:

@@ -22,7 +22,7 @@ def find_token(event: Event) -> str | None:
 
 
 async def authorize(verifier: TokenVerifier, event: Event) -> dict[str, Any]:
-    """The policy that lets the player in. Its context, which every route of the connection is given:
+    """Return the policy that lets the player in. Every route of the connection is given its context:
 
     userId      the player's `sub`
     groups      the token's groups, separated by spaces

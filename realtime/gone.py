@@ -8,7 +8,7 @@ from store import connections
 from store.database import Database
 
 HANG_UP_SECONDS = 15.0
-"""How long connections are closed, or forgotten, however many there are: their board waits for it."""
+"""How long closing or forgetting connections may take, however many there are: their board waits for it."""
 
 
 async def forget(db: Database, push: PushClient, connection_ids: Iterable[str]) -> None:
@@ -26,7 +26,7 @@ async def forget(db: Database, push: PushClient, connection_ids: Iterable[str]) 
 
 
 async def hang_up(push: PushClient, connection_ids: Sequence[str]) -> list[str]:
-    """Close connections that took no frame; those that may be open still after HANG_UP_SECONDS."""
+    """Close connections that took no frame; return those that may be open still after HANG_UP_SECONDS."""
     closed = set()
 
     async def one(connection_id: str) -> None:

@@ -149,9 +149,9 @@ class Job:
         return not self._new
 
     def take(self) -> tuple[str, int] | None:
-        """An id to try now, and how often it has been tried before. None when there is none at present.
+        """Return an id to try now, and how often it was tried before; None when there is none at present.
 
-        Those that were tried before and new ones take turns: neither holds up the other.
+        Ids that were tried before and new ones take turns: neither holds up the other.
         """
         new = self._new and len(self._waiting) < WAITING_LIMIT
         if self._ready and not (new and self._turn_of_new):
@@ -177,7 +177,7 @@ class Job:
         return connection_id, 0
 
     def delivered(self, *, tries: int = 1) -> None:
-        """An id that is out has the payload, at this try."""
+        """Note that an id that is out has the payload, at its `tries`-th try."""
         self.result.delivered += 1
         if tries > 1 or not self._new:
             self._served_at = self._loop.time()
@@ -196,7 +196,7 @@ class Job:
     def again(
         self, connection_id: str, *, tries: int, now: float, not_before: float = 0.0, counts_for: int = 1
     ) -> None:
-        """The id got no good answer in `tries` tries: it waits for the next one, or is given up.
+        """Let an id that got no good answer in `tries` tries wait for the next one, or give it up.
 
         counts_for: how many failed tries the last one stands for.
         """
@@ -247,7 +247,7 @@ class Job:
         return max(1, self._first_tries.failed - self._failed_before) / ended if ended else 1.0
 
     def _all_are_tried(self) -> None:
-        """From here on those that wait hold up the caller: they wait for less."""
+        """Shorten the pauses of waiting ids: from here on they hold up the caller."""
         self._new = 0
         now = self._served_at = self._loop.time()
         self._waiting = [
@@ -266,7 +266,7 @@ class Job:
         return backoff(tries, cap=min(BACKOFF_CAP_SECONDS, cap))
 
     def _is_past_hope(self, tries: int, now: float) -> bool:
-        """Whether an id that failed so often is given up before the deadline."""
+        """Return whether an id that failed so often is given up before the deadline."""
         if self._new and len(self._waiting) < WAITING_LIMIT:
             # It holds up nobody.
             return False

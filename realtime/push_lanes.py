@@ -226,9 +226,9 @@ class Lanes:
             self.first_tries.failed += failed
 
     def _trouble(self, lane: Lane, *, counts_for: int = 1) -> None:
-        """A connection could not be opened, or ended before the answer. Its place rests for a while.
+        """Let the place of a connection rest that could not be opened, or ended before the answer.
 
-        counts_for: how many tries it counts for.
+        counts_for: how many failed tries of its id that stands for.
         """
         if lane.troubles == self._troubles:
             # Lanes that were opened before the last trouble tell nothing new.

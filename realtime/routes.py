@@ -51,15 +51,12 @@ class UnreachableError(Exception):
 
 
 IsMember = Callable[[str, str, str], Awaitable[bool]]
+"""Tells whether a user, by user name and `sub`, is in a group now; see `store.users.UserPool.is_member`."""
 
 
 @dataclass(frozen=True)
 class Live:
-    """What the routes work with.
-
-    `clock` gives milliseconds since the epoch, UTC. `is_member` asks the user pool: see
-    `store.users.UserPool.is_member`.
-    """
+    """What the routes work with. `clock` gives milliseconds since the epoch, UTC."""
 
     db: Database
     catalogue: Catalogue
@@ -143,8 +140,8 @@ async def ping(live: Live, event: Event) -> Response:
     published |= await _published(live, doubtful)
     answers = [protocol.encode(protocol.Pong())]
     for name in names:
-        held, now = frame.versions[name].position, published[name].position
-        if now.epoch != held.epoch or now.version > held.version:
+        held, current = frame.versions[name].position, published[name].position
+        if current.epoch != held.epoch or current.version > held.version:
             answers.append(_snapshot(live, published[name]))
     return await _answer(live, event, *answers)
 

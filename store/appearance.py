@@ -36,7 +36,7 @@ class NoProfileError(StoreError):
 
 
 async def read(db: Database, user_id: str) -> tuple[Progress, Profile | None]:
-    """A player's progress, and the profile where one is stored, as of one moment. Raises DeletedError."""
+    """Return a player's progress and stored profile, if any, as of one moment. Raises DeletedError."""
     parts = [progress.get(db, user_id), profiles.get(db, user_id)]
     achieved, profile = await players.read(db, user_id, parts)
     return progress.parse(user_id, achieved), profiles.parse(profile)
@@ -45,7 +45,7 @@ async def read(db: Database, user_id: str) -> tuple[Progress, Profile | None]:
 async def change(
     db: Database, boards: Collection[str], default: Profile, change: Change, now: int
 ) -> Profile:
-    """The player's profile after a change, which is on every one of these boards by then too.
+    """Change a player's profile, on every one of these boards too; return the new profile.
 
     `boards` are the catalogue's; `default` is the profile of a player who has none stored; `now` in
     milliseconds since the epoch. Raises DeletedError, and ConflictError when the player's rows never stayed
@@ -58,7 +58,7 @@ async def change(
 async def change_stored(
     db: Database, boards: Collection[str], user_id: str, change: Change, now: int
 ) -> Profile:
-    """As `change`, for a caller that knows no name to make a profile with. Raises NoProfileError as well."""
+    """Do as `change`, for a caller that has no name to make a profile with. Raises NoProfileError too."""
     return await _change(db, boards, user_id, None, _at(now, change))
 
 

@@ -76,7 +76,7 @@ class PublishedBoard(Row):
 
     @classmethod
     def parse(cls, item: Item) -> Self:
-        """The row behind a DynamoDB item, in which the entries are one JSON text. Raises RowError."""
+        """Return the row behind a DynamoDB item, in which the entries are one JSON text. Raises RowError."""
         # A row without an outbox could not be published to: its default is not for those.
         return parse_row(
             cls, LEADERBOARDS, item, entries=_entries.validate_json, outbox=lambda outbox: outbox
@@ -84,9 +84,9 @@ class PublishedBoard(Row):
 
 
 async def load(db: Database, board: str) -> PublishedBoard | None:
-    """A board as published, read consistently; None before its first publication.
+    """Return a board as published, read consistently; None before its first publication.
 
-    None, too, where its row cannot be read, which is logged: `load_or_create` makes it anew.
+    None, too, where its row cannot be read, which is logged: `load_or_create` publishes it again.
     """
     return _readable(await _get(db, board))
 
@@ -94,10 +94,10 @@ async def load(db: Database, board: str) -> PublishedBoard | None:
 async def load_many(
     db: Database, boards: Collection[str], *, consistent: bool = True
 ) -> dict[str, PublishedBoard]:
-    """Boards as published, by id; at most 100.
+    """Return boards as published, by id; at most 100.
 
-    Those never published are left out, and those whose rows cannot be read. Without `consistent` they may be
-    as they were a second ago, and cost half. Raises ThrottledError.
+    Boards that were never published are left out, and those whose rows cannot be read. Without `consistent`
+    they may be as they were a second ago, and cost half. Raises ThrottledError.
     """
     keys = [to_item({"gameArea": board}) for board in boards]
     rows = (
@@ -110,10 +110,10 @@ async def load_many(
 async def load_or_create(
     db: Database, board: Board, now: int, encode_snapshot: EncodeSnapshot
 ) -> PublishedBoard:
-    """A board as published; on first use it is published as the table has it, as version 1 of epoch `now`.
+    """Return a board as published; publish it at first use, as the table has it: version 1 of epoch `now`.
 
-    So is one whose row cannot be read. Then its epoch is a later one, and its outbox has the snapshot for
-    those who hold the board as it was.
+    A board whose row cannot be read is published again too, in a later epoch. Its outbox then has the
+    snapshot, for clients that hold the board as it was.
     """
     while True:
         held = await _get(db, board.id)
@@ -200,8 +200,8 @@ async def rebuild(
 ) -> PublishedBoard:
     """Publish a board as the table has it, as version 1 of a new epoch, and forget its history.
 
-    For a start of the system. Whoever was subscribed before must not be connected any more; or, given
-    `encode_snapshot`, finds the snapshot in the outbox.
+    For a start of the system. Clients that were subscribed before must not be connected any more. Given
+    `encode_snapshot`, they may be: the snapshot is put into the outbox.
     """
     held = await _get(db, board.id)
     truth = await scores.top(db, board)
@@ -238,7 +238,7 @@ def _first_of_epoch(
 
 
 def _next_epoch(held: Item | None, now: int) -> int:
-    """An epoch that is later than that of the item, as far as one can be read there."""
+    """Return an epoch that is later than that of the item, as far as one can be read there."""
     try:
         return max(now, _epoch.validate_python(int((held or {})["epoch"]["N"]) + 1))
     except (KeyError, TypeError, ValueError):
@@ -249,7 +249,7 @@ _epoch = TypeAdapter(Milliseconds)
 
 
 def _unchanged(held: Item) -> Any:
-    """The condition that a row, readable or not, still has the position that it was read with, if any."""
+    """Return the condition that a row, readable or not, still has the position it was read with, if any."""
     condition, values = [], {}
     for name in ("gameArea", "epoch", "version"):
         if name in held:

@@ -5,8 +5,8 @@ opens. Rows of a connection that went away unnoticed are deleted when a push mee
 TTL in any case.
 
 `all` is stored as sixteen channels, `all#0` to `all#f`, and only this module knows: API Gateway lets 500
-connections a second in, and each takes a write to come and one to go, as many as one partition has. Which of
-them a connection is on follows from its id.
+connections per second in, each takes a write to come and one to go, and one partition has 1,000. Which of
+the channels a connection is on follows from its id.
 """
 
 import zlib
@@ -30,7 +30,7 @@ LIFETIME_SECONDS = 3 * 60 * 60
 PAGE_LIMIT = 2000
 """Most connections in one page of a channel's subscribers."""
 
-
+# The most connections of a player that one look for surplus ones reads.
 _SURPLUS_LIMIT = 100
 
 
@@ -109,7 +109,7 @@ async def channels(db: Database, connection_id: str) -> list[str]:
 
 
 async def subscribers(db: Database, channel: str, ids: IdRange = EVERY_ID) -> AsyncIterator[list[str]]:
-    """The ids of a channel's connections in their order, read consistently, a page at a time.
+    """Yield the ids of a channel's connections in their order, read consistently, a page at a time.
 
     Those of `all` come in the order of each of its parts.
     """

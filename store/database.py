@@ -59,7 +59,7 @@ class StoreError(Exception):
 
 
 class ConflictError(StoreError):
-    """Others kept writing the same rows until our attempts were used up; nothing was written."""
+    """Others kept writing the same rows until our attempts were used up; nothing was written in these."""
 
 
 class ThrottledError(StoreError):
@@ -144,12 +144,10 @@ async def batch_write(
 async def batch_get(
     db: Database, keys: Mapping[Table, Sequence[Item]], *, consistent: bool = True
 ) -> dict[Table, list[Item]]:
-    """The rows of these keys that exist, in no order; at most 100 keys in all.
+    """Return the rows of these keys that exist, in no order; at most BATCH_GET_LIMIT keys in all.
 
-    Without `consistent` they may be a second old, and cost half.
-
-    What DynamoDB leaves unprocessed is asked for again. Raises ThrottledError when some keys are still
-    unprocessed after four rounds.
+    Without `consistent` they may be a second old, and cost half. What DynamoDB leaves unprocessed is asked
+    for again. Raises ThrottledError when some keys are still unprocessed after THROTTLED_ATTEMPTS rounds.
     """
     tables = {db.name(table): table for table in keys}
     found: dict[Table, list[Item]] = {table: [] for table in keys}
@@ -219,7 +217,7 @@ def lost_race(error: ClientError) -> bool:
 
 
 def throttled(error: Exception) -> bool:
-    """Whether a service refused a request, or a transaction, because there are too many of them."""
+    """Return whether a service refused a request, or a transaction, because there are too many of them."""
     if isinstance(error, ThrottledError):
         return True
     if not isinstance(error, ClientError):
@@ -243,7 +241,7 @@ def _reasons(error: ClientError) -> set[str]:
 
 
 def cancellation_codes(error: ClientError) -> list[str]:
-    """Why a transaction was cancelled: a code for each of its items, in their order, "None" where it was not.
+    """Return why a transaction was cancelled: a code for each item, in order; "None" for one not at fault.
 
     Empty where the error is another one.
     """

@@ -65,7 +65,7 @@ async def write(db: Database, user_id: str, writes: Sequence["TransactWriteItemT
 
 
 async def read(db: Database, user_id: str, parts: Sequence["TransactGetItemTypeDef"]) -> list[Item | None]:
-    """The rows of a player that these parts of a transaction read, in their order, as of one moment.
+    """Return the rows of a player that these parts of a transaction read, in their order, as of one moment.
 
     Raises DeletedError, and ClientError as `write` does.
     """
@@ -77,7 +77,7 @@ async def read(db: Database, user_id: str, parts: Sequence["TransactGetItemTypeD
 
 
 async def load(db: Database, table: Table, user_id: str) -> Item | None:
-    """A player's row in a table that has one per player, read consistently. Raises DeletedError."""
+    """Return a player's row in a table that has one per player, read consistently. Raises DeletedError."""
     rows = await batch_get(db, {PLAYERS: [_key(user_id)], table: [_key(user_id)]})
     _require_alive(user_id, next(iter(rows[PLAYERS]), None))
     return next(iter(rows[table]), None)

@@ -127,7 +127,7 @@ class PortraitBucket:
         await self.client.delete_object(Bucket=self.name, Key=key)
 
     async def view_url(self, avatar: str, size: int) -> str:
-        """The address of a portrait in one of its sizes, good for ten minutes."""
+        """Return the address of a portrait in one of its sizes, good for VIEW_SECONDS."""
         return await self.client.generate_presigned_url(
             "get_object",
             Params={"Bucket": self.name, "Key": f"{avatar}/{size}.webp"},

@@ -38,12 +38,12 @@ def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
 
 
 def parse(item: Mapping[str, Any] | None) -> Profile | None:
-    """The row behind a DynamoDB item. Raises RowError where it cannot be read."""
+    """Return the row behind a DynamoDB item. Raises RowError where it cannot be read."""
     return parse_row(Profile, USER_PROFILES, item) if item else None
 
 
 async def load(db: Database, user_id: str) -> Profile | None:
-    """A player's row, read consistently. Raises DeletedError, and RowError where it cannot be read."""
+    """Return a player's row, read consistently. Raises DeletedError, and RowError where it cannot be read."""
     return parse(await players.load(db, USER_PROFILES, user_id))
 
 

@@ -49,7 +49,7 @@ def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
 
 
 def parse(user_id: str, item: Mapping[str, Any] | None) -> Progress:
-    """The row behind a DynamoDB item, or that of a player who has none.
+    """Return the row behind a DynamoDB item, or that of a player who has none.
 
     Raises RowError where any part of it cannot be read: what a player has achieved is not to be overwritten
     by what is left of it. A best that was left out would leave its row on the board for ever.
@@ -65,7 +65,7 @@ def _checkpoint(text: Any) -> Any:
 
 
 async def load(db: Database, user_id: str) -> Progress:
-    """A player's row, read consistently. Raises DeletedError, and RowError where it cannot be read."""
+    """Return a player's row, read consistently. Raises DeletedError, and RowError where it cannot be read."""
     return parse(user_id, await players.load(db, USER_PROGRESS, user_id))
 
 
@@ -94,7 +94,7 @@ async def delete(db: Database, user_id: str) -> None:
 
 
 async def score_keys(db: Database, user_id: str) -> list[tuple[str, str]]:
-    """Board and sort key of each row of `Scores` that a player's row names, though the rest may not parse.
+    """Return board and sort key of each row of `Scores` that a player's row names, readable or not.
 
     Read in a transaction, so that no write that began before is seen by half.
     """

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 RESTORED = (USER_PROFILES, USER_PROGRESS, SCORES, IDEMPOTENCY)
 """Tables whose rows nothing else can make again."""
 _USABLE = ("ACTIVE", "UPDATING")
-# Nobody waits for a restore, and it writes as fast as DynamoDB lets it: about 10 seconds for one batch.
+# No player waits for a restore, and it writes as fast as DynamoDB lets it: about 10 seconds for one batch.
 _ATTEMPTS = 24
 
 

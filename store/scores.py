@@ -102,7 +102,7 @@ def delete(db: Database, board: str, best: Best) -> "TransactWriteItemTypeDef":
 
 
 def show(db: Database, board: str, best: Best, profile: Profile) -> "TransactWriteItemTypeDef":
-    """The transaction's part that gives a best's row the profile's name and portrait, and makes no row."""
+    """Return the transaction's part that shows a profile in a best's row, and makes no row."""
     values = {":name": profile.name, ":avatar": profile.avatar}
     return {
         "Update": {
@@ -118,7 +118,7 @@ def show(db: Database, board: str, best: Best, profile: Profile) -> "TransactWri
 
 
 async def with_rows(db: Database, bests: Mapping[str, Best]) -> dict[str, Best]:
-    """The bests, by board, whose row there is, read consistently. A best without a row is no best."""
+    """Return the bests, by board, whose rows exist, read consistently. A best without a row is no best."""
     held: dict[str, Best] = {}
     names = list(bests)
     for start in range(0, len(names), BATCH_GET_LIMIT):
@@ -228,7 +228,7 @@ async def _query(
 
 
 def _parse(board: Board, item: Item) -> Score:
-    """The row behind a DynamoDB item. Raises RowError, also where its sort key tells of another score."""
+    """Return the row behind a DynamoDB item. Raises RowError, also for the sort key of another score."""
     row = parse_row(Score, SCORES, item)
     try:
         told = decode(board.order, row.score)

@@ -1,9 +1,9 @@
 """Submitting a score: one transaction over the player's best, their row on the board and that on `global`.
 
 1. Read the player's bests and profile in one transaction.
-2. No better than the best, and that is on the board: done, nothing is written. A best without a row is no
-   best: an operator took it away.
-3. Of a better one in an area that counts, look which of the bests in the sum have their rows.
+2. The score is no better than the best, and the best is on the board: done, nothing is written. A best
+   without a row is no best: an operator took it away.
+3. The score is better, and its area counts: look which of the bests in the sum have their rows.
 4. Write the new bests, on condition that the player's `revision` still is the one read; put the new rows,
    delete the old ones. All of it is visible or none.
 5. Somebody else wrote the player in between (another device): start again at 1.
@@ -70,7 +70,7 @@ async def submit(
 
 
 async def _known(db: Database, catalogue: Catalogue, bests: Mapping[str, Best], area: str) -> dict[str, Best]:
-    """The bests without those that the sum would count, beside the area's own, though their rows are gone."""
+    """Return the bests, without those in the sum whose rows are gone; the area's own is not looked at."""
     if area not in catalogue.counting_areas:
         return dict(bests)
     summed = {*catalogue.counting_areas, GLOBAL_BOARD} - {area}

@@ -33,7 +33,7 @@ class UserPool:
         self._opened: CognitoIdentityProviderClient | None = None
 
     async def is_member(self, username: str, user_id: str, group: str) -> bool:
-        """Whether the user is enabled and belongs to a group at this moment.
+        """Return whether the user is enabled and belongs to a group at this moment.
 
         `username` is as in the user's tokens; `user_id` is their `sub`, which tells a deleted user from a new
         one of the same name. Raises UsersUnavailableError.
@@ -85,6 +85,6 @@ def _sub(user: "AdminGetUserResponseTypeDef") -> str | None:
 
 @asynccontextmanager
 async def open_user_pool(session: aioboto3.Session, pool_id: str) -> AsyncIterator[UserPool]:
-    """The pool of this deployment; endpoint, Region and credentials come from the SDK's own settings."""
+    """Open the pool of this deployment; endpoint, Region and credentials come from the SDK's own settings."""
     async with AsyncExitStack() as stack:
         yield UserPool(session, pool_id, stack)

@@ -40,7 +40,7 @@ from streams.records import RecordError, Touch, parse
 from streams.report import Report
 
 PASSING = (ClientError, BotoCoreError, StoreError, UnpushedError)
-"""What may go better the next time."""
+"""Errors that a repetition may mend."""
 
 logger = logging.getLogger("podium.broadcaster")
 
@@ -87,7 +87,7 @@ class Broadcaster:
     async def _each(
         self, names: Collection[str], refresh: Callable[[Board], Awaitable[None]]
     ) -> dict[str, Exception]:
-        """Refresh boards side by side; what failed on which of them, which is logged."""
+        """Refresh boards side by side; log what failed, and return it by board."""
         results = await asyncio.gather(
             *(refresh(self._catalogue.boards[name]) for name in names), return_exceptions=True
         )

@@ -216,7 +216,7 @@ class FanOut:
         return board.model_copy(update={"outbox": {}})
 
     async def _some_subscribers(self, board: PublishedBoard) -> list[list[str]]:
-        """All of a small board's subscribers, and more than `direct_limit` of a larger one's, in pages."""
+        """Return a small board's subscribers, or more than `direct_limit` of a larger one's, in pages."""
         pages: list[list[str]] = []
         async for page in connections.subscribers(self._db, board.game_area):
             pages.append(page)
@@ -265,7 +265,7 @@ class FanOut:
     async def _work_off(
         self, board: PublishedBoard, fanout: Fanout, task: Shard, report: Report, time_left: TimeLeft
     ) -> PublishedBoard | None:
-        """Push to a shard's pages in their order; the row in the end, None where another pusher goes on."""
+        """Push to a shard's pages in order; return the row at the end, None where another pusher goes on."""
         frame = self._frame(board, fanout)
 
         async def deliver(ids: Sequence[str], served: Served) -> int:
@@ -300,7 +300,10 @@ class FanOut:
             return await advance(None)
 
     async def _hand_over(self, task: Shard, time_left: TimeLeft) -> bool:
-        """Start another pusher for the rest of a shard. False when that failed, and there is time left."""
+        """Start another pusher for the rest of a shard; return whether it was started.
+
+        Raises UnpushedError when it was not, and there is no time left to go on.
+        """
         try:
             await self._start_pusher(task)
         except (ClientError, BotoCoreError) as error:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 Served = Callable[[], None]
+"""Called when all ids of a page have been tried."""
 
 
 class Watched(Collection[str]):

@@ -35,7 +35,7 @@ def _sequence_number(record: Mapping[str, Any]) -> str:
 
 
 def parse(record: Mapping[str, Any]) -> Touch:
-    """The touch that a record tells of; what the row holds besides its key need not be readable.
+    """Return the touch that a record tells of; what the row holds besides its key need not be readable.
 
     Raises RecordError, which names what is missing.
     """
