@@ -12,7 +12,7 @@ from api.problems import FieldError, ProblemError, field_errors, invalid, to_res
 from api.routes import about, avatar, leaderboard, money, profile, progress, score, shop, task, unlock
 from api.validation import validate
 from game.headers import REQUEST_HEADERS, RESPONSE_HEADERS
-from store.database import ConflictError, RowError, ThrottledError, throttled
+from store.database import ConflictError, RowError, throttled
 from store.idempotency import KeyReusedError
 from store.players import DeletedError
 from store.users import UsersUnavailableError
@@ -81,10 +81,6 @@ def _answer_failures(app: ApiGatewayResolver) -> None:
 
     @app.exception_handler(UsersUnavailableError)
     def on_users(error: UsersUnavailableError) -> Response[str]:
-        return _throttled(error)
-
-    @app.exception_handler(ThrottledError)
-    def on_throttled(error: ThrottledError) -> Response[str]:
         return _throttled(error)
 
     @app.exception_handler(RowError)

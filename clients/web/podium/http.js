@@ -1,7 +1,7 @@
 import { PodiumError } from "./error.js";
 
 /** Milliseconds that an answer may take. API Gateway itself gives up after 29 seconds. */
-export const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /**
  * Make one HTTP exchange whose answer is JSON, or nothing.

@@ -255,11 +255,10 @@ export class Session {
     throw new PodiumError(body?.message ?? body?.Message ?? `Cognito answered ${status}.`, { code, status });
   }
 
-  #read({ IdToken, AccessToken, RefreshToken, ExpiresIn }, guest) {
+  #read({ IdToken, RefreshToken, ExpiresIn }, guest) {
     const claims = claimsOf(IdToken);
     const tokens = {
       idToken: IdToken,
-      accessToken: AccessToken,
       refreshToken: RefreshToken,
       expiresAt: this.#clock.now() + ExpiresIn * 1000,
       user: { id: claims?.sub, username: claims?.["cognito:username"] },

@@ -10,7 +10,6 @@ const errors = ({ events }) => events.filter(([name]) => name === "error").map((
 
 const STORED = {
   idToken: makeToken("id-ada", "ada"),
-  accessToken: "access-ada",
   refreshToken: "refresh-ada",
   expiresAt: 4e12,
   user: { id: "id-ada", username: "ada" },
