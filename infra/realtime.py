@@ -226,7 +226,8 @@ class RealtimeStack(Stack):
     def _pusher(self) -> PodiumFunction:
         settings = self._settings
         made = self._function("pusher", Size(1024, _PUSHER_SECONDS, settings.concurrency.pusher))
-        # The last pusher of a fan-out starts the next one, as long as there are new versions.
+        # The last pusher of a fan-out starts the next one, as long as there are new versions; and a pusher
+        # that is short of time hands over.
         made.grant_invoke("pusher", settings)
         child = made.function.node.default_child
         assert isinstance(child, lambda_.CfnFunction)  # noqa: S101 -- for the type checker
