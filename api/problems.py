@@ -62,7 +62,7 @@ class ProblemError(Exception):
 
 
 def invalid(errors: Sequence[FieldError], rule: str | None = None) -> ProblemError:
-    """A 422 that names every wrong field, and the rule of the catalogue that refuses."""
+    """Return a 422 that names every wrong field, and the rule of the catalogue that refuses."""
     detail = "; ".join(f"{error.field}: {error.detail}" for error in errors)
     return ProblemError(422, detail, errors, rule=rule)
 

@@ -42,7 +42,7 @@ async def emulated() -> AsyncIterator[Emulated]:
 
 
 def client_session(credentials: Mapping[str, str]) -> aioboto3.Session:
-    """An SDK session for the account of an emulator's `credentials`; its clients need `endpoint_url`."""
+    """Return an SDK session with an emulator's `credentials`; its clients need `endpoint_url`."""
     return aioboto3.Session(
         credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], region_name=REGION
     )

@@ -59,7 +59,7 @@ def node(script: str, *arguments: object) -> list[str]:
 
 
 def aws_environment(url: str, credentials: Mapping[str, str] = MADE_UP_CREDENTIALS) -> dict[str, str]:
-    """Our environment with an SDK that knows these credentials only, and `url` as its endpoint."""
+    """Return our environment with an SDK that knows these credentials only, and `url` as its endpoint."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PODIUM_"))}
     point_at_emulator(kept, url, credentials)
     return kept

@@ -30,7 +30,7 @@ class SlowBenchError(Exception):
 
 
 async def run(scale: Scale) -> list[Figure]:
-    """Both times, with each number of clients that never read, beside none."""
+    """Measure both times, with each number of clients that never read, beside none."""
     everybody = [new_id() for _ in range(_QUICK_SUBSCRIBERS if scale.quick else SUBSCRIBERS)]
     async with AsyncExitStack() as stack:
         endpoint = await stack.enter_async_context(
@@ -60,13 +60,13 @@ async def run(scale: Scale) -> list[Figure]:
 
 
 def _median(runs: list[tuple[float, float]]) -> tuple[float, float]:
-    """Of each time by itself."""
+    """Return the median of each time by itself."""
     told, returned = (sorted(values)[len(runs) // 2] for values in zip(*runs, strict=True))
     return told, returned
 
 
 async def _push(pusher: Process, endpoint: Process, everybody: list[str], slow: int) -> tuple[float, float]:
-    """Seconds until the last of the others has the frame, and until the call returns."""
+    """Return the seconds until the last of the others has the frame, and until the call returns."""
     step = len(everybody) // slow if slow else 1
     never = everybody[::step][:slow]
     await endpoint.ask("expect", slow=never)

@@ -103,7 +103,7 @@ class Catalogue(Economy):
         return self
 
     def _broken_boards(self) -> list[str]:
-        """What tasks require of boards that are not there, and points that their areas do not take."""
+        """Return what tasks require of boards that are not there, and points that their areas do not take."""
         problems = []
         for name, task in self.tasks.items():
             requires = task.requires

@@ -60,7 +60,7 @@ class Requirements(Model):
 
     @property
     def needs_bests(self) -> bool:
-        """Whether a player's scores matter."""
+        """Return whether a player's scores matter."""
         return self.score is not None or self.area is not None
 
     @model_validator(mode="after")

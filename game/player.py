@@ -260,7 +260,7 @@ def _missing(
 
 
 def _kept(days: Iterable[date], today: date) -> tuple[date, ...]:
-    """The days that are worth remembering, the nearest first."""
+    """Return the days that are worth remembering, the nearest first."""
     yesterday = today - timedelta(days=1)
     return tuple(sorted(day for day in days if day >= yesterday)[:DAYS_KEPT])
 

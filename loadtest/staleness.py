@@ -52,7 +52,7 @@ class Event:
 
     @property
     def fanout_seconds(self) -> float:
-        """How long a frame to everybody takes, with the pauses in which all pushers hand over."""
+        """Return how long a frame to everybody takes, with the pauses in which all pushers hand over."""
         pushing = self.subscribers / self.room
         return pushing + HAND_OVER_SECONDS * (pushing // PUSHER_SECONDS)
 

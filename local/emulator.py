@@ -265,7 +265,7 @@ class Emulator:
             )
 
     def _write_credentials(self) -> None:
-        """For the AWS CLI, which reads the file that AWS_SHARED_CREDENTIALS_FILE names."""
+        """Write credentials for the AWS CLI, which reads the file that AWS_SHARED_CREDENTIALS_FILE names."""
         lines = ["[default]", *(f"{name.lower()} = {value}" for name, value in self.credentials.items()), ""]
         try:
             # Nobody else may read it, at no moment.

@@ -103,7 +103,7 @@ class KeySet:
 
 
 def _read(key_set: Any) -> tuple[dict[str, jwt.PyJWK], frozenset[str]]:
-    """The keys that can be used, and the ids of those that should be and cannot.
+    """Return the keys that can be used, and the ids of those that should be and cannot.
 
     Raises one of _MALFORMED where there is none of the first.
     """

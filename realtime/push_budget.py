@@ -79,13 +79,13 @@ class SharedPace:
 
     @property
     def ready(self) -> int:
-        """How many requests may go out at once."""
+        """Return how many requests may go out at once."""
         now = self._loop.time()
         self.fill(now)
         return sum(lot.requests for lot in self._lots if lot.starts_at <= now)
 
     def spend(self) -> None:
-        """A request goes out, whether `ready` or not."""
+        """Count a request that goes out, whether `ready` or not."""
         if not self._lots:
             self._owed += 1
             return
@@ -98,7 +98,7 @@ class SharedPace:
 
     @property
     def full_at(self) -> float | None:
-        """When requests may go out, or may be claimed again; None where `granted` tells."""
+        """Return when requests may go out, or may be claimed again; None where `granted` tells."""
         if self._lots:
             return self._lots[0].starts_at
         return self._not_before if not self._claiming and self._loop.time() < self._not_before else None
@@ -140,7 +140,7 @@ class SharedPace:
         self._granted(starts_at)
 
     def _safe(self, error: Exception) -> int:
-        """How many requests may be sent though they could not be claimed."""
+        """Return how many requests may be sent though they could not be claimed."""
         now = self._loop.time()
         if self._failed_at is None:
             logger.warning("the push budget cannot be reached: %r", error)

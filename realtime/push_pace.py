@@ -11,20 +11,20 @@ class AnyPace(Protocol):
 
     @property
     def ready(self) -> int:
-        """How many requests may go out at once."""
+        """Return how many requests may go out at once."""
 
     @property
     def full_at(self) -> float | None:
-        """When to look again; None when the pace tells by itself."""
+        """Return when to look again; None when the pace tells by itself."""
 
     def fill(self, now: float) -> None:
         """Bring it up to date."""
 
     def spend(self) -> None:
-        """A request goes out, whether `ready` or not."""
+        """Count a request that goes out, whether `ready` or not."""
 
     def want(self) -> None:
-        """Requests are to be sent, and none is `ready`."""
+        """Take note that requests are to be sent, and none is `ready`."""
 
     async def close(self) -> None:
         """Leave nothing behind."""
@@ -46,12 +46,12 @@ class Pace:
 
     @property
     def ready(self) -> int:
-        """How many requests may go out at once."""
+        """Return how many requests may go out at once."""
         # What is short by a rounding error is there. What could not wait has been borrowed.
         return max(0, int(self._tokens + 1e-6))
 
     def spend(self) -> None:
-        """A request goes out, whether `ready` or not."""
+        """Count a request that goes out, whether `ready` or not."""
         self._tokens -= 1
 
     @property

@@ -27,7 +27,7 @@ _SECOND = 1_000_000
 
 
 def microseconds() -> int:
-    """Microseconds since the epoch, UTC."""
+    """Return microseconds since the epoch, UTC."""
     return time.time_ns() // 1000
 
 
@@ -42,7 +42,7 @@ class Budget:
         self._sold_until = self._busy_until = 0
 
     async def claim(self, requests: int) -> float:
-        """Buy the time of so many requests; in how many seconds it begins.
+        """Buy the time of so many requests; return in how many seconds it begins.
 
         Raises ConflictError when others were faster each time, and what the SDK raises.
         """
@@ -77,7 +77,7 @@ class Budget:
         )
 
     async def _update(self, expression: str, condition: str, values: dict[str, Any]) -> int | None:
-        """The end of what was bought; None when the row was not as it was taken to be."""
+        """Return the end of what was bought; None when the row was not as it was taken to be."""
         try:
             answer = await self._db.client.update_item(
                 TableName=self._db.name(BUDGETS),

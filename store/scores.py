@@ -251,7 +251,7 @@ def _log(board: Board, unreadable: Sequence[RowError]) -> None:
 async def _count(
     db: Database, board: Board, key: str, condition: str, *, limit: int | None = None
 ) -> tuple[int, bool]:
-    """How many rows meet a condition, and whether that is all: `limit` bounds the rows looked at."""
+    """Return how many rows meet a condition, and whether that is all: `limit` bounds the rows looked at."""
     request = _request(db, board, key, condition)
     if limit is not None:
         request["Limit"] = limit

@@ -33,7 +33,7 @@ logger = logging.getLogger("podium.launcher")
 
 
 def main() -> int:
-    """Serve; the exit status."""
+    """Serve; return the exit status."""
     arguments = _arguments()
     reports = Reports(arguments.reports)
     changes = Changes(app)
@@ -71,7 +71,7 @@ def _guarded(guarded: App, hosts: list[str]) -> App:
 
 
 def _form_fields(content_type: str, body: bytes) -> dict[str, str]:
-    """As ministack itself takes them: another parser might find what it does not."""
+    """Return the fields as ministack itself takes them: another parser might find what it does not."""
     parts = _get_module("s3")._parse_multipart_form(content_type, body)
     return {name.lower(): value.decode(errors="replace") for name, _, _, value in parts if name != "file"}
 

@@ -89,7 +89,7 @@ def read(folder: Path, decode: Callable[[dict[str, Any]], Any]) -> Generation | 
 
 
 def last_saved(folder: Path) -> datetime | None:
-    """When the newest generation was written, in local time; None when there is none."""
+    """Return when the newest generation was written, in local time; None when there is none."""
     numbers = _numbers(folder) if folder.is_dir() else []
     return _written(_path(folder, max(numbers))) if numbers else None
 

@@ -28,7 +28,7 @@ from local.ministack.asgi import App, Message, Receive, Scope, Send
 from local.ministack.signatures import BadSignatureError, Request, Verifier
 
 BODY_BYTES = 32 * 1024 * 1024
-"""Of a body that must be known before a signature can be verified. DynamoDB's largest request has 16 MB."""
+"""The most bytes of a body that a signature needs. DynamoDB's largest request has 16 MB."""
 
 _COGNITO = "AWSCognitoIdentityProviderService"
 _PUBLIC_KEYS = re.compile(r"/[\w-]+/\.well-known/(jwks\.json|openid-configuration)")
@@ -85,7 +85,7 @@ class Guard:
                 await self._app(scope, receive, send)
 
     async def _admit(self, request: Request, receive: Receive) -> Receive:
-        """What to receive the body of a request from that may pass; raises what keeps it out otherwise."""
+        """Return what to receive the body of an admitted request from; raise what keeps it out otherwise."""
         self._check_host(request)
         if request.values("authorization"):
             if request.values("origin"):
@@ -129,7 +129,7 @@ class Guard:
 
 @cache
 def _public_operations() -> frozenset[str]:
-    """The targets of Cognito's operations that need no signature, by AWS's own description of its API."""
+    """Return the targets of Cognito's operations that need no signature, by AWS's description of its API."""
     model = Loader().load_service_model("cognito-idp", "service-2")
     operations = model["operations"].items()
     return frozenset(f"{_COGNITO}.{name}" for name, found in operations if found.get("authtype") == "none")
@@ -142,7 +142,7 @@ def _request(scope: Scope) -> Request:
 
 
 def _is_preflight(request: Request) -> bool:
-    """Not for ministack's own routes, of which some ask for no method."""
+    """Return whether this is a preflight; not for ministack's own routes: some of them ask for no method."""
     asked = request.values("origin") and request.values("access-control-request-method")
     return request.method == "OPTIONS" and bool(asked) and not request.path.startswith("/_")
 
@@ -162,7 +162,7 @@ def _buckets(policy: str) -> list[str]:
 
 
 async def _body(receive: Receive) -> tuple[bytes, Receive]:
-    """The body, and what to receive it from once more."""
+    """Return the body, and what to receive it from once more."""
     messages: list[Message] = []
     size, more = 0, True
     while more:

@@ -63,7 +63,7 @@ class Saver:
             pause = max(SAVE_SECONDS, time.monotonic() - began)
 
     def save(self) -> str | None:
-        """Save here and now what is not saved; what went wrong, or None when all is on the disk.
+        """Save what is not saved; return what went wrong, or None when all is on the disk.
 
         `run` must have ended.
         """
@@ -108,7 +108,7 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
 
 
 async def _in_a_fork(work: Callable[[], None]) -> str | None:
-    """Do `work` in a copy of this process; what went wrong, or None."""
+    """Do `work` in a copy of this process; return what went wrong, or None."""
     reading, writing = os.pipe()
     try:
         pid = os.fork()

@@ -42,7 +42,7 @@ def restore(folder: Path) -> bool:
 
 
 def snapshot() -> Iterator[ServiceState]:
-    """The state of every service that is in use."""
+    """Return the state of every service that is in use."""
     for service, get_state in _build_persistence_save_dict().items():
         # None: its module could not be loaded. `restore` refuses to start without one that has state.
         if (state := get_state()) is not None:
@@ -99,7 +99,7 @@ def _read_earlier(path: Path) -> ServiceState:
 
 
 def _check_keys(folder: Path) -> None:
-    """ministack makes a new key where it cannot read one, and writes it over the old."""
+    """Refuse a key that cannot be read: ministack would make a new one, and write it over the old."""
     for path in sorted(folder.rglob("cognito-*/*.pem")) + sorted(folder.glob("cognito-*.pem")):
         try:
             load_pem_private_key(path.read_bytes(), password=None)

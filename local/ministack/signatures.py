@@ -37,7 +37,7 @@ class Request:
     headers: Sequence[tuple[str, str]]
 
     def values(self, header: str) -> list[str]:
-        """Every value that was sent for a header."""
+        """Return every value that was sent for a header."""
         return [value for name, value in self.headers if name == header]
 
     def parameters(self) -> list[tuple[str, str]]:
@@ -53,7 +53,7 @@ class Verifier:
         self._credentials = Credentials("any", secret)
 
     def needs_body(self, request: Request) -> bool:
-        """Whether `check_headers` needs the body: not where its hash is among the headers."""
+        """Return whether `check_headers` needs the body: not where its hash is among the headers."""
         return not request.values(_CONTENT_HASH)
 
     def check_headers(self, request: Request, body: bytes) -> None:
