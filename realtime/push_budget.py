@@ -46,7 +46,7 @@ class _Lot:
 
 
 class SharedPace:
-    """See `Pace`, which has the same methods. Times are in seconds of the event loop's clock.
+    """A pace with the methods of `Pace`, by claims. Times are in seconds of the event loop's clock.
 
     rate: requests a second of all who share it.
     work: how many requests there are to be sent.

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from tests.support.waiting import PATIENCE_SECONDS
@@ -19,6 +20,13 @@ def why_skipped() -> str | None:
     if os.environ.get("PODIUM_BROWSER_TESTS") == "off":
         return "PODIUM_BROWSER_TESTS=off: the browser tests are skipped"
     return None if CHROMIUM else "NO CHROMIUM: the browser tests are skipped"
+
+
+needs_browser = [
+    pytest.mark.browser,
+    pytest.mark.skipif(why_skipped() is not None, reason=str(why_skipped())),
+]
+"""The marks of a module whose tests need a browser."""
 
 
 # Without these Chromium looks up and calls hosts of its maker's at every start.

@@ -8,13 +8,10 @@ from playwright.async_api import Browser, expect
 
 from store import connections
 from tests.e2e.backend import BackendProcess
-from tests.e2e.browser import Window, save_side_by_side, why_skipped
+from tests.e2e.browser import Window, needs_browser, save_side_by_side
 from tests.e2e.conftest import SignUp
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(why_skipped() is not None, reason=str(why_skipped())),
-]
+pytestmark = needs_browser
 
 # The board that everybody sees first.
 AREA = "forest"

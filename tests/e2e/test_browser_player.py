@@ -7,13 +7,10 @@ from playwright.async_api import Browser, expect
 
 from cv.vision import GraphicsLibraryError, Models
 from tests.e2e.backend import BackendProcess
-from tests.e2e.browser import Window, save_side_by_side, why_skipped
+from tests.e2e.browser import Window, needs_browser, save_side_by_side
 from tests.unit.cv.pictures import astronaut, picture_file
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(why_skipped() is not None, reason=str(why_skipped())),
-]
+pytestmark = needs_browser
 
 
 @pytest.fixture

@@ -4,12 +4,9 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.e2e.backend import BackendProcess
-from tests.e2e.browser import Window, why_skipped
+from tests.e2e.browser import Window, needs_browser
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(why_skipped() is not None, reason=str(why_skipped())),
-]
+pytestmark = needs_browser
 
 
 @pytest.fixture
