@@ -57,19 +57,29 @@ def decode(order: Order, key: str) -> ScoreKey:
 
     Raises ScoreKeyError where `encode` would never have written it.
     """
-    points, _, rest = key.partition(_SEPARATOR)
-    time, _, user_id = rest.partition(_SEPARATOR)
-    if (len(points), len(time)) != (_POINTS_DIGITS, _TIME_DIGITS) or not (points + time).isdecimal():
-        raise ScoreKeyError(f"not a sort key: {key!r}")
+    points, time, user_id = _parts(key)
     score = ScoreKey(int(points) - POINTS_LIMIT, _time(order, int(time)), user_id)
     if encode(order, *score) != key:
         raise ScoreKeyError(f"not a sort key: {key!r}")
     return score
 
 
+def owner(key: str) -> str:
+    """The user id in a sort key, whatever the order of its board. Raises ScoreKeyError where it is none."""
+    return _parts(key)[2]
+
+
 def better(order: Order, points: int, best: int) -> bool:
     """Whether points beat a best so far. Equal points do not: whoever reached them first keeps the place."""
     return points > best if order == "desc" else points < best
+
+
+def _parts(key: str) -> tuple[str, str, str]:
+    points, _, rest = key.partition(_SEPARATOR)
+    time, _, user_id = rest.partition(_SEPARATOR)
+    if (len(points), len(time)) != (_POINTS_DIGITS, _TIME_DIGITS) or not (points + time).isdecimal():
+        raise ScoreKeyError(f"not a sort key: {key!r}")
+    return points, time, user_id
 
 
 def _time(order: Order, milliseconds: int) -> int:

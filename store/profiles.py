@@ -54,6 +54,9 @@ def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemT
     put: Any = {"TableName": db.name(USER_PROFILES), "Item": to_item(row)}
     if read is None:
         put["ConditionExpression"] = "attribute_not_exists(userId)"
+    elif read.revision is None:
+        # Another hand wrote the row.
+        put["ConditionExpression"] = "attribute_exists(userId) AND attribute_not_exists(revision)"
     else:
         put["ConditionExpression"] = "revision = :read"
         put["ExpressionAttributeValues"] = to_item({":read": read.revision})

@@ -8,12 +8,13 @@ since before would then take the new row for the one that it read.
 import json
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from game.board import Milliseconds, Points
 from game.player import Player
+from game.scoring import ScoreKeyError, owner
 from store import players
 from store.database import Database, Row, parse_row, to_item
 from store.schema import USER_PROGRESS
@@ -41,6 +42,14 @@ class Progress(Player):
     user_id: str
     revision: str | None = None
     bests: dict[str, Best] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        # What becomes of a best becomes of the row that it names.
+        for board, best in self.bests.items():
+            if not _is_of(self.user_id, best.score):
+                raise ValueError(f"bests.{board}.score: is no sort key of this player")
+        return self
 
 
 def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
@@ -96,12 +105,21 @@ async def delete(db: Database, user_id: str) -> None:
 async def score_keys(db: Database, user_id: str) -> list[tuple[str, str]]:
     """Return board and sort key of each row of `Scores` that a player's row names, readable or not.
 
-    Read in a transaction, so that no write that began before is seen by half.
+    Rows of other players are left out, if it names any. Read in a transaction, so that no write that began
+    before is seen by half.
     """
     answer = await db.client.transact_get_items(TransactItems=[get(db, user_id)])
     bests: Mapping[str, Any] = answer["Responses"][0].get("Item", {}).get("bests", {}).get("M", {})
     keys = ((board, best.get("M", {}).get("score", {}).get("S")) for board, best in bests.items())
-    return [(board, key) for board, key in keys if key]
+    return [(board, key) for board, key in keys if key and _is_of(user_id, key)]
+
+
+def _is_of(user_id: str, key: str) -> bool:
+    """Whether a text is the sort key of a player's row."""
+    try:
+        return owner(key) == user_id
+    except ScoreKeyError:
+        return False
 
 
 def unchanged(db: Database, read: Progress) -> "TransactWriteItemTypeDef":

@@ -36,6 +36,13 @@ PROFILE = to_item(
     {"userId": PLAYER, "name": "Ada", "portraits": ["a", "b"], "createdAt": NOW, "updatedAt": NOW}
     | {"revision": "bb"}
 )
+
+
+def best_named(score: str) -> Item:
+    """A stored best, of a row of `Scores` with this sort key."""
+    return {"M": to_item({"points": 5, "achievedAt": NOW, "score": score})}
+
+
 REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", "/profile", None),
     ("PUT", "/profile", {"name": "Adele"}),
@@ -120,6 +127,8 @@ def test_row_is_read_or_refused_and_never_overwritten(
         {"checkpoint": {"S": "[" * 100_000}},
         {"bests": {"M": {"desert": {"M": {"points": {"N": "1"}}}}}},
         {"bests": {"M": {"desert": {"S": "gold"}}}},
+        {"bests": {"M": {"forest": best_named("")}}},
+        {"bests": {"M": {"forest": best_named(encode("desc", 5, NOW, "another"))}}},
         {"tasks": {"M": {"first-steps": {"S": "yesterday"}}}},
     ],
     ids=str,
@@ -203,3 +212,23 @@ def test_player_whose_row_cannot_be_read_can_still_be_deleted(
     write(rest, table, row)
     assert ask(rest, "DELETE", "/profile", None).status == 204
     assert stored(rest, table) is None
+
+
+@pytest.mark.usefixtures("portraits")
+def test_deletion_spares_the_row_of_another_that_a_damaged_row_names(rest: RestScene) -> None:
+    rest.score("another", 5)
+    write(
+        rest,
+        USER_PROGRESS,
+        PROGRESS | {"bests": {"M": {"forest": best_named(encode("desc", 5, NOW, "another"))}}},
+    )
+    assert ask(rest, "DELETE", "/profile", None).status == 204
+    page = rest.get("/leaderboard", {"gameArea": "forest"}).json
+    assert [entry["userId"] for entry in page["entries"]] == ["another"]
+
+
+def test_profile_without_a_revision_can_be_changed(rest: RestScene) -> None:
+    """Nothing but the revision tells it from one that this release wrote."""
+    write(rest, USER_PROFILES, {name: value for name, value in PROFILE.items() if name != "revision"})
+    assert ask(rest, "PUT", "/profile", {"name": "Adele"}).status == 200
+    assert ask(rest, "GET", "/profile", None).json["name"] == "Adele"

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order, ScoreKey, ScoreKeyError, better, decode, encode
+from game.scoring import (
+    POINTS_LIMIT,
+    TIME_LIMIT,
+    Order,
+    ScoreKey,
+    ScoreKeyError,
+    better,
+    decode,
+    encode,
+    owner,
+)
 from tests.unit.game.strategies import ORDERS, points, times, user_ids
 
 KEYS = st.builds(ScoreKey, points, times, user_ids)
@@ -33,6 +43,7 @@ def test_keys_sort_in_the_documented_order(order: Order, one: ScoreKey, other: S
 @given(key=KEYS)
 def test_decode_gives_back_what_was_encoded(order: Order, key: ScoreKey) -> None:
     assert decode(order, encode(order, *key)) == key
+    assert owner(encode(order, *key)) == key.user_id
 
 
 def test_key_is_the_documented_text() -> None:
