@@ -105,8 +105,15 @@ def _raise_file_limit() -> None:
 async def _serve(served: App, config: Config, saver: Saver | None) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
+
+    def stop(*_: object) -> None:
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(stopping.set)
+
+    # Not the loop's own handlers, which end with it: the next signal would end the last save. There may be a
+    # next one: Linux can send it again as the other threads of a killed parent end.
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        signal.signal(number, stop)
     saving = asyncio.create_task(saver.run(stopping)) if saver else None
     await serve(served, config, shutdown_trigger=stopping.wait)
     if saving:

@@ -112,6 +112,26 @@ def _limit_files(emulator: Emulator, size: int) -> None:
     resource.prlimit(emulator.pid, resource.RLIMIT_FSIZE, (size, most))
 
 
+async def test_signals_that_come_again_do_not_end_the_last_save(make_emulator: EmulatorFactory) -> None:
+    """Linux can send SIGTERM again as the other threads of a killed parent end."""
+    emulator = make_emulator()
+    await emulator.start()
+    await _create(emulator)
+    await _put(emulator, 42)
+    pid = emulator.pid
+    assert pid is not None
+    waiting = asyncio.create_task(emulator.wait())
+    while not waiting.done():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        await asyncio.sleep(0.001)
+    await emulator.stop()
+
+    assert not list((make_emulator.data_dir / "state").glob("*.new"))
+    await emulator.start()
+    assert await _points(emulator) == 42
+
+
 async def test_killed_emulator_has_what_it_saved_while_it_ran(make_emulator: EmulatorFactory) -> None:
     emulator = make_emulator()
     await emulator.start()
