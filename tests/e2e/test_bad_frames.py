@@ -117,7 +117,7 @@ async def test_message_over_128_kb_closes_with_1009(sign_up: SignUp) -> None:
         ("GET", "/%2e%2e%2f%2e%2e%2fpyproject.toml"),
         ("GET", "//etc/passwd"),
         ("GET", "/..\\..\\pyproject.toml"),
-        ("BREW", "/score"),
+        ("PATCH", "/score"),
     ],
 )
 async def test_unknown_path_or_method_is_not_found(backend: BackendProcess, method: str, path: str) -> None:

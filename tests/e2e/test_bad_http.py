@@ -43,6 +43,12 @@ async def test_head_works_where_get_does(http: httpx.AsyncClient) -> None:
     assert (await http.head("/score")).status_code == 404
 
 
+async def test_method_that_http_does_not_know_is_refused(running_backend: BackendProcess) -> None:
+    answer = await say(running_backend.ports.http, b"BREW /score HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Invalid method" in answer
+
+
 async def test_token_may_come_in_a_second_line_of_the_header(
     running_backend: BackendProcess, sign_up: SignUp
 ) -> None:
