@@ -64,9 +64,12 @@ def decode(order: Order, key: str) -> ScoreKey:
     return score
 
 
-def owner(key: str) -> str:
-    """The user id in a sort key, whatever the order of its board. Raises ScoreKeyError where it is none."""
-    return _parts(key)[2]
+def is_owned_by(key: str, user_id: str) -> bool:
+    """Return whether a text is the sort key of a player's row, whatever the order of its board."""
+    try:
+        return _parts(key)[2] == user_id
+    except ScoreKeyError:
+        return False
 
 
 def better(order: Order, points: int, best: int) -> bool:

@@ -3,7 +3,8 @@
 1. The tombstone (`store.players`). No write of the player succeeds from here on, so what the next steps find
    is all there is, and they need no transaction, however many rows there are.
 2. The rows on the boards, of areas that have left the catalogue too; then the row that names them, the
-   profile, and the requests answered.
+   profile, and the requests answered. Where the row that names them is damaged, every board of the catalogue
+   is searched for the player's: a read of all its rows.
 3. The pictures.
 4. The connections: side by side, for 5 seconds at most. One that is not closed by then keeps its rows, which
    expire within 3 hours; it can read boards, and nothing else.
@@ -15,7 +16,7 @@ of `Idempotency` does not show yet.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from store import connections, idempotency, players, profiles, progress, scores
 from store.database import Database, win
@@ -37,23 +38,30 @@ async def delete_player(
     user_id: str,
     now: int,
     *,
+    boards: Iterable[str],
     hang_up: HangUp,
     delete_user: DeleteUser,
 ) -> None:
     """Delete all that there is of a player; one who is deleted already, or never was, is no error.
 
-    `now` in milliseconds since the epoch; `hang_up` closes a connection by its id; `delete_user` deletes the
-    user from the pool. Raises what any step raises; what is deleted by then stays deleted.
+    `now` in milliseconds since the epoch; `boards` are the ids of the catalogue's; `hang_up` closes a
+    connection by its id; `delete_user` deletes the user from the pool. Raises what any step raises; what is
+    deleted by then stays deleted.
     """
     await players.bury(db, user_id, now)
-    await _delete_rows(db, user_id)
+    await _delete_rows(db, user_id, boards)
     await portraits.delete_all(user_id)
     await _hang_up(db, user_id, hang_up)
     await delete_user()
 
 
-async def _delete_rows(db: Database, user_id: str) -> None:
-    await scores.delete_rows(db, await win(lambda: progress.score_keys(db, user_id)))
+async def _delete_rows(db: Database, user_id: str, boards: Iterable[str]) -> None:
+    named = await win(lambda: progress.score_keys(db, user_id))
+    await scores.delete_rows(db, named.keys)
+    if not named.whole:
+        logger.error("the row of a deleted player is damaged, at %r: every board is searched", user_id)
+        for board in boards:
+            await scores.delete_rows(db, await scores.keys_of(db, board, user_id))
     # The row that names the others goes after them. A write that is about to fail may be in the way.
     await win(lambda: progress.delete(db, user_id))
     await win(lambda: profiles.delete(db, user_id))

@@ -8,13 +8,13 @@ since before would then take the new row for the one that it read.
 import json
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from game.board import Milliseconds, Points
 from game.player import Player
-from game.scoring import ScoreKeyError, owner
+from game.scoring import is_owned_by
 from store import players
 from store.database import Database, Row, parse_row, to_item
 from store.schema import USER_PROGRESS
@@ -47,7 +47,7 @@ class Progress(Player):
     def _check(self) -> Self:
         # What becomes of a best becomes of the row that it names.
         for board, best in self.bests.items():
-            if not _is_of(self.user_id, best.score):
+            if not is_owned_by(best.score, self.user_id):
                 raise ValueError(f"bests.{board}.score: is no sort key of this player")
         return self
 
@@ -102,24 +102,27 @@ async def delete(db: Database, user_id: str) -> None:
     await db.client.delete_item(TableName=db.name(USER_PROGRESS), Key=to_item({"userId": user_id}))
 
 
-async def score_keys(db: Database, user_id: str) -> list[tuple[str, str]]:
-    """Return board and sort key of each row of `Scores` that a player's row names, readable or not.
+class ScoreKeys(NamedTuple):
+    """Board and sort key of each row of `Scores` that a player's row names; `whole` is False where it is
+    damaged, so that there may be others.
+    """
+
+    keys: list[tuple[str, str]]
+    whole: bool
+
+
+async def score_keys(db: Database, user_id: str) -> ScoreKeys:
+    """Return the rows of `Scores` that a player's row names, whatever else is wrong with it.
 
     Rows of other players are left out, if it names any. Read in a transaction, so that no write that began
     before is seen by half.
     """
     answer = await db.client.transact_get_items(TransactItems=[get(db, user_id)])
-    bests: Mapping[str, Any] = answer["Responses"][0].get("Item", {}).get("bests", {}).get("M", {})
-    keys = ((board, best.get("M", {}).get("score", {}).get("S")) for board, best in bests.items())
-    return [(board, key) for board, key in keys if key and _is_of(user_id, key)]
-
-
-def _is_of(user_id: str, key: str) -> bool:
-    """Whether a text is the sort key of a player's row."""
-    try:
-        return owner(key) == user_id
-    except ScoreKeyError:
-        return False
+    stored: Mapping[str, Any] = answer["Responses"][0].get("Item", {}).get("bests", {"M": {}})
+    bests: Mapping[str, Any] = stored.get("M", {})
+    named = ((board, best.get("M", {}).get("score", {}).get("S")) for board, best in bests.items())
+    keys = [(board, key) for board, key in named if key and is_owned_by(key, user_id)]
+    return ScoreKeys(keys, whole="M" in stored and len(keys) == len(bests))
 
 
 def unchanged(db: Database, read: Progress) -> "TransactWriteItemTypeDef":

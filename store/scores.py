@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from game.board import Avatar, Entry, Milliseconds, Name, Points, UserId
 from game.catalogue import Board
-from game.scoring import ScoreKeyError, decode, encode
+from game.scoring import ScoreKeyError, decode, encode, is_owned_by
 from store.database import (
     BATCH_GET_LIMIT,
     Database,
@@ -23,6 +23,7 @@ from store.database import (
     batch_get,
     batch_write,
     parse_row,
+    query_pages,
     row_error,
     to_item,
 )
@@ -133,6 +134,23 @@ async def delete_rows(db: Database, keys: Iterable[tuple[str, str]]) -> None:
     """Delete rows by board and sort key; what is not there is no error."""
     requests = [{"DeleteRequest": {"Key": _key(board, score)}} for board, score in keys]
     await batch_write(db, SCORES, requests)
+
+
+async def keys_of(db: Database, board: str, user_id: str) -> list[tuple[str, str]]:
+    """Return board and sort key of each row of a player's on a board. Reads the whole board."""
+    pages = query_pages(
+        db,
+        {
+            "TableName": db.name(SCORES),
+            "ConsistentRead": True,
+            "KeyConditionExpression": "gameArea = :board",
+            "ExpressionAttributeValues": to_item({":board": board}),
+            "ProjectionExpression": "score",
+        },
+    )
+    return [
+        (board, row["score"]) async for page in pages for row in page if is_owned_by(row["score"], user_id)
+    ]
 
 
 async def top(db: Database, board: Board) -> tuple[Entry, ...]:

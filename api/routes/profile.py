@@ -74,6 +74,7 @@ async def delete_profile(request: Request) -> Response[str]:
         backend.portraits,
         player.user_id,
         backend.clock(),
+        boards=backend.catalogue.boards,
         hang_up=backend.hang_up,
         delete_user=lambda: backend.delete_user(name, player.user_id),
     )

@@ -154,7 +154,13 @@ class World:
 
     async def _delete(self, db: Database, player: str) -> None:
         await delete_player(
-            db, cast(PortraitBucket, NoPictures()), player, now(), hang_up=_nothing, delete_user=_nothing
+            db,
+            cast(PortraitBucket, NoPictures()),
+            player,
+            now(),
+            boards=self._catalogue.boards,
+            hang_up=_nothing,
+            delete_user=_nothing,
         )
 
     async def _finish(self) -> None:

@@ -38,7 +38,7 @@ async def nothing(*_: object) -> None:
 
 async def erase(db: Database) -> None:
     pictures = cast(PortraitBucket, NoPictures())
-    await delete_player(db, pictures, ADA.user_id, NOW, hang_up=nothing, delete_user=nothing)
+    await delete_player(db, pictures, ADA.user_id, NOW, boards=(), hang_up=nothing, delete_user=nothing)
 
 
 async def hold(db: Database) -> None:

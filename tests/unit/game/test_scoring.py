@@ -15,7 +15,7 @@ from game.scoring import (
     better,
     decode,
     encode,
-    owner,
+    is_owned_by,
 )
 from tests.unit.game.strategies import ORDERS, points, times, user_ids
 
@@ -43,7 +43,8 @@ def test_keys_sort_in_the_documented_order(order: Order, one: ScoreKey, other: S
 @given(key=KEYS)
 def test_decode_gives_back_what_was_encoded(order: Order, key: ScoreKey) -> None:
     assert decode(order, encode(order, *key)) == key
-    assert owner(encode(order, *key)) == key.user_id
+    assert is_owned_by(encode(order, *key), key.user_id)
+    assert not is_owned_by(encode(order, *key), key.user_id + "x")
 
 
 def test_key_is_the_documented_text() -> None:

@@ -87,6 +87,7 @@ async def erase(db: Database, player: str = ADA) -> Erased:
         cast(PortraitBucket, erased),
         player,
         NOW,
+        boards=CATALOGUE.boards,
         hang_up=erased.hang_up,
         delete_user=erased.delete_user,
     )

@@ -27,6 +27,7 @@ from tests.unit.store.appearance_scene import (
     publish,
     rename,
     score,
+    shown,
 )
 from tests.unit.store.bookkeeping import ADA
 from tests.unit.store.interrupted import InterruptedDatabase, die, interrupted_database, moments
@@ -151,12 +152,14 @@ async def test_failure_outside_of_the_tables_is_mended_by_asking_again(
 async def test_player_whose_row_cannot_be_read_is_erased(
     tables: InterruptedDatabase, changes: dict[str, Any]
 ) -> None:
-    await hold(tables, ["forest"])
-    (row,) = (await tables.rows())[USER_PROGRESS.name]
+    await fill(tables)
+    (row,) = (row for row in (await tables.rows())[USER_PROGRESS.name] if row["userId"] == ADA)
     await tables.direct.client.put_item(TableName=USER_PROGRESS.name, Item=to_item(row | changes))
     erased = await erase(tables.db)
     assert erased.users == 1
-    assert (await tables.rows())[USER_PROGRESS.name] == []
+    await publish(tables)
+    assert await left_of(tables, ADA) == ""
+    assert await shown(tables, BOB)
 
 
 CONNECTIONS = 300
@@ -180,7 +183,7 @@ async def erase_slowly(db: Database, slow: frozenset[str], failing: frozenset[st
     loop = asyncio.get_running_loop()
     start = loop.time()
     await delete_player(
-        db, cast(PortraitBucket, users), ADA, NOW, hang_up=hang_up, delete_user=users.delete_user
+        db, cast(PortraitBucket, users), ADA, NOW, boards=(), hang_up=hang_up, delete_user=users.delete_user
     )
     assert users.users == 1
     return loop.time() - start
