@@ -15,7 +15,7 @@ from store.database import Database, from_item
 from store.idempotency import Answer, request_key
 from store.progress import Progress
 from store.schema import IDEMPOTENCY
-from tests.unit.realtime.fakes import NOW
+from tests.integration.real_time import NOW
 from tests.unit.store.bookkeeping import ACTIONS, ADA, CROWN, EARN, ECONOMY, TORCH, Action, Ledger
 
 DEVICES = 8

@@ -10,8 +10,7 @@ from store.connections import LIFETIME_SECONDS, IdRange, stored_channel, user_ch
 from store.database import Database, from_item
 from store.schema import CONNECTIONS
 from store.shards import split
-
-NOW = 1_763_812_800_123
+from tests.integration.real_time import NOW
 
 
 async def _subscribers(db: Database, channel: str) -> list[str]:

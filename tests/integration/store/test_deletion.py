@@ -16,12 +16,12 @@ from store.portraits import PortraitBucket
 from store.profiles import Profile
 from store.schema import PLAYERS, SCORES, TABLES
 from store.submission import submit
+from tests.integration.real_time import NOW
 
 # Moto does transactions one after the other, and copies the tables for each.
 pytestmark = pytest.mark.parametrize("engine", ["ministack"], indirect=True)
 
 ADA = Profile(user_id="ada", name="Ada")
-NOW = 1_763_812_800_000
 BOARDS = [f"board-{number}" for number in range(300)]
 
 
