@@ -190,7 +190,9 @@ def test_action_with_a_key(rest: RestScene, meter: Meter, success: Any) -> None:
         post(rest, path, body)
     with meter.counting() as rows:
         assert post(rest, success.path, success.body, Idempotency_Key="k").status == 200
-    assert rows == expected(calls.ACTION)
+    # A task that asks for a score looks for the rows of the player's bests; the model leaves that out.
+    looked_for = {("BatchGetItem", "score"): 2} if success.path == "/task/complete" else {}
+    assert rows == expected(calls.ACTION) + Counter(looked_for)
 
 
 async def test_portrait_on_every_board_of_its_player(meter: Meter) -> None:
