@@ -26,11 +26,11 @@ players: $(VENVS)/local/.synced ## Run a handful of simulated players against `m
 
 .PHONY: loadtest
 loadtest: $(VENVS)/loadtest/.synced ## Let simulated players loose on `make run` for two minutes; args="--help" for more
-	@exec $(VENVS)/loadtest/bin/python -m loadtest run $(args)
+	@exec $(VENVS)/loadtest/bin/python -m loadtest $(args)
 
 .PHONY: cost
 cost: $(VENVS)/loadtest/.synced ## Price a month on AWS; args="--players 100000", args="--help" for more
-	@exec $(VENVS)/loadtest/bin/python -m loadtest cost $(args)
+	@exec $(VENVS)/loadtest/bin/python -m cost $(args)
 
 .PHONY: bench
 bench: $(VENVS)/bench/.synced $(VENVS)/emulator/.synced node_modules/.installed ## Measure ours beside the peers; only=push for one of them
@@ -70,6 +70,7 @@ test-web: ## Test the JavaScript client
 lint: $(VENVS)/dev/.synced ## Check style and types
 	@$(VENVS)/dev/bin/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(VENVS)/dev/bin/ruff check --quiet .
+	@$(VENVS)/dev/bin/lint-imports --no-cache > /dev/null || $(VENVS)/dev/bin/lint-imports --no-cache
 	@$(VENVS)/dev/bin/mypy
 
 .PHONY: format

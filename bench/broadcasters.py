@@ -21,7 +21,7 @@ from bench.orders import say, serve
 from bench.sample import Sample
 from game.catalogue import load_catalogue
 from local.pushers import task_pushers
-from realtime.push import open_push_client
+from realtime.push.client import open_push_client
 from store.runtime import now, open_database
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOut, Shard

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from loadtest.database_calls import read_units
+from cost.database_calls import read_units
 from store.database import Item
 
 if TYPE_CHECKING:

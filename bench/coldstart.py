@@ -1,7 +1,7 @@
 """Cold start: importing each Lambda package beside importing the SDK alone, and how large the packages are.
 
-The packages are the ones that are deployed (`infra.bundle`), but made for this machine and its Python, so
-that they can be imported here, in a new interpreter that sees nothing but the package. The SDK is
+The packages are those that are deployed (`infra.packaging.bundle`), but made for this machine and its Python,
+so that they can be imported here, in a new interpreter that sees nothing but the package. The SDK is
 `aioboto3` with what it requires, installed beside nothing else; it gets bytecode as the packages do, but its
 size is taken without.
 
@@ -21,9 +21,18 @@ from bench.console import console
 from bench.figure import Figure
 from bench.rounds import medians
 from bench.scale import Scale
-from infra.bundle import HOST, Bundle, build_all, compile_all, copy_files, install, size_of, zip_folder
-from infra.distributions import Distributions
 from infra.functions import ENTRY, Package
+from infra.packaging.bundle import (
+    HOST,
+    Bundle,
+    build_all,
+    compile_all,
+    copy_files,
+    install,
+    size_of,
+    zip_folder,
+)
+from infra.packaging.distributions import Distributions
 
 SDK = "aioboto3"
 

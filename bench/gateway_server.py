@@ -16,7 +16,7 @@ import uvloop
 
 from bench import open_files
 from bench.orders import say
-from local.gateway import Event, Gateway
+from local.gateway.server import Event, Gateway
 
 _ALLOW = {
     "principalId": "bench",

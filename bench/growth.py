@@ -25,7 +25,7 @@ from bench.emulated import emulated
 from bench.figure import Figure
 from bench.scale import Scale
 from game.catalogue import GLOBAL_BOARD, Catalogue, load_catalogue
-from realtime.push import PushClient, PushResult
+from realtime.push.client import PushClient, PushResult
 from store import connections, progress, scores
 from store.database import Database, batch_write
 from store.profiles import Profile

@@ -38,9 +38,9 @@ from yarl import URL
 
 from bench.orders import say, serve
 from bench.processes import MADE_UP_CREDENTIALS
-from local.gateway_events import new_id
-from realtime.push import open_push_client
-from realtime.signing import ConnectionsSigner, Credentials, Endpoint, Payload, Template
+from local.gateway.events import new_id
+from realtime.push.client import open_push_client
+from realtime.push.signing import ConnectionsSigner, Credentials, Endpoint, Payload, Template
 
 IN_FLIGHT = 100
 THREADS = 50
@@ -111,7 +111,7 @@ async def _aioboto3(url: str) -> AsyncIterator[Push]:
 
 
 class _OurSigner:
-    """Requests signed by `realtime/signing.py`, for the HTTP clients of others."""
+    """Requests signed by `realtime/push/signing.py`, for the HTTP clients of others."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)

@@ -13,7 +13,7 @@ from bench.figure import Figure
 from bench.processes import Process, aws_environment, cores, python, running
 from bench.rounds import interleaved
 from bench.scale import Scale
-from local.gateway_events import new_id
+from local.gateway.events import new_id
 
 SUBSCRIBERS = 2000
 NEVER_READING = (1, 100)

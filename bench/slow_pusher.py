@@ -15,7 +15,7 @@ import aioboto3
 import uvloop
 
 from bench.orders import say, serve
-from realtime.push import open_push_client
+from realtime.push.client import open_push_client
 
 FRAME = '{"type":"diff"}'
 

@@ -10,12 +10,12 @@ from cdk_nag import AwsSolutionsChecks
 
 from game.catalogue import CatalogueError
 from infra.avatars import PORTRAITS_SECONDS, AvatarsStack, RegistryStack
-from infra.bundle import BundleError
 from infra.code import CodeOf, code_for
 from infra.data import DataStack
 from infra.edge import EdgeStack
 from infra.functions import PORTRAITS
 from infra.identity import IdentityStack
+from infra.packaging.bundle import BundleError
 from infra.pipeline import PipelineStack
 from infra.realtime import RealtimeStack
 from infra.rest import RestStack

@@ -7,8 +7,8 @@ from typing import Any
 from aws_cdk import App
 from aws_cdk import aws_lambda as lambda_
 
-from infra.bundle import TARGETS, build_all
 from infra.functions import FUNCTIONS
+from infra.packaging.bundle import TARGETS, build_all
 
 CodeOf = Callable[[str], dict[str, Any]]
 """A function's name to what a Lambda function of it needs: `code`, `handler`, `runtime`, `architecture`."""

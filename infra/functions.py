@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 ENTRY = "entry"
-"""The module at the root of every package that Lambda imports first: see `infra.entry`."""
+"""The module at the root of every package that Lambda imports first: see `infra.packaging.entry`."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The options of `python -m loadtest run`: one field each, with its unit, default and bounds."""
+"""The options of `python -m loadtest`: one field each, with its unit, default and bounds."""
 
 import argparse
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What a run found, as `report.json` has it: the numbers behind every plot of `report.html`.
 
-    python -m loadtest run --out DIR …
+    python -m loadtest --out DIR …
     DIR/report.json: {"scoreToScreen": {"count": …, "p50": …, "p99": …, "max": …, "curve": […]}, "verdict": …}
 
 Latencies are in milliseconds, times in seconds since the start of play. `read_result` reads a file.

@@ -15,7 +15,7 @@ from typing import Any
 
 from local.settings import CHECKOUT
 from realtime.avatars import announce
-from realtime.push import PushClient
+from realtime.push.client import PushClient
 from store.database import Database
 
 PYTHON = CHECKOUT / ".venvs" / "cv" / "bin" / "python"

@@ -27,7 +27,7 @@ from local import provision
 from local.emulator import Emulator
 from local.event_delivery import EventSourceSettings
 from local.event_source import EventSource
-from local.gateway import Event, Gateway, Handler
+from local.gateway.server import Event, Gateway, Handler
 from local.http_server import configuration
 from local.page_headers import page_headers
 from local.portraits import portrait_workers
@@ -36,7 +36,7 @@ from local.rest import RestServer
 from local.settings import CHECKOUT, LocalSettings, has_own_endpoint, point_at_emulator, set_region
 from realtime.authorizer import authorize
 from realtime.protocol import encode_snapshot
-from realtime.push import PushClient, open_push_client
+from realtime.push.client import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
 from realtime.tokens import TokenVerifier
 from store import boards

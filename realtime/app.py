@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from game.catalogue import load_catalogue
 from realtime.avatars import announce
 from realtime.event_loop import new_event_loop
-from realtime.push import open_push_client
+from realtime.push.client import open_push_client
 from realtime.routes import Live, handle
 from realtime.settings import RoutesSettings
 from store.budgets import push_budget

@@ -10,7 +10,7 @@ from typing import Any
 
 from realtime import protocol
 from realtime.gone import forget, hang_up
-from realtime.push import PushClient
+from realtime.push.client import PushClient
 from store import connections
 from store.database import Database
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from realtime.push import IN_FLIGHT, PushClient
+from realtime.push.client import IN_FLIGHT, PushClient
 from store import connections
 from store.database import Database
 

@@ -13,7 +13,7 @@ from game.model import Model
 from game.strict_json import RepeatedMemberError, check_members
 from realtime import protocol
 from realtime.gone import forget, hang_up
-from realtime.push import PushClient
+from realtime.push.client import PushClient
 from realtime.recent import RecentBoards
 from realtime.subprotocols import SUBPROTOCOL, Event, offered_subprotocols
 from store import boards, connections, players

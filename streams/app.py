@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
 from realtime.event_loop import new_event_loop
-from realtime.push import open_push_client
+from realtime.push.client import open_push_client
 from store.budgets import push_budget
 from store.container import Container
 from store.runtime import SDK_CONFIG, now, open_database

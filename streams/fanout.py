@@ -35,7 +35,7 @@ from game.catalogue import Catalogue
 from game.model import Model
 from realtime import protocol
 from realtime.gone import forget, hang_up
-from realtime.push import PushClient
+from realtime.push.client import PushClient
 from store import boards, connections, fanouts, shards
 from store.boards import Fanout, PublishedBoard
 from store.connections import IdRange

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from realtime.push import PushResult
+from realtime.push.client import PushResult
 from store.boards import Fanout
 from streams.records import Touch
 

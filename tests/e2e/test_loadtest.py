@@ -26,7 +26,7 @@ OPTIONS = ("--players", "6", "--rate", "8", "--boards", ",".join(BOARDS), "--ram
 async def launch(target: object, out: Path, *options: str) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "loadtest", "run", "--target", str(target), "--out", str(out), *OPTIONS, *options),
+        *("-m", "loadtest", "--target", str(target), "--out", str(out), *OPTIONS, *options),
         cwd=CHECKOUT,
         env=environment(),
         stdout=PIPE,

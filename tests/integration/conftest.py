@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.coldstart import Sdk, prepare
-from infra.bundle import Bundle
 from infra.functions import PACKAGES, Package
+from infra.packaging.bundle import Bundle
 from local.emulator import Emulator
 from tests.integration.emulators import EmulatorFactory
 

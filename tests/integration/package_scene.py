@@ -26,7 +26,7 @@ from tests.integration.package_process import CREDENTIALS, SETTINGS, PackageProc
 from tests.support.clients import connect
 from tests.support.waiting import patience
 from tests.unit.embedded_metrics import metrics
-from tests.unit.local import gateway_harness
+from tests.unit.local.gateway import harness as gateway_harness
 from tests.unit.realtime.user_pool import CLIENT_ID, ISSUER, key_set
 
 # Whom the recorded events are about.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import ARM64, X86_64, Target, install
 from infra.functions import AUTHORIZER
+from infra.packaging.bundle import ARM64, X86_64, Target, install
 
 OLDEST_GLIBC = 26
 """Of 2.x: that of Amazon Linux 2, on which Lambda runs Python 3.11."""

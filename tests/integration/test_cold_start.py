@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.coldstart import SDK, Sdk, import_seconds
-from infra.bundle import Bundle
 from infra.functions import AUTHORIZER, ENTRY, Package
+from infra.packaging.bundle import Bundle
 from tests.integration.package_process import CREDENTIALS, ISOLATED_PYTHON, SETTINGS
 
 IMPORT_LIMIT = 1.4

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.clients import connect
 from tests.support.waiting import patience
-from tests.unit.local.gateway_harness import Backend, running
+from tests.unit.local.gateway.harness import Backend, running
 
 if TYPE_CHECKING:
     from types_aiobotocore_apigatewaymanagementapi import ApiGatewayManagementApiClient

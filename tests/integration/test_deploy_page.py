@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.bundle import CHECKOUT
 from infra.grants import GRANTS
+from infra.packaging.bundle import CHECKOUT
 from store.schema import TABLES
 from tests.support.waiting import COMMAND_SECONDS
 from tests.unit.pipeline.programs import Answer, Call, running

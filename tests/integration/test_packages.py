@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from infra.bundle import HOST, Bundle, build
 from infra.functions import AUTHORIZER, FUNCTIONS, Function, Package
+from infra.packaging.bundle import HOST, Bundle, build
 from local.emulator import Emulator
 from store import connections, scores
 from store.runtime import now

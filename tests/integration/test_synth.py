@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from infra.bundle import CHECKOUT
+from infra.packaging.bundle import CHECKOUT
 from tests.support.waiting import COMMAND_SECONDS
 
 STACKS = {"avatars", "data", "identity", "realtime", "registry", "rest", "watching"}

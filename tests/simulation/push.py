@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from realtime.push import HttpPushClient, PushClient, PushResult
-from realtime.push_endpoint import parse_url
-from realtime.signing import Credentials
+from realtime.push.client import HttpPushClient, PushClient, PushResult
+from realtime.push.endpoint import parse_url
+from realtime.push.signing import Credentials
 from tests.simulation import aws, clock
 from tests.simulation.faults import Faults
 from tests.simulation.transport import MemoryServer, Respond

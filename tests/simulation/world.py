@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from game.catalogue import Catalogue
-from realtime.push import PushClient
+from realtime.push.client import PushClient
 from realtime.routes import OK, Live, UnreachableError, handle
 from store import appearance, boards, profiles
 from store.database import Database, StoreError, to_item

@@ -53,7 +53,7 @@ def watch_pushes(push: ModuleType) -> None:
 
 WATCHED: dict[str, Callable[[ModuleType], None]] = {
     "botocore.handlers": watch_sdk,
-    "realtime.push": watch_pushes,
+    "realtime.push.client": watch_pushes,
 }
 
 

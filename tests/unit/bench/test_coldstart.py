@@ -7,8 +7,8 @@ import pytest
 from bench import coldstart
 from bench.coldstart import Sdk, import_seconds
 from bench.scale import Scale
-from infra.bundle import Bundle, zip_folder
 from infra.functions import API, AUTHORIZER
+from infra.packaging.bundle import Bundle, zip_folder
 
 
 def module(folder: Path, name: str, source: str) -> Path:

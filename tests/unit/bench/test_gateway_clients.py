@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from bench.gateway_clients import _ACCEPT, Clients
-from tests.unit.local.gateway_harness import Backend, FakeTransport, request, running
+from tests.unit.local.gateway.harness import Backend, FakeTransport, request, running
 
 ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: " + _ACCEPT + b"\r\n\r\n"
 

@@ -7,7 +7,7 @@ import pytest
 from bench.processes import MADE_UP_CREDENTIALS
 from bench.push import FRAME, PushBenchError, check_signature
 from local.settings import REGION
-from realtime.signing import ConnectionsSigner, Credentials, Endpoint, Payload
+from realtime.push.signing import ConnectionsSigner, Credentials, Endpoint, Payload
 
 HOST = "127.0.0.1:1234"
 URL = f"https://{HOST}/production"

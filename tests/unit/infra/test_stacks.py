@@ -13,17 +13,17 @@ from cfnlint import lint
 from api.application import CORS
 from api.backend import ClientConfig
 from api.problems import CONTENT_TYPE, Problem
+from cost.staleness import PUSHER_SECONDS
 from game.catalogue import load_catalogue
 from infra import rest
-from infra.bundle import CHECKOUT
 from infra.functions import FUNCTIONS
 from infra.grants import GRANTS
 from infra.identity import IdentityStack
 from infra.lambdas import RETENTION
+from infra.packaging.bundle import CHECKOUT
 from infra.passwords import PASSWORDS
 from infra.settings import Identity, StageSettings, load_settings
 from infra.watching import WatchingStack
-from loadtest.staleness import PUSHER_SECONDS
 from realtime.routes import ROUTES
 from store.schema import CONNECTIONS, TABLES, Table
 from streams.fanout import HAND_OVER_SECONDS

@@ -1,7 +1,7 @@
 """The cost model's inputs are those of the stacks that players rely on."""
 
+from cost.workload import Workload
 from infra.settings import load_settings
-from loadtest.workload import Workload
 from tests.unit.infra.stage import properties, resources
 
 WORKLOAD = Workload()

@@ -1,15 +1,12 @@
 """The commands as typed, and what a person sees meanwhile."""
 
 import io
-import subprocess
-import sys
 
 import pytest
 from rich.console import Console
 
-from loadtest.__main__ import COMMANDS, main
+from loadtest.__main__ import main
 from loadtest.view import Glance, LiveView, PlainView, View
-from tests.support.waiting import COMMAND_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -24,31 +21,18 @@ from tests.support.waiting import COMMAND_SECONDS
 def test_what_is_wrong_is_said_and_is_status_2(
     arguments: tuple[str, ...], told: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", *arguments]) == 2
+    assert main([*arguments]) == 2
     said = capsys.readouterr()
     assert all(sentence in said.err for sentence in told)
     assert "Traceback" not in said.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["run", "--wings", "2"]])
+@pytest.mark.parametrize("arguments", [["fly"], ["--wings", "2"]])
 def test_what_there_is_not_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
     assert "usage: python -m loadtest" in capsys.readouterr().err
-
-
-def test_help_names_every_command() -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "loadtest", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=COMMAND_SECONDS,
-    )
-    for command, what in COMMANDS.items():
-        assert command in shown.stdout
-        assert what in shown.stdout
 
 
 def glance(second: int) -> Glance:

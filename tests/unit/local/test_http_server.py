@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local import http_server
-from local.connections_api import ConnectionsApi, Push
+from local.gateway.connections_api import ConnectionsApi, Push
 from local.http_server import HEAD_BYTES, PIPELINED_REQUESTS, App, HttpServer, Receive, Scope, Send
 from tests.support.waiting import patience
-from tests.unit.local.gateway_harness import SIGNED, FakeTransport
+from tests.unit.local.gateway.harness import SIGNED, FakeTransport
 
 LIMIT = 64
 HEADERS = "".join(f"{name}: {value}\r\n" for name, value in (SIGNED | {"Host": "x"}).items()).encode()

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest
 
 from game.catalogue import Catalogue
-from realtime.push import PushClient, PushResult
+from realtime.push.client import PushClient, PushResult
 from store.database import Database
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOut, Shard

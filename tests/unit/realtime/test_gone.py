@@ -6,9 +6,9 @@ from collections.abc import Collection
 import pytest
 
 from realtime.gone import HANG_UP_SECONDS, hang_up
-from realtime.push import PushResult
+from realtime.push.client import PushResult
 from tests.simulation import clock
-from tests.unit.realtime.push_scene import SILENCE, Endpoint, ids, with_client
+from tests.unit.realtime.push.scene import SILENCE, Endpoint, ids, with_client
 
 
 @pytest.mark.parametrize("count", [1, 100, 2000])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from realtime.push import PushResult
+from realtime.push.client import PushResult
 from store import boards
 from store.boards import OUTBOX_LIMIT
 from store.connections import channels

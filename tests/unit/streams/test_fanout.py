@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Collection
 import pytest
 
 from game.board import Entry
-from realtime.push import PushResult
+from realtime.push.client import PushResult
 from store import boards, connections, fanouts
 from store.boards import OUTBOX_LIMIT, PublishedBoard
 from streams.fanout import LEASE_SECONDS, Shard, UnpushedError

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from realtime.protocol import encode_snapshot
-from realtime.push import HttpPushClient
+from realtime.push.client import HttpPushClient
 from store import boards, connections
 from store.boards import PublishedBoard
 from store.database import Database, batch_write, to_item
@@ -30,7 +30,7 @@ from streams.report import Report
 from tests.simulation import aws, clock
 from tests.simulation.push import client
 from tests.simulation.transport import Answer, MemoryServer, Request
-from tests.unit.realtime.push_scene import Endpoint, Line, ids
+from tests.unit.realtime.push.scene import Endpoint, Line, ids
 from tests.unit.streams.broadcast_scene import CATALOGUE
 
 PAGE = 20

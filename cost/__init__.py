@@ -1,0 +1,1 @@
+"""The price of a month on AWS, the quotas reached, and how stale a crowd becomes."""

@@ -1,0 +1,114 @@
+"""`python -m cost`: a month on AWS, and what clients see when API Gateway's quota is short."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from cost import page, tables
+from cost.crowd import Crowd
+from cost.prices import DEFAULT_PATH, PricesError, load_prices
+from cost.study import Study, study, to_json
+from cost.tables import Table
+from cost.workload import Workload
+
+DEFAULT_OUT = Path("cost-report")
+
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options: a field each of the game and of the crowd, the price file, and where the report goes."""
+    _add_fields(parser.add_argument_group("the game"), Workload)
+    _add_fields(parser.add_argument_group("a crowd at one board"), Crowd)
+    report = parser.add_argument_group("the report")
+    report.add_argument(
+        "--prices", type=Path, default=DEFAULT_PATH, metavar="FILE", help="list prices, in TOML (%(default)s)"
+    )
+    report.add_argument(
+        "--out",
+        type=Path,
+        default=DEFAULT_OUT,
+        metavar="FOLDER",
+        help="where cost.html and cost.json are written (%(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Price a month, print it and write the report; the exit status: 2 when an input is wrong."""
+    console = Console()
+    try:
+        workload, crowd = _read(Workload, arguments), _read(Crowd, arguments)
+        prices = load_prices(arguments.prices)
+    except PricesError as error:
+        Console(stderr=True).print(Text(str(error)))
+        return 2
+    except ValidationError as error:
+        Console(stderr=True).print(Text("\n".join(_problems(error))))
+        return 2
+    found = study(workload, prices, crowd)
+    _show(console, found)
+    written, values = arguments.out / "cost.html", arguments.out / "cost.json"
+    page.write(written, found)
+    values.write_text(json.dumps(to_json(found), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    console.print(Text(f"\n{written} and {values} have the plots and the values."))
+    return 0
+
+
+def _add_fields(group: argparse._ArgumentGroup, model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        if field.annotation is bool:
+            group.add_argument(
+                tables.option(name),
+                action=argparse.BooleanOptionalAction,
+                default=field.default,
+                help=field.description,
+            )
+        else:
+            default = "" if field.default is None else f" ({tables.value(field.default)})"
+            group.add_argument(
+                tables.option(name), metavar="X", default=field.default, help=f"{field.description}{default}"
+            )
+
+
+def _read(model: type[_ModelT], arguments: argparse.Namespace) -> _ModelT:
+    return model.model_validate({name: getattr(arguments, name) for name in model.model_fields})
+
+
+def _problems(error: ValidationError) -> list[str]:
+    return [
+        ": ".join([*(tables.option(str(part)) for part in detail["loc"][:1]), detail["msg"]])
+        for detail in error.errors(include_url=False)
+    ]
+
+
+def _show(console: Console, found: Study) -> None:
+    for sentence in page.summary(found):
+        console.print(Text(sentence))
+    for table in (
+        tables.bill_table(found.workload, found.bill, found.prices),
+        tables.growth_table(found.growth),
+        tables.quota_table(found.workload, found.quotas),
+        tables.calm_table(found.levers),
+        tables.busy_table(found.levers),
+        tables.window_table(found.crowd),
+        tables.requests_table(found.crowd),
+    ):
+        console.print(_rich(table), Text())
+
+
+def _rich(table: Table) -> RichTable:
+    """The table without its remarks, which the page has."""
+    shown = RichTable(
+        title=table.title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
+    )
+    for place, head in enumerate(table.head):
+        shown.add_column(head, justify="left" if place == 0 else "right", no_wrap=True)
+    for row in table.rows:
+        shown.add_row(*map(Text, row.cells), style="bold green" if row.strong else None)
+    return shown

@@ -1,0 +1,99 @@
+"""The bill of a month: what is metered, at what price."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cost.day import activity
+from cost.prices import Price, Prices
+from cost.rates import Rates, rates
+from cost.request_units import stored_bytes
+from cost.workload import SECONDS_A_DAY, SECONDS_A_MONTH, Workload
+
+GB = 2**30
+"""AWS bills binary gigabytes."""
+
+CUSTOM_METRICS = 8
+"""Metrics that our functions write themselves (streams/app.py, api/routes/score.py)."""
+PORTRAIT_BYTES = 60_000
+"""Of a portrait in its three sizes: a guess."""
+
+_UPLOAD_PUTS = 4
+"""The player's POST, and a PUT for each size."""
+_UPLOAD_GETS = 2
+"""Is it there, and what is it."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the bill. `price` is its entry's path in the price file."""
+
+    service: str
+    price: str
+    unit: str
+    quantity: float
+    usd: float
+
+
+@dataclass(frozen=True)
+class Bill:
+    """A month, USD, and the mean rates that it comes from."""
+
+    lines: tuple[Line, ...]
+    mean: Rates
+
+    @property
+    def usd(self) -> float:
+        """The whole month."""
+        return sum(line.usd for line in self.lines)
+
+    @property
+    def by_service(self) -> dict[str, float]:
+        """USD a service, in the order of the bill."""
+        services: dict[str, float] = {}
+        for line in self.lines:
+            services[line.service] = services.get(line.service, 0.0) + line.usd
+        return services
+
+
+def bill(workload: Workload, prices: Prices) -> Bill:
+    """What a month costs."""
+    mean = Rates.mean([rates(workload, moment) for moment in activity(workload.peak_factor)])
+    lines = tuple(
+        Line(service, path, price.unit, quantity, _cost(workload, price, quantity))
+        for service, path, price, quantity in _metered(workload, mean, prices)
+    )
+    return Bill(lines, mean)
+
+
+def _cost(workload: Workload, price: Price, quantity: float) -> float:
+    return (price if workload.free_tier else price.without_allowance()).cost(quantity)
+
+
+def _metered(workload: Workload, mean: Rates, prices: Prices) -> Iterator[tuple[str, str, Price, float]]:
+    """What each service counts: service, path of the price, price, quantity."""
+    month = SECONDS_A_MONTH
+    named = dict(prices.named())
+    logs = mean.invocations * month * workload.log_bytes / GB
+    quantities = {
+        ("API Gateway", "api_gateway.websocket_messages"): mean.messages * month,
+        ("API Gateway", "api_gateway.connection_minutes"): mean.connected * month / 60,
+        ("API Gateway", "api_gateway.rest_requests"): mean.rest_requests * month,
+        ("Lambda", "lambda.requests"): mean.invocations * month,
+        ("Lambda", "lambda.gb_seconds"): mean.gb_seconds * month,
+        ("DynamoDB", "dynamodb.write_units"): mean.write_units * month,
+        ("DynamoDB", "dynamodb.read_units"): mean.read_units * month,
+        ("DynamoDB", "dynamodb.storage"): stored_bytes(workload) / GB,
+        ("Cognito", f"cognito.{workload.cognito_plan}_players"): workload.players,
+        ("Cognito", "ses.emails"): workload.emails,
+        ("S3", "s3.put_requests"): mean.uploads * month * _UPLOAD_PUTS,
+        ("S3", "s3.get_requests"): (mean.uploads * _UPLOAD_GETS + mean.picture_views) * month,
+        ("S3", "s3.storage"): workload.players * workload.portrait_share * PORTRAIT_BYTES / GB,
+        ("Data transfer", "transfer.out"): mean.out_bytes * month / GB,
+        ("CloudWatch", "cloudwatch.logs"): logs,
+        ("CloudWatch", "cloudwatch.log_storage"): logs * workload.log_days * SECONDS_A_DAY / month,
+        ("CloudWatch", "cloudwatch.metrics"): CUSTOM_METRICS,
+        ("CloudWatch", "cloudwatch.alarms"): workload.alarms,
+        ("CloudWatch", "cloudwatch.dashboards"): workload.dashboards,
+    }
+    for (service, path), quantity in quantities.items():
+        yield service, path, named[path], quantity

@@ -1,0 +1,103 @@
+"""The DynamoDB units that a game uses a second, and what its tables hold."""
+
+import math
+
+from cost import database_calls as calls
+from cost.board_rates import Boards, fans_out_alone
+from cost.database_calls import Operation, Row, Units, Variable
+from cost.frame_sizes import snapshot_bytes
+from cost.traffic import Traffic
+from cost.workload import SECONDS_A_DAY, Workload
+
+SWEEP_SECONDS = 60
+PAGE_LIMIT = 2000
+"""Subscribers in one page of a Query (store/connections.py)."""
+
+PUSHES_A_CLAIM = 40
+"""Pushes that a function claims at a time, where many share 8,000 a second (realtime/push/shared_pace.py)."""
+
+_BOARD_ROW_REST = 500
+"""What a board's row holds beside its entries: keys, and one diff in the outbox."""
+_ROW_OVERHEAD = 100
+"""What DynamoDB adds to a stored row, in bytes."""
+
+
+class Ledger:
+    """What operations cost in one game."""
+
+    def __init__(self, workload: Workload) -> None:
+        self._workload = workload
+        self.row_bytes = row_bytes(workload)
+
+    def units(self, operation: Operation, subscribers: float = 0) -> Units:
+        """What an operation costs; `subscribers` of the board that it is about."""
+        return calls.units(operation, self.row_bytes, _variables(self._workload, subscribers))
+
+    def board_units(self, boards: Boards, served: float) -> Units:
+        """A second of the boards, where this share of the versions gets a fan-out of its own."""
+        total = self.units(calls.SWEEP).times(self._workload.boards / SWEEP_SECONDS)
+        for board in boards:
+            alone = fans_out_alone(self._workload, board)
+            fan_out = calls.FANOUT_DIRECT if alone else calls.FANOUT_SPLIT
+            claims = math.ceil(board.subscribers / PUSHES_A_CLAIM) if board.subscribers > 1 else 0
+            one = (
+                self.units(calls.BATCH).times(board.batches)
+                + self.units(calls.PUBLICATION).times(board.versions)
+                + self.units(fan_out, board.subscribers).times(board.versions * served)
+                + self.units(calls.PUSHES_CLAIMED).times(claims * board.versions * served)
+            )
+            total += one.times(board.count)
+        return total
+
+    def player_units(self, traffic: Traffic) -> Units:
+        """A second of what players do."""
+        sessions = traffic.sessions
+        rated = (
+            (calls.SCORE_KEPT, traffic.scores - traffic.improved),
+            (calls.SCORE_IMPROVED, traffic.improved),
+            (calls.CONNECT, sessions),
+            (calls.SUBSCRIBE, sessions),
+            (calls.DISCONNECT, sessions),
+            (calls.PING, traffic.pings),
+            (calls.PROFILE, sessions),
+            (calls.PROGRESS, sessions),
+            (calls.ACTION, sessions * self._workload.actions_per_session),
+            (calls.RANK, sessions * self._workload.rank_lookups_per_session),
+            (calls.PORTRAIT_ASKED, traffic.uploads),
+            (calls.PORTRAIT_MADE, traffic.uploads),
+            (calls.PORTRAIT_TOLD, traffic.uploads),
+        )
+        return sum((self.units(operation).times(rate) for operation, rate in rated), Units(0, 0))
+
+
+def row_bytes(workload: Workload) -> dict[Row, float]:
+    """How large rows are in this game; a board's holds its entries, and what is about to be pushed."""
+    board = snapshot_bytes(workload.top, workload.portrait_share) + _BOARD_ROW_REST
+    return calls.row_bytes(boards=workload.boards, portrait_share=workload.portrait_share, board=board)
+
+
+def stored_bytes(workload: Workload) -> float:
+    """What lies in the tables: players' rows, and a day's request keys."""
+    sizes = {row: size + _ROW_OVERHEAD for row, size in row_bytes(workload).items()}
+    player = sizes["profile"] + sizes["progress"] + sizes["score"] * workload.boards
+    requests = workload.sessions * workload.actions_per_session * SECONDS_A_DAY
+    return workload.players * player + requests * sizes["request"]
+
+
+def _variables(workload: Workload, subscribers: float) -> dict[Variable, float]:
+    shard_pages = math.ceil(subscribers / workload.pushers / PAGE_LIMIT)
+    return {
+        "top": workload.top,
+        "followed": workload.boards_followed,
+        # Beside its boards a connection is on the channels `all` and `user#…`.
+        "held": workload.boards_followed + 2,
+        # A rank may be any: half of the players are above.
+        "above": workload.players / 2,
+        "boards": workload.boards,
+        # All areas count, and the improved one is not looked at.
+        "summed": workload.boards - 1,
+        "subscribers": subscribers,
+        "first_page": math.ceil((workload.direct_limit + 1) / PAGE_LIMIT) * PAGE_LIMIT,
+        "shards": workload.pushers,
+        "pages": workload.pushers * shard_pages,
+    }

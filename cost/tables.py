@@ -1,0 +1,336 @@
+"""The tables of `python -m cost`: rows of text, for the terminal and for the page alike."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cost.crowd import Crowd, CrowdStudy, Outcome
+from cost.growth import Point
+from cost.levers import Effect, Lever, Levers
+from cost.month import Bill, Line
+from cost.prices import Price, Prices
+from cost.quotas import Reached
+from cost.study import Study
+from cost.workload import Workload
+
+_PER = {1_000: "1,000", 1_000_000: "M"}
+
+MILESTONES = (100, 1_000, 10_000, 100_000, 1_000_000)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells of text; `note` is a remark on the first of them. A `strong` row is to be seen first."""
+
+    cells: tuple[str, ...]
+    strong: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: words in the first column, figures in the others."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: Sequence[Row]
+
+
+def usd(value: float) -> str:
+    """Dollars: with cents below a thousand."""
+    return f"${value:,.2f}" if value < 1000 else f"${value:,.0f}"
+
+
+def more(value: float) -> str:
+    """A difference in dollars, with its sign."""
+    if abs(value) < 0.005:
+        return "±$0"
+    return f"{'+' if value > 0 else '-'}{usd(abs(value))}"
+
+
+def amount(value: float) -> str:
+    """A count: whole below a million, then millions (M) and billions (G) with three figures."""
+    for size, name in ((1e9, " G"), (1e6, " M")):
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:.3g}{name}" if scaled < 999.5 else f"{scaled:,.0f}{name}"
+    return f"{value:.2g}" if 0 < value < 9.95 else f"{value:,.0f}"
+
+
+def seconds(value: float) -> str:
+    """A time: milliseconds, seconds, minutes or hours."""
+    if value >= 7200:
+        return f"{value / 3600:,.0f} h"
+    if value >= 600:
+        return f"{value / 60:,.0f} min"
+    if value >= 10:
+        return f"{value:,.0f} s"
+    if value >= 0.0995:
+        return f"{value:.1f} s"
+    return f"{value * 1000:.0f} ms"
+
+
+def share(value: float) -> str:
+    """A part of a whole, to two figures where it is small."""
+    if 0 < value < 0.0005:
+        return "< 0.1 %"
+    if value >= 10:
+        return f"{value:,.0f} times"
+    return f"{value * 100:.1f} %" if 0 < value < 0.0995 else f"{value * 100:,.0f} %"
+
+
+def players(count: int | None) -> str:
+    """A number of players; three figures are as many as the model knows."""
+    if count is None:
+        return "out of reach"
+    if count >= 1_000_000:
+        return amount(count)
+    return f"{round(count, -max(0, len(str(count)) - 3)):,}"
+
+
+def value(given: object) -> str:
+    """An input as it was given, or as it is by default."""
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, float):
+        return f"{given:,.0f}" if given >= 1000 else f"{given:.4g}"
+    return f"{given:,}" if isinstance(given, int) else str(given)
+
+
+def bill_table(workload: Workload, month: Bill, prices: Prices) -> Table:
+    """The month, line by line."""
+    named = dict(prices.named())
+    rows = [
+        Row(
+            (
+                f"{line.service}: {line.unit}",
+                amount(line.quantity),
+                list_price(named[line.price], line.quantity),
+                usd(line.usd),
+                share(line.usd / month.usd) if month.usd else "",
+            ),
+            strong=line is _dearest(month.lines),
+        )
+        for line in month.lines
+    ]
+    rows.append(Row(("All of it", "", "", usd(month.usd), share(1)), strong=True))
+    rows.append(Row(("A thousand players", "", "", usd(month.usd / workload.players * 1000), "")))
+    return Table(
+        f"A month for {workload.players:,} players",
+        ("service", "a month", "list price", "USD", "share"),
+        rows,
+    )
+
+
+def growth_table(points: Sequence[Point]) -> Table:
+    """The bill by service, as players grow."""
+    chosen = [min(points, key=lambda point: abs(point.workload.players - goal)) for goal in MILESTONES]
+    services = list(chosen[0].bill.by_service)
+    rows = [
+        Row((service, *(usd(point.bill.by_service[service]) for point in chosen))) for service in services
+    ]
+    rows.append(Row(("All of it", *(usd(point.bill.usd) for point in chosen)), strong=True))
+    rows.append(
+        Row(
+            (
+                "A thousand players",
+                *(usd(point.bill.usd / point.workload.players * 1000) for point in chosen),
+            )
+        )
+    )
+    return Table(
+        "USD a month as players grow",
+        ("service", *(f"{point.workload.players:,}" for point in chosen)),
+        rows,
+    )
+
+
+def quota_table(workload: Workload, found: Sequence[Reached]) -> Table:
+    """The quotas, the first that is reached at the front."""
+    rows = [
+        Row(
+            (
+                one.quota.title,
+                limit(one, workload),
+                share(one.used),
+                players(one.players),
+            ),
+            strong=place == 0,
+            note=one.quota.help,
+        )
+        for place, one in enumerate(found)
+    ]
+    return Table(
+        "Quotas of the account, at the busiest moment",
+        ("quota", "limit", "used", "players"),
+        rows,
+    )
+
+
+def calm_table(found: Levers) -> Table:
+    """What each setting buys, with boards that change as given or derived."""
+    return Table(
+        "What each setting buys a month",
+        ("setting", *_EFFECT_HEAD),
+        [
+            Row((lever.name, *_effect(lever.calm, found.given.calm)), lever is found.given)
+            for lever in _all(found)
+        ],
+    )
+
+
+def busy_table(found: Levers) -> Table:
+    """What each setting buys, with boards that every score changes."""
+    return Table(
+        "The same, if every score changed its boards",
+        ("setting", *_EFFECT_HEAD, "last\nclient", "players"),
+        [
+            Row(
+                (
+                    lever.name,
+                    *_effect(lever.busy, found.given.busy),
+                    seconds(lever.busy.last_seconds),
+                    players(lever.busy.players),
+                ),
+                lever is found.given,
+            )
+            for lever in _all(found)
+        ],
+    )
+
+
+def window_table(found: CrowdStudy) -> Table:
+    """What clients see, by policy and window."""
+    return Table(
+        f"{found.crowd.subscribers:,} clients at one board, {found.quota:,.0f} requests a second",
+        ("policy, window", *_OUTCOME_HEAD),
+        [
+            Row(
+                (f"{outcome.policy}, {outcome.event.window:g} s", *_outcome(outcome)),
+                strong=outcome.policy == "conflated" and outcome.event.window == found.window,
+            )
+            for outcome in found.by_window
+        ],
+    )
+
+
+def requests_table(found: CrowdStudy) -> Table:
+    """What a raised quota does."""
+    return Table(
+        "The same, conflated, with a quota that AWS has raised",
+        ("requests\na second", "a\nfan-out", *_OUTCOME_HEAD),
+        [
+            Row(
+                (f"{quota:,.0f}", seconds(outcome.event.fanout_seconds), *_outcome(outcome)),
+                strong=quota == found.quota,
+            )
+            for quota, outcome in zip(_quotas(found), found.by_quota, strict=True)
+        ],
+    )
+
+
+def price_table(prices: Prices) -> Table:
+    """Every price, with its page and its day."""
+    rows = [
+        Row((path, _tiers(price), price.unit, price.as_of.isoformat()), note=f"{price.page}, {price.entry}")
+        for path, price in prices.named()
+    ]
+    return Table(f"Prices of {prices.region}", ("price", "USD", "unit", "as of"), rows)
+
+
+def input_table(study: Study) -> Table:
+    """Every input as it was used."""
+    derived = {"change_share": study.shares.changing, "improving_share": study.shares.improving}
+    rows = [
+        Row((option(name), value(given)), note=field.description or "")
+        for model, values in (
+            (Workload, study.workload.model_dump() | derived),
+            (Crowd, study.crowd.crowd.model_dump()),
+        )
+        for name, field in model.model_fields.items()
+        if (given := values[name]) is not None
+    ]
+    return Table("Inputs", ("input", "value"), rows)
+
+
+def option(name: str) -> str:
+    """An input's name on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def limit(one: Reached, workload: Workload) -> str:
+    """A quota's limit with its unit."""
+    space = "" if one.quota.unit.startswith("/") else " "
+    return f"{amount(one.quota.limit(workload))}{space}{one.quota.unit}"
+
+
+def list_price(price: Price, quantity: float) -> str:
+    """The prices that a quantity falls under, the allowance apart."""
+    paid = price.without_allowance().tiers
+    lower = 0.0
+    used: list[float] = []
+    for tier in price.tiers:
+        if tier in paid and (quantity > lower or not used):
+            used.append(tier.usd)
+        lower = tier.up_to
+    return f"{' … '.join(_number(value) for value in dict.fromkeys(used))}{_per(price)}"
+
+
+_OUTCOME_HEAD = (
+    "versions",
+    "versions\na push",
+    "stale:\nmean",
+    "\np50",
+    "\np99",
+    "wait:\nmean",
+    "\np99",
+)
+
+
+def _outcome(outcome: Outcome) -> tuple[str, ...]:
+    return (
+        f"{outcome.versions:,}",
+        f"{outcome.versions_a_push:,.3g}",
+        seconds(outcome.staleness.mean),
+        seconds(outcome.staleness.p50),
+        seconds(outcome.staleness.p99),
+        seconds(outcome.wait.mean),
+        seconds(outcome.wait.p99),
+    )
+
+
+def _quotas(found: CrowdStudy) -> Iterable[float]:
+    pushed = (1 - found.crowd.rest_share) / found.crowd.crowded_boards
+    return (outcome.event.room / pushed for outcome in found.by_quota)
+
+
+_EFFECT_HEAD = ("USD", "against\ngiven", "pushes")
+
+
+def _all(found: Levers) -> tuple[Lever, ...]:
+    return (found.given, *found.changed)
+
+
+def _effect(effect: Effect, given: Effect) -> tuple[str, str, str]:
+    difference = "" if effect is given else more(effect.usd - given.usd)
+    return usd(effect.usd), difference, amount(effect.pushes)
+
+
+def _dearest(lines: Sequence[Line]) -> Line:
+    return max(lines, key=lambda line: line.usd)
+
+
+def _tiers(price: Price) -> str:
+    parts = []
+    for tier in price.tiers:
+        value = _number(tier.usd) if tier.usd else "free"
+        parts.append(value if math.isinf(tier.up_to) else f"{value} to {amount(tier.up_to)}")
+    return ", ".join(parts) + _per(price)
+
+
+def _per(price: Price) -> str:
+    return "" if price.per == 1 else f"/{_PER.get(price.per, f'{price.per:,}')}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.10f}".rstrip("0").rstrip(".") if value < 0.01 else f"{value:g}"

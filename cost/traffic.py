@@ -1,0 +1,104 @@
+"""What players do at a moment of the day, and the requests to API Gateway that it takes, pushes apart."""
+
+from dataclasses import dataclass
+
+from cost import turnover
+from cost.workload import SECONDS_A_DAY, SECONDS_A_MONTH, Workload
+
+PING_SECONDS = 300
+"""From ping to ping of a client (clients/web/podium/connection.js)."""
+START_REQUESTS = 4
+"""REST requests with which a session begins: client-config.json, profile, progress, shop."""
+ACTION_PATHS = 4
+"""Addresses of what counts as an action: /progress, /task/complete, /shop/buy, /unlock."""
+UPLOAD_REQUESTS = 2
+"""REST requests of an upload: presign and process."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of scores: how many are their player's best, and how many change the top K of a board."""
+
+    improving: float
+    changing: float
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Everything a second, but `connected`, which counts clients. `views` are portraits looked at.
+
+    `snapshots` answer subscribes; `sockets_in` are upgrades, subscribes and pings.
+    """
+
+    connected: float
+    sessions: float
+    scores: float
+    improved: float
+    uploads: float
+    views: float
+    pings: float
+    rest: float
+    snapshots: float
+    sockets_in: float
+
+    @property
+    def small_answers(self) -> float:
+        """Frames of a few bytes: pongs, and what became of an upload."""
+        return self.pings + self.uploads
+
+    @property
+    def requests(self) -> float:
+        """Requests to API Gateway. Answers to frames are such too: they go through `@connections`."""
+        return self.rest + self.sockets_in + self.snapshots + self.small_answers
+
+
+def shares(workload: Workload) -> Shares:
+    """The shares given, or those that follow from a season's scores on one area."""
+    season = workload.scores * workload.season_days * SECONDS_A_DAY / workload.areas
+    changing = workload.change_share
+    if changing is None:
+        changing = turnover.change_share(workload.top, season)
+    improving = workload.improving_share
+    if improving is None:
+        improving = turnover.improving_share(season / workload.players)
+    # Nothing but a player's new best can change a board.
+    return Shares(improving=max(improving, changing), changing=changing)
+
+
+def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
+    """What players do at a moment that is so busy: 1 is the average."""
+    sessions, connected = workload.sessions * activity, workload.connected * activity
+    scores = workload.scores * activity
+    uploads = workload.players * workload.uploads_per_player / SECONDS_A_MONTH * activity
+    views = sessions * workload.boards_followed * workload.top * workload.portrait_share
+    pings = connected / PING_SECONDS
+    return Traffic(
+        connected=connected,
+        sessions=sessions,
+        scores=scores,
+        improved=scores * shares(workload).improving,
+        uploads=uploads,
+        views=views,
+        pings=pings,
+        rest=sessions * _session_requests(workload) + scores + views + uploads * UPLOAD_REQUESTS,
+        snapshots=sessions * workload.boards_followed,
+        sockets_in=sessions * 2 + pings,
+    )
+
+
+def _session_requests(workload: Workload) -> float:
+    """REST requests of a session, but for its scores and pictures."""
+    asked = START_REQUESTS + workload.actions_per_session + workload.rank_lookups_per_session
+    return asked + workload.browser_share * _preflights(workload)
+
+
+def _preflights(workload: Workload) -> float:
+    """OPTIONS requests of a browser's session: one for each address with a token, good for an hour."""
+    scores = workload.scores / workload.sessions if workload.sessions else 0.0
+    return (
+        # All but client-config.json, which needs no token.
+        (START_REQUESTS - 1)
+        + min(1.0, scores)
+        + min(1.0, workload.rank_lookups_per_session)
+        + min(ACTION_PATHS, workload.actions_per_session)
+    )

@@ -1,0 +1,1 @@
+"""Zips of the Lambda functions, made without Docker."""

@@ -1,0 +1,1 @@
+"""API Gateway's WebSocket API and its `@connections` on one machine."""

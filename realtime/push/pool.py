@@ -1,0 +1,402 @@
+"""The lanes of one client, and how the jobs share them.
+
+Everything here is a callback: an answer comes in, the lane takes the next id, its request goes out. No task,
+no future and no timer belongs to a single request. Time is kept by a few timers a client:
+
+    wake      at the moment when the next waiting id, resting lane or burst of the pace is due
+    ticker    once a second: a new stamp for the signatures; lanes whose answer is overdue are given up
+    deadline  one a job
+
+A lane is connecting, busy, idle, resting or dead. There are at most `in_flight` of them, the places of dead
+ones that have to rest included. They are opened when there is work for them, and stay open for the next job.
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from realtime.push.connection import Lane
+from realtime.push.job import SILENT_TRIES, FirstTries, Job, backoff
+from realtime.push.pace import AnyPace, Pace
+from realtime.push.response import retry_after
+from realtime.push.shared_pace import Claim, SharedPace
+from realtime.push.signing import Stamp
+
+Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
+"""Opens a connection to the endpoint for what the callable makes, as `loop.create_connection` does."""
+
+IDLE_SECONDS = 20.0
+"""A lane that was idle for longer is replaced: who is at the other end may have forgotten it."""
+
+REST_LIMIT_SECONDS = 60.0
+"""However long a server asks to be left alone: lanes outlive the push that was told so."""
+
+_OK = 200
+_REDIRECT = 300
+_GONE = 410
+_THROTTLED = 429
+_SERVER_ERROR = 500
+
+_TICK_SECONDS = 1.0
+_LEAST_TICKS_TO_ANSWER = 5
+
+logger = logging.getLogger("podium.push")
+
+
+class Lanes:
+    """Works off jobs, over as many lanes as they need.
+
+    stamp: what signs the requests from a moment (seconds since the epoch) on; asked for once a second.
+    in_flight: how many lanes there are at the most.
+    attempt_timeout: seconds to wait for a connection, and for an answer up to a fifth longer.
+    rate: requests a second at the most; None for as many as there are answers.
+    claim: claims requests of a rate that others share; None where all of it is this client's.
+    clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        stamp: Callable[[float], Stamp],
+        *,
+        in_flight: int,
+        attempt_timeout: float,
+        rate: float | None,
+        claim: Claim | None = None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.tick = 0
+        self.first_tries = FirstTries()
+        self._connect = connect
+        self._new_stamp = stamp
+        self._stamp: Stamp
+        self._clock = clock
+        self._in_flight = in_flight
+        self._attempt_timeout = attempt_timeout
+        self._tick_seconds = min(_TICK_SECONDS, attempt_timeout / _LEAST_TICKS_TO_ANSWER)
+        self._ticks_to_answer = math.ceil(attempt_timeout / self._tick_seconds)
+        self._loop = asyncio.get_running_loop()
+        self._pace: AnyPace | None = None
+        if rate is not None and claim is not None:
+            self._pace = SharedPace(rate, claim, work=self._paced_work, granted=self._wake_at)
+        elif rate is not None:
+            self._pace = Pace(rate, self._loop.time())
+        # Dictionaries for sets: their order is the same at every run.
+        self._jobs: dict[Job, None] = {}
+        self._runnable: deque[Job] = deque()
+        self._lanes: dict[Lane, None] = {}
+        self._idle: list[Lane] = []
+        self._connecting: dict[Lane, asyncio.Task[None]] = {}
+        self._resting: list[tuple[float, int, Lane]] = []
+        self._order = itertools.count()
+        # How often in a row a connection could not be opened, or broke before its answer.
+        self._troubles = 0
+        self._wake: asyncio.Handle | None = None
+        self._wake_when = 0.0
+        self._ticker: asyncio.Handle | None = None
+        self._closed = False
+
+    async def work_off(self, job: Job) -> None:
+        """Return when the job is done, at its deadline at the latest. Cancelling this harms no other job.
+
+        Raises what the job's collection of ids raises, and RuntimeError when closed.
+        """
+        if self._closed:
+            raise RuntimeError("the push client is closed")
+        self._stamp = self._new_stamp(self._clock())
+        self._jobs[job] = None
+        deadline = self._loop.call_at(job.deadline, self._end, job)
+        try:
+            if self._loop.time() >= job.deadline:
+                job.end([])
+            else:
+                self._make_runnable(job)
+                self._dispatch()
+            await job.done
+        finally:
+            deadline.cancel()
+            job.close()
+            del self._jobs[job]
+
+    async def close(self) -> None:
+        """End every connection. Jobs end as at their deadline."""
+        self._closed = True
+        for job in self._jobs:
+            self._end(job)
+        for timer in (self._wake, self._ticker):
+            if timer:
+                timer.cancel()
+        if self._pace is not None:
+            await self._pace.close()
+        for lane in self._lanes:
+            lane.abort()
+        connecting = list(self._connecting.values())
+        for task in connecting:
+            task.cancel()
+        await asyncio.gather(*connecting, return_exceptions=True)
+        # The loop closes an aborted connection's socket in its next round.
+        await asyncio.sleep(0)
+        self._lanes.clear()
+        self._idle.clear()
+        self._resting.clear()
+
+    # What the lanes tell
+
+    def connected(self, lane: Lane) -> None:
+        """See LaneOwner."""
+        if lane.job is not None and lane.job.open:
+            self._send(lane, lane.job)
+        else:
+            lane.job = None
+            self._feed(lane)
+
+    def answered(self, lane: Lane, status: int, response: bytes) -> None:
+        """See LaneOwner."""
+        job = lane.job
+        if _OK <= status < _REDIRECT:
+            if not lane.proven:
+                lane.proven = lane.reused = True
+                lane.throttled = self._troubles = 0
+            if lane.tries == 1:
+                self.first_tries.ended += 1
+            if job is not None and job.open:
+                job.delivered(tries=lane.tries)
+            # Not before the id is settled: whatever is raised on the way, a lane that breaks returns its id.
+            lane.job = None
+        elif self._refused(lane, status, response):
+            return
+        if lane.dead:
+            del self._lanes[lane]
+            self._dispatch()
+        else:
+            self._feed(lane)
+
+    def lost(self, lane: Lane, *, unheard: bool) -> None:
+        """See LaneOwner."""
+        job = lane.job
+        if job is not None:
+            if not (lane.reused and unheard):
+                self._trouble(lane)
+                return
+            # The server closed it while the request was on its way, or while nobody looked.
+            del self._lanes[lane]
+            if job.open:
+                self._open(lane)
+            else:
+                self._dispatch()
+        elif lane in self._idle:
+            self._idle.remove(lane)
+            del self._lanes[lane]
+        # Otherwise it is resting, and so goes on its place.
+
+    def _refused(self, lane: Lane, status: int, response: bytes) -> bool:
+        """Settle an id whose answer was not a good one. Whether the lane has to rest."""
+        lane.proven = False
+        lane.reused = True
+        self._troubles = 0
+        now = self._loop.time()
+        passing = status == _THROTTLED or status >= _SERVER_ERROR
+        pause = retry_after(response, self._clock()) if passing else None
+        job = lane.job
+        self._note_first_try(lane, failed=passing)
+        if job is not None and job.open:
+            if passing:
+                job.again(lane.connection_id, tries=lane.tries, now=now, not_before=now + (pause or 0.0))
+                self._wake_for(job)
+            elif status == _GONE:
+                job.gone(lane.connection_id)
+            else:
+                job.failed(lane.connection_id)
+        lane.job = None
+        if status != _THROTTLED or (job is not None and not job.throttled):
+            lane.throttled = 0
+            return False
+        lane.throttled += 1
+        rest = backoff(lane.throttled) if pause is None else min(pause, REST_LIMIT_SECONDS)
+        self._rest(lane, now + rest)
+        return True
+
+    def _note_first_try(self, lane: Lane, *, failed: bool) -> None:
+        if lane.tries == 1:
+            self.first_tries.ended += 1
+            self.first_tries.failed += failed
+
+    def _trouble(self, lane: Lane, *, counts_for: int = 1) -> None:
+        """Let the place of a connection rest that could not be opened, or ended before the answer.
+
+        counts_for: how many failed tries of its id that stands for.
+        """
+        if lane.troubles == self._troubles:
+            # Lanes that were opened before the last trouble tell nothing new.
+            self._troubles += 1
+        now = self._loop.time()
+        job = lane.job
+        if job is not None:
+            self._note_first_try(lane, failed=True)
+        if job is not None and job.open:
+            job.again(lane.connection_id, tries=lane.tries, now=now, counts_for=counts_for)
+            self._wake_for(job)
+        lane.job = None
+        self._rest(lane, now + backoff(max(self._troubles, 1)))
+
+    # Work for the lanes
+
+    def _feed(self, lane: Lane) -> None:
+        """Give a lane its next id, of the jobs in turn; without one it is idle."""
+        runnable = self._runnable
+        while runnable and (self._pace is None or runnable[0].unpaced or self._pace.ready):
+            job = runnable[0]
+            taken = job.take()
+            if taken is None:
+                # It comes back when one of its ids is due.
+                runnable.popleft()
+                continue
+            if len(runnable) > 1 and not job.unpaced:
+                runnable.rotate(-1)
+            if job.late:
+                self._wake_for(job)
+            lane.connection_id, lane.tries = taken
+            lane.job = job
+            if self._send(lane, job):
+                return
+        lane.reused = True
+        lane.idle_since = self._clock()
+        self._idle.append(lane)
+        self._wake_for_pace()
+
+    def _send(self, lane: Lane, job: Job) -> bool:
+        """Send the request of the id that the lane carries; False when there can be none."""
+        try:
+            request = job.request(self._stamp, lane.connection_id)
+        except ValueError:
+            job.failed(lane.connection_id)
+            lane.job = None
+            return False
+        if self._pace is not None and not job.unpaced:
+            self._pace.spend()
+        lane.send(request)
+        return True
+
+    def _dispatch(self) -> None:
+        """Put idle lanes to work, and open more where they are too few."""
+        if self._closed:
+            return
+        if self._pace is not None:
+            self._pace.fill(self._loop.time())
+        oldest = self._clock() - IDLE_SECONDS
+        while self._idle and self._work():
+            lane = self._idle.pop()
+            if lane.closing or lane.idle_since < oldest:
+                lane.abort()
+                del self._lanes[lane]
+            else:
+                self._feed(lane)
+        work = self._work()
+        while len(self._connecting) < work and len(self._lanes) < self._in_flight:
+            self._open()
+        self._wake_for_pace()
+        if self._ticker is None and self._lanes:
+            self._ticker = self._loop.call_later(self._tick_seconds, self._on_tick)
+
+    def _work(self) -> int:
+        """How many requests could go out now."""
+        work = self._paced_work()
+        unpaced = sum(job.takeable for job in self._runnable if job.unpaced)
+        return unpaced + (work if self._pace is None else min(work, self._pace.ready))
+
+    def _paced_work(self) -> int:
+        return sum(job.takeable for job in self._runnable if not job.unpaced)
+
+    def _make_runnable(self, job: Job) -> None:
+        if job.unpaced:
+            # Those that wait for the pace do not hold it up.
+            self._runnable.appendleft(job)
+        else:
+            self._runnable.append(job)
+
+    def _end(self, job: Job) -> None:
+        """The job's time is up. Answers to its requests that are out count for nothing."""
+        job.end([lane.connection_id for lane in self._lanes if lane.job is job])
+
+    # Opening and resting
+
+    def _open(self, broken: Lane | None = None) -> None:
+        """Open a lane; in the place of a broken one, for the id that is out on that."""
+        lane = Lane(self, troubles=self._troubles)
+        if broken is not None:
+            lane.job, lane.connection_id, lane.tries = broken.job, broken.connection_id, broken.tries
+        self._lanes[lane] = None
+        self._connecting[lane] = self._loop.create_task(self._connect_lane(lane))
+
+    async def _connect_lane(self, lane: Lane) -> None:
+        problem: Exception | None = None
+        try:
+            async with asyncio.timeout(self._attempt_timeout):
+                await self._connect(lambda: lane)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lane's place has to rest, and to come back
+            problem = error
+        finally:
+            del self._connecting[lane]
+        if problem is not None and not lane.dead:
+            if self._troubles == lane.troubles == 0:
+                logger.warning("cannot connect to the connections endpoint: %r", problem)
+            lane.abort()
+            self._trouble(lane)
+
+    def _rest(self, lane: Lane, until: float) -> None:
+        """Leave a lane, or the place of a dead one, without work for a while."""
+        heapq.heappush(self._resting, (until, next(self._order), lane))
+        self._wake_at(until)
+
+    # Time
+
+    def _wake_for(self, job: Job) -> None:
+        if job.due is not None:
+            self._wake_at(job.due)
+
+    def _wake_for_pace(self) -> None:
+        if self._pace is not None and self._runnable and not self._pace.ready:
+            self._pace.want()
+            if (when := self._pace.full_at) is not None:
+                self._wake_at(when)
+
+    def _wake_at(self, when: float) -> None:
+        if self._wake is not None:
+            if self._wake_when <= when:
+                return
+            self._wake.cancel()
+        # uvloop's handle of a timer that is due at once has no `when`.
+        self._wake, self._wake_when = self._loop.call_at(when, self._on_wake), when
+
+    def _on_wake(self) -> None:
+        self._wake = None
+        now = self._loop.time()
+        for job in self._jobs:
+            job.make_due(now)
+            if job.takeable and job not in self._runnable:
+                self._make_runnable(job)
+            self._wake_for(job)
+        while self._resting and self._resting[0][0] <= now:
+            _, _, lane = heapq.heappop(self._resting)
+            if lane.dead:
+                del self._lanes[lane]
+            else:
+                lane.idle_since = self._clock()
+                self._idle.append(lane)
+        if self._resting:
+            self._wake_at(self._resting[0][0])
+        self._dispatch()
+
+    def _on_tick(self) -> None:
+        # Busy lanes are looked after even when all jobs are over.
+        busy = self._jobs or any(lane.job is not None for lane in self._lanes)
+        self._ticker = self._loop.call_later(self._tick_seconds, self._on_tick) if busy else None
+        self.tick += 1
+        self._stamp = self._new_stamp(self._clock())
+        for lane in [lane for lane in self._lanes if lane.sent_for(self.tick) > self._ticks_to_answer]:
+            lane.abort()
+            self._trouble(lane, counts_for=SILENT_TRIES)

@@ -1,0 +1,298 @@
+"""The cost model's table of DynamoDB requests, held against the code that makes them."""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cost import database_calls as calls
+from cost.database_calls import Units, units
+from cost.frame_sizes import NAME, diff_bytes
+from cost.request_units import PUSHES_A_CLAIM, row_bytes
+from cost.workload import Workload
+from game.catalogue import GLOBAL_BOARD
+from realtime.avatars import announce
+from realtime.protocol import encode_snapshot
+from realtime.push.shared_pace import SMALLEST_CLAIM_SECONDS
+from store import appearance, boards, connections, players
+from store.budgets import PUSHES, Budget
+from store.database import Database
+from store.profiles import Profile
+from store.schema import BUDGETS, LEADERBOARDS, TABLES
+from store.submission import submit
+from streams.report import Report
+from tests.unit.api.player_requests import SUCCESSES, post
+from tests.unit.api.rest_scene import PLAYER, RestScene, rest_scene
+from tests.unit.cost.meter import ROW_OF, Meter, expected, meter_in_front, size
+from tests.unit.realtime.fakes import NOW, RecordingPush, recorded_database
+from tests.unit.realtime.live_scene import CALLER, catalogue_of, live_scene
+from tests.unit.store.appearance_scene import CATALOGUE as COUNTING
+from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene, full_board
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+ROOT = Path(__file__).parents[3]
+ADA = Profile(user_id=PLAYER, name=NAME)
+AVATAR = f"avatars/{PLAYER}/0b9f3e61-6d1c-4a2e-9c55-0a6d3f7a2b11"
+BATCH, PUBLICATION, SWEEP = calls.BATCH, calls.PUBLICATION, calls.SWEEP
+
+
+@pytest.fixture
+def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
+    """Ask for it before any scene."""
+    return meter_in_front(monkeypatch)
+
+
+@pytest.fixture
+def rest(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
+    """The API over metered tables."""
+    with rest_scene(monkeypatch) as scene:
+        yield scene
+
+
+@pytest.mark.parametrize(
+    ("points", "operation"), [(40, calls.SCORE_KEPT), (41, calls.SCORE_IMPROVED)], ids=["kept", "improved"]
+)
+async def test_score(meter: Meter, points: int, operation: calls.Operation) -> None:
+    async with recorded_database() as tables:
+        await submit(tables.direct, COUNTING, ADA, "forest", 40, NOW)
+        with meter.counting() as rows:
+            await submit(tables.db, COUNTING, ADA, "forest", points, NOW + 1)
+    # The sum has a row, and no other area.
+    assert rows == expected(operation, summed=1)
+
+
+async def test_batch_that_changes_no_board(meter: Meter) -> None:
+    async with broadcast_scene() as scene:
+        await full_board(scene)
+        await scene.score("dee", 1)
+        rows = await _processed(meter, scene)
+    assert rows == expected(BATCH)
+
+
+async def test_published_version_pushed_by_one_function(meter: Meter) -> None:
+    async with broadcast_scene() as scene:
+        await full_board(scene)
+        for number in range(4):
+            await scene.subscribe(f"client-{number}", "forest")
+        await scene.score("dee", 40)
+        rows = await _processed(meter, scene)
+    assert rows == expected(BATCH, PUBLICATION, calls.FANOUT_DIRECT, top=3, subscribers=5)
+
+
+async def test_published_version_pushed_by_several_functions(
+    meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PAGE_LIMIT", 4)
+    async with broadcast_scene(direct_limit=5) as scene:
+        await full_board(scene)
+        # As far apart as the letters that begin them, so that the shards are of one size.
+        for letter in "BCDEFGHIJKLMNOPQRSTUVWXYZ":
+            await scene.subscribe(letter, "forest")
+        await connections.unsubscribe(scene.direct, "viewer", ["forest"])
+        await scene.score("dee", 40)
+        records = scene.records()
+        with meter.counting() as rows:
+            await scene.process(records)
+            shards = len(scene.started)
+            await scene.run_pushers()
+    assert shards == 3
+    # Pages of four until there are more than five; then shards of eight or nine, in two or three pages.
+    pages = rows["UpdateItem", "board"] - 3
+    assert pages in (7, 8)
+    assert rows == expected(
+        BATCH, PUBLICATION, calls.FANOUT_SPLIT, top=3, subscribers=25, first_page=8, shards=3, pages=pages
+    )
+
+
+async def test_pushes_claimed_of_what_is_shared(meter: Meter) -> None:
+    async with recorded_database() as tables:
+        budget = Budget(tables.db, PUSHES, 8000, lambda: NOW * 1000)
+        await budget.claim(1)
+        with meter.counting() as rows:
+            await budget.claim(PUSHES_A_CLAIM)
+        assert rows == expected(calls.PUSHES_CLAIMED)
+        (item,) = (await tables.direct.client.scan(TableName=BUDGETS.name))["Items"]
+    assert size(item) == pytest.approx(row_bytes(Workload())["budget"], rel=0.1)
+    assert int(8000 * SMALLEST_CLAIM_SECONDS) == PUSHES_A_CLAIM
+
+
+async def test_sweep_of_boards_at_rest(meter: Meter) -> None:
+    async with broadcast_scene() as scene:
+        for area in ("forest", "desert", "sprint"):
+            await full_board(scene, area)
+        await scene.published(GLOBAL_BOARD)
+        with meter.counting() as rows:
+            assert await scene.broadcaster.sweep(Report()) == []
+    # The global board of this catalogue is empty.
+    assert rows == expected(SWEEP, times=3, top=3) + expected(SWEEP, top=0)
+
+
+async def test_connection_from_opening_to_closing(meter: Meter) -> None:
+    areas = ["area-1", "area-2", "area-3"]
+    async with live_scene(catalogue_of(3)) as scene:
+        held = {}
+        for area in areas:
+            published = await boards.load_or_create(
+                scene.direct, scene.live.catalogue.boards[area], NOW, encode_snapshot
+            )
+            held[area] = published.position._asdict()
+        with meter.counting() as rows:
+            await scene.event("$connect")
+        assert rows == expected(calls.CONNECT)
+        with meter.counting() as rows:
+            await scene.ask({"action": "subscribe", "boards": areas})
+        assert rows == expected(calls.SUBSCRIBE, followed=3, held=5)
+        with meter.counting() as rows:
+            await scene.ask({"action": "ping", "versions": held})
+        assert rows == expected(calls.PING, followed=3)
+        assert await scene.channels(CALLER) == {*areas, "all", f"user#{PLAYER}"}
+        with meter.counting() as rows:
+            await scene.event("$disconnect")
+        assert rows == expected(calls.DISCONNECT, held=5)
+
+
+def test_rank_reads_every_row_above(rest: RestScene, meter: Meter) -> None:
+    for number in range(20):
+        rest.score(f"player-{number}", 100 - number)
+    rest.score(PLAYER, 88)
+    with meter.counting() as rows:
+        answer = rest.get("/leaderboard/me", {"gameArea": "forest"}, player=PLAYER)
+    above = answer.json["rank"] - 1
+    assert above == 13
+    assert rows == expected(calls.RANK, above=above)
+
+
+@pytest.mark.parametrize(
+    ("path", "operation"), [("/profile", calls.PROFILE), ("/progress", calls.PROGRESS)], ids=str
+)
+def test_what_a_session_begins_with(
+    rest: RestScene, meter: Meter, path: str, operation: calls.Operation
+) -> None:
+    with meter.counting() as rows:
+        assert rest.get(path, player=PLAYER).status == 200
+    assert rows == expected(operation)
+
+
+@pytest.mark.parametrize("path", ["/client-config.json", "/shop"])
+def test_the_rest_of_it_reads_nothing(rest: RestScene, meter: Meter, path: str) -> None:
+    with meter.counting() as rows:
+        assert rest.get(path, player=PLAYER).status == 200
+    assert rows == Counter()
+
+
+@pytest.mark.parametrize("success", SUCCESSES, ids=lambda success: success.path)
+def test_action_with_a_key(rest: RestScene, meter: Meter, success: Any) -> None:
+    for path, body in success.before:
+        post(rest, path, body)
+    with meter.counting() as rows:
+        assert post(rest, success.path, success.body, Idempotency_Key="k").status == 200
+    # A task that asks for a score looks for the rows of the player's bests; the model leaves that out.
+    looked_for = {("BatchGetItem", "score"): 2} if success.path == "/task/complete" else {}
+    assert rows == expected(calls.ACTION) + Counter(looked_for)
+
+
+async def test_portrait_on_every_board_of_its_player(meter: Meter) -> None:
+    async with recorded_database() as tables:
+        for area in ("forest", "sprint"):
+            await submit(tables.direct, COUNTING, ADA, area, 40, NOW)
+        await appearance.change(tables.direct, COUNTING.boards, ADA, lambda profile: profile, NOW)
+        with meter.counting() as rows:
+            await players.require_alive(tables.db, PLAYER)
+            await appearance.change(
+                tables.db,
+                COUNTING.boards,
+                ADA,
+                lambda profile: profile.model_copy(update={"avatar": AVATAR}),
+                NOW,
+            )
+        assert rows == expected(calls.PORTRAIT_MADE, boards=3)
+        await connections.open_connection(tables.direct, "phone", PLAYER, NOW)
+        invocation = {
+            "requestContext": {"condition": "Success"},
+            "requestPayload": {"userId": PLAYER, "key": "k"},
+            "responsePayload": {"avatar": AVATAR},
+        }
+        with meter.counting() as rows:
+            await announce(tables.db, RecordingPush(), invocation)
+        assert rows == expected(calls.PORTRAIT_TOLD)
+
+
+def test_every_row_is_of_a_table_and_indexed_where_the_table_is() -> None:
+    assert set(ROW_OF) == {table.name for table in TABLES}
+    assert {ROW_OF[table.name] for table in TABLES if table.index} == calls.INDEXED
+    assert calls.row_bytes(boards=1, portrait_share=0, board=0).keys() == set(ROW_OF.values())
+
+
+@pytest.mark.parametrize("portrait", [False, True])
+def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portrait: bool) -> None:
+    """Of a player with bests on all four boards, and progress of every kind."""
+    for area, points in (("forest", 512_345), ("desert", 498_765), ("sprint", 61_250)):
+        post(rest, "/score", {"gameArea": area, "score": points})
+    for success in SUCCESSES:
+        post(rest, success.path, success.body, Idempotency_Key=success.path)
+    changes = {"avatar": AVATAR, "portraits": (AVATAR,)} if portrait else {}
+
+    async def live(db: Database) -> dict[calls.Row, list[dict[str, Any]]]:
+        await appearance.change(
+            db, COUNTING.boards, ADA, lambda profile: profile.model_copy(update=changes), NOW
+        )
+        await connections.open_connection(db, CALLER, PLAYER, NOW)
+        await connections.subscribe(db, CALLER, ["whispering-forest"], PLAYER, NOW)
+        await players.bury(db, PLAYER, NOW)
+        await Budget(db, PUSHES, 8000, lambda: NOW * 1000).claim(1)
+        return {row: (await db.client.scan(TableName=table))["Items"] for table, row in ROW_OF.items()}
+
+    typical = calls.row_bytes(boards=4, portrait_share=float(portrait), board=0)
+    for row, items in rest.run(live).items():
+        if row != "board":
+            assert statistics.mean(map(size, items)) == pytest.approx(typical[row], rel=0.1), row
+
+
+async def test_row_of_a_board_is_as_large_as_the_model_takes_it_to_be() -> None:
+    top = 20
+    board = catalogue_of(1).boards["area-1"].model_copy(update={"top": top})
+    async with recorded_database() as tables:
+        for number in range(top):
+            player = Profile(user_id=f"{PLAYER[:-12]}{number:012d}", name=NAME)
+            await submit(tables.direct, catalogue_of(1), player, "area-1", 50 + number, NOW)
+        published = await boards.load_or_create(tables.direct, board, NOW, encode_snapshot)
+        frame = "x" * round(diff_bytes(top, 1, 0))
+        await boards.publish(tables.direct, published, published.entries, frame, collapse=False)
+        (item,) = (await tables.direct.client.scan(TableName=LEADERBOARDS.name))["Items"]
+    typical = row_bytes(Workload(top=top, portrait_share=0))["board"]
+    assert size(item) == pytest.approx(typical, rel=0.1)
+
+
+@pytest.mark.parametrize("operation", calls.OPERATIONS, ids=lambda operation: operation.name)
+def test_operation_names_the_module_that_makes_its_requests(operation: calls.Operation) -> None:
+    assert (ROOT / operation.source).is_file()
+    assert operation.calls
+
+
+def test_units_round_up_and_count_twice_in_transactions_and_indexes() -> None:
+    sizes: dict[calls.Row, float] = {"progress": 4097, "score": 1025, "connection": 100, "board": 8193}
+    operation = calls.Operation(
+        "all of it",
+        "here",
+        (
+            calls.Call("GetItem", {"board": 1}),  # 3 reads
+            calls.Call("TransactGetItems", {"progress": 1}),  # 2 * 2 reads
+            calls.Call("Query", {"score": "top"}),  # 10 * 1025 bytes: 3 reads
+            calls.Call("IndexQuery", {"connection": 2}),  # half a read
+            calls.Call("TransactWriteItems", {"progress": 1, "score": 2}),  # 2 * (5 + 2 * 2) writes
+            calls.Call("BatchWriteItem", {"connection": 3}),  # 3 rows and 3 in the index
+            calls.Call("UpdateItem", {"board": 1}, times="pages"),  # 2 * 9 writes
+        ),
+    )
+    assert units(operation, sizes, {"top": 10, "pages": 2}) == Units(3 + 4 + 3 + 0.5, 18 + 6 + 18)
+
+
+async def _processed(meter: Meter, scene: BroadcastScene) -> Counter[tuple[str, str]]:
+    records = scene.records()
+    with meter.counting() as rows:
+        assert await scene.process(records) == []
+    return rows

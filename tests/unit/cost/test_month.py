@@ -1,0 +1,91 @@
+"""The bill."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cost.month import CUSTOM_METRICS, bill
+from cost.prices import load_prices
+from cost.workload import SECONDS_A_MONTH, Workload
+from tests.unit.cost.workloads import still, workloads
+
+ROOT = Path(__file__).parents[3]
+PRICES = load_prices()
+
+
+def lines(workload: Workload) -> dict[str, tuple[float, float]]:
+    """Quantity and USD by the price's name."""
+    return {line.price: (line.quantity, line.usd) for line in bill(workload, PRICES).lines}
+
+
+def test_still_game_by_hand() -> None:
+    found = lines(still())
+    month = SECONDS_A_MONTH
+    assert found["api_gateway.rest_requests"] == pytest.approx((4 * month, 4 * month * 3.5e-6))
+    assert found["api_gateway.websocket_messages"] == pytest.approx((6 * month, 6 * month * 1e-6))
+    assert found["api_gateway.connection_minutes"] == pytest.approx((10 * month, 10 * month * 0.25e-6))
+    assert found["cognito.essentials_players"] == pytest.approx((86_400, 76_400 * 0.015))
+    invocations = (10 + 1 / 60) * month
+    assert found["lambda.requests"] == pytest.approx((invocations, (invocations - 1e6) * 0.2e-6))
+    seconds = ((4 * 1024 + 6 * 512) * 0.04 + 0.06 / 60 * 1024) / 1024 * month
+    assert found["lambda.gb_seconds"] == pytest.approx((seconds, (seconds - 400_000) * 0.0000133334))
+    assert found["ses.emails"] == found["s3.put_requests"] == (0, 0)
+
+
+def test_total_is_the_sum_of_its_lines_and_services() -> None:
+    month = bill(Workload(), PRICES)
+    assert month.usd == pytest.approx(sum(line.usd for line in month.lines))
+    assert month.usd == pytest.approx(sum(month.by_service.values()))
+    assert {line.price for line in month.lines} <= set(dict(PRICES.named()))
+
+
+def test_busy_evenings_cost_more_than_even_days() -> None:
+    """Changes and clients come together: a mean of products, not a product of means."""
+    game = Workload(change_share=0.01, players=200_000)
+    even = bill(game.with_changes(peak_factor=1), PRICES).mean.pushes
+    busy = bill(game.with_changes(peak_factor=3), PRICES).mean.pushes
+    assert busy > 1.5 * even
+
+
+def test_plan_of_the_user_pool_is_the_one_that_is_billed() -> None:
+    found = lines(Workload(players=100_000, cognito_plan="lite"))
+    assert found["cognito.lite_players"] == pytest.approx((100_000, 90_000 * 0.0055))
+    assert "cognito.essentials_players" not in found
+
+
+def test_only_new_players_with_a_password_get_an_email() -> None:
+    quantity, _ = lines(Workload(players=10_000, new_share=0.4, google_share=0.25))["ses.emails"]
+    assert quantity == pytest.approx(3_000)
+
+
+def test_custom_metrics_are_those_that_the_functions_write() -> None:
+    names = set()
+    for path in [*(ROOT / "api").rglob("*.py"), *(ROOT / "streams").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in {"count", "add_metric"}
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                names.add(node.args[0].value)
+    assert len(names) == CUSTOM_METRICS, names
+
+
+@settings(max_examples=50)
+@given(workloads)
+def test_allowances_only_save(workload: Workload) -> None:
+    full = workload.with_changes(free_tier=False)
+    assert 0 <= bill(workload, PRICES).usd <= bill(full, PRICES).usd
+
+
+@settings(max_examples=50)
+@given(workloads, st.floats(1, 100))
+def test_more_players_cost_more(workload: Workload, times: float) -> None:
+    game = workload.with_changes(change_share=0.001, improving_share=0.1, requests_quota=1e7)
+    more = game.grown(int(game.players * times))
+    assert bill(more, PRICES).usd >= bill(game, PRICES).usd * (1 - 1e-9)

@@ -1,0 +1,89 @@
+"""The inputs: described, bounded, and by default those of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from cost.prices import load_prices
+from cost.request_units import PAGE_LIMIT
+from cost.traffic import PING_SECONDS
+from cost.workload import Workload
+from game.catalogue import load_catalogue
+from infra.settings import load_settings
+from store import connections
+from streams import fanout
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_defaults_are_those_of_the_code() -> None:
+    workload = Workload()
+    assert workload.direct_limit == fanout.DIRECT_LIMIT
+    assert workload.pushers == fanout.PUSHERS
+    assert PAGE_LIMIT == connections.PAGE_LIMIT
+    client = (ROOT / "clients/web/podium/connection.js").read_text()
+    (ping,) = re.findall(r"PING_MS = ([\d_]+);", client)
+    assert int(ping) == PING_SECONDS * 1000
+
+
+def test_defaults_are_those_of_the_catalogue_that_comes_with_podium() -> None:
+    workload, boards = Workload(), load_catalogue().boards
+    assert workload.boards == len(boards)
+    assert {board.top for board in boards.values()} == {workload.top}
+
+
+def test_defaults_are_those_of_a_stage_that_players_rely_on() -> None:
+    workload, stage, named = Workload(), load_settings("prod"), dict(load_prices().named())
+    assert workload.window == stage.live.window_seconds
+    assert workload.direct_limit == stage.live.direct_limit
+    assert workload.pushers == stage.live.pushers
+    assert workload.log_days == stage.log_days
+    assert named["lambda.gb_seconds"].unit == f"GB-seconds, {stage.architecture}"
+
+
+@pytest.mark.parametrize("name", Workload.model_fields)
+def test_every_input_says_what_it_is(name: str) -> None:
+    description = Workload.model_fields[name].description
+    assert description
+    assert not description.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("players", 0),
+        ("session_minutes", 121),
+        ("top", 101),
+        ("boards", 1),
+        ("boards_followed", 5),
+        ("change_share", 1.1),
+        ("window", float("nan")),
+        ("peak_factor", 0.9),
+        ("cognito_plan", "plus"),
+        ("plyers", 1),
+    ],
+)
+def test_bad_input_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Workload.model_validate({name: value})
+
+
+def test_rates_follow_from_players() -> None:
+    workload = Workload(players=86_400, sessions_per_day=2, session_minutes=30, scores_per_minute=0.2)
+    assert workload.sessions == pytest.approx(2)
+    assert workload.connected == pytest.approx(3_600)
+    assert workload.scores == pytest.approx(12)
+    assert workload.grown(172_800).scores == pytest.approx(24)
+
+
+def test_scores_given_as_a_rate_count_instead_and_grow_with_the_players() -> None:
+    workload = Workload(players=1_000, scores_per_second=5)
+    assert workload.scores == 5
+    assert workload.grown(3_000).scores == pytest.approx(15)
+
+
+def test_changes_are_checked() -> None:
+    with pytest.raises(ValidationError, match="boards_followed"):
+        Workload(boards_followed=4).with_changes(boards=2)
