@@ -6,24 +6,25 @@ was up: close it, so that its client comes back and asks for a snapshot), or unt
 its turn: nothing is known against it, so give it the frame again).
 
     HttpPushClient   push, close            one Job a call
-    push_job.py      Job                    which ids are to be tried, or tried again, and what became of them
-    push_lanes.py    Lanes                  takes ids from the jobs, in turn, as lanes come free
-    push_lane.py     Lane                   one keep-alive connection, one request at a time
-    push_pace.py     Pace                   how many requests a second
-    push_budget.py   SharedPace             the same, of a rate that other clients share
+    job.py           Job                    which ids are to be tried, or tried again, and what became of them
+    pool.py          ConnectionPool         takes ids from the jobs, in turn, as connections come free
+    connection.py    Connection             one keep-alive connection, one request at a time
+    pace.py          Pace                   how many requests a second
+    shared_pace.py   SharedPace             the same, of a rate that other clients share
     signing.py       Stamp, Template        the bytes of a request
 
 What is done about an answer depends on whom it is about:
 
     2xx, 410, other 4xx   the id: it is settled
     429                   the id, where the others are served: it waits, and is given up soon after them;
-                          the account, where many are refused: the id waits, and the lane with it
-    5xx                   that connection: the id waits, and the lane goes on with the next
-    none, or broken off   nobody knows: the id waits, and the lane is replaced, later each time it fails
-    closed while idle     nobody: at once again, on a new lane
+                          the account, where many are refused: the id waits, and the connection with it
+    5xx                   that connection: the id waits, and the connection goes on with the next
+    none, or broken off   unknown: the id waits, and the connection is replaced, later each time it fails
+    closed while idle     no error: the id is sent again at once, on a new connection
 
-Nothing grows without bound. Ids stay in the caller's collection until a lane is free; those that wait for
-another try are a thousand a job at the most, and then no others are begun. docs/push.md has the reasons.
+Nothing grows without bound. Ids stay in the caller's collection until a connection is free; those that wait
+for another try are a thousand per job at the most, and then no others are begun.
+docs/push.md has the reasons.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ import aioboto3
 
 from realtime.push.endpoint import Address, credentials_of, parse_url, region_of, tls_context
 from realtime.push.job import Job, PushResult
-from realtime.push.pool import Lanes
+from realtime.push.pool import ConnectionPool
 from realtime.push.shared_pace import Claim
 from realtime.push.signing import ConnectionsSigner, Credentials, Payload, Stamp
 
@@ -49,7 +50,7 @@ IN_FLIGHT = 100
 ATTEMPT_TIMEOUT_SECONDS = 5.0
 """How long a connection, or an answer, is waited for before it is tried again."""
 CLOSE_SECONDS = 10.0
-"""How long a closing may take, with its wait for a lane and for the pace."""
+"""How long a closing may take, with its wait for a connection and for the pace."""
 
 CREDENTIALS_SECONDS = 60.0
 """How old credentials may become while a push is under way, before the session is asked again."""
@@ -119,7 +120,7 @@ class HttpPushClient:
         self._stamp_for: tuple[int, Credentials] | None = None
         self._clock = clock
         self._shares = rate is not None and claim is not None
-        self._lanes = Lanes(
+        self._pool = ConnectionPool(
             lambda protocol_factory: create(protocol_factory, address.host, address.port, ssl=tls),
             self._stamp_at,
             in_flight=in_flight,
@@ -136,7 +137,7 @@ class HttpPushClient:
             Payload("POST", frame.encode()),
             connection_ids,
             deadline=deadline,
-            first_tries=self._lanes.first_tries,
+            first_tries=self._pool.first_tries,
             # An answer, one of as many as there are messages of clients: a claim would cost as much as it.
             unpaced=self._shares and len(connection_ids) == 1,
         )
@@ -154,11 +155,11 @@ class HttpPushClient:
         """End every connection, and what is under way as at its deadline."""
         if self._loading:
             self._loading.cancel()
-        await self._lanes.close()
+        await self._pool.close()
 
     async def _work_off(self, job: Job) -> None:
         await self._load()
-        await self._lanes.work_off(job)
+        await self._pool.work_off(job)
 
     async def _load(self) -> None:
         self._credentials = await self._load_credentials()

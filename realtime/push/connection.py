@@ -9,40 +9,40 @@ from realtime.push.job import Job
 from realtime.push.response import FINAL, RESPONSE_LIMIT, read_until_eof
 
 
-class LaneOwner(Protocol):
-    """Who gives a lane its work, and is told of everything that happens to it."""
+class ConnectionOwner(Protocol):
+    """Who gives a connection its work, and is told of everything that happens to it."""
 
     tick: int
 
-    def connected(self, lane: "Lane") -> None:
-        """The lane can take its first request."""
+    def connected(self, connection: "Connection") -> None:
+        """The connection can take its first request."""
 
-    def answered(self, lane: "Lane", status: int, response: bytes) -> None:
-        """The lane's request is answered; the lane can take another one, unless it is dead."""
+    def answered(self, connection: "Connection", status: int, response: bytes) -> None:
+        """The connection's request is answered; the connection can take another one, unless it is dead."""
 
-    def lost(self, lane: "Lane", *, unheard: bool) -> None:
-        """The lane is dead. What it carries is unanswered; `unheard` when not one byte came in answer."""
+    def lost(self, connection: "Connection", *, unheard: bool) -> None:
+        """The connection is dead, its request unanswered; `unheard` when not one byte came back."""
 
 
 class _UnaskedError(Exception):
     """The server answers what it was not asked."""
 
 
-class Lane(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """A connection, and the id whose request is out on it.
 
     The parser tells where a message begins and ends, and keeps its headers to itself: those of a good answer
     are of no interest. `answered` gets the bytes, for those of a bad one.
 
-    troubles: how many the owner had had with the endpoint when the lane was opened.
+    troubles: how many the owner had had with the endpoint when the connection was opened.
     """
 
-    def __init__(self, owner: LaneOwner, *, troubles: int = 0) -> None:
+    def __init__(self, owner: ConnectionOwner, *, troubles: int = 0) -> None:
         self.troubles = troubles
         self.job: Job | None = None
         self.connection_id = ""
         self.tries = 0
-        """How often the id has been sent, on this lane or others."""
+        """How often the id has been sent, on this connection or others."""
         self.proven = False
         """Whether the last answer was a good one."""
         self.reused = False

@@ -81,8 +81,8 @@ def backoff(failures: int, *, base: float = BACKOFF_BASE_SECONDS, cap: float = B
 class Job:
     """One payload for many ids, until each of them is settled or the deadline has come.
 
-    An id is in exactly one place at a time: still in the caller's collection, out on a lane, waiting until
-    it is due, ready to be tried again, or in the result.
+    An id is in exactly one place at a time: still in the caller's collection, out on a connection, waiting
+    until it is due, ready to be tried again, or in the result.
 
     deadline: in seconds of the event loop's clock.
     retries: False to give up an id after one try.

@@ -1,14 +1,15 @@
-"""The lanes of one client, and how the jobs share them.
+"""The connections of one client, and how the jobs share them.
 
-Everything here is a callback: an answer comes in, the lane takes the next id, its request goes out. No task,
-no future and no timer belongs to a single request. Time is kept by a few timers a client:
+Everything here is a callback: an answer comes in, the connection takes the next id, its request goes out. No
+task, no future and no timer belongs to a single request. Time is kept by a few timers a client:
 
-    wake      at the moment when the next waiting id, resting lane or burst of the pace is due
-    ticker    once a second: a new stamp for the signatures; lanes whose answer is overdue are given up
+    wake      at the moment when the next waiting id, cooling connection or burst of the pace is due
+    ticker    once a second: a new stamp for the signatures; connections whose answer is overdue are given up
     deadline  one a job
 
-A lane is connecting, busy, idle, resting or dead. There are at most `in_flight` of them, the places of dead
-ones that have to rest included. They are opened when there is work for them, and stay open for the next job.
+A connection is connecting, busy, idle, cooling down or dead. There are at most `in_flight` of them,
+the places of dead ones that cool down included. They are opened when there is work, and stay open for the
+next job.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from realtime.push.connection import Lane
+from realtime.push.connection import Connection
 from realtime.push.job import SILENT_TRIES, FirstTries, Job, backoff
 from realtime.push.pace import AnyPace, Pace
 from realtime.push.response import retry_after
@@ -30,10 +31,10 @@ Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
 """Opens a connection to the endpoint for what the callable makes, as `loop.create_connection` does."""
 
 IDLE_SECONDS = 20.0
-"""A lane that was idle for longer is replaced: who is at the other end may have forgotten it."""
+"""A connection that was idle for longer is replaced: who is at the other end may have forgotten it."""
 
-REST_LIMIT_SECONDS = 60.0
-"""However long a server asks to be left alone: lanes outlive the push that was told so."""
+COOL_DOWN_LIMIT_SECONDS = 60.0
+"""However long a server asks to be left alone: connections outlive the push that was told so."""
 
 _OK = 200
 _REDIRECT = 300
@@ -47,11 +48,11 @@ _LEAST_TICKS_TO_ANSWER = 5
 logger = logging.getLogger("podium.push")
 
 
-class Lanes:
-    """Works off jobs, over as many lanes as they need.
+class ConnectionPool:
+    """Works off jobs, over as many connections as they need.
 
     stamp: what signs the requests from a moment (seconds since the epoch) on; asked for once a second.
-    in_flight: how many lanes there are at the most.
+    in_flight: how many connections there are at the most.
     attempt_timeout: seconds to wait for a connection, and for an answer up to a fifth longer.
     rate: requests a second at the most; None for as many as there are answers.
     claim: claims requests of a rate that others share; None where all of it is this client's.
@@ -88,10 +89,10 @@ class Lanes:
         # Dictionaries for sets: their order is the same at every run.
         self._jobs: dict[Job, None] = {}
         self._runnable: deque[Job] = deque()
-        self._lanes: dict[Lane, None] = {}
-        self._idle: list[Lane] = []
-        self._connecting: dict[Lane, asyncio.Task[None]] = {}
-        self._resting: list[tuple[float, int, Lane]] = []
+        self._connections: dict[Connection, None] = {}
+        self._idle: list[Connection] = []
+        self._connecting: dict[Connection, asyncio.Task[None]] = {}
+        self._cooling: list[tuple[float, int, Connection]] = []
         self._order = itertools.count()
         # How often in a row a connection could not be opened, or broke before its answer.
         self._troubles = 0
@@ -132,121 +133,123 @@ class Lanes:
                 timer.cancel()
         if self._pace is not None:
             await self._pace.close()
-        for lane in self._lanes:
-            lane.abort()
+        for connection in self._connections:
+            connection.abort()
         connecting = list(self._connecting.values())
         for task in connecting:
             task.cancel()
         await asyncio.gather(*connecting, return_exceptions=True)
         # The loop closes an aborted connection's socket in its next round.
         await asyncio.sleep(0)
-        self._lanes.clear()
+        self._connections.clear()
         self._idle.clear()
-        self._resting.clear()
+        self._cooling.clear()
 
-    # What the lanes tell
+    # What the connections tell
 
-    def connected(self, lane: Lane) -> None:
-        """See LaneOwner."""
-        if lane.job is not None and lane.job.open:
-            self._send(lane, lane.job)
+    def connected(self, connection: Connection) -> None:
+        """See ConnectionOwner."""
+        if connection.job is not None and connection.job.open:
+            self._send(connection, connection.job)
         else:
-            lane.job = None
-            self._feed(lane)
+            connection.job = None
+            self._feed(connection)
 
-    def answered(self, lane: Lane, status: int, response: bytes) -> None:
-        """See LaneOwner."""
-        job = lane.job
+    def answered(self, connection: Connection, status: int, response: bytes) -> None:
+        """See ConnectionOwner."""
+        job = connection.job
         if _OK <= status < _REDIRECT:
-            if not lane.proven:
-                lane.proven = lane.reused = True
-                lane.throttled = self._troubles = 0
-            if lane.tries == 1:
+            if not connection.proven:
+                connection.proven = connection.reused = True
+                connection.throttled = self._troubles = 0
+            if connection.tries == 1:
                 self.first_tries.ended += 1
             if job is not None and job.open:
-                job.delivered(tries=lane.tries)
-            # Not before the id is settled: whatever is raised on the way, a lane that breaks returns its id.
-            lane.job = None
-        elif self._refused(lane, status, response):
+                job.delivered(tries=connection.tries)
+            # Only once the id is settled: should anything raise before, the broken connection returns its id.
+            connection.job = None
+        elif self._refused(connection, status, response):
             return
-        if lane.dead:
-            del self._lanes[lane]
+        if connection.dead:
+            del self._connections[connection]
             self._dispatch()
         else:
-            self._feed(lane)
+            self._feed(connection)
 
-    def lost(self, lane: Lane, *, unheard: bool) -> None:
-        """See LaneOwner."""
-        job = lane.job
+    def lost(self, connection: Connection, *, unheard: bool) -> None:
+        """See ConnectionOwner."""
+        job = connection.job
         if job is not None:
-            if not (lane.reused and unheard):
-                self._trouble(lane)
+            if not (connection.reused and unheard):
+                self._trouble(connection)
                 return
             # The server closed it while the request was on its way, or while nobody looked.
-            del self._lanes[lane]
+            del self._connections[connection]
             if job.open:
-                self._open(lane)
+                self._open(connection)
             else:
                 self._dispatch()
-        elif lane in self._idle:
-            self._idle.remove(lane)
-            del self._lanes[lane]
-        # Otherwise it is resting, and so goes on its place.
+        elif connection in self._idle:
+            self._idle.remove(connection)
+            del self._connections[connection]
+        # Otherwise it is cooling down, and so goes on its place.
 
-    def _refused(self, lane: Lane, status: int, response: bytes) -> bool:
-        """Settle an id whose answer was not a good one. Whether the lane has to rest."""
-        lane.proven = False
-        lane.reused = True
+    def _refused(self, connection: Connection, status: int, response: bytes) -> bool:
+        """Settle an id whose answer was not a good one. Return whether the connection must cool down."""
+        connection.proven = False
+        connection.reused = True
         self._troubles = 0
         now = self._loop.time()
         passing = status == _THROTTLED or status >= _SERVER_ERROR
         pause = retry_after(response, self._clock()) if passing else None
-        job = lane.job
-        self._note_first_try(lane, failed=passing)
+        job = connection.job
+        self._note_first_try(connection, failed=passing)
         if job is not None and job.open:
             if passing:
-                job.again(lane.connection_id, tries=lane.tries, now=now, not_before=now + (pause or 0.0))
+                job.again(
+                    connection.connection_id, tries=connection.tries, now=now, not_before=now + (pause or 0.0)
+                )
                 self._wake_for(job)
             elif status == _GONE:
-                job.gone(lane.connection_id)
+                job.gone(connection.connection_id)
             else:
-                job.failed(lane.connection_id)
-        lane.job = None
+                job.failed(connection.connection_id)
+        connection.job = None
         if status != _THROTTLED or (job is not None and not job.throttled):
-            lane.throttled = 0
+            connection.throttled = 0
             return False
-        lane.throttled += 1
-        rest = backoff(lane.throttled) if pause is None else min(pause, REST_LIMIT_SECONDS)
-        self._rest(lane, now + rest)
+        connection.throttled += 1
+        seconds = backoff(connection.throttled) if pause is None else min(pause, COOL_DOWN_LIMIT_SECONDS)
+        self._cool_down(connection, now + seconds)
         return True
 
-    def _note_first_try(self, lane: Lane, *, failed: bool) -> None:
-        if lane.tries == 1:
+    def _note_first_try(self, connection: Connection, *, failed: bool) -> None:
+        if connection.tries == 1:
             self.first_tries.ended += 1
             self.first_tries.failed += failed
 
-    def _trouble(self, lane: Lane, *, counts_for: int = 1) -> None:
-        """Let the place of a connection rest that could not be opened, or ended before the answer.
+    def _trouble(self, connection: Connection, *, counts_for: int = 1) -> None:
+        """Let the place of a connection cool down that could not be opened, or ended before the answer.
 
         counts_for: how many failed tries of its id that stands for.
         """
-        if lane.troubles == self._troubles:
-            # Lanes that were opened before the last trouble tell nothing new.
+        if connection.troubles == self._troubles:
+            # Connections that were opened before the last trouble tell nothing new.
             self._troubles += 1
         now = self._loop.time()
-        job = lane.job
+        job = connection.job
         if job is not None:
-            self._note_first_try(lane, failed=True)
+            self._note_first_try(connection, failed=True)
         if job is not None and job.open:
-            job.again(lane.connection_id, tries=lane.tries, now=now, counts_for=counts_for)
+            job.again(connection.connection_id, tries=connection.tries, now=now, counts_for=counts_for)
             self._wake_for(job)
-        lane.job = None
-        self._rest(lane, now + backoff(max(self._troubles, 1)))
+        connection.job = None
+        self._cool_down(connection, now + backoff(max(self._troubles, 1)))
 
-    # Work for the lanes
+    # Work for the connections
 
-    def _feed(self, lane: Lane) -> None:
-        """Give a lane its next id, of the jobs in turn; without one it is idle."""
+    def _feed(self, connection: Connection) -> None:
+        """Give a connection its next id, of the jobs in turn; without one it is idle."""
         runnable = self._runnable
         while runnable and (self._pace is None or runnable[0].unpaced or self._pace.ready):
             job = runnable[0]
@@ -259,47 +262,47 @@ class Lanes:
                 runnable.rotate(-1)
             if job.late:
                 self._wake_for(job)
-            lane.connection_id, lane.tries = taken
-            lane.job = job
-            if self._send(lane, job):
+            connection.connection_id, connection.tries = taken
+            connection.job = job
+            if self._send(connection, job):
                 return
-        lane.reused = True
-        lane.idle_since = self._clock()
-        self._idle.append(lane)
+        connection.reused = True
+        connection.idle_since = self._clock()
+        self._idle.append(connection)
         self._wake_for_pace()
 
-    def _send(self, lane: Lane, job: Job) -> bool:
-        """Send the request of the id that the lane carries; False when there can be none."""
+    def _send(self, connection: Connection, job: Job) -> bool:
+        """Send the request of the id that the connection carries; False when there can be none."""
         try:
-            request = job.request(self._stamp, lane.connection_id)
+            request = job.request(self._stamp, connection.connection_id)
         except ValueError:
-            job.failed(lane.connection_id)
-            lane.job = None
+            job.failed(connection.connection_id)
+            connection.job = None
             return False
         if self._pace is not None and not job.unpaced:
             self._pace.spend()
-        lane.send(request)
+        connection.send(request)
         return True
 
     def _dispatch(self) -> None:
-        """Put idle lanes to work, and open more where they are too few."""
+        """Put idle connections to work, and open more where they are too few."""
         if self._closed:
             return
         if self._pace is not None:
             self._pace.fill(self._loop.time())
         oldest = self._clock() - IDLE_SECONDS
         while self._idle and self._work():
-            lane = self._idle.pop()
-            if lane.closing or lane.idle_since < oldest:
-                lane.abort()
-                del self._lanes[lane]
+            connection = self._idle.pop()
+            if connection.closing or connection.idle_since < oldest:
+                connection.abort()
+                del self._connections[connection]
             else:
-                self._feed(lane)
+                self._feed(connection)
         work = self._work()
-        while len(self._connecting) < work and len(self._lanes) < self._in_flight:
+        while len(self._connecting) < work and len(self._connections) < self._in_flight:
             self._open()
         self._wake_for_pace()
-        if self._ticker is None and self._lanes:
+        if self._ticker is None and self._connections:
             self._ticker = self._loop.call_later(self._tick_seconds, self._on_tick)
 
     def _work(self) -> int:
@@ -320,36 +323,40 @@ class Lanes:
 
     def _end(self, job: Job) -> None:
         """The job's time is up. Answers to its requests that are out count for nothing."""
-        job.end([lane.connection_id for lane in self._lanes if lane.job is job])
+        job.end([connection.connection_id for connection in self._connections if connection.job is job])
 
-    # Opening and resting
+    # Opening and cooling down
 
-    def _open(self, broken: Lane | None = None) -> None:
-        """Open a lane; in the place of a broken one, for the id that is out on that."""
-        lane = Lane(self, troubles=self._troubles)
+    def _open(self, broken: Connection | None = None) -> None:
+        """Open a connection; in the place of a broken one, for the id that is out on that."""
+        connection = Connection(self, troubles=self._troubles)
         if broken is not None:
-            lane.job, lane.connection_id, lane.tries = broken.job, broken.connection_id, broken.tries
-        self._lanes[lane] = None
-        self._connecting[lane] = self._loop.create_task(self._connect_lane(lane))
+            connection.job, connection.connection_id, connection.tries = (
+                broken.job,
+                broken.connection_id,
+                broken.tries,
+            )
+        self._connections[connection] = None
+        self._connecting[connection] = self._loop.create_task(self._open_connection(connection))
 
-    async def _connect_lane(self, lane: Lane) -> None:
+    async def _open_connection(self, connection: Connection) -> None:
         problem: Exception | None = None
         try:
             async with asyncio.timeout(self._attempt_timeout):
-                await self._connect(lambda: lane)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the lane's place has to rest, and to come back
+                await self._connect(lambda: connection)
+        except Exception as error:  # noqa: BLE001 - the place must cool down and come back
             problem = error
         finally:
-            del self._connecting[lane]
-        if problem is not None and not lane.dead:
-            if self._troubles == lane.troubles == 0:
+            del self._connecting[connection]
+        if problem is not None and not connection.dead:
+            if self._troubles == connection.troubles == 0:
                 logger.warning("cannot connect to the connections endpoint: %r", problem)
-            lane.abort()
-            self._trouble(lane)
+            connection.abort()
+            self._trouble(connection)
 
-    def _rest(self, lane: Lane, until: float) -> None:
-        """Leave a lane, or the place of a dead one, without work for a while."""
-        heapq.heappush(self._resting, (until, next(self._order), lane))
+    def _cool_down(self, connection: Connection, until: float) -> None:
+        """Leave a connection, or the place of a dead one, without work for a while."""
+        heapq.heappush(self._cooling, (until, next(self._order), connection))
         self._wake_at(until)
 
     # Time
@@ -380,23 +387,27 @@ class Lanes:
             if job.takeable and job not in self._runnable:
                 self._make_runnable(job)
             self._wake_for(job)
-        while self._resting and self._resting[0][0] <= now:
-            _, _, lane = heapq.heappop(self._resting)
-            if lane.dead:
-                del self._lanes[lane]
+        while self._cooling and self._cooling[0][0] <= now:
+            _, _, connection = heapq.heappop(self._cooling)
+            if connection.dead:
+                del self._connections[connection]
             else:
-                lane.idle_since = self._clock()
-                self._idle.append(lane)
-        if self._resting:
-            self._wake_at(self._resting[0][0])
+                connection.idle_since = self._clock()
+                self._idle.append(connection)
+        if self._cooling:
+            self._wake_at(self._cooling[0][0])
         self._dispatch()
 
     def _on_tick(self) -> None:
-        # Busy lanes are looked after even when all jobs are over.
-        busy = self._jobs or any(lane.job is not None for lane in self._lanes)
+        # Busy connections are looked after even when all jobs are over.
+        busy = self._jobs or any(connection.job is not None for connection in self._connections)
         self._ticker = self._loop.call_later(self._tick_seconds, self._on_tick) if busy else None
         self.tick += 1
         self._stamp = self._new_stamp(self._clock())
-        for lane in [lane for lane in self._lanes if lane.sent_for(self.tick) > self._ticks_to_answer]:
-            lane.abort()
-            self._trouble(lane, counts_for=SILENT_TRIES)
+        for connection in [
+            connection
+            for connection in self._connections
+            if connection.sent_for(self.tick) > self._ticks_to_answer
+        ]:
+            connection.abort()
+            self._trouble(connection, counts_for=SILENT_TRIES)

@@ -127,7 +127,7 @@ async def play(
         for number, push in enumerate(pushes):
             group.create_task(one(f"frame {number}", push))
             assert len(server.open) <= in_flight
-    # Nothing that comes later counts, nothing more is sent for what is over, and no lane is lost for good.
+    # No late answer counts, nothing is sent for a push that is over, and no connection is lost for good.
     await asyncio.sleep(60)
     assert all(later == result for later, result in results)
     assert all(time <= ends[frame] for frame, times in witness.times.items() for time in times)

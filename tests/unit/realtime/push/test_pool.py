@@ -17,7 +17,7 @@ from tests.simulation.transport import MemoryServer
 from tests.unit.realtime.push.scene import SILENCE, Endpoint, Scene, ids, push, with_client
 
 
-def test_as_many_lanes_are_opened_as_there_is_work_for() -> None:
+def test_as_many_connections_are_opened_as_there_is_work_for() -> None:
     async def work(scene: Scene) -> list[int]:
         opened = []
         for count in (1, 1, 3, 500, 500):
@@ -39,7 +39,7 @@ def test_single_answer_does_not_wait_behind_a_broadcast() -> None:
         assert (await broadcast).delivered == 5000
         return seconds
 
-    # The next lane that is free, and then its own request.
+    # The next connection that is free, and then its own request.
     assert with_client(Endpoint(seconds=0.05), work, in_flight=50)[0] <= 0.1
 
 
@@ -53,12 +53,12 @@ def test_pushes_at_the_same_time_get_the_same_share() -> None:
     endpoint = Endpoint(seconds=0.01)
     results, _ = with_client(endpoint, work, in_flight=10)
     assert results == [PushResult(delivered=1000)] * 3
-    # Half way through, and with ten lanes that the first one had to itself at first.
+    # Half way through, and with ten connections that the first one had to itself at first.
     shares = Counter(one[0] for one in endpoint.order[:1500])
     assert all(480 <= share <= 520 for share in shares.values())
 
 
-def test_lane_that_was_idle_for_long_is_not_trusted() -> None:
+def test_connection_that_was_idle_for_long_is_not_trusted() -> None:
     async def work(scene: Scene) -> tuple[int, int]:
         await scene.client.push("frame", ids(5), within=10)
         await asyncio.sleep(IDLE_SECONDS - 1)
@@ -72,7 +72,7 @@ def test_lane_that_was_idle_for_long_is_not_trusted() -> None:
     assert with_client(Endpoint(seconds=0.01), work)[0] == (5, 10)
 
 
-def test_lane_that_was_closed_while_idle_is_replaced() -> None:
+def test_connection_that_was_closed_while_idle_is_replaced() -> None:
     async def work(scene: Scene) -> PushResult:
         await scene.client.push("frame", ids(5), within=10)
         for transport in list(scene.server.open):
@@ -100,7 +100,7 @@ def test_request_that_meets_a_closing_connection_is_sent_again_at_once() -> None
     assert seconds == pytest.approx(0.02)
 
 
-def test_connection_that_breaks_again_on_a_new_lane_is_left_alone_for_a_while() -> None:
+def test_endpoint_that_breaks_a_second_connection_is_left_alone_for_a_while() -> None:
     async def work(scene: Scene) -> PushResult:
         await scene.client.push("frame", ["one"], within=10)
         scene.server.closing = 2
@@ -134,7 +134,7 @@ def test_connection_that_closes_after_its_push_is_over_is_not_replaced() -> None
     assert with_client(Endpoint({"slow": [5.0]}), work, in_flight=1)[0] == 1
 
 
-def test_place_of_a_lane_that_closes_after_its_push_is_over_is_free_for_the_next() -> None:
+def test_place_of_a_connection_that_closes_after_its_push_is_over_is_free_for_the_next() -> None:
     async def work(scene: Scene) -> tuple[PushResult, float]:
         await scene.client.push("frame", ["one"], within=10)
         await scene.client.push("frame", ["slow"], within=1)
@@ -177,7 +177,7 @@ def test_answer_after_the_deadline_counts_for_nobody() -> None:
     assert endpoint.order == ["slow", "slower"]
 
 
-def test_lane_that_nobody_waits_for_is_given_up_all_the_same() -> None:
+def test_silent_connection_is_given_up_after_its_push_is_over() -> None:
     async def work(scene: Scene) -> tuple[int, int]:
         await scene.client.push("frame", ["silent"], within=1)
         before = len(scene.server.open)
@@ -284,7 +284,7 @@ def test_connection_that_takes_too_long_to_open_is_given_up() -> None:
     assert clock.run(run()) == (PushResult(delivered=3), 1)
 
 
-def test_close_waits_for_a_lane_but_not_for_ever() -> None:
+def test_close_waits_for_a_connection_but_not_for_ever() -> None:
     async def work(scene: Scene) -> tuple[bool, float]:
         task = asyncio.create_task(scene.client.push("frame", ids(10, "slow"), within=60))
         await asyncio.sleep(0)
@@ -330,19 +330,19 @@ def test_ids_that_were_taken_back_are_not_waited_for() -> None:
     assert seconds == pytest.approx(0.03)
 
 
-def test_lane_whose_callback_fails_returns_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_whose_callback_fails_returns_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
     failures = iter([True, False, True])
 
     async def work(scene: Scene) -> PushResult:
-        lanes = scene.client._lanes
-        answered = lanes.answered
+        pool = scene.client._pool
+        answered = pool.answered
 
-        def sometimes(lane, status, response):  # type: ignore[no-untyped-def]
+        def sometimes(connection, status, response):  # type: ignore[no-untyped-def]
             if next(failures, False):
                 raise AssertionError("a bug of ours")
-            answered(lane, status, response)
+            answered(connection, status, response)
 
-        monkeypatch.setattr(lanes, "answered", sometimes)
+        monkeypatch.setattr(pool, "answered", sometimes)
         return await scene.client.push("frame", ids(10), within=10)
 
     assert with_client(Endpoint(seconds=0.01), work, in_flight=2)[0] == PushResult(delivered=10)

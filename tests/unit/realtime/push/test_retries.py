@@ -7,7 +7,7 @@ import pytest
 
 from realtime.push.client import PushResult
 from realtime.push.job import WAITING_LIMIT
-from realtime.push.pool import REST_LIMIT_SECONDS
+from realtime.push.pool import COOL_DOWN_LIMIT_SECONDS
 from tests.simulation import clock
 from tests.simulation.transport import Answer
 from tests.unit.realtime.push.scene import SILENCE, Endpoint, Line, Scene, ids, push, with_client
@@ -58,7 +58,7 @@ def test_lane_does_not_rest_for_as_long_as_it_is_asked_to() -> None:
     endpoint = Endpoint({"shaky": [asking(429, "86400"), 200]})
     results, seconds = with_client(endpoint, work, in_flight=1)
     assert results == [PushResult(failed=["shaky"]), PushResult(delivered=1)]
-    assert seconds == pytest.approx(REST_LIMIT_SECONDS)
+    assert seconds == pytest.approx(COOL_DOWN_LIMIT_SECONDS)
 
 
 def test_too_many_requests_stop_the_lane_and_not_only_the_id() -> None:
@@ -68,7 +68,7 @@ def test_too_many_requests_stop_the_lane_and_not_only_the_id() -> None:
     endpoint = Endpoint({"throttled": [asking(429, "5"), 200]})
     result, _ = with_client(endpoint, work, in_flight=1)
     assert result == PushResult(delivered=11)
-    # On the only lane there is nobody else has been tried while it was to rest.
+    # On the only connection there is nobody else has been tried while it was to rest.
     assert all(time >= 5 for time in endpoint.times[1:])
 
 
@@ -92,12 +92,12 @@ def test_lane_that_is_throttled_again_after_another_answer_starts_over(another: 
         await scene.client.push("frame", ["second"], within=100)
         return scene.seconds - started
 
-    # After the twenty first the lane would rest for up to two seconds.
+    # After the twenty first the connection would rest for up to two seconds.
     endpoint = Endpoint({"first": [*[429] * 20, another], "second": [429, 200]})
     assert 0 < with_client(endpoint, work, in_flight=1)[0] <= 0.05
 
 
-def test_server_errors_stop_the_id_and_not_the_lane() -> None:
+def test_server_errors_stop_the_id_and_not_the_connection() -> None:
     async def work(scene: Scene) -> PushResult:
         return await scene.client.push("frame", ["broken", *ids(10)], within=60)
 
@@ -224,5 +224,5 @@ def test_refused_connections_are_tried_less_and_less_often() -> None:
         return scene.server.refusals
 
     left, _ = with_client(Endpoint(), work, refusals=10**6, in_flight=10)
-    # Ten lanes, each of them about once a second.
+    # Ten connections, each of them about once a second.
     assert 300 < 10**6 - left < 3000

@@ -65,7 +65,7 @@ def test_slow_clients_do_not_delay_the_others(order: Order) -> None:
         return max(time for one, time in times if one in set(healthy))
 
     random.seed(1)
-    # Forty rounds of the ten lanes for the others, and thirty for twenty ids that are tried again and again.
+    # Forty rounds of the ten connections for the others, and thirty for twenty ids that are tried again.
     assert last_healthy(never) <= last_healthy([]) + 30 * ANSWER_SECONDS
 
 
@@ -188,7 +188,7 @@ def test_what_was_good_before_a_push_proves_nothing_during_it() -> None:
     assert with_client(endpoint, work)[0] == PushResult(delivered=1)
 
 
-def test_lanes_are_free_for_others_while_a_slow_client_has_its_grace() -> None:
+def test_connections_are_free_for_others_while_a_slow_client_has_its_grace() -> None:
     async def work(scene: Scene) -> float:
         slow = asyncio.create_task(scene.client.push("frame", [*ids(200), "slow"], within=60))
         await asyncio.sleep(22 * ANSWER_SECONDS)
@@ -203,6 +203,6 @@ def test_lanes_are_free_for_others_while_a_slow_client_has_its_grace() -> None:
 
     random.seed(1)
     endpoint = Endpoint({"slow": [429]}, seconds=ANSWER_SECONDS)
-    # On ten lanes, one of them with the slow client's.
+    # On ten connections, one of them with the slow client's.
     slowest, _ = with_client(endpoint, work, in_flight=10)
     assert slowest == pytest.approx(ANSWER_SECONDS)
