@@ -24,6 +24,12 @@ _OTHER_PICTURES = (
 )
 _BOX_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1"}
 _SNIFFED_BYTES = 1024
+_SAMPLED = 256
+"""Rows, and columns, of a transparent picture that are looked at to choose what stands behind it."""
+_PALE = 224
+"""The least of red, green and blue, 0 to 255, in a colour that is hardly seen on white."""
+_GREY = 96
+"""The other backing: white stands out from it six to one, black three to one (WCAG's contrast)."""
 _TURNS: dict[int, Callable[[MatLike], MatLike]] = {
     2: lambda pixels: cv2.flip(pixels, 1),
     3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
@@ -38,8 +44,8 @@ _TURNS: dict[int, Callable[[MatLike], MatLike]] = {
 def decode(picture: bytes) -> Pixels:
     """The picture upright, as EXIF says, in 8-bit colour whatever it was stored in.
 
-    Transparent parts are on white. Of an animated picture it is the first frame. A colour profile is dropped,
-    not applied. Raises PictureError.
+    Transparent parts are on white, or on grey where more than half of what is seen is nearly white. Of an
+    animated picture it is the first frame. A colour profile is dropped, not applied. Raises PictureError.
     """
     header = read_header(picture)
     flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -82,18 +88,27 @@ def _read(picture: bytes) -> Header:
 
 
 def _opaque(stored: MatLike) -> Pixels:
-    """8-bit colour on white; one channel at a time, to keep the largest picture within memory."""
+    """8-bit colour on its backing; one channel at a time, to keep the largest picture within memory."""
     if stored.ndim == 2:
         return cv2.cvtColor(_8_bits(stored), cv2.COLOR_GRAY2BGR)
     if stored.shape[2] == 3:
         return _8_bits(stored)
     alpha = _8_bits(cv2.extractChannel(stored, 3))
+    behind = cv2.convertScaleAbs(cv2.bitwise_not(alpha), alpha=_backing(stored) / 255)
     pixels = np.empty((*stored.shape[:2], 3), np.uint8)
     for channel in range(3):
         colour = _8_bits(cv2.extractChannel(stored, channel))
-        darkened = cv2.multiply(cv2.bitwise_not(colour), alpha, scale=1 / 255)
-        cv2.insertChannel(cv2.bitwise_not(darkened), pixels, channel)
+        cv2.insertChannel(cv2.add(cv2.multiply(colour, alpha, scale=1 / 255), behind), pixels, channel)
     return pixels
+
+
+def _backing(stored: MatLike) -> int:
+    """Return the grey, 0 to 255, behind a picture: white, unless most of what is seen would vanish on it."""
+    size = (min(stored.shape[1], _SAMPLED), min(stored.shape[0], _SAMPLED))
+    sampled = _8_bits(cv2.resize(stored, size, interpolation=cv2.INTER_NEAREST))
+    seen = sampled[..., 3].astype(np.int64)
+    pale = seen[sampled[..., :3].min(axis=2) >= _PALE].sum()
+    return _GREY if 2 * pale > seen.sum() else 255
 
 
 def _8_bits(values: MatLike) -> MatLike:

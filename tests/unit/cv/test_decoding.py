@@ -85,6 +85,47 @@ def test_every_kind_becomes_8_bit_colour(kind: str) -> None:
     assert difference(pixels, expected) <= allowed
 
 
+def disc_on_nothing(colour: int, dot: int, kind: str) -> bytes:
+    """A grey disc on transparency, a dark square this many pixels wide in it, as a file of this kind."""
+    disc = np.zeros((200, 300, 4), np.uint8)
+    cv2.circle(disc, (150, 100), 60, (colour, colour, colour, 255), -1)
+    disc[100 - dot : 100, 150 - dot : 150, :3] = 20
+    return saved(Image.fromarray(disc), kind, **BEST[kind])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize(("colour", "dot"), [(255, 0), (255, 30), (240, 20)])
+def test_white_on_transparency_stands_out(colour: int, dot: int, kind: str) -> None:
+    pixels = decode(disc_on_nothing(colour, dot, kind)).astype(int)
+    assert (pixels[120, 160] == colour).all()
+    assert colour - pixels[0, 0].max() > 100
+    assert dot == 0 or pixels[0, 0].min() - pixels[95, 145].max() > 50
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("colour", [0, 120, 200])
+def test_colour_on_transparency_is_on_white(colour: int, kind: str) -> None:
+    pixels = decode(disc_on_nothing(colour, 0, kind))
+    assert (pixels[0, 0] == 255).all()
+    assert (pixels[120, 160] == colour).all()
+
+
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_picture_of_nothing_is_white(hidden: int) -> None:
+    nothing = np.full((100, 100, 4), hidden, np.uint8)
+    nothing[..., 3] = 0
+    assert (decode(saved(Image.fromarray(nothing), "PNG")) == 255).all()
+
+
+def test_16_bit_white_on_transparency_stands_out() -> None:
+    white = np.full((100, 100), 255, np.uint8)
+    alpha = np.zeros_like(white)
+    alpha[20:80, 20:80] = 255
+    pixels = decode(png_of_16_bits(white, white, white, alpha))
+    assert (pixels[50, 50] == 255).all()
+    assert pixels[0, 0].max() < 155
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_applied(orientation: int, kind: str) -> None:
