@@ -73,6 +73,10 @@ lint: $(VENVS)/dev/.synced ## Check style and types
 	@$(VENVS)/dev/bin/lint-imports --no-cache > /dev/null || $(VENVS)/dev/bin/lint-imports --no-cache
 	@$(VENVS)/dev/bin/mypy
 
+.PHONY: docs
+docs: $(VENVS)/local/.synced ## Write docs/rest-api.md and docs/frames.md from the code
+	@$(LOCAL) -m local.reference
+
 .PHONY: format
 format: $(VENVS)/dev/.synced ## Format the code, mend what can be mended
 	@$(VENVS)/dev/bin/ruff check --fix --quiet .

@@ -12,6 +12,7 @@ from api.problems import FieldError, ProblemError, field_errors, invalid, to_res
 from api.routes import about, avatar, leaderboard, money, profile, progress, score, shop, task, unlock
 from api.validation import validate
 from game.headers import REQUEST_HEADERS, RESPONSE_HEADERS
+from game.version import VERSION
 from store.database import ConflictError, RowError, throttled
 from store.idempotency import KeyReusedError
 from store.players import DeletedError
@@ -40,7 +41,7 @@ def configure(app: ApiGatewayResolver) -> None:
         app.include_router(routes.router)
     app.configure_openapi(
         title="Podium",
-        version="1.0.0",
+        version=VERSION,
         description="Sign-in, scores and leaderboards for Unity and web games.",
         # As in OpenAPI itself: Powertools' models of it would be a tenth of a cold start.
         security_schemes={"idToken": _ID_TOKEN},  # type: ignore[dict-item]
