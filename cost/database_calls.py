@@ -73,7 +73,7 @@ class Units(NamedTuple):
         return Units(self.reads + other.reads, self.writes + other.writes)
 
     def times(self, count: float) -> "Units":
-        """So many of them."""
+        """These units multiplied by `count`."""
         return Units(self.reads * count, self.writes * count)
 
 
@@ -249,12 +249,12 @@ def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Row, 
 
 
 def read_units(size: float) -> float:
-    """Units of a consistent read of one row, or of one Query, of so many bytes."""
+    """Units of a consistent read of one row, or of one Query, of `size` bytes."""
     return max(1, math.ceil(size / _READ_BYTES))
 
 
 def write_units(size: float) -> float:
-    """Units of a write of one row of so many bytes."""
+    """Units of a write of one row of `size` bytes."""
     return max(1, math.ceil(size / _WRITE_BYTES))
 
 

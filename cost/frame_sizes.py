@@ -16,7 +16,7 @@ _AVATAR = "avatars/{}/0b9f3e61-6d1c-4a2e-9c55-0a6d3f7a2b11"
 
 
 def diff_bytes(top: int, changes: int, portrait_share: float) -> float:
-    """Bytes of the frame for a full board that so many players have just entered, and as many left.
+    """Bytes of the frame for a full board that this number of players have just entered, and as many left.
 
     `portrait_share` is the share of players with a portrait. The frame is the snapshot where that is smaller.
     """

@@ -15,7 +15,7 @@ MOST_PLAYERS = 1_000_000
 
 @dataclass(frozen=True)
 class Point:
-    """A game with so many players, and its bill."""
+    """A game with this number of players, and its bill."""
 
     workload: Workload
     bill: Bill

@@ -51,7 +51,7 @@ def write(path: Path, study: Study) -> None:
                 "Quotas of the account",
                 [
                     "Beyond API Gateway's requests, changes only arrive later: pushes wait and are conflated."
-                    " Beyond the others, somebody is turned away.",
+                    " Beyond the others, players are turned away.",
                     "A partition of DynamoDB holds a board's rows; it splits by itself when it stays hot, but"
                     " for a single row. In the plot, “most” is where every score changes its boards.",
                 ],
@@ -67,7 +67,7 @@ def write(path: Path, study: Study) -> None:
                 "What each setting buys where boards never rest",
                 [
                     "The same if every score changed its boards, which is the most there can be. The last"
-                    " client has a change so long after it at the busiest moment; so many players fill API"
+                    " client has a change so long after it at the busiest moment; that many players fill API"
                     " Gateway's quota with their requests and pushes.",
                 ],
                 [_cells(tables.busy_table(study.levers))],
@@ -237,9 +237,9 @@ def _crowd_sections(found: CrowdStudy) -> Iterator[Section]:
             f" {crowd.event_minutes:g} minutes, and API Gateway has {room:,.0f} requests a second for the"
             f" pushes of each crowded board ({crowd.crowded_boards:,}); the rest of the {found.quota:,.0f}"
             " goes to everything else.",
-            "A client is stale by the age of the oldest version that it has not got. Told of one by one,"
+            "A client is stale by the age of the oldest version that it has not got. Pushed one by one,"
             " versions queue up, and clients fall behind for as long as the event lasts: a wait of hours"
-            " means that the queue is worked off long after the end. Conflated, as Podium does it, nobody"
+            " means that the queue is worked off long after the end. Conflated, as Podium does it, no client"
             " waits for more than two fan-outs, however many scores there are. The window hardly matters"
             " then; only a higher quota helps.",
         ],

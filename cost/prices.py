@@ -51,7 +51,7 @@ class Price(_Part):
         return self
 
     def cost(self, quantity: float) -> float:
-        """What so many units cost in a month, USD."""
+        """Price of these units in a month, USD."""
         usd, lower = 0.0, 0.0
         for tier in self.tiers:
             usd += max(0.0, min(quantity, tier.up_to) - lower) * tier.usd

@@ -5,7 +5,7 @@
              -> pushes: versions times subscribers, as far as API Gateway's quota goes
              -> messages, bytes, invocations, GB-seconds, DynamoDB units
 
-Where more pushes are wanted than the quota leaves room for, versions wait and are told of together: fewer
+Where more pushes are wanted than the quota leaves room for, versions wait and are pushed together: fewer
 fan-outs, each of one snapshot (streams/fanout.py).
 """
 

@@ -6,10 +6,10 @@ One board, everybody subscribed to it, and a number of requests a second that is
     subscribers / requests a second; the pushers share that pace, and have one fan-out of a board at a time;
     each of them hands over to the next before its function ends
 
-What becomes of versions that are published during a fan-out is the question. Told of one by one, in their
+What becomes of versions that are published during a fan-out is the question. Pushed one by one, in their
 order, they queue up: each takes its full time, and where they come faster than that, the queue grows for as
 long as the scores last. Conflated, as Podium does it (streams/fanout.py), the next fan-out takes all of them
-in one frame: nobody waits for more than the rest of one fan-out and all of the next.
+in one frame: no client waits for more than the rest of one fan-out and all of the next.
 
 A client is *stale* at a time by the age of the oldest published version that it has not got, and current (0)
 when it has got them all. A change's *wait* is the time from the version that holds it to the client's screen.
@@ -86,7 +86,7 @@ class Spread:
 
 
 def simulate(event: Event, policy: Policy, rng: np.random.Generator) -> Run:
-    """Let the scores come for `event.seconds`, and push until every version has been told of."""
+    """Let the scores come for `event.seconds`, and push until every version has been pushed."""
     published = _publications(event, rng)
     duration = event.fanout_seconds
     started, newest = [], []
@@ -155,7 +155,7 @@ def _received(run: Run, place: float) -> Floats:
 
 
 def _missing_since(run: Run) -> Floats:
-    """When the oldest version that is missing after so many frames is published; infinite when none is."""
+    """When the oldest version still missing after this many frames was published; infinite when none is."""
     since: Floats = np.append(run.published, np.inf)[np.append(0, run.newest + 1)]
     return since
 

@@ -23,12 +23,12 @@ def harmonic(n: float) -> float:
 
 
 def improving_share(scores: float) -> float:
-    """The share of a player's first so many scores on a board that were the best until then."""
+    """The share of a player's first `count` scores on a board that were the best until then."""
     return 1.0 if scores <= 1 else min(1.0, harmonic(scores) / scores)
 
 
 def change_share(top: int, scores: float) -> float:
-    """The share of the first so many scores on a board that changed its top K."""
+    """The share of the first `count` scores on a board that changed its top K."""
     if scores <= top:
         return 1.0
     return min(1.0, top * (1 + harmonic(scores) - harmonic(top)) / scores)

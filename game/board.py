@@ -38,7 +38,7 @@ Milliseconds = Annotated[int, Field(ge=0, lt=TIME_LIMIT)]
 
 
 class Entry(Model):
-    """One player on a board. Ranks count from 1; nobody shares one."""
+    """One player on a board. Ranks count from 1, and each belongs to one player."""
 
     rank: int
     user_id: UserId

@@ -50,7 +50,7 @@ class Area(Model):
         if self.min >= self.max:
             raise ValueError(f"min ({self.min}) must be below max ({self.max})")
         if self.counts and self.order == "asc":
-            raise ValueError('counts must be false where order is "asc": a sum of times ranks nobody')
+            raise ValueError('counts must be false where order is "asc": a sum of times makes no ranking')
         return self
 
 

@@ -1,7 +1,7 @@
 """What a player may do with progress, money, tasks, unlocks and the shop: pure rules on one value.
 
 Each action takes the player as they are and answers with the player as they would be, or refuses. Nothing is
-read and nothing is written here, so whoever stores players writes the answer on condition that the player is
+read and nothing is written here, so the store writes the answer on condition that the player is
 still the one that was read.
 """
 
@@ -267,5 +267,5 @@ def _kept(days: Iterable[date], today: date) -> tuple[date, ...]:
 
 def _with_money(player: Player, amount: int, field: str) -> int:
     if player.money + amount > AMOUNT_LIMIT:
-        raise RefusedError(Refusal.OVER_LIMIT, field, f"nobody holds more than {AMOUNT_LIMIT} money")
+        raise RefusedError(Refusal.OVER_LIMIT, field, f"the balance cannot exceed {AMOUNT_LIMIT}")
     return player.money + amount

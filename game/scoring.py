@@ -3,9 +3,9 @@
     0001000000012345#999998236187200000#87313b53-604d-4405-b676-4eb8a21c5969
     ^ points + 10^15  ^ 10^15 - 1 - achievedAt    ^ user id
 
-A `desc` board is read from the greatest key down: more points first, then whoever got there first (the
+A `desc` board is read from the greatest key down: more points first, then the earlier (the
 milliseconds are inverted), then the greater user id. An `asc` board is read from the least key up, so there
-the milliseconds stand as they are: fewer points first, then whoever got there first, then the lesser user
+the milliseconds stand as they are: fewer points first, then the earlier, then the lesser user
 id. A plain number as the sort key would lose one of two players with the same score.
 """
 
@@ -73,7 +73,7 @@ def is_owned_by(key: str, user_id: str) -> bool:
 
 
 def better(order: Order, points: int, best: int) -> bool:
-    """Whether points beat a best so far. Equal points do not: whoever reached them first keeps the place."""
+    """Whether points beat a best so far. Equal points do not: the first to reach them keeps the place."""
     return points > best if order == "desc" else points < best
 
 

@@ -54,7 +54,7 @@ class RegistryStack(Stack):
 
 
 class AvatarsStack(Stack):
-    """The function of an image, by its tag or digest; its outcomes go to whoever tells the player."""
+    """The function of an image, by its tag or digest; its outcomes go to `avatar-outcome`."""
 
     def __init__(
         self,

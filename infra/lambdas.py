@@ -74,7 +74,7 @@ def log_group(scope: Construct, settings: StageSettings, name: str) -> logs.LogG
 def limit_emptier_logs(stack: Stack, settings: StageSettings) -> None:
     """Let the function with which the CDK empties a stack's bucket, if there is one, log as ours do.
 
-    Else Lambda makes the log group, which nobody deletes.
+    Else Lambda makes the log group, and `destroy` leaves it behind.
     """
     emptier = stack.node.try_find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
     if emptier is None:

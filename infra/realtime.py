@@ -244,8 +244,8 @@ class RealtimeStack(Stack):
         made = self._function("sweep", Size(1024, _BROADCASTER_SECONDS, self._settings.concurrency.sweep))
         made.grant_invoke("pusher", self._settings)
         rule = events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)))
-        # A sweep that failed is followed by the next one in any case: nobody tries again. One that finds no
-        # room waits for it until then.
+        # A sweep that failed is followed by the next one in any case, so it is not tried again. One that
+        # finds no room waits for it until then.
         rule.add_target(targets.LambdaFunction(made.function, retry_attempts=0))
         made.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         return made
@@ -264,7 +264,7 @@ class RealtimeStack(Stack):
 
 
 def _filters(boards: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Let through what is on a board of the catalogue; rows of areas that have left it matter to nobody."""
+    """Let through what is on a board of the catalogue; rows of areas that have left it matter to no board."""
     parts = [boards[start : start + _FILTER_BOARDS] for start in range(0, len(boards), _FILTER_BOARDS)]
     return [
         lambda_.FilterCriteria.filter(

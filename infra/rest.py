@@ -226,7 +226,7 @@ class RestStack(Stack):
         return model
 
     def _redeploy_for(self, content: Any) -> None:
-        """Let the API be deployed anew when this changes: a stage keeps to what it was deployed with.
+        """Let the API be deployed again when this changes: a stage keeps to what it was deployed with.
 
         The CDK does so for what it is given itself, and it is not given schemas.
         """

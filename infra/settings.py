@@ -238,7 +238,7 @@ class StageSettings(_Settings):
     log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 14
     """How long logs are kept."""
     alarm_email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
-    """Who is told of alarms; nobody by default."""
+    """The address that alarms are mailed to; none by default."""
     monthly_budget: Annotated[float, Field(gt=0)] | None = None
     """US dollars a month, of which 80 and 100 percent raise an alarm; no budget by default."""
     waf: bool = False
@@ -259,7 +259,7 @@ class StageSettings(_Settings):
         if self.retain and self.empty_bucket:
             raise ValueError("empty_bucket contradicts retain")
         if self.monthly_budget and not self.alarm_email:
-            raise ValueError("monthly_budget needs alarm_email: somebody has to be told")
+            raise ValueError("monthly_budget needs alarm_email: the address to mail when it is spent")
         if self.domain and self.addresses.model_fields_set & {"rest", "web_socket"}:
             raise ValueError("domain contradicts the addresses of the APIs")
         if self.domain and self.domain.certificate_arn.split(":")[3] != self.region:

@@ -25,7 +25,7 @@ STALE_SECONDS = 30
 """A score that takes longer than this to reach every screen raises an alarm."""
 
 _SWEEPS_MISSED = 5
-"""A sweep comes every minute: so many minutes in a row without one raise an alarm."""
+"""A sweep comes every minute; this number of minutes in a row without one raises an alarm."""
 
 _IN_BACKGROUND = {
     "pusher": "the sweep takes over what it had to push",
@@ -104,7 +104,7 @@ class WatchingStack(Stack):
             comparison_operator=operator.LESS_THAN_THRESHOLD
             if heartbeat
             else operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # Nobody plays: nothing is wrong.
+            # No data: there are no players, and nothing is wrong.
             treat_missing_data=missing.MISSING if heartbeat else missing.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))

@@ -15,7 +15,7 @@ from loadtest.target import TargetConfig
 
 _ATTEMPTS = 8
 _BACKOFF_SECONDS, _BACKOFF_CAP_SECONDS = 0.2, 10.0
-# Cognito's quotas are an account's, a second; whoever is over them is asked to come back.
+# Cognito's quotas are per account and second; a request over them is asked to come back.
 _THROTTLED = {"TooManyRequestsException", "LimitExceededException", "InternalErrorException"}
 _RENEW_SECONDS = 60
 
@@ -25,7 +25,7 @@ class AccountError(Exception):
 
 
 class Cognito:
-    """The operations of one user pool. All accounts share a password that nobody else knows."""
+    """The operations of one user pool. All accounts share a password that only this run knows."""
 
     def __init__(
         self, http: aiohttp.ClientSession, config: TargetConfig, password: str, admin: Any | None
@@ -42,7 +42,7 @@ class Cognito:
     ) -> AsyncIterator[Self]:
         """A client of the target's user pool.
 
-        On AWS nobody reads the codes that are mailed to made-up players: they are confirmed with the caller's
+        On AWS the codes that are mailed to made-up players are not read: they are confirmed with the caller's
         own AWS credentials. The emulator takes any code.
         """
         async with AsyncExitStack() as stack:

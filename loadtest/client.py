@@ -197,7 +197,7 @@ class Client:
         counts = self._line.counts
         screen = self.screens.get(change.board)
         if screen is None:
-            self._line.errors["a frame for a board that nobody asked for"] += 1
+            self._line.errors["a frame for a board that is not subscribed"] += 1
             return
         outcome = screen.take(frame, change, self._line.now())
         if isinstance(change, Snapshot):

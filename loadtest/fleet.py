@@ -27,7 +27,7 @@ class Fleet:
     @classmethod
     @asynccontextmanager
     async def open(cls, size: int, heard: Callable[[int, AnyReport], None]) -> AsyncIterator["Fleet"]:
-        """Start so many workers; none is left afterwards. Raises LoadTestError when one fails meanwhile."""
+        """Start `count` workers; none is left afterwards. Raises LoadTestError when one fails meanwhile."""
         workers: list[_WorkerProcess] = []
         try:
             for number in range(size):

@@ -7,7 +7,7 @@ from hdrh.histogram import HdrHistogram
 
 from loadtest.result import Latency
 
-# In microseconds. Whoever waits for longer than ten minutes counts as having waited ten.
+# In microseconds. A wait longer than ten minutes counts as ten.
 _LEAST, _MOST = 1, 600_000_000
 _WHOLE_DIGITS, _SECOND_DIGITS = 3, 2
 _CURVE_STEPS = 6
@@ -22,7 +22,7 @@ class Latencies:
         self._seconds: dict[int, HdrHistogram] = {}
 
     def record(self, due: float, seconds: float, count: int, *, measured: bool) -> None:
-        """Note that something due at this time took so long, so many times.
+        """Note `count` times that something due at this time took this long.
 
         It belongs to its second in any case, to the whole run only if `measured`.
         """

@@ -72,7 +72,7 @@ ORDERS: TypeAdapter[AnyOrder] = TypeAdapter(AnyOrder)
 
 
 class Progress(Model):
-    """So many accounts are made, or deleted."""
+    """This number of accounts is made, or deleted."""
 
     said: Literal["progress"] = "progress"
     done: int
@@ -156,14 +156,14 @@ class Tick(Model):
 
 
 class Stopped(Model):
-    """Nobody plays any more; so many scores are left without an answer."""
+    """The play is over; this number of scores is left without an answer."""
 
     said: Literal["stopped"] = "stopped"
     unanswered: int
 
 
 class Holding(Model):
-    """A state on the screens of so many live clients; one of them by name."""
+    """A state on the screens of this number of live clients; one of them by name."""
 
     board: str
     number: int
@@ -197,7 +197,7 @@ class Shown(Model):
 
 
 class Finished(Model):
-    """All is over; so many accounts could not be deleted."""
+    """All is over; this number of accounts could not be deleted."""
 
     said: Literal["finished"] = "finished"
     left_behind: int

@@ -68,7 +68,7 @@ async def poisson(
 
 @dataclass(frozen=True)
 class Rules:
-    """What the players of a process share. `report` is told of each score before it is sent, and after."""
+    """What the players of a process share. `report` is called for each score before it is sent, and after."""
 
     arenas: tuple[Arena, ...]
     watched: frozenset[str]
@@ -81,7 +81,7 @@ class Rules:
 
 
 class Player:
-    """Somebody who submits scores, one after the other."""
+    """A player who submits scores, one after the other."""
 
     def __init__(self, account: Account, rules: Rules, rng: random.Random) -> None:
         self._account = account
@@ -91,7 +91,7 @@ class Player:
         self._due: deque[float] = deque()
         self.playing: asyncio.Task[None] | None = None
         """What submits the scores that are due; None while there are none."""
-        # None when a request failed and nobody knows whether it took effect.
+        # None when a request failed and may or may not have taken effect.
         self._bests: dict[str, int] | None = {}
 
     def schedule(self, at: float) -> None:

@@ -19,7 +19,7 @@ _BLUE, _RED, _GREEN, _PURPLE, _YELLOW, _GREY = COLOURS
 _TIME = "seconds since the start of play"
 _PERCENTILES = (("p50", _BLUE), ("p90", _GREEN), ("p99", _YELLOW), ("max", _RED))
 _SMOOTHED, _SMOOTHED_POINTS = 5, 60
-"""A ratio is taken over so many seconds at least, and shown in about so many points at most."""
+"""The least seconds that a ratio is taken over, and the most points shown."""
 
 
 def write_report(folder: Path, result: Result) -> Path:

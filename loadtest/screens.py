@@ -2,7 +2,7 @@
 
 Every screen is a board's copy of its own, kept by a client's rules (`game.replica`): the position that it has
 come to and the diffs that it refused are its own. What it SHOWS is one of few states, for the same frame has
-the same effect on the same state, whoever receives it. So a state is kept once however many screens show it,
+the same effect on the same state, in every client. So a state is kept once however many screens show it,
 and the effect of a frame on a state is worked out once. Thousands of screens then cost a look-up a frame:
 
     screen.take(frame): frame.steps[state] -> outcome, state afterwards; worked out at the first use
@@ -37,7 +37,7 @@ from realtime.protocol import Diff, ErrorFrame, ServerFrame, Snapshot
 TICKS = 10_000
 """Sightings are counted in ticks of a second's 10,000th part."""
 
-# Each distinct frame is decoded once as long as it is among the last so many. A state is forgotten when its
+# Each distinct frame is decoded once as long as it is among the last of them. A state is forgotten when its
 # board has come further than frames are remembered, so that no step leads to a forgotten state.
 _FRAMES = 512
 _VERSIONS = 600
@@ -166,7 +166,7 @@ class History:
         known = self._states.get(position)
         if known and known.entries == replica.entries:
             return known
-        # The replica that was given may have refused frames, which is nobody else's business.
+        # The replica that was given may have refused frames, which must not show in the others.
         fresh = self.blank()
         fresh.snapshot(position, replica.entries)
         state = self.boards.add(self.board, size, fresh)
@@ -253,7 +253,7 @@ class Screen:
             self.watching_since = math.ceil(now)
 
     def leave(self, *, forget: bool) -> None:
-        """Nobody looks any more; `forget` also what was shown."""
+        """No client looks any more; `forget` also what was shown."""
         self.watching_since = None
         self.asked_at = None
         if forget:

@@ -8,7 +8,7 @@ was scheduled. A client's wait is over with the first step to a state that SETTL
   shows the last of them, and there is no other to wait for
 - the player is not on the board, it is full, and its last entry is better: the score is below the top K
 
-What a state already settles when the score is scheduled is awaited by nobody. So a score that never gets onto
+What a state already settles when the score is scheduled is not awaited. So a score that never gets onto
 the board (it does not improve, or is below the K-th entry) has no latency, and is counted instead.
 
 A client that loses its connection goes on waiting: a backend that hangs up is not rewarded with the silence
@@ -69,7 +69,7 @@ class BoardSightings:
     def __init__(self, board: str, order: Order, record: Record) -> None:
         self.fates: Counter[Fate] = Counter()
         self.versions = 0
-        """Versions that were published while somebody watched."""
+        """Versions that were published while a client was subscribed."""
         self.changes = 0
         """Scores that changed the board, as far as screens can tell."""
         self.broken: Counter[str] = Counter()
@@ -131,7 +131,7 @@ class BoardSightings:
             self._states.pop((worker, number), None)
 
     def close(self, oldest: Position | None) -> None:
-        """No screen shows anything older than this (None: nobody watches): what it settles is over."""
+        """No screen shows anything older than this (None: no client watches): what it settles is over."""
         states = [seen for seen in self._states.values() if seen.position == oldest]
         for number, score in list(self._awaited.items()):
             if score.accepted and (not states or self._settles(states[0], score)):

@@ -53,7 +53,7 @@ class Ground:
 async def read_target(options: Options) -> TargetConfig:
     """Read the target's configuration.
 
-    Raises LoadTestError when nobody answers, the answer is no configuration, or the target is not this
+    Raises LoadTestError when there is no answer, the answer is no configuration, or the target is not this
     machine and `allow_remote` is not set.
     """
     is_url = options.target.startswith(("http://", "https://"))

@@ -114,5 +114,5 @@ def _at(entries: Sequence[Entry], rank: int) -> Entry | None:
 
 def _named(entry: Entry | None) -> str:
     if entry is None:
-        return "nobody"
+        return "no player"
     return f"{entry.name} with {entry.score} ({entry.user_id}, at {entry.achieved_at}, rank {entry.rank})"

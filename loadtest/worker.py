@@ -1,7 +1,7 @@
 """One process of simulated clients: `python -m loadtest.worker FD`, where FD is its end of the line.
 
-It is started by `loadtest.fleet`, obeys the orders of `loadtest.messages`, and ends when nobody gives orders
-any more. Once a second it reports what its clients saw.
+It is started by `loadtest.fleet`, obeys the orders of `loadtest.messages`, and ends when no process gives
+orders any more. Once a second it reports what its clients saw.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _PROGRESS_STEP = 10
 _LAG_SECONDS = 0.02
 # Beside the clients' connections: the players' requests, and what Python itself holds.
 _SPARE_FILES = 100
-# How long somebody who has left stays away, at least and at most.
+# How long a client that has left stays away, at least and at most.
 _AWAY_SECONDS = (0.5, 5.0)
 
 _DoneT = TypeVar("_DoneT")

@@ -12,7 +12,7 @@ has changed, and for the last time on SIGTERM. So how it ends matters more than 
   lost something, and `stop` says so.
 - A second emulator on the same data would load a state that the first is still writing, and on the same port
   would share the connections with it in silence (SO_REUSEPORT). So its ports are probed before the start, and
-  the emulator's log file stays locked for as long as the emulator lives, whoever started it.
+  the emulator's log file stays locked for as long as the emulator lives.
 """
 
 import asyncio
@@ -268,7 +268,7 @@ class Emulator:
         """Write credentials for the AWS CLI, which reads the file that AWS_SHARED_CREDENTIALS_FILE names."""
         lines = ["[default]", *(f"{name.lower()} = {value}" for name, value in self.credentials.items()), ""]
         try:
-            # Nobody else may read it, at no moment.
+            # Other users may not read it, at any moment.
             with open(self._data_dir / _CREDENTIALS, "w", opener=_open_for_owner) as file:
                 file.write("\n".join(lines))
         except OSError as error:

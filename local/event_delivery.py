@@ -66,7 +66,7 @@ class EventSourceSettings(BaseModel):
 
 
 def backoff(failures: int, random: Callable[[], float]) -> float:
-    """Seconds to wait after so many failures in a row: full jitter under 0.2 s, doubling up to 10 s.
+    """Seconds to wait after this number of failures in a row: full jitter under 0.2 s, doubling up to 10 s.
 
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """

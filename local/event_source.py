@@ -5,10 +5,10 @@ flight. A shard's children are read after its end, which keeps the changes of on
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html). What happens to a batch once
 it is read is told in `local.event_delivery`.
 
-Positions are kept in memory only: after a restart everything between is missed, and whoever starts an event
-source reconciles first. While it runs, a record that was readable is never skipped. Where a position is lost
-(an iterator lives 15 minutes, a record 24 hours), reading goes on behind the last record read, or else with
-the oldest record there is: repeated rather than missed.
+Positions are kept in memory only: after a restart everything between is missed, and a caller who starts an
+event source reconciles first. While it runs, a record that was readable is never skipped. Where a position is
+lost (an iterator lives 15 minutes, a record 24 hours), reading goes on behind the last record read, or else
+with the oldest record there is: repeated rather than missed.
 """
 
 import asyncio

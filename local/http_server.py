@@ -85,7 +85,7 @@ class BodyTooLargeError(Exception):
 
 
 class ClientLeftError(Exception):
-    """The client left before its request was complete: there is nobody to answer."""
+    """The client left before its request was complete: no client is left to answer."""
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

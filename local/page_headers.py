@@ -11,7 +11,7 @@ from api.backend import Deployment
 def page_headers(deployment: Deployment, bucket_endpoint: str) -> dict[str, str]:
     """Return the headers of every file of the page; `bucket_endpoint` is the address of S3.
 
-    Whoever serves the page elsewhere can send the same, with the addresses of that deployment.
+    Another server of the page can send the same, with the addresses of that deployment.
     """
     rest = _origin(deployment.rest_url)
     bucket = urlsplit(bucket_endpoint)

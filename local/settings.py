@@ -28,13 +28,13 @@ class LocalSettings(BaseSettings):
     data_dir: Path = CHECKOUT / ".podium"
     """What is kept between runs; `.podium` in the checkout by default."""
     sweep_seconds: Annotated[float, Field(gt=0)] = 60
-    """Between two sweeps, which put right what no score told of; 60 by default, as on AWS."""
+    """Between two sweeps, which put right what no score showed; 60 by default, as on AWS."""
     catalogue: Path = CHECKOUT / "game" / "catalogue.toml"
     """The game's catalogue; the one that comes with Podium by default."""
 
 
 def has_own_endpoint(environment: MutableMapping[str, str]) -> bool:
-    """Whether somebody else's endpoint is to be used, so that no emulator is started."""
+    """Whether an endpoint of the caller's is to be used, so that no emulator is started."""
     return "AWS_ENDPOINT_URL" in environment
 
 

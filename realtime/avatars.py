@@ -1,7 +1,7 @@
 """Telling a player that a portrait is finished, or why it is not.
 
 The container does its work as an asynchronous invocation; Lambda hands the outcome of that to a destination,
-which is this. So a container that runs out of memory or time is told of like any other failure.
+which is this. So a container that runs out of memory or time is reported like any other failure.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
 

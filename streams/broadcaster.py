@@ -8,9 +8,9 @@
 The stream says only THAT a board is dirty; the table says what is true. A batch may be repeated, split,
 reordered or processed twice at once, and the board is still right, because:
 
-- The published board is loaded BEFORE the truth is read. If the condition in 3 then holds, nobody published
-  in between, so our truth is no older than the one it replaces.
-- The outbox is written with the version. Whoever comes next (the retried batch, another batch, the sweep)
+- The published board is loaded BEFORE the truth is read. If the condition in 3 then holds, no other run
+  published in between, so our truth is no older than the one it replaces.
+- The outbox is written with the version. The next run (the retried batch, another batch, the sweep)
   finds what a crash between 3 and 4 left, and pushes it. Pushing twice is harmless: clients ignore what is
   not newer. It is cleared only when every subscriber took it, is gone, or was closed (and so comes back and
   asks for a snapshot).
@@ -18,7 +18,7 @@ reordered or processed twice at once, and the board is still right, because:
   has the version in the snapshot.
 - A record below the K-th published entry is dropped without a Query (the bar). That is safe while the bar
   only rises. When a publication lowers it (a row left the board), a record that another broadcaster judged
-  by the higher bar may have been dropped after our Query: so whoever lowered the bar looks again.
+  by the higher bar may have been dropped after our Query: so the run that lowered the bar looks again.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""From a board's outbox to its subscribers: by whoever published, or by several pushers at once.
+"""From a board's outbox to its subscribers: by the function that published, or by several pushers at once.
 
     up to `direct_limit` subscribers   push to each, then clear the outbox; what takes too long is a pusher's
     more                               record a fan-out in the board's row, in shards by ranges of connection
@@ -7,10 +7,10 @@
                                        short of time, it starts another one, which goes on from there
     the last pusher                    ends the fan-out, and goes on with what was published meanwhile
 
-What must hold, whoever dies when:
+What must hold, whichever process dies at any moment:
 
-- A frame leaves the outbox only when every subscriber took it, is gone, or was closed. Where somebody is
-  stuck, the others are served all the same, and the frame goes out to everybody again.
+- A frame leaves the outbox only when every subscriber took it, is gone, or was closed. Where one subscriber
+  is stuck, the others are served all the same, and the frame goes out to everybody again.
 - A pusher that dies is invoked again by Lambda; when all of them are dead the fan-out expires, and the next
   batch or the sweep takes over what is pending. The same follows where a pusher could not hand over.
 - One slow board does not hold up the others of a batch: their function does not push to it for longer than
@@ -51,7 +51,7 @@ PUSH_RATE = 200
 """Subscribers a second for whom a push is given more time: slower than any endpoint in good health."""
 
 ROUNDS_IN_VAIN = 2
-"""After so many pushes in a row that reached no subscriber, the endpoint is not there."""
+"""After this number of pushes in a row that reached no subscriber, the endpoint is not there."""
 
 DIRECT_SECONDS = 5
 """How long a function pushes to a board by itself, before it leaves that to a pusher."""
@@ -107,7 +107,7 @@ def _endless() -> float:
 class FanOut:
     """Brings outboxes to subscribers. `clock` gives epoch milliseconds.
 
-    direct_limit: how many subscribers a board may have for whoever published it to push to them alone.
+    direct_limit: the most subscribers of a board to whom the function that published it pushes alone.
     pushers: how many shards a larger board is split into.
     """
 
@@ -156,7 +156,7 @@ class FanOut:
                 else:
                     board = await self._begin(board, report, scored_at, time_left)
         except SupersededError:
-            # Whoever came first finds in the row all that we did.
+            # The function that came first finds in the row all that we did.
             logger.info("board %s: another worker is at it", board.game_area)
 
     async def push_shard(self, task: Shard, report: Report, *, time_left: TimeLeft = _endless) -> None:

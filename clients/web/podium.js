@@ -103,7 +103,7 @@ export class Podium extends Rest {
     this.#live = new Live({ url: config.webSocketUrl, session, WebSocket, clock, random, emit, onRefused });
     this.#session.follow();
     this.#events = events;
-    // A page that comes back from the browser's cache was told of no storage event meanwhile.
+    // A page that comes back from the browser's cache has missed the storage events meanwhile.
     this.#heard = {
       online: () => this.#live.nudge(),
       pageshow: () => this.#session.follow(),
@@ -112,7 +112,7 @@ export class Podium extends Rest {
     for (const [event, act] of Object.entries(this.#heard)) events?.addEventListener?.(event, act);
   }
 
-  /** The player, as `{id, username}`, where `id` is who the boards' entries name; null when nobody is signed in. */
+  /** The player, as `{id, username}`, where `id` is who the boards' entries name; null when no player is signed in. */
   get user() {
     return this.#session.user;
   }
@@ -152,7 +152,7 @@ export class Podium extends Rest {
   }
 
   /**
-   * Deletes the player, data and sign-in: nothing is left of them, and nobody is signed in. On other devices the
+   * Deletes the player, data and sign-in: nothing is left of them, and no player is signed in. On other devices the
    * next request is refused as `deleted`, and ends the session there.
    *
    * @returns {Promise<void>}
@@ -178,7 +178,7 @@ export class Podium extends Rest {
   }
 
   /**
-   * Watches a board live: an area's id, or `global`. The connection opens with the first board, once somebody is
+   * Watches a board live: an area's id, or `global`. The connection opens with the first board, once a player is
    * signed in; it is one for all of them.
    *
    * @param {string} board
@@ -255,7 +255,7 @@ export class Podium extends Rest {
       try {
         listener(value);
       } catch (error) {
-        // A listener's fault is not the caller's: a sign-in that it is told of has happened, and others are told too.
+        // A listener's fault is not the caller's: the sign-in that it hears about has happened, and other listeners hear about it too.
         (globalThis.reportError ?? console.error)(error);
       }
     }

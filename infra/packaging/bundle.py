@@ -10,8 +10,8 @@ A zip holds what its handlers import and nothing else. It is the same, byte by b
 lock file, Python and target: entries are sorted and carry no time of day.
 
 Lambda's file system cannot be written to, so without bytecode in the zip every cold start would compile every
-module that it imports: three to four times the CPU time. The bytecode goes by the sources' hash, which nobody
-checks again when it is loaded (https://docs.python.org/3/library/py_compile.html), and is good for one minor
+module that it imports: three to four times the CPU time. The bytecode goes by the sources' hash, which is not
+checked again when it is loaded (https://docs.python.org/3/library/py_compile.html), and is good for one minor
 version of Python only: that of the Python which packs, and therefore the one that the functions must run on.
 """
 

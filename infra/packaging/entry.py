@@ -3,8 +3,8 @@
 - All that an import makes stays. The garbage collector would search it again and again in vain, so it waits
   until the imports are done, and never looks at them later. About an eighth of the time.
 - aiohttp makes two TLS contexts when it is imported, and reads the system's certificates for both. Under the
-  SDK nobody uses them: it brings certificates and contexts of its own. So they are made without certificates
-  (and would trust nobody), unless a source of ours imports aiohttp for itself. About an eighth again.
+  SDK they are not used: it brings certificates and contexts of its own. So they are made without certificates
+  (and would trust no server), unless a source of ours imports aiohttp for itself. About an eighth again.
 """
 
 from infra.functions import Package

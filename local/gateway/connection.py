@@ -121,7 +121,7 @@ class GatewayConnection:
 
     @property
     def is_open(self) -> bool:
-        """Whether a push can reach the client: the handshake is done and nobody has begun to close."""
+        """Whether a push can reach the client: the handshake is done and neither side has begun to close."""
         websocket = self._websocket
         return (
             self._closing is None
@@ -140,7 +140,8 @@ class GatewayConnection:
         if transport.get_write_buffer_size() > self._gateway.limits.write_buffer_bytes:
             return Push.BUFFER_FULL
         # What `websockets.broadcast` does, but for the frame, which is made once for all. `websockets` holds
-        # back nothing that it has begun to send, unless it sends a message in fragments; nobody asks it to.
+        # back nothing that it has begun to send, unless it sends a message in fragments, which Podium never
+        # does.
         transport.write(self._gateway.frames.frame(data))
         self.last_active_at = self._gateway.clock()
         return Push.SENT

@@ -9,7 +9,7 @@ class FrameCache:
     """Remembers the frames of the last few payloads.
 
     A broadcaster pushes the same bytes to one connection after another, those of several boards in turn. So
-    whoever pushes next has most likely one of the last payloads. They are compared, not hashed: that costs
+    the next push has most likely one of the last payloads. They are compared, not hashed: that costs
     less, because most differ in their length already.
     """
 

@@ -4,7 +4,7 @@ A client's way through it:
 
     handshake -> authorizer -> $connect -> 101          a refusal of either is the handshake's HTTP status
     message   -> route by $request.body.action          custom routes, else $default
-    close     -> $disconnect, once                      whoever closed, and however
+    close     -> $disconnect, once                      for any close, by either side
 
 A backend reaches the clients through `@connections` on the same port (`local/gateway/connections_api.py`). A
 connection after its handshake is `local/gateway/connection.py`; what handlers are given is

@@ -10,7 +10,7 @@ from realtime.push.response import FINAL, RESPONSE_LIMIT, read_until_eof
 
 
 class ConnectionOwner(Protocol):
-    """Who gives a connection its work, and is told of everything that happens to it."""
+    """The pool as a connection sees it: it gives work, and hears about each event."""
 
     tick: int
 

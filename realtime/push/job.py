@@ -26,7 +26,7 @@ BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_CAP_SECONDS = 2.0
 
 WAITING_LIMIT = 1000
-"""While so many ids of a job wait for another try, no new ones are begun. What is out may come on top."""
+"""Ids of a job that wait for another try; from this number on no new ones are begun."""
 
 GRACE_SECONDS = 0.5
 """How long a failing id is tried after the others were served, beyond half the time that those took."""
@@ -70,7 +70,7 @@ class PushResult:
 
 
 def backoff(failures: int, *, base: float = BACKOFF_BASE_SECONDS, cap: float = BACKOFF_CAP_SECONDS) -> float:
-    """Seconds to wait after so many failures in a row, 1 or more: exponential, capped, with full jitter.
+    """Seconds to wait after `failures` in a row, 1 or more: exponential, capped, with full jitter.
 
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
@@ -268,7 +268,7 @@ class Job:
     def _is_past_hope(self, tries: int, now: float) -> bool:
         """Return whether an id that failed so often is given up before the deadline."""
         if self._new and len(self._waiting) < WAITING_LIMIT:
-            # It holds up nobody.
+            # It holds up no other id.
             return False
         took = self._served_at - self._began_at
         if tries < LEAST_TRIES or now < self._served_at + took / 2 + GRACE_SECONDS:

@@ -1,4 +1,4 @@
-"""A pace: so many requests a second, with a small burst."""
+"""A pace: requests per second, with a small burst."""
 
 from typing import Protocol
 

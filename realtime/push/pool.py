@@ -183,7 +183,7 @@ class ConnectionPool:
             if not (connection.reused and unheard):
                 self._trouble(connection)
                 return
-            # The server closed it while the request was on its way, or while nobody looked.
+            # The server closed it while the request was on its way, or unnoticed before.
             del self._connections[connection]
             if job.open:
                 self._open(connection)

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 Claim = Callable[[int], Awaitable[float]]
-"""Claims so many requests; in how many seconds they may be sent. Raises what keeps it from doing so."""
+"""Claims a number of requests and returns in how many seconds they may be sent."""
 
 LARGEST_CLAIM_SECONDS = 1 / 20
 SMALLEST_CLAIM_SECONDS = 1 / 200

@@ -38,7 +38,7 @@ export class BoardScreen {
     this.refresh();
   }
 
-  /** Starts anew: another board, or another player. */
+  /** Starts again: another board, or another player. */
   refresh() {
     this.#unsubscribe();
     this.#unsubscribe = () => {};

@@ -97,7 +97,7 @@ function fill(row, { rank, name, avatar, score, achievedAt }, { order, own, quie
 function flash(row, climbed) {
   row.classList.remove("changed");
   const moved = row.querySelector(".moved");
-  const arrow = moved.cloneNode(); // a new element starts its animation anew
+  const arrow = moved.cloneNode(); // a new element restarts its animation
   arrow.textContent = climbed > 0 ? `▲ ${climbed}` : "";
   moved.replaceWith(arrow);
   void row.offsetWidth; // restarts the flash of a row that changes twice in a second

@@ -22,7 +22,7 @@ export class PlayerState {
     this.#listeners.add(listener);
   }
 
-  /** Reads everything anew, for whoever is signed in. */
+  /** Reads everything again, for the player who is signed in. */
   async load() {
     const player = this.#podium.user?.id ?? null;
     if (player !== this.#player) {
@@ -42,7 +42,7 @@ export class PlayerState {
 
   /**
    * Runs an action that answers with the whole new `profile` or `progress`, and takes that over. Actions run one
-   * after the other, so that an older answer never replaces a newer one. After a refusal the part is read anew: the
+   * after the other, so that an older answer never replaces a newer one. After a refusal the part is read again: the
    * page was wrong about something.
    *
    * @param {"profile" | "progress"} part
@@ -83,7 +83,7 @@ export class PlayerState {
     });
   }
 
-  /** Reads the profile anew. */
+  /** Reads the profile again. */
   refreshProfile() {
     return this.#inTurn(async (keep) => keep({ profile: await this.#podium.profile() }));
   }
@@ -96,10 +96,10 @@ export class PlayerState {
 
   #inTurn(work) {
     const player = this.#player;
-    const keep = (parts) => player === this.#player && this.#set(parts); // else it is somebody else's
+    const keep = (parts) => player === this.#player && this.#set(parts); // else it is another player's
     const turn = this.#last.then(() => {
       if (player === this.#player) return work(keep);
-      throw new PodiumError("Somebody else is signed in by now.", { code: "SignedOut" });
+      throw new PodiumError("Another player is signed in by now.", { code: "SignedOut" });
     });
     this.#last = turn.catch(() => {});
     return turn;

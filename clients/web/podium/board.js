@@ -12,7 +12,7 @@ export const Outcome = Object.freeze({ APPLIED: "applied", IGNORED: "ignored", R
 const compareText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * Sorts as the table's sort key does: whoever reached a score first is before the others with that score.
+ * Sorts as the table's sort key does: of equal scores, the one reached first comes first.
  *
  * @type {Record<Order, (a: Entry, b: Entry) => number>}
  */

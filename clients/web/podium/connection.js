@@ -56,7 +56,7 @@ export class Connection {
     this.#clock = options.clock;
   }
 
-  /** `connecting`, `live`, `reconnecting` or `offline` (not wanted, or nobody is signed in). */
+  /** `connecting`, `live`, `reconnecting` or `offline` (not wanted, or no player is signed in). */
   get state() {
     return this.#state;
   }

@@ -4,7 +4,7 @@
  * What it ensures: each listener sees its board's versions in order and without gaps, and the newest in the end. A
  * diff that does not follow from what is held makes it subscribe again, once; diffs that come while the answer is
  * on its way may well fit on top of it, and are tried then. Each new connection subscribes again to every board,
- * with the versions held, so that only what has moved is sent anew.
+ * with the versions held, so that only boards that moved on are sent again.
  */
 import { Outcome, Replica } from "./board.js";
 import { Connection } from "./connection.js";

@@ -220,7 +220,7 @@ export class Rest {
   }
 
   /**
-   * Any request of the REST API; with the player's token, if somebody is signed in.
+   * Any request of the REST API; with the player's token, if a player is signed in.
    *
    * @param {string} method
    * @param {string} path from the API's root, with its query
@@ -274,7 +274,7 @@ export class Rest {
     // Asked before, so that no token is renewed for another player; and after, for the renewal takes its time.
     const token = isPlayer() && (await this.#session.token({ fresh }));
     if (token && isPlayer()) return token;
-    const message = this.#session.user ? "Another player is signed in by now." : "Nobody is signed in.";
+    const message = this.#session.user ? "Another player is signed in by now." : "No player is signed in.";
     throw new PodiumError(message, { code: "SignedOut" });
   }
 

@@ -28,11 +28,11 @@ const SHAPES = { session: isSession, guest: isGuest };
  * reads the storage again before it writes, so it never brings back a player whom another tab has replaced. One tab
  * renews at a time where the browser has Web Locks, and the others take over what it got; without them each may renew.
  *
- * **A stored text that cannot be used** counts as none, is removed, and is told of by an `error` event:
+ * **A stored text that cannot be used** counts as none, is removed, and raises an `error` event:
  * `DamagedStorage` for a session, `GuestLost` for a guest. A tab whose player is signed in puts its own session there
  * instead.
  *
- * **A storage that refuses** is replaced by memory until the page is closed (see `Store`), and told of once, as
+ * **A storage that refuses** is replaced by memory until the page is closed (see `Store`), and reported once, as
  * `StorageRefused`. A player who has signed in is then signed in all the same.
  */
 export class Session {
@@ -50,8 +50,8 @@ export class Session {
    * @param {object} config
    * @param {object} environment
    * @param {?LockManager} environment.locks
-   * @param {(user: ?{id: string, username: string}) => void} environment.onUser told of each sign-in and sign-out
-   * @param {(error: PodiumError) => void} environment.onError told of what goes wrong outside of any call
+   * @param {(user: ?{id: string, username: string}) => void} environment.onUser called at each sign-in and sign-out
+   * @param {(error: PodiumError) => void} environment.onError called for what goes wrong outside of any call
    */
   constructor(config, { storage, transport, clock, locks, onUser, onError }) {
     this.#config = config;
@@ -66,7 +66,7 @@ export class Session {
     this.#onError = onError;
   }
 
-  /** The player: `id` is the token's `sub`. Null when nobody is signed in. */
+  /** The player: `id` is the token's `sub`. Null when no player is signed in. */
   get user() {
     return this.#tokens?.user ?? null;
   }
@@ -76,7 +76,7 @@ export class Session {
     this.#become(this.#load("session", this.#tokens));
   }
 
-  /** Follow another tab's change, told of by the browser's `storage` event. A key of null says that all was removed. */
+  /** Follow another tab's change, which the browser's `storage` event reports. A key of null says that all was removed. */
   heard({ key, storageArea }) {
     if (storageArea !== this.#store.area || ![null, this.#key("session")].includes(key)) return;
     this.#store.heed(this.#key("session"));
@@ -150,15 +150,15 @@ export class Session {
   /**
    * An id token that has at least a minute left; `fresh` asks for a new one in any case.
    *
-   * @throws {PodiumError} `SignedOut` when nobody is signed in; Cognito's refusal when the session is over, and
+   * @throws {PodiumError} `SignedOut` when no player is signed in; Cognito's refusal when the session is over, and
    *   then `user` is null; `NetworkError` and the like otherwise
    */
   async token({ fresh = false } = {}) {
-    if (!this.#tokens) throw new PodiumError("Nobody is signed in.", { code: "SignedOut" });
+    if (!this.#tokens) throw new PodiumError("No player is signed in.", { code: "SignedOut" });
     if (fresh || this.#clock.now() > this.#tokens.expiresAt - RENEW_BEFORE_MS) {
       this.#renewal ??= this.#renew().finally(() => (this.#renewal = null));
       await this.#renewal;
-      return this.token(); // anew: the player may have signed out meanwhile
+      return this.token(); // again: the player may have signed out meanwhile
     }
     return this.#tokens.idToken;
   }
@@ -323,7 +323,7 @@ function isGuest(value) {
 
 const isText = (value) => typeof value === "string" && value !== "";
 
-/** Cognito locks an account out for a while after wrong passwords, whoever sent them: its guest is not gone. */
+/** Cognito locks an account out for a while after wrong passwords, from any client: its guest is not gone. */
 const isLockedOut = ({ message }) => /attempts exceeded/i.test(message);
 
 function parse(text) {

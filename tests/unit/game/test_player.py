@@ -103,7 +103,7 @@ def test_task_is_rewarded(player: Player, name: str, changes: dict[str, Any]) ->
         (Player(tasks={"quest": TOMORROW}), "quest", Refusal.CONFLICT, "for good"),
         (Player(tasks={"visit": TODAY}), "visit", Refusal.CONFLICT, "2025-11-22"),
         (Player(tasks={"visit": TOMORROW}, rewarded={"visit": (TODAY,)}), "visit", Refusal.CONFLICT, "2025"),
-        (Player(money=AMOUNT_LIMIT), "visit", Refusal.OVER_LIMIT, "nobody"),
+        (Player(money=AMOUNT_LIMIT), "visit", Refusal.OVER_LIMIT, "balance"),
     ],
 )
 def test_task_is_refused(player: Player, name: str, refusal: Refusal, mention: str) -> None:
@@ -207,7 +207,7 @@ def test_reasons_have_caps_of_their_own() -> None:
         (Player(earned=earned(5, TOMORROW, {TODAY: 100})), 1, "pickup", "amount", "only 0 more today"),
         # The designer has lowered the cap since.
         (Player(earned=earned(500)), 1, "pickup", "amount", "only 0 more today"),
-        (Player(money=AMOUNT_LIMIT), 1, "pickup", "amount", "nobody"),
+        (Player(money=AMOUNT_LIMIT), 1, "pickup", "amount", "balance"),
     ],
 )
 def test_money_is_refused(player: Player, amount: int, reason: str, field: str, mention: str) -> None:

@@ -336,7 +336,7 @@ async def test_somebody_who_leaves_while_connecting_is_gone() -> None:
         ('{"type":"error","code":"unknown_board","message":"no"}', "error frame: unknown_board"),
         ('{"message":"Internal server error"}', "gateway: Internal server error"),
         ("what?", "a frame that is not JSON"),
-        (snapshot(1, "desert"), "a frame for a board that nobody asked for"),
+        (snapshot(1, "desert"), "a frame for a board that is not subscribed"),
     ],
 )
 async def test_what_it_should_not_get_is_counted(frame: str, problem: str) -> None:

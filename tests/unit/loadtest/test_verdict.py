@@ -135,7 +135,7 @@ async def test_whoever_cannot_be_judged_is_told(
     assert outcome.last.problems == [told]
 
 
-async def test_nobody_there_is_no_proof(stand_in: StandIn, http: aiohttp.ClientSession) -> None:
+async def test_verdict_without_clients_is_not_held(stand_in: StandIn, http: aiohttp.ClientSession) -> None:
     outcome = await judge(stand_in, http, Screens([looked(), looked()]))
     assert outcome.last.problems == ["no screen shows any board"]
 
@@ -149,6 +149,6 @@ async def test_server_whose_board_cannot_be_read_proves_nothing(
 
 
 def test_difference_is_the_first() -> None:
-    assert difference(board(9), board(9, 8)).startswith("at rank 2 nobody instead of User 2 with 8")
-    assert difference(board(9, 8), board(9)).endswith("instead of nobody")
+    assert difference(board(9), board(9, 8)).startswith("at rank 2 no player instead of User 2 with 8")
+    assert difference(board(9, 8), board(9)).endswith("instead of no player")
     assert difference(board(9), board(9)) == "they have become equal meanwhile"
