@@ -49,7 +49,7 @@ def configure(app: ApiGatewayResolver) -> None:
 
     @app.exception_handler(ProblemError)
     def on_problem(error: ProblemError) -> Response[str]:
-        return to_response(error.problem)
+        return to_response(error.problem, error.retry_after)
 
     @app.exception_handler(RequestValidationError)
     def on_invalid(error: RequestValidationError) -> Response[str]:

@@ -48,8 +48,10 @@ class ProblemError(Exception):
         version: int | None = None,
         code: str | None = None,
         rule: str | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(detail)
+        self.retry_after = retry_after
         self.problem = Problem(
             title=HTTPStatus(status).phrase,
             status=status,
@@ -80,13 +82,18 @@ def _message(error: Mapping[str, Any]) -> str:
     return str(error["msg"]).removeprefix("Value error, ")
 
 
-def to_response(problem: Problem) -> Response[str]:
-    """A problem as a response; a 401 says which scheme it wants, a 503 when to come back."""
+def to_response(problem: Problem, retry_after: int | None = None) -> Response[str]:
+    """Return a problem as a response; a 401 says which scheme it wants, a 429 and a 503 when to come back.
+
+    `retry_after` is in seconds.
+    """
     headers: dict[str, str | list[str]] = {}
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(random.randint(1, RETRY_AFTER_LIMIT))
+    elif retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
     return Response(
         status_code=problem.status,
         content_type=CONTENT_TYPE,

@@ -189,13 +189,17 @@ ACTION = Operation(
 PORTRAIT_ASKED = Operation(
     "POST /avatar/presign, and /avatar/process by a player with a profile",
     "api/routes/avatar.py",
-    (Call("GetItem", {"player": 1}), Call("BatchGetItem", {"profile": 1, "player": 1})),
+    (
+        Call("GetItem", {"player": 1}),
+        Call("BatchGetItem", {"profile": 1, "player": 1}, times=2),
+        Call("TransactWriteItems", {"profile": 1, "player": 1}),
+    ),
 )
 PORTRAIT_MADE = Operation(
     "a portrait that appears on all of the player's boards",
     "cv/handler.py",
     (
-        Call("GetItem", {"player": 1}),
+        Call("TransactGetItems", {"player": 1, "profile": 1}),
         Call("TransactGetItems", {"player": 1, "progress": 1, "profile": 1}),
         Call("TransactWriteItems", {"player": 1, "profile": 1, "progress": 1, "score": "boards"}),
     ),
@@ -236,7 +240,7 @@ def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Row, 
     A player has a best on each of `boards`; `portrait_share` is the share of players with a portrait.
     """
     return {
-        "profile": 130 + 170 * portrait_share,
+        "profile": 130 + 370 * portrait_share,
         "progress": 220 + 115 * boards,
         "score": 176 + 87 * portrait_share,
         "connection": 112,

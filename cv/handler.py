@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aioboto3
@@ -13,11 +14,11 @@ from cv.portrait import Models
 from cv.processing import Result, process
 from cv.settings import PortraitSettings
 from game.catalogue import load_catalogue
-from store import appearance, players
+from store import appearance
 from store.container import Container
-from store.database import Database
-from store.portraits import PortraitBucket, open_bucket
-from store.profiles import Profile
+from store.database import Database, win
+from store.portraits import UNFINISHED_SECONDS, PortraitBucket, open_bucket
+from store.profiles import Outcome, Profile
 from store.runtime import now, open_database
 
 logger = Logger(service="podium")
@@ -32,28 +33,24 @@ class Studio:
     db: Database
     boards: Collection[str]
 
-    async def require_alive(self, user_id: str) -> None:
-        """Raise DeletedError if the player was deleted."""
-        await players.require_alive(self.db, user_id)
+    async def load(self, user_id: str) -> Profile | None:
+        """Return a player's stored profile, if any. Raises DeletedError."""
+        return await win(lambda: appearance.read_profile(self.db, user_id))
 
-    async def finish(self, result: Result) -> None:
-        """Change the player's profile, and with it the boards. Lambda's destination tells the player.
+    async def finish(self, user_id: str, outcome: Outcome) -> None:
+        """Change the player's profile and the boards; then delete the portraits that are no longer kept.
 
-        Makes no profile: the API has stored one, with the name that is in the player's token. Raises
-        DeletedError, and NoProfileError where an operator has taken the profile away.
+        Makes no profile: the API has stored one, with the name that is in the player's token. Lambda's
+        destination tells the player. Raises DeletedError, and NoProfileError where an operator has taken the
+        profile away.
         """
-        await appearance.change_stored(
-            self.db, self.boards, result["userId"], lambda profile: with_result(profile, result), now()
+        now_ms = now()
+        profile = await appearance.change_stored(
+            self.db, self.boards, user_id, lambda profile: profile.with_outcome(outcome), now_ms
         )
-
-
-def with_result(profile: Profile, result: Result) -> Profile:
-    """The profile with a new portrait, or with the reason why there is none. Twice is the same as once."""
-    avatar = result.get("avatar")
-    if avatar is None:
-        return profile.model_copy(update={"problem": result["message"]})
-    others = (portrait for portrait in profile.portraits if portrait != avatar)
-    return profile.model_copy(update={"avatar": avatar, "portraits": (*others, avatar), "problem": None})
+        kept = {*profile.portraits, *([profile.avatar] if profile.avatar else [])}
+        before = datetime.fromtimestamp(now_ms / 1000 - UNFINISHED_SECONDS, UTC)
+        await self.bucket.delete_portraits_but(user_id, kept, before)
 
 
 @asynccontextmanager
@@ -79,7 +76,7 @@ def handler(event: dict[str, Any], _: LambdaContext) -> Result:
             event,
             bucket=studio.bucket,
             models=studio.models,
-            require_alive=studio.require_alive,
+            load=studio.load,
             finish=studio.finish,
         )
     )

@@ -1,28 +1,32 @@
 """One upload: read it, make the portrait, put it where it belongs, tell, and clean up.
 
-Lambda may run an event twice, and again after a crash at any point. So the upload goes last: while it is
-there, a repetition makes the same bytes and tells the same; once it is gone, everything has been told.
+Lambda may run an event twice, and again after a crash at any point; a player may ask twice. So the profile
+remembers what became of an upload, and the upload goes last: while it is there, a repetition finds either the
+outcome or nothing, and makes the same portrait under the same key; once it is gone, the outcome is known, and
+is told again.
+
+An upload's address is good for five minutes, so another picture may come to the same key at any moment. A
+portrait's key is made of the upload's key, the background and every byte that was read: another picture has
+another key. The upload is deleted only if it still is the one that was read; the other one is left to the
+event that was sent for it.
 
 A player may be deleted meanwhile. Deletion writes a tombstone and then deletes the pictures that there are.
 So the tombstone is looked for before the portrait is written, and again when the profile is changed: a player
-who was deleted in between loses the portrait here.
+who was deleted loses here whatever pictures have come since.
 """
 
+import hashlib
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from cv.portrait import SIZES, Background, Models, PictureError, make_portrait
+from cv.portrait import Background, Models, PictureError, make_portrait
 from store.players import DeletedError
-from store.portraits import (
-    PortraitBucket,
-    UploadGoneError,
-    UploadTooLargeError,
-    avatar_prefix,
-    upload_prefix,
-)
+from store.portraits import PortraitBucket, UploadGoneError, UploadTooLargeError, upload_prefix
+from store.profiles import Outcome, Profile, avatar_prefix
 
 logger = Logger(service="podium", child=True)
 
@@ -38,11 +42,11 @@ class Result(TypedDict):
     message: NotRequired[str]
 
 
-Finish = Callable[[Result], Awaitable[None]]
-"""Stores and pushes a result; may be called with the same one again. Raises DeletedError."""
+Load = Callable[[str], Awaitable[Profile | None]]
+"""Returns a player's stored profile, if any, by the player's id. Raises DeletedError."""
 
-RequireAlive = Callable[[str], Awaitable[None]]
-"""Raises DeletedError if the player, by id, was deleted."""
+Finish = Callable[[str, Outcome], Awaitable[None]]
+"""Stores what became of a player's upload; may be called with the same outcome again. Raises DeletedError."""
 
 Word = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,128}$")]
 
@@ -63,34 +67,29 @@ class PortraitRequest(BaseModel):
             raise ValueError(f"key: must be {prefix}<uuid>")
         return self
 
-    @property
-    def avatar(self) -> str:
-        """Where its portrait goes: `avatars/<userId>/<uuid>`."""
-        return avatar_prefix(self.user_id) + self.key.rpartition("/")[2]
+    def picture(self, content: bytes) -> str:
+        """Return the last part of the portrait's key: a UUID of the upload's key, background and content."""
+        digest = hashlib.sha256(f"{self.key}\n{self.background}\n".encode())
+        digest.update(content)
+        return str(uuid.UUID(bytes=digest.digest()[:16]))
 
 
 async def process(
-    event: Mapping[str, Any],
-    *,
-    bucket: PortraitBucket,
-    models: Models,
-    require_alive: RequireAlive,
-    finish: Finish,
+    event: Mapping[str, Any], *, bucket: PortraitBucket, models: Models, load: Load, finish: Finish
 ) -> Result:
-    """Make the portrait that the event asks for, and `finish` with the result, which is also returned.
+    """Make the portrait that the event asks for, and `finish` with its outcome, which is also returned.
 
-    A picture that is refused is a result too. Two results are not passed to `finish`: an upload that is not
-    there, for the event was a repetition, and the player has been told; and a player who was deleted, of whom
-    neither upload nor portrait is left. Raises pydantic's ValidationError for another event.
+    A picture that is refused is an outcome too. An event whose outcome is known is not worked on again. Two
+    results are not passed to `finish`: an upload that is not there, and of which nothing is known; and a
+    player who was deleted, of whom neither upload nor portrait is left. Raises pydantic's ValidationError for
+    another event.
     """
     request = PortraitRequest.model_validate(event)
     try:
-        await require_alive(request.user_id)
-        return await _process(request, bucket, models, finish)
+        return await _process(request, bucket, models, load, finish)
     except DeletedError:
         logger.info("The player was deleted", extra={"key": request.key})
-        await bucket.delete_portrait(request.avatar, SIZES)
-        await bucket.delete_upload(request.key)
+        await bucket.delete_all(request.user_id)
         return {
             "userId": request.user_id,
             "key": request.key,
@@ -100,29 +99,49 @@ async def process(
 
 
 async def _process(
-    request: PortraitRequest, bucket: PortraitBucket, models: Models, finish: Finish
+    request: PortraitRequest, bucket: PortraitBucket, models: Models, load: Load, finish: Finish
 ) -> Result:
-    told: Result = {"userId": request.user_id, "key": request.key}
+    profile = await load(request.user_id)
+    content: bytes | None = None
     try:
-        portrait = make_portrait(
-            await _read(bucket, request.key), background=request.background, models=models
-        )
+        upload = await bucket.read_upload(request.key)
+        content, etag, picture = upload.content, upload.etag, request.picture(upload.content)
+    except UploadTooLargeError as error:
+        etag, picture = error.etag, request.picture(error.etag.encode())
     except UploadGoneError as error:
+        # The profile was read before: what another run does in between is not in it.
+        profile = await load(request.user_id)
+        known = profile and profile.outcome(request.key)
+        if known:
+            return _result(request, known)
         logger.warning("The upload is gone", extra={"key": request.key})
-        return {**told, "error": "gone", "message": str(error)}
+        return {"userId": request.user_id, "key": request.key, "error": "gone", "message": str(error)}
+    outcome = profile and profile.outcome(request.key, picture)
+    if not outcome:
+        outcome = await _work(request, bucket, models, content, picture)
+        await finish(request.user_id, outcome)
+    await bucket.delete_upload(request.key, etag)
+    return _result(request, outcome)
+
+
+async def _work(
+    request: PortraitRequest, bucket: PortraitBucket, models: Models, content: bytes | None, picture: str
+) -> Outcome:
+    try:
+        if content is None:
+            raise PictureError("too_large")
+        portrait = make_portrait(content, background=request.background, models=models)
     except PictureError as error:
         logger.info("Picture refused", extra={"key": request.key, "reason": error.reason})
-        result: Result = {**told, "error": error.reason, "message": str(error)}
-    else:
-        await bucket.write_portrait(request.avatar, portrait.images)
-        result = {**told, "avatar": request.avatar, "face": portrait.face}
-    await finish(result)
-    await bucket.delete_upload(request.key)
-    return result
+        return Outcome(upload=request.key, picture=picture, error=error.reason, message=str(error))
+    outcome = Outcome(upload=request.key, picture=picture, face=portrait.face)
+    await bucket.write_portrait(f"{avatar_prefix(request.user_id)}{picture}", portrait.images)
+    return outcome
 
 
-async def _read(bucket: PortraitBucket, key: str) -> bytes:
-    try:
-        return await bucket.read_upload(key)
-    except UploadTooLargeError as error:
-        raise PictureError("too_large") from error
+def _result(request: PortraitRequest, outcome: Outcome) -> Result:
+    told: Result = {"userId": request.user_id, "key": request.key}
+    avatar = outcome.avatar(request.user_id)
+    if avatar is None:
+        return {**told, "error": outcome.error or "", "message": outcome.message or ""}
+    return {**told, "avatar": avatar, "face": bool(outcome.face)}

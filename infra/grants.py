@@ -70,7 +70,11 @@ GRANTS: Mapping[str, Grants] = {
         push=("POST", "DELETE"),
         user_pool=("AdminGetUser", "AdminListGroupsForUser"),
     ),
-    "avatar-outcome": Grants(tables=_PUSHING, indexes={CONNECTIONS: ("Query",)}, push=("POST", "DELETE")),
+    "avatar-outcome": Grants(
+        tables={**_PUSHING, USER_PROFILES: ("GetItem",)},
+        indexes={CONNECTIONS: ("Query",)},
+        push=("POST", "DELETE"),
+    ),
     "authorizer": Grants(),
     "broadcaster": Grants(
         tables={**_PUSHING, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},

@@ -35,13 +35,16 @@ class PortraitWorkers:
         self._python = python
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._keys: set[str] = set()
+        self._waiting: set[tuple[str, str]] = set()
 
     async def start(self, user_id: str, key: str, background: str) -> None:
-        """Have a portrait made; returns at once. An upload that is under way already is not queued again."""
-        if key in self._keys:
+        """Have a portrait made; returns at once. One that is waiting for its turn is not queued again.
+
+        One that is under way is: the upload may be another one since it was read.
+        """
+        if (key, background) in self._waiting:
             return
-        self._keys.add(key)
+        self._waiting.add((key, background))
         event = {"userId": user_id, "key": key, "background": background}
         task = asyncio.create_task(self._invoke(event))
         self._tasks.add(task)
@@ -54,11 +57,9 @@ class PortraitWorkers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _invoke(self, event: dict[str, Any]) -> None:
-        try:
-            async with self._turn:
-                result = await self._run(event)
-        finally:
-            self._keys.discard(event["key"])
+        async with self._turn:
+            self._waiting.discard((event["key"], event["background"]))
+            result = await self._run(event)
         if result is not None:
             logger.info("%s: %s", event["key"], result.get("avatar") or result.get("error"))
         await announce(

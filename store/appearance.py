@@ -42,6 +42,12 @@ async def read(db: Database, user_id: str) -> tuple[Progress, Profile | None]:
     return progress.parse(user_id, achieved), profiles.parse(profile)
 
 
+async def read_profile(db: Database, user_id: str) -> Profile | None:
+    """Return a player's stored profile, if any, with no right but those of `read`. Raises DeletedError."""
+    (profile,) = await players.read(db, user_id, [profiles.get(db, user_id)])
+    return profiles.parse(profile)
+
+
 async def change(
     db: Database, boards: Collection[str], default: Profile, change: Change, now: int
 ) -> Profile:
@@ -51,7 +57,7 @@ async def change(
     milliseconds since the epoch. Raises DeletedError, and ConflictError when the player's rows never stayed
     still; the change is then on the profile, or nothing is written.
     """
-    created = default.model_copy(update={"created_at": now})
+    created = default.model_copy(update={"created_at": now, "updated_at": now})
     return await _change(db, boards, default.user_id, created, _at(now, change))
 
 
@@ -68,7 +74,11 @@ async def finish(db: Database, boards: Collection[str], user_id: str) -> None:
 
 
 def _at(now: int, change: Change) -> Change:
-    return lambda profile: change(profile).model_copy(update={"updated_at": now})
+    def at(profile: Profile) -> Profile:
+        new = change(profile)
+        return profile if new == profile else new.model_copy(update={"updated_at": now})
+
+    return at
 
 
 async def _change(

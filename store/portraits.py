@@ -2,12 +2,17 @@
 
 uploads/<userId>/<uuid>                 what a player uploaded; expires after a day
 avatars/<userId>/<uuid>/<size>.webp     the portrait that was made of it, in each size
+
+An upload's address can be used again until it expires, and what lies at the key is then another picture. So
+whoever has read an upload deletes it only as it was read. A portrait's key is made of what was read, and what
+lies there never changes: caches keep it for a year.
 """
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +20,12 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
+from store.profiles import avatar_prefix
 from store.runtime import SDK_CONFIG
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_s3.type_defs import ObjectTypeDef
 
 UPLOAD_LIMIT = 5 * 1024 * 1024
 """Bytes of a picture that a player uploads."""
@@ -32,7 +39,13 @@ VIEW_SECONDS = 600
 VIEW_CACHE_SECONDS = 300
 """How long what leads to the address may be kept: then there is time left to follow it."""
 CACHE_CONTROL = "public, max-age=31536000, immutable"
-"""A portrait never changes: another upload has another key. A year, in seconds."""
+"""A portrait never changes: another picture has another key. A year, in seconds."""
+UNFINISHED_SECONDS = 600
+"""Portraits that no profile names are let be for so long: one may be in the making, or be made again."""
+
+
+# Gone, replaced, or being replaced: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+_NOT_AS_IT_WAS = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED}
 
 
 class UploadGoneError(Exception):
@@ -40,7 +53,11 @@ class UploadGoneError(Exception):
 
 
 class UploadTooLargeError(Exception):
-    """The upload has more than 5 MB."""
+    """The upload has more than UPLOAD_LIMIT bytes. `etag` is its entity tag."""
+
+    def __init__(self, key: str, etag: str) -> None:
+        super().__init__(key)
+        self.etag = etag
 
 
 class UndeletedError(Exception):
@@ -57,19 +74,27 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class StoredUpload:
+    """A picture as it was read, and its entity tag: another one at the same key has another tag."""
+
+    content: bytes
+    etag: str
+
+
+@dataclass(frozen=True)
 class PortraitBucket:
     """The bucket, and the S3 client to reach it."""
 
     client: "S3Client"
     name: str
 
-    async def presign_upload(self, user_id: str, content_type: str) -> Upload:
-        """An upload to a key of its own, of exactly this content type, of 1 byte to 5 MB, in 5 minutes."""
+    async def presign_upload(self, user_id: str, content_type: str, content_length: int) -> Upload:
+        """Presign an upload to a key of its own: of this type, of at most so many bytes, for 5 minutes."""
         key = f"{upload_prefix(user_id)}{uuid.uuid4()}"
         conditions: list[Any] = [
             {"key": key},
             {"Content-Type": content_type},
-            ["content-length-range", 1, UPLOAD_LIMIT],
+            ["content-length-range", 1, content_length],
         ]
         post = await self.client.generate_presigned_post(
             self.name,
@@ -90,8 +115,8 @@ class PortraitBucket:
             raise
         return True
 
-    async def read_upload(self, key: str) -> bytes:
-        """An uploaded file, whatever the upload's own conditions let through.
+    async def read_upload(self, key: str) -> StoredUpload:
+        """Return an uploaded file, whatever the upload's own conditions let through.
 
         Raises UploadGoneError, and UploadTooLargeError before the first byte is read.
         """
@@ -103,8 +128,8 @@ class PortraitBucket:
             raise
         async with answer["Body"] as body:
             if answer["ContentLength"] > UPLOAD_LIMIT:
-                raise UploadTooLargeError(key)
-            return await body.read()
+                raise UploadTooLargeError(key, answer["ETag"])
+            return StoredUpload(await body.read(), answer["ETag"])
 
     async def write_portrait(self, avatar: str, images: Mapping[int, bytes]) -> None:
         """Put the pictures, by their size in pixels, to `{avatar}/{size}.webp`."""
@@ -117,14 +142,21 @@ class PortraitBucket:
                 CacheControl=CACHE_CONTROL,
             )
 
-    async def delete_portrait(self, avatar: str, sizes: Iterable[int]) -> None:
-        """Delete a portrait in these sizes; what is not there is no error."""
-        for size in sizes:
-            await self.client.delete_object(Bucket=self.name, Key=f"{avatar}/{size}.webp")
+    async def delete_upload(self, key: str, etag: str) -> None:
+        """Delete an uploaded file as it was read. One that has been replaced since then is left."""
+        try:
+            await self.client.delete_object(Bucket=self.name, Key=key, IfMatch=etag)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] not in _NOT_AS_IT_WAS:
+                raise
 
-    async def delete_upload(self, key: str) -> None:
-        """Delete an uploaded file, if it is still there."""
-        await self.client.delete_object(Bucket=self.name, Key=key)
+    async def delete_portraits_but(self, user_id: str, kept: Collection[str], before: datetime) -> None:
+        """Delete a player's portraits, but those with these keys, and those written since `before`."""
+        prefix = avatar_prefix(user_id)
+        await self._delete(
+            prefix,
+            lambda item: item["Key"].rpartition("/")[0] not in kept and item["LastModified"] < before,
+        )
 
     async def view_url(self, avatar: str, size: int) -> str:
         """Return the address of a portrait in one of its sizes, good for VIEW_SECONDS."""
@@ -135,25 +167,23 @@ class PortraitBucket:
         )
 
     async def delete_all(self, user_id: str) -> None:
-        """Delete every upload and portrait of a player."""
+        """Delete every upload and portrait of a player. Raises UndeletedError."""
         for prefix in (upload_prefix(user_id), avatar_prefix(user_id)):
-            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-            async for page in pages:
-                keys: list[Any] = [{"Key": item["Key"]} for item in page.get("Contents", [])]
-                if keys:
-                    answer = await self.client.delete_objects(Bucket=self.name, Delete={"Objects": keys})
-                    if answer.get("Errors"):
-                        raise UndeletedError(f"{len(answer['Errors'])} pictures under {prefix} are left")
+            await self._delete(prefix, lambda _: True)
+
+    async def _delete(self, prefix: str, unwanted: Callable[["ObjectTypeDef"], bool]) -> None:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        async for page in pages:
+            keys: list[Any] = [{"Key": item["Key"]} for item in page.get("Contents", []) if unwanted(item)]
+            if keys:
+                answer = await self.client.delete_objects(Bucket=self.name, Delete={"Objects": keys})
+                if answer.get("Errors"):
+                    raise UndeletedError(f"{len(answer['Errors'])} pictures under {prefix} are left")
 
 
 def upload_prefix(user_id: str) -> str:
     """What the keys of a player's uploads start with."""
     return f"uploads/{user_id}/"
-
-
-def avatar_prefix(user_id: str) -> str:
-    """What the keys of a player's portraits start with."""
-    return f"avatars/{user_id}/"
 
 
 @asynccontextmanager

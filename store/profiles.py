@@ -4,19 +4,55 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from game.board import Avatar, Name
+from game.board import Avatar, Milliseconds, Name
 from store import players
-from store.database import Database, Row, parse_row, to_item
+from store.database import Database, Row, StoreError, parse_row, to_item, win
 from store.schema import USER_PROFILES
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TransactGetItemTypeDef, TransactWriteItemTypeDef
 
 
+PORTRAITS_KEPT = 10
+"""Portraits of a player that are kept, the one shown among them. Outcomes of uploads, too."""
+PORTRAITS_AN_HOUR = 20
+"""Portraits that a player may ask for in any 60 minutes; each takes seconds of a container with 2 GB."""
+
+_HOUR_MS = 60 * 60 * 1000
+
+
+class TooManyPortraitsError(StoreError):
+    """The player has asked for PORTRAITS_AN_HOUR portraits; `seconds` from now on one more is let through."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"the next one in {seconds} seconds")
+        self.seconds = seconds
+
+
+class Outcome(Row):
+    """What became of an upload: a portrait, or an `error` for programs and a `message` for the player.
+
+    `upload` is its key. `picture` is the last part of the portrait's key, and tells an upload's contents and
+    backgrounds apart, also where no portrait was made. `face` says whether a face was found.
+    """
+
+    upload: str
+    picture: str
+    face: bool | None = None
+    error: str | None = None
+    message: str | None = None
+
+    def avatar(self, user_id: str) -> str | None:
+        """Return the portrait's key; None where there is none."""
+        return None if self.error else f"{avatar_prefix(user_id)}{self.picture}"
+
+
 class Profile(Row):
     """A player's display name and portrait, and when they were set (milliseconds since the epoch).
 
-    `avatar` is the key under which the portrait's sizes lie, one of `portraits`, or None.
+    `avatar` is the key under which the portrait's sizes lie, one of `portraits`, or None. `portraits` and
+    `outcomes` are in the order in which they were made, PORTRAITS_KEPT of each at most. `asked` are the times
+    of the last hour at which the player asked for a portrait.
     """
 
     user_id: str
@@ -30,6 +66,46 @@ class Profile(Row):
     created_at: int = 0
     updated_at: int = 0
     revision: str | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    asked: tuple[Milliseconds, ...] = ()
+
+    def outcome(self, upload: str, picture: str | None = None) -> Outcome | None:
+        """Return the last outcome of an upload, by its key, or that of this picture of it, if it is known."""
+        found = (
+            one
+            for one in reversed(self.outcomes)
+            if one.upload == upload and (picture is None or one.picture == picture)
+        )
+        return next(found, None)
+
+    def with_outcome(self, outcome: Outcome) -> "Profile":
+        """Return the profile with the outcome of an upload; with one that it has already, the profile itself.
+
+        A new portrait is shown. It may push the oldest portrait out, but never the one shown before: boards
+        and pages still ask for that.
+        """
+        if self.outcome(outcome.upload, outcome.picture):
+            return self
+        outcomes = (*self.outcomes, outcome)[-PORTRAITS_KEPT:]
+        avatar = outcome.avatar(self.user_id)
+        if avatar is None:
+            return self.model_copy(update={"problem": outcome.message, "outcomes": outcomes})
+        made = [*dict.fromkeys(one for one in self.portraits if one != avatar), avatar]
+        oldest = [one for one in made if one not in (avatar, self.avatar)]
+        dropped = oldest[: max(0, len(made) - PORTRAITS_KEPT)]
+        return self.model_copy(
+            update={
+                "avatar": avatar,
+                "portraits": tuple(one for one in made if one not in dropped),
+                "problem": None,
+                "outcomes": outcomes,
+            }
+        )
+
+
+def avatar_prefix(user_id: str) -> str:
+    """Return what the keys of a player's portraits start with, in the bucket and in rows."""
+    return f"avatars/{user_id}/"
 
 
 def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
@@ -47,9 +123,42 @@ async def load(db: Database, user_id: str) -> Profile | None:
     return parse(await players.load(db, USER_PROFILES, user_id))
 
 
+async def load_stored(db: Database, user_id: str) -> Profile | None:
+    """Return a player's row, read consistently, without asking whether the player was deleted.
+
+    Raises RowError where it cannot be read.
+    """
+    answer = await db.client.get_item(
+        TableName=db.name(USER_PROFILES), Key=to_item({"userId": user_id}), ConsistentRead=True
+    )
+    return parse(answer.get("Item"))
+
+
+async def count_portrait(db: Database, user_id: str, now: int) -> None:
+    """Count that a player with a stored profile asks for a portrait; `now` in milliseconds since the epoch.
+
+    Raises TooManyPortraitsError, and then counts nothing; DeletedError, RowError and ConflictError.
+    """
+
+    async def attempt() -> None:
+        stored = await load(db, user_id)
+        if stored is None:
+            return
+        recent = [at for at in stored.asked if at > now - _HOUR_MS][-PORTRAITS_AN_HOUR:]
+        if len(recent) == PORTRAITS_AN_HOUR:
+            raise TooManyPortraitsError((recent[0] + _HOUR_MS - now) // 1000 + 1)
+        new = stored.model_copy(update={"asked": (*recent, now)})
+        await players.write(db, user_id, [put(db, stored, new)])
+
+    await win(attempt)
+
+
 def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemTypeDef":
     """The transaction's part that makes a player's row the new one, unless it changed since it was read."""
-    changed = {"revision": secrets.token_hex(8), "unshown": new.unshown or None}
+    # Most players have none of these, and each read of a profile costs by its size.
+    changed: dict[str, Any] = {name: getattr(new, name) or None for name in ("unshown", "asked")}
+    changed["outcomes"] = [one.model_dump(exclude_none=True) for one in new.outcomes] or None
+    changed["revision"] = secrets.token_hex(8)
     row = new.model_dump(by_alias=True) | changed
     put: Any = {"TableName": db.name(USER_PROFILES), "Item": to_item(row)}
     if read is None:

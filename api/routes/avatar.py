@@ -12,7 +12,8 @@ from api.problems import ProblemError, responses
 from api.profile_view import ProfileView, show
 from game.model import Model
 from store import appearance, players, profiles
-from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, VIEW_CACHE_SECONDS, avatar_prefix, upload_prefix
+from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, VIEW_CACHE_SECONDS, upload_prefix
+from store.profiles import PORTRAITS_AN_HOUR, PORTRAITS_KEPT, Profile, TooManyPortraitsError, avatar_prefix
 
 router = Router()
 
@@ -69,10 +70,10 @@ class UpdateRequest(RequestBody):
     security=[{"idToken": []}],
 )
 async def presign(request: Request, body: Annotated[PresignRequest, Body()]) -> PresignResponse:
-    """A presigned POST to a new key of the caller's: exactly this type, up to 5 MB, good for 5 minutes."""
+    """A presigned POST to a new key of the caller's: exactly this type, at most this long, for 5 minutes."""
     player, backend = caller(request), backend_of(request)
     await players.require_alive(backend.db, player.user_id)
-    upload = await backend.portraits.presign_upload(player.user_id, body.content_type)
+    upload = await backend.portraits.presign_upload(player.user_id, body.content_type, body.content_length)
     return PresignResponse(
         url=upload.url, fields=dict(upload.fields), key=upload.key, expires_in=UPLOAD_SECONDS
     )
@@ -82,15 +83,19 @@ async def presign(request: Request, body: Annotated[PresignRequest, Body()]) -> 
     "/avatar/process",
     status_code=202,
     summary="Make a portrait of an upload",
-    responses={202: {"description": "Under way"}} | responses(400, 401, 403, 404, 410, 413, 415, 422, 503),
+    responses={202: {"description": "Under way"}}
+    | responses(400, 401, 403, 404, 410, 413, 415, 422, 429, 503),
     security=[{"idToken": []}],
 )
 async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> ProcessResponse:
-    """Have a portrait made; the profile changes and an `avatar` frame comes when it is done."""
+    """Have a portrait made; the profile changes and an `avatar` frame comes when it is done.
+
+    A 429 says after how many seconds (`Retry-After`) one more is made.
+    """
     player, backend = caller(request), backend_of(request)
+    stored = await profiles.load(backend.db, player.user_id)
     if not body.key.startswith(upload_prefix(player.user_id)):
         raise ProblemError(403, "key: is not an upload of yours")
-    stored = await profiles.load(backend.db, player.user_id)
     if not await backend.portraits.exists(body.key):
         raise ProblemError(404, "key: nothing has been uploaded there")
     if stored is None:
@@ -98,6 +103,14 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
         await appearance.change(
             backend.db, backend.catalogue.boards, player, lambda profile: profile, backend.clock()
         )
+    try:
+        await profiles.count_portrait(backend.db, player.user_id, backend.clock())
+    except TooManyPortraitsError as error:
+        raise ProblemError(
+            429,
+            f"at most {PORTRAITS_AN_HOUR} portraits an hour are made for a player: {error}",
+            retry_after=error.seconds,
+        ) from error
     await backend.process_portrait(player.user_id, body.key, body.background)
     return ProcessResponse(key=body.key)
 
@@ -111,19 +124,27 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
 async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> ProfileView:
     """Choose among the portraits made for the caller; the boards follow."""
     player, backend = caller(request), backend_of(request)
+    if await profiles.load(backend.db, player.user_id) is None:
+        raise _no_portrait()
     if not body.key.startswith(avatar_prefix(player.user_id)):
         raise ProblemError(403, "key: is not a portrait of yours")
-    stored = await profiles.load(backend.db, player.user_id)
-    if stored is None or body.key not in stored.portraits:
-        raise ProblemError(404, "key: there is no such portrait")
-    new = await appearance.change(
-        backend.db,
-        backend.catalogue.boards,
-        player,
-        lambda profile: profile.model_copy(update={"avatar": body.key}),
-        backend.clock(),
-    )
+
+    def choose(profile: Profile) -> Profile:
+        # Here, and not before: another portrait that has just been made may have pushed this one out.
+        if body.key not in profile.portraits:
+            raise _no_portrait()
+        return profile.model_copy(update={"avatar": body.key})
+
+    new = await appearance.change(backend.db, backend.catalogue.boards, player, choose, backend.clock())
     return show(new)
+
+
+def _no_portrait() -> ProblemError:
+    return ProblemError(
+        404,
+        f"key: there is no such portrait, or it is no longer kept: the last {PORTRAITS_KEPT} are, and"
+        " `portraits` in GET /profile has their keys",
+    )
 
 
 @router.get(

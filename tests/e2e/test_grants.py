@@ -103,6 +103,7 @@ async def play_with_pictures(deployment: Deployment, player: Player) -> None:
         await player.ask("POST", "/avatar/process", 202, event)
         assert (await screen.next("avatar"))["error"] == "failed"
     made = await deployment.run_container({"userId": player.user_id, **event})
+    assert await deployment.run_container({"userId": player.user_id, **event}) == made
     assert (await player.ask("GET", "/profile", 200))["avatar"] == made["avatar"]
     view = await player.get("/avatar/view", key=made["avatar"])
     async with bucket_client(deployment) as http:
@@ -216,9 +217,16 @@ async def leave(deployment: Deployment, db: Database, player: Player, arena: str
         await subscribe_gone(db, connections.user_channel(player.user_id), 1)
         await player.ask("DELETE", "/profile", 204)
         await screen.socket.wait_closed()
-    # A portrait of theirs was still to be made.
+    # A portrait of theirs was still to be made, and pictures came late.
     event = {"userId": player.user_id, "key": f"uploads/{player.user_id}/late", "background": "none"}
-    assert (await deployment.run_container(event))["error"] == "deleted"
+    bucket = deployment.config()["avatarBucket"]
+    async with deployment.client("s3") as s3:
+        for late in (event["key"], f"avatars/{player.user_id}/late/48.webp"):
+            await s3.put_object(Bucket=bucket, Key=late, Body=b"late")
+        assert (await deployment.run_container(event))["error"] == "deleted"
+        for kind in ("uploads", "avatars"):
+            listed = await s3.list_objects_v2(Bucket=bucket, Prefix=f"{kind}/{player.user_id}/")
+            assert listed["KeyCount"] == 0
 
 
 async def subscribe_gone(db: Database, channel: str, number: int) -> None:

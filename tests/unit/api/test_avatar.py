@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +14,7 @@ from moto.s3.models import s3_backends
 from api.backend import Backend
 from store import appearance
 from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, VIEW_CACHE_SECONDS, VIEW_SECONDS
-from store.profiles import Profile
+from store.profiles import PORTRAITS_AN_HOUR, PORTRAITS_KEPT, Outcome, Profile
 from tests.unit.api.player_requests import post, send
 from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, PROCESSED, RestScene
 from tests.unit.realtime.fakes import NOW
@@ -83,6 +84,11 @@ def test_upload_is_signed_for_exactly_one_key_type_and_size(rest: RestScene, con
     assert {"bucket": DEPLOYMENT.avatar_bucket} in policy["conditions"]
 
 
+def test_upload_is_signed_for_no_more_bytes_than_were_announced(rest: RestScene) -> None:
+    policy = json.loads(base64.b64decode(post(rest, "/avatar/presign", JPEG).json["fields"]["policy"]))
+    assert ["content-length-range", 1, JPEG["contentLength"]] in policy["conditions"]
+
+
 def test_every_upload_has_a_key_of_its_own(rest: RestScene) -> None:
     uploads = {post(rest, "/avatar/presign", JPEG).json["key"] for _ in range(3)}
     assert len(uploads) == 3
@@ -129,6 +135,19 @@ def test_background_is_kept_unless_asked_for(rest: RestScene) -> None:
 def test_other_background_is_refused(rest: RestScene, background: object) -> None:
     problem = post(rest, "/avatar/process", {"key": upload(rest), "background": background}).problem(422)
     assert [error["field"] for error in problem["errors"]] == ["body.background"]
+
+
+def test_portraits_of_a_player_are_limited_by_the_hour(rest: RestScene) -> None:
+    key = upload(rest)
+    for _ in range(PORTRAITS_AN_HOUR):
+        assert post(rest, "/avatar/process", {"key": key}).status == 202
+    answer = post(rest, "/avatar/process", {"key": key})
+    assert f"at most {PORTRAITS_AN_HOUR} portraits an hour" in answer.problem(429)["detail"]
+    assert 0 < int(answer.headers["Retry-After"]) <= 3601
+    assert len(PROCESSED) == PORTRAITS_AN_HOUR
+    # Another player has an hour of their own, and what is not there is not counted.
+    assert send(rest, "POST", "/avatar/process", {"key": upload(rest, "bob")}, player="bob").status == 202
+    post(rest, "/avatar/process", {"key": f"{UPLOADS}missing"}).problem(404)
 
 
 FOREIGN = [
@@ -181,6 +200,45 @@ def test_portrait_of_others_is_not_chosen(rest: RestScene, key: str) -> None:
 def test_portrait_that_was_not_made_is_not_chosen(rest: RestScene, key: str) -> None:
     finish(rest, PORTRAIT)
     post(rest, "/avatar/update", {"key": key}).problem(404)
+
+
+def test_portrait_that_is_no_longer_kept_is_not_chosen(rest: RestScene) -> None:
+    outcomes = [Outcome(upload=UPLOADS, picture=str(number)) for number in range(PORTRAITS_KEPT + 1)]
+
+    async def make(backend: Backend) -> None:
+        for outcome in outcomes:
+            change = partial(Profile.with_outcome, outcome=outcome)
+            ada = Profile(user_id=PLAYER, name="ada")
+            await appearance.change(backend.db, backend.catalogue.boards, ada, change, NOW)
+
+    rest.container.run(make)
+    dropped, kept = (f"avatars/{PLAYER}/{number}" for number in (0, 1))
+    detail = post(rest, "/avatar/update", {"key": dropped}).problem(404)["detail"]
+    assert f"the last {PORTRAITS_KEPT} are" in detail
+    assert post(rest, "/avatar/update", {"key": kept}).json["avatar"] == kept
+
+
+def test_portrait_that_is_dropped_meanwhile_is_not_chosen(
+    rest: RestScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(rest, PORTRAIT, OTHER)
+    change = appearance.change
+
+    async def drop_and_change(*arguments: Any) -> Profile:
+        monkeypatch.setattr(appearance, "change", change)
+        db, catalogue_boards, default, _, now = arguments
+        await change(
+            db,
+            catalogue_boards,
+            default,
+            lambda profile: profile.model_copy(update={"portraits": (OTHER,)}),
+            now,
+        )
+        return await change(*arguments)
+
+    monkeypatch.setattr(appearance, "change", drop_and_change)
+    post(rest, "/avatar/update", {"key": PORTRAIT}).problem(404)
+    assert rest.get("/profile", player=PLAYER).json["avatar"] == OTHER
 
 
 def test_portrait_of_a_player_without_a_profile_is_not_there(rest: RestScene) -> None:

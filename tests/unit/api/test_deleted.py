@@ -82,6 +82,14 @@ def test_answer_given_before_is_not_given_again(rest: RestScene, portraits: None
     assert post(rest, *PICKUP, Idempotency_Key="k").problem(410)["code"] == "deleted"
 
 
+@pytest.mark.parametrize(("path", "folder"), [("/avatar/process", "uploads"), ("/avatar/update", "avatars")])
+def test_key_of_another_player_is_refused_as_everything_is(
+    rest: RestScene, portraits: None, path: str, folder: str
+) -> None:
+    send(rest, "DELETE", "/profile")
+    assert post(rest, path, {"key": f"{folder}/bob/1"}).problem(410)["code"] == "deleted"
+
+
 def test_score_that_is_no_better_is_refused_too(rest: RestScene) -> None:
     rest.score(PLAYER, 40)
     rest.run(lambda db: players.bury(db, PLAYER, NOW))

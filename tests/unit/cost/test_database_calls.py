@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -17,14 +18,15 @@ from game.catalogue import GLOBAL_BOARD
 from realtime.avatars import announce
 from realtime.protocol import encode_snapshot
 from realtime.push.shared_pace import SMALLEST_CLAIM_SECONDS
-from store import appearance, boards, connections, players
+from store import appearance, boards, connections, players, profiles
 from store.budgets import PUSHES, Budget
 from store.database import Database
-from store.profiles import Profile
+from store.portraits import PortraitBucket
+from store.profiles import Outcome, Profile
 from store.schema import BUDGETS, LEADERBOARDS, TABLES
 from store.submission import submit
 from streams.report import Report
-from tests.unit.api.player_requests import SUCCESSES, post
+from tests.unit.api.player_requests import SUCCESSES, post, send
 from tests.unit.api.rest_scene import PLAYER, RestScene, rest_scene
 from tests.unit.cost.meter import ROW_OF, Meter, expected, meter_in_front, size
 from tests.unit.realtime.fakes import NOW, RecordingPush, recorded_database
@@ -36,7 +38,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 
 ROOT = Path(__file__).parents[3]
 ADA = Profile(user_id=PLAYER, name=NAME)
-AVATAR = f"avatars/{PLAYER}/0b9f3e61-6d1c-4a2e-9c55-0a6d3f7a2b11"
+MADE = Outcome(
+    upload=f"uploads/{PLAYER}/5f1cc1f0-5d0f-4d0c-a6b5-8c0a53a1c1d9",
+    picture="0b9f3e61-6d1c-4a2e-9c55-0a6d3f7a2b11",
+    face=True,
+)
 BATCH, PUBLICATION, SWEEP = calls.BATCH, calls.PUBLICATION, calls.SWEEP
 
 
@@ -195,26 +201,31 @@ def test_action_with_a_key(rest: RestScene, meter: Meter, success: Any) -> None:
     assert rows == expected(calls.ACTION) + Counter(looked_for)
 
 
+def test_portrait_that_is_asked_for(rest: RestScene, meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+    send(rest, "PUT", "/profile", {"name": NAME})
+    monkeypatch.setattr(PortraitBucket, "exists", AsyncMock(return_value=True))
+    with meter.counting() as rows:
+        upload = post(rest, "/avatar/presign", {"contentType": "image/png", "contentLength": 1000}).json
+        assert post(rest, "/avatar/process", {"key": upload["key"]}).status == 202
+    assert rows == expected(calls.PORTRAIT_ASKED)
+
+
 async def test_portrait_on_every_board_of_its_player(meter: Meter) -> None:
     async with recorded_database() as tables:
         for area in ("forest", "sprint"):
             await submit(tables.direct, COUNTING, ADA, area, 40, NOW)
         await appearance.change(tables.direct, COUNTING.boards, ADA, lambda profile: profile, NOW)
         with meter.counting() as rows:
-            await players.require_alive(tables.db, PLAYER)
-            await appearance.change(
-                tables.db,
-                COUNTING.boards,
-                ADA,
-                lambda profile: profile.model_copy(update={"avatar": AVATAR}),
-                NOW,
+            await appearance.read_profile(tables.db, PLAYER)
+            await appearance.change_stored(
+                tables.db, COUNTING.boards, PLAYER, lambda profile: profile.with_outcome(MADE), NOW
             )
         assert rows == expected(calls.PORTRAIT_MADE, boards=3)
         await connections.open_connection(tables.direct, "phone", PLAYER, NOW)
         invocation = {
             "requestContext": {"condition": "Success"},
             "requestPayload": {"userId": PLAYER, "key": "k"},
-            "responsePayload": {"avatar": AVATAR},
+            "responsePayload": {"avatar": MADE.avatar(PLAYER)},
         }
         with meter.counting() as rows:
             await announce(tables.db, RecordingPush(), invocation)
@@ -234,12 +245,14 @@ def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portra
         post(rest, "/score", {"gameArea": area, "score": points})
     for success in SUCCESSES:
         post(rest, success.path, success.body, Idempotency_Key=success.path)
-    changes = {"avatar": AVATAR, "portraits": (AVATAR,)} if portrait else {}
 
     async def live(db: Database) -> dict[calls.Row, list[dict[str, Any]]]:
-        await appearance.change(
-            db, COUNTING.boards, ADA, lambda profile: profile.model_copy(update=changes), NOW
-        )
+        await appearance.change(db, COUNTING.boards, ADA, lambda profile: profile, NOW)
+        if portrait:
+            await profiles.count_portrait(db, PLAYER, NOW)
+            await appearance.change_stored(
+                db, COUNTING.boards, PLAYER, lambda profile: profile.with_outcome(MADE), NOW
+            )
         await connections.open_connection(db, CALLER, PLAYER, NOW)
         await connections.subscribe(db, CALLER, ["whispering-forest"], PLAYER, NOW)
         await players.bury(db, PLAYER, NOW)

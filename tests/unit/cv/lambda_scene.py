@@ -44,11 +44,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == f"{RUNTIME}/invocation/next":
             self._next()
             return
+        if "?" in self.path:
+            # The portraits of a player: none is old enough to be of interest.
+            self._answer(200, b"<ListBucketResult/>", {"Content-Type": "application/xml"})
+            return
         found = self.cloud.objects.get(self.path)
         if found is None:
             self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>", {"Content-Type": "application/xml"})
         else:
-            self._answer(200, *found)
+            content, headers = found
+            self._answer(200, content, {**headers, "ETag": '"one"'})
 
     def do_PUT(self) -> None:
         headers: Message = self.headers
@@ -56,6 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200)
 
     def do_DELETE(self) -> None:
+        if self.headers["If-Match"] != '"one"':
+            self._answer(412)
+            return
         self.cloud.objects.pop(self.path, None)
         self._answer(204)
 
@@ -103,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
-            if name.lower() in {"content-type", "cache-control"} or name.startswith("Lambda-"):
+            if name.lower() in {"content-type", "cache-control", "etag"} or name.startswith("Lambda-"):
                 self.send_header(name, value)
         if status != 204:
             self.send_header("Content-Length", str(len(body)))

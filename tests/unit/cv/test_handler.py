@@ -22,14 +22,14 @@ def test_cold_and_warm_invocations_make_portraits(cloud: Cloud) -> None:
         key = f"uploads/ann/{name}"
         cloud.objects[f"/{BUCKET}/{key}"] = picture_file(subject.pixels, "JPEG"), {}
         kind, answer = cloud.invoke({"userId": "ann", "key": key})
-        assert (kind, answer) == (
-            "response",
-            {"userId": "ann", "key": key, "avatar": f"avatars/ann/{name}", "face": True},
-        )
+        assert kind == "response"
+        avatar = answer["avatar"]
+        assert avatar.startswith("avatars/ann/")
+        assert answer == {"userId": "ann", "key": key, "avatar": avatar, "face": True}
         assert f"/{BUCKET}/{key}" not in cloud.objects
-        assert cloud.rows[-1]["avatar"] == {"S": f"avatars/ann/{name}"}
+        assert cloud.rows[-1]["avatar"] == {"S": avatar}
         for size in (512, 128, 48):
-            image, headers = cloud.objects[f"/{BUCKET}/avatars/ann/{name}/{size}.webp"]
+            image, headers = cloud.objects[f"/{BUCKET}/{avatar}/{size}.webp"]
             assert headers["Content-Type"] == "image/webp"
             assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
             assert image[8:12] == b"WEBP"

@@ -1,19 +1,24 @@
+import hashlib
+import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from cv.errors import MAX_BYTES
+from cv.errors import MAX_BYTES, PictureError
 from cv.processing import Result, process
 from cv.vision import Models
 from store.players import DeletedError
 from store.portraits import CACHE_CONTROL, PortraitBucket
-from tests.unit.cv.pictures import astronaut, picture_file
+from store.profiles import Outcome, Profile
+from tests.unit.cv.pictures import admiral, astronaut, picture_file
 
 KEY = "uploads/ann/1b4e28ba-2fa1-11d2-883f-0016d3cca427"
-AVATAR = "avatars/ann/1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+AVATAR = re.compile(r"avatars/ann/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 EVENT = {"userId": "ann", "key": KEY, "background": "none"}
 
 
@@ -62,48 +67,67 @@ class FakeS3:
             answer = {"Error": {"Code": "NoSuchKey"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
             raise ClientError(cast(Any, answer), "GetObject")
         self.bodies.append(Body(self.objects[Key]))
-        return {"Body": self.bodies[-1], "ContentLength": len(self.objects[Key])}
+        return {"Body": self.bodies[-1], "ContentLength": len(self.objects[Key]), "ETag": self.etag(Key)}
 
     async def put_object(self, *, Bucket: str, Key: str, Body: bytes, **options: str) -> None:  # noqa: N803
         self.step(f"put {Key}")
         self.objects[Key] = Body
         self.written[Key] = options
 
-    async def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
+    async def delete_object(self, *, Bucket: str, Key: str, IfMatch: str) -> None:  # noqa: N803
         self.step(f"delete {Key}")
-        self.objects.pop(Key, None)
+        status = 404 if Key not in self.objects else 412 if self.etag(Key) != IfMatch else None
+        if status:
+            answer = {"ResponseMetadata": {"HTTPStatusCode": status}}
+            raise ClientError(cast(Any, answer), "DeleteObject")
+        del self.objects[Key]
+
+    async def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        for item in Delete["Objects"]:
+            self.step(f"delete {item['Key']}")
+            self.objects.pop(item["Key"], None)
+        return {}
+
+    def get_paginator(self, operation: str) -> "FakeS3":
+        assert operation == "list_objects_v2"
+        return self
+
+    async def paginate(self, *, Bucket: str, Prefix: str) -> AsyncIterator[dict[str, Any]]:  # noqa: N803
+        found = [key for key in self.objects if key.startswith(Prefix)]
+        yield {"Contents": [{"Key": key, "LastModified": datetime.now(UTC)} for key in found]}
+
+    def etag(self, key: str) -> str:
+        """As S3 makes it, where an object is sent in one piece."""
+        return f'"{hashlib.md5(self.objects[key], usedforsecurity=False).hexdigest()}"'
 
 
 @dataclass
 class Scene:
-    """One bucket, and what was told. `deleted_at` is the call before which the player is deleted."""
+    """One bucket, and a profile. `deleted_at` is the call before which the player is deleted."""
 
     s3: FakeS3
     models: Models
-    told: list[Result] = field(default_factory=list)
+    profile: Profile = field(default_factory=lambda: Profile(user_id="ann", name="Ann"))
+    finished: list[Outcome] = field(default_factory=list)
     deleted_at: int | None = None
 
-    async def require_alive(self, user_id: str) -> None:
-        """The seam to the tombstone."""
+    async def load(self, user_id: str) -> Profile:
+        """The seam to the profile and the tombstone."""
         if self.deleted_at is not None and len(self.s3.calls) >= self.deleted_at:
             raise DeletedError(user_id)
+        return self.profile
 
-    async def finish(self, result: Result) -> None:
-        """The seam to the profile and the push."""
+    async def finish(self, user_id: str, outcome: Outcome) -> None:
+        """The seam to the profile and the boards."""
         self.s3.step("finish")
-        await self.require_alive(result["userId"])
-        self.told.append(result)
+        await self.load(user_id)
+        self.profile = self.profile.with_outcome(outcome)
+        self.finished.append(outcome)
 
     async def process(self, event: dict[str, Any]) -> Result:
         """One invocation."""
         bucket = PortraitBucket(cast(Any, self.s3), "podium-avatars")
-        return await process(
-            event,
-            bucket=bucket,
-            models=self.models,
-            require_alive=self.require_alive,
-            finish=self.finish,
-        )
+        return await process(event, bucket=bucket, models=self.models, load=self.load, finish=self.finish)
 
 
 @pytest.fixture
@@ -112,11 +136,13 @@ def scene(models: Models) -> Scene:
     return Scene(FakeS3({KEY: picture_file(astronaut().pixels, "JPEG")}), models)
 
 
-async def test_portrait_is_written_told_and_then_the_upload_deleted(scene: Scene) -> None:
+async def test_portrait_is_written_recorded_and_then_the_upload_deleted(scene: Scene) -> None:
     result = await scene.process(EVENT)
-    assert result == {"userId": "ann", "key": KEY, "avatar": AVATAR, "face": True}
-    assert scene.told == [result]
-    assert set(scene.s3.objects) == {f"{AVATAR}/{size}.webp" for size in (512, 128, 48)}
+    avatar = result["avatar"]
+    assert AVATAR.fullmatch(avatar)
+    assert result == {"userId": "ann", "key": KEY, "avatar": avatar, "face": True}
+    assert (scene.profile.avatar, scene.profile.portraits) == (avatar, (avatar,))
+    assert set(scene.s3.objects) == {f"{avatar}/{size}.webp" for size in (512, 128, 48)}
     assert all(
         options == {"ContentType": "image/webp", "CacheControl": CACHE_CONTROL}
         for options in scene.s3.written.values()
@@ -124,14 +150,12 @@ async def test_portrait_is_written_told_and_then_the_upload_deleted(scene: Scene
     assert scene.s3.calls[-2:] == ["finish", f"delete {KEY}"]
 
 
-async def test_refused_picture_is_told_and_deleted(scene: Scene) -> None:
+async def test_refused_picture_is_recorded_and_deleted(scene: Scene) -> None:
     scene.s3.objects[KEY] = b"<svg/>"
     result = await scene.process(EVENT)
-    assert result["error"] == "unsupported_type"
-    assert (
-        result["message"] == "This kind of picture is not supported. Send an ordinary JPEG, PNG or WebP file."
-    )
-    assert scene.told == [result]
+    message = str(PictureError("unsupported_type"))
+    assert result == {"userId": "ann", "key": KEY, "error": "unsupported_type", "message": message}
+    assert (scene.profile.problem, scene.profile.avatar) == (message, None)
     assert scene.s3.objects == {}
 
 
@@ -140,13 +164,74 @@ async def test_too_large_upload_is_refused_unread(scene: Scene) -> None:
     result = await scene.process(EVENT)
     assert result["error"] == "too_large"
     assert not scene.s3.bodies[0].was_read
+    assert scene.s3.objects == {}
 
 
-async def test_repetition_after_the_end_tells_nothing(scene: Scene) -> None:
-    await scene.process(EVENT)
+@pytest.mark.parametrize("content", [None, b"<svg/>"])
+async def test_repetition_after_the_end_says_the_same_and_changes_nothing(
+    content: bytes | None, scene: Scene
+) -> None:
+    if content is not None:
+        scene.s3.objects[KEY] = content
+    result = await scene.process(EVENT)
+    profile, objects = scene.profile, dict(scene.s3.objects)
+    assert await scene.process(EVENT) == result
+    assert len(scene.finished) == 1
+    assert (scene.profile, scene.s3.objects) == (profile, objects)
+
+
+async def test_late_repetition_does_not_undo_what_the_player_has_chosen_since(scene: Scene) -> None:
+    scene.s3.crash_at = 5
+    with pytest.raises(CrashError, match=f"delete {KEY}"):
+        await scene.process(EVENT)
+    scene.profile = scene.profile.model_copy(update={"avatar": "avatars/ann/chosen"})
+    result = await scene.process(EVENT)
+    assert result["avatar"] == scene.profile.portraits[-1]
+    assert scene.profile.avatar == "avatars/ann/chosen"
+    assert KEY not in scene.s3.objects
+
+
+async def test_upload_of_which_nothing_is_known_is_gone(scene: Scene) -> None:
+    del scene.s3.objects[KEY]
     result = await scene.process(EVENT)
     assert result["error"] == "gone"
-    assert len(scene.told) == 1
+    assert scene.finished == []
+
+
+async def test_another_picture_under_the_same_address_has_another_portrait(scene: Scene) -> None:
+    first = (await scene.process(EVENT))["avatar"]
+    images = dict(scene.s3.objects)
+    scene.s3.objects[KEY] = picture_file(admiral().pixels, "JPEG")
+    second = (await scene.process(EVENT))["avatar"]
+    assert second != first
+    assert scene.s3.objects.items() >= images.items()
+    assert (scene.profile.avatar, scene.profile.portraits) == (second, (first, second))
+    assert (await scene.process(EVENT))["avatar"] == second
+
+
+async def test_another_background_has_another_portrait(scene: Scene) -> None:
+    content = scene.s3.objects[KEY]
+    first = (await scene.process(EVENT))["avatar"]
+    scene.s3.objects[KEY] = content
+    assert (await scene.process(EVENT | {"background": "#00ff00"}))["avatar"] != first
+
+
+async def test_upload_that_is_replaced_while_it_is_worked_on_is_left_to_its_own_event(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, other = scene.finish, picture_file(admiral().pixels, "JPEG")
+
+    async def replace_and_finish(user_id: str, outcome: Outcome) -> None:
+        scene.s3.objects[KEY] = other
+        await finish(user_id, outcome)
+
+    monkeypatch.setattr(scene, "finish", replace_and_finish)
+    first = (await scene.process(EVENT))["avatar"]
+    assert scene.s3.objects[KEY] == other
+    monkeypatch.setattr(scene, "finish", finish)
+    second = (await scene.process(EVENT))["avatar"]
+    assert scene.profile.portraits == (first, second)
+    assert KEY not in scene.s3.objects
 
 
 @pytest.mark.parametrize(
@@ -161,8 +246,8 @@ async def test_crash_anywhere_is_mended_by_the_repetition(
     with pytest.raises(CrashError):
         await scene.process(EVENT)
     result = await scene.process(EVENT)
-    assert scene.told
-    assert all(told == result for told in scene.told)
+    (outcome,) = scene.finished
+    assert (result.get("avatar"), result.get("error")) == (outcome.avatar("ann"), outcome.error)
     assert KEY not in scene.s3.objects
 
 
@@ -177,7 +262,7 @@ async def test_player_deleted_meanwhile_is_left_nothing_and_told_nothing(
     scene.deleted_at = deleted_at
     result = await scene.process(EVENT)
     assert result["error"] == "deleted"
-    assert scene.told == []
+    assert scene.finished == []
     assert scene.s3.objects == {}
 
 
@@ -189,8 +274,8 @@ async def test_player_deleted_before_the_repetition_is_left_nothing(crash_at: in
     with pytest.raises(CrashError):
         await scene.process(EVENT)
     scene.deleted_at = 0
-    if crash_at <= 5:
-        scene.s3.objects.clear()
+    # An address that was handed out before is good for some minutes yet, and a portrait was being written.
+    scene.s3.objects["uploads/ann/late"] = b"picture"
     assert (await scene.process(EVENT))["error"] == "deleted"
     assert scene.s3.objects == {}
 
@@ -203,7 +288,7 @@ async def test_other_failure_of_the_bucket_is_raised(scene: Scene, monkeypatch: 
     monkeypatch.setattr(scene.s3, "get_object", refuse)
     with pytest.raises(ClientError, match="AccessDenied"):
         await scene.process(EVENT)
-    assert not scene.told
+    assert not scene.finished
 
 
 @pytest.mark.parametrize(

@@ -287,10 +287,10 @@ async def test_smoke_is_an_upload_that_is_gone_and_no_player_hears_of_it(
             response: Any = {"Error": {"Code": "NoSuchKey"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
             raise ClientError(response, "GetObject")
 
-    async def require_alive(_: str) -> None:
-        """No such player was deleted."""
+    async def load(_: str) -> None:
+        """No such player was deleted, and none has a profile."""
 
-    async def finish(_: object) -> None:
+    async def finish(*_: object) -> None:
         pytest.fail("A player would have been told")
 
     cloud = released()
@@ -300,7 +300,7 @@ async def test_smoke_is_an_upload_that_is_gone_and_no_player_hears_of_it(
         event,
         bucket=PortraitBucket(cast(Any, Empty()), "bucket"),
         models=cast(Models, None),
-        require_alive=require_alive,
+        load=load,
         finish=finish,
     )
     assert (result, None) == HANDLERS["good"](event)

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from realtime.avatars import announce
-from store import connections
+from store import connections, profiles
+from store.database import to_item
+from store.profiles import Outcome, Profile
+from store.schema import USER_PROFILES
 from tests.unit.realtime.fakes import NOW, RecordedDatabase, RecordingPush, recorded_database
 
 ADA = "87313b53-604d-4405-b676-4eb8a21c5969"
@@ -76,6 +79,36 @@ async def test_container_that_failed_is_told_without_its_insides(
     await announce(tables.db, push, record(response, condition=condition))
     (told,) = push.sent_to("phone")
     assert told == avatar_frame(error="failed", message="The picture could not be worked on.")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (Outcome(upload=KEY, picture="two", face=False), {"avatar": f"avatars/{ADA}/two", "face": False}),
+        (
+            Outcome(upload=KEY, picture="two", error="too_small", message="Too small."),
+            {"error": "too_small", "message": "Too small."},
+        ),
+    ],
+)
+async def test_failure_after_the_outcome_is_known_tells_the_outcome(
+    tables: RecordedDatabase, outcome: Outcome, told: dict[str, Any]
+) -> None:
+    other = Outcome(upload=f"uploads/{ADA}/other", picture="three")
+    profile = Profile(user_id=ADA, name="Ada").with_outcome(outcome).with_outcome(other)
+    put = profiles.put(tables.direct, None, profile)
+    await tables.direct.client.transact_write_items(TransactItems=[put])
+    push = RecordingPush()
+    await announce(tables.db, push, record(None, condition="RetriesExhausted"))
+    assert push.sent_to("phone") == [avatar_frame(**told)]
+
+
+async def test_failure_is_told_though_the_profile_cannot_be_read(tables: RecordedDatabase) -> None:
+    row = to_item({"userId": ADA, "name": 7})
+    await tables.direct.client.put_item(TableName=USER_PROFILES.name, Item=row)
+    push = RecordingPush()
+    await announce(tables.db, push, record(None, condition="RetriesExhausted"))
+    assert push.sent_to("phone")[0]["error"] == "failed"
 
 
 async def test_record_without_a_payload_is_a_failure_too(tables: RecordedDatabase) -> None:

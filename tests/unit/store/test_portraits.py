@@ -68,7 +68,7 @@ async def addresses(region: str) -> list[str]:
     """An upload's address and a portrait's, without its query."""
     session = aioboto3.Session("key", "secret", region_name=region)
     async with open_bucket(session, "avatars") as bucket:
-        upload = await bucket.presign_upload("ada", "image/png")
+        upload = await bucket.presign_upload("ada", "image/png", 1000)
         view = urlsplit(await bucket.view_url("avatars/ada/x", 128))
         assert f"%2F{region}%2Fs3%2F" in view.query
         return [upload.url, view._replace(query="").geturl()]
