@@ -2,20 +2,24 @@
 
 import asyncio
 import base64
+import gc
 import hashlib
 import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
+from bench import certificate
+from loadtest import wire
 from loadtest.errors import LoadTestError
 from loadtest.wire import Address, WebSocket, WireError, connect
 from tests.support.clients import serve
@@ -37,19 +41,28 @@ class Inbox:
 
 
 @asynccontextmanager
-async def library_server(handler: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[Address]:
+async def library_server(
+    handler: Callable[[ServerConnection], Awaitable[None]], **options: Any
+) -> AsyncIterator[Address]:
     """A server of the `websockets` library."""
-    async with serve(handler, "127.0.0.1", 0, subprotocols=[Subprotocol("podium")]) as server:
+    async with serve(handler, "127.0.0.1", 0, subprotocols=[Subprotocol("podium")], **options) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         yield Address.of(f"ws://127.0.0.1:{port}/local?stage=1")
 
 
+@dataclass(frozen=True)
+class RawAddress(Address):
+    """That of a raw server. `left` is set when a client has gone."""
+
+    left: asyncio.Event
+
+
 class _RawServer(asyncio.Protocol):
-    def __init__(self, answer: Callable[[str], bytes], linger: bool) -> None:
+    def __init__(self, answer: Callable[[str], bytes], linger: bool, left: asyncio.Event) -> None:
         self._answer = answer
         self._linger = linger
         self._head = b""
-        self._ended = asyncio.Event()
+        self._ended = left
 
     async def end(self) -> None:
         self._transport.abort()
@@ -74,17 +87,18 @@ class _RawServer(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def raw_server(answer: Callable[[str], bytes], *, linger: bool = True) -> AsyncIterator[Address]:
+async def raw_server(answer: Callable[[str], bytes], *, linger: bool = True) -> AsyncIterator[RawAddress]:
     """Answers any handshake with these bytes, made from the handshake's key; then waits, or hangs up."""
     loop = asyncio.get_running_loop()
     connections: list[_RawServer] = []
+    left = asyncio.Event()
 
     def accept() -> _RawServer:
-        connections.append(_RawServer(answer, linger))
+        connections.append(_RawServer(answer, linger, left))
         return connections[-1]
 
     async with await loop.create_server(accept, "127.0.0.1", 0) as server, patience():
-        yield Address.of(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        yield RawAddress(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", None, left)
         for connection in connections:
             await connection.end()
 
@@ -170,12 +184,13 @@ async def test_refused_handshake_says_the_status() -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (lambda key: welcome("another key"), "handshake without its key"),
+        (lambda key: welcome("another key"), "handshake without its Sec-WebSocket-Accept"),
         (lambda key: welcome(key, protocol="soap"), "handshake without the subprotocol"),
-        (lambda key: b"HTTP/1.1 101 x\r\n" + b"a: b\r\n" * 20_000, "handshake too long"),
-        (lambda key: b"nonsense\r\n\r\n", "handshake "),
+        (lambda key: b"HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\n\r\n", "handshake 302"),
+        (lambda key: b"HTTP/1.1 101 x\r\n" + b"a: b\r\n" * 20_000, "handshake unreadable"),
+        (lambda key: b"nonsense\r\n\r\n", "handshake unreadable"),
     ],
-    ids=["key", "subprotocol", "long", "nonsense"],
+    ids=["key", "subprotocol", "redirect", "long", "nonsense"],
 )
 async def test_bad_handshake_is_refused(answer: Callable[[str], bytes], reason: str) -> None:
     async with raw_server(answer) as address, patience():
@@ -189,19 +204,33 @@ async def test_server_that_hangs_up_during_the_handshake_is_refused() -> None:
             await connect(address, "token", Inbox())
 
 
-async def test_cancelled_connecting_leaves_no_connection_behind() -> None:
-    asked = asyncio.Event()
+@pytest.mark.parametrize("answered", [True, False])
+async def test_cancelled_connecting_leaves_no_connection_behind(
+    monkeypatch: pytest.MonkeyPatch, answered: bool
+) -> None:
+    monkeypatch.setattr(wire, "HANDSHAKE_SECONDS", 60 if answered else 0.05)
+    connecting: asyncio.Task[WebSocket] | None = None
 
-    def keep_waiting(_: str) -> bytes:
-        asked.set()
-        return b""
-
-    async with raw_server(keep_waiting) as address:
-        connecting = asyncio.create_task(connect(address, "token", Inbox()))
-        await asked.wait()
+    def answer(key: str) -> bytes:
+        assert connecting
         connecting.cancel()
+        return welcome(key) if answered else b""
+
+    async with raw_server(answer) as address, patience():
+        connecting = asyncio.create_task(connect(address, "token", Inbox()))
         with pytest.raises(asyncio.CancelledError):
             await connecting
+        await address.left.wait()
+
+
+async def reason_of_loss(address: Address) -> str:
+    """Connect, and return why the connection was lost; it may be before it is known to be open."""
+    inbox = Inbox()
+    try:
+        await connect(address, "token", inbox)
+    except WireError as error:
+        return str(error)
+    return await inbox.reason
 
 
 @pytest.mark.parametrize(
@@ -211,30 +240,98 @@ async def test_cancelled_connecting_leaves_no_connection_behind() -> None:
         bytes((0xC1, 1)) + b"x",
         frame(Opcode.CONT, b"x"),
         frame(Opcode.TEXT, b"x", fin=False) + frame(Opcode.TEXT, b"y"),
-        bytes((0x89, 126, 0, 126)) + b"x" * 126,
-        bytes((0x09, 1)) + b"x",
-        bytes((0x83, 1)) + b"x",
-        bytes((0x8B, 1)) + b"x",
         bytes((0x81, 127)) + (2**40).to_bytes(8),
         frame(Opcode.TEXT, b"x" * 600_000, fin=False) + frame(Opcode.CONT, b"x" * 600_000),
     ],
     ids=[
-        *("masked", "reserved bit", "nothing to continue", "not continued", "long ping", "ping in parts"),
-        *("unknown opcode", "unknown control", "huge", "huge in parts"),
+        *("masked", "reserved bit", "nothing to continue", "not continued", "huge", "huge in parts"),
     ],
 )
 async def test_broken_frame_ends_the_connection(bad: bytes) -> None:
     async with raw_server(lambda key: welcome(key) + bad) as address, patience():
+        assert await reason_of_loss(address) == "bad frame"
+        await address.left.wait()
+
+
+async def test_nothing_is_received_after_a_broken_frame() -> None:
+    frames = frame(Opcode.TEXT, b"good") + frame(Opcode.CONT, b"x") + frame(Opcode.TEXT, b"late")
+    async with raw_server(lambda key: welcome(key) + frames) as address, patience():
         inbox = Inbox()
         await connect(address, "token", inbox)
         assert await inbox.reason == "bad frame"
+        assert [inbox.messages.get_nowait() for _ in range(inbox.messages.qsize())] == [b"good"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "closed"),
+        (b"\x03\xe9bye", "closed 1001"),
+        (b"\x0f\xa1", "closed 4001"),
+        (b"\x00\x01", "bad frame"),
+    ],
+)
+async def test_closing_is_told_with_its_code(payload: bytes, reason: str) -> None:
+    async with raw_server(lambda key: welcome(key) + frame(Opcode.CLOSE, payload)) as address, patience():
+        assert await reason_of_loss(address) == reason
 
 
 async def test_dropped_connection_is_told() -> None:
     async with raw_server(welcome, linger=False) as address, patience():
-        inbox = Inbox()
+        assert await reason_of_loss(address) == "connection ended"
+
+
+async def test_bug_of_the_receiver_ends_the_connection_and_is_logged() -> None:
+    class Broken(Inbox):
+        def received(self, payload: bytes) -> None:
+            raise ZeroDivisionError
+
+    errors: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.put_nowait(context))
+    async with raw_server(lambda key: welcome(key) + frame(Opcode.TEXT, b"x")) as address, patience():
+        inbox = Broken()
         await connect(address, "token", inbox)
-        assert await inbox.reason == "connection ended"
+        await inbox.reason
+        await asyncio.sleep(0)
+        gc.collect()
+        assert isinstance((await errors.get())["exception"], ZeroDivisionError)
+
+
+async def test_messages_in_parts_come_whole_with_pings_between() -> None:
+    messages = [b"", b"x" * 125, b"y" * 126, "é".encode() * 300]
+    data = b"".join(
+        frame(Opcode.TEXT, message[:50], fin=False)
+        + frame(Opcode.PING, b"between")
+        + frame(Opcode.CONT, message[50:100], fin=False)
+        + frame(Opcode.CONT, message[100:])
+        for message in messages
+    )
+    async with raw_server(lambda key: welcome(key) + data) as address, patience():
+        inbox = Inbox()
+        connection = await connect(address, "token", inbox)
+        assert [await inbox.messages.get() for _ in messages] == messages
+        connection.vanish()
+
+
+async def test_connects_over_tls_to_whom_it_trusts(tmp_path: Path) -> None:
+    authority, key = certificate.make(tmp_path)
+    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server_side.load_cert_chain(authority, key)
+
+    async def handler(server: ServerConnection) -> None:
+        await server.send(await server.recv())
+
+    async with library_server(handler, ssl=server_side) as address, patience():
+        inbox = Inbox()
+        untrusted = Address.of(address.url.replace("ws:", "wss:"))
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await connect(untrusted, "token", inbox)
+        connection = await connect(
+            Address(untrusted.url, ssl.create_default_context(cafile=str(authority))), "token", inbox
+        )
+        connection.send("secret")
+        assert await inbox.messages.get() == b"secret"
+        assert await inbox.reason == "closed 1000"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "ws:///x", "", "127.0.0.1:80"])
@@ -245,67 +342,5 @@ def test_what_is_no_websocket_address_is_refused(url: str) -> None:
 
 def test_address_of_a_stage_on_aws() -> None:
     address = Address.of("wss://abc.execute-api.eu-west-1.amazonaws.com/prod")
-    assert (address.host, address.port, address.path) == (
-        "abc.execute-api.eu-west-1.amazonaws.com",
-        443,
-        "/prod",
-    )
     assert address.tls is not None
-
-
-class _Transport:
-    """Takes what is written; nothing is ever closing."""
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
-
-    abort = close
-
-
-@given(
-    st.lists(st.binary(max_size=300), max_size=6),
-    st.lists(st.integers(1, 400), max_size=30),
-    st.booleans(),
-)
-@example([b"x" * 125, b"x" * 126, b"x" * 127], [], True)
-def test_messages_come_whole_however_the_bytes_are_cut(
-    messages: list[bytes], cuts: list[int], in_parts: bool
-) -> None:
-    async def receive() -> list[bytes]:
-        inbox = Inbox()
-        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection = WebSocket(Address.of("ws://host/"), "token", inbox, opened)
-        transport = _Transport()
-        connection.connection_made(cast(asyncio.Transport, transport))
-        key = re.search(rb"Key: (\S+)", transport.written)
-        assert key
-        data = welcome(key[1].decode())
-        for message in messages:
-            middle = len(message) // 2
-            data += (
-                frame(Opcode.TEXT, message[:middle], fin=False)
-                + frame(Opcode.PING, b"between")
-                + frame(Opcode.CONT, message[middle:])
-                if in_parts
-                else frame(Opcode.TEXT, message)
-            )
-        for cut in cuts:
-            connection.data_received(data[:cut])
-            data = data[cut:]
-            if not data:
-                break
-        if data:
-            connection.data_received(data)
-        await opened
-        return [inbox.messages.get_nowait() for _ in range(inbox.messages.qsize())]
-
-    assert asyncio.run(receive()) == messages
+    assert address.tls.verify_mode is ssl.CERT_REQUIRED
