@@ -12,10 +12,6 @@ MODULES = {
     "push": "bench.push",
     "slow": "bench.slow",
     "broadcaster": "bench.broadcaster",
-    "gateway": "bench.gateway",
-    "latency": "bench.latency",
-    "growth": "bench.growth",
-    "bytes": "bench.frame_bytes",
     "coldstart": "bench.coldstart",
 }
 """In the order in which they run, and in which the page shows them."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from bench import sample
 from bench.console import console
@@ -28,6 +29,7 @@ from bench.scale import Scale
 from game.board import Position
 from game.catalogue import Board, load_catalogue
 from game.replica import Replica
+from loadtest.wire import SUBPROTOCOL
 from local.event_delivery import EventSourceSettings, Record
 from local.event_source import EventSource
 from realtime import protocol
@@ -104,7 +106,7 @@ async def _scene(case: Case) -> AsyncIterator["_Scene"]:
         port = (await gateway.read())["port"]
         url = f"ws://127.0.0.1:{port}/"
         # One less: the witness is a subscriber too.
-        clients_command = python("bench.gateway_clients", "--url", url, "--connections", case.subscribers - 1)
+        clients_command = python("bench.clients", "--url", url, "--connections", case.subscribers - 1)
         broadcaster = partial(python, "bench.broadcasters", "--connections-url", f"http://127.0.0.1:{port}")
         environment = aws_environment(aws.url, aws.credentials)
         async with (
@@ -116,7 +118,13 @@ async def _scene(case: Case) -> AsyncIterator["_Scene"]:
             for process in (ours, peer):
                 await process.read()
             # The gateway counts: the witness comes after the clients.
-            async with connect(url, proxy=None, open_timeout=_CONNECT_SECONDS, ping_interval=None) as witness:
+            async with connect(
+                url,
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                proxy=None,
+                open_timeout=_CONNECT_SECONDS,
+                ping_interval=None,
+            ) as witness:
                 await _subscribe(aws.db, [f"c{number}" for number in range(case.subscribers)])
                 scene = _Scene(case, aws.db, stream, clients, {OURS: ours, PEER: peer}, witness)
                 await scene.prepare()

@@ -32,17 +32,13 @@ async def emulated() -> AsyncIterator[Emulated]:
         emulator = Emulator(port=new_port(), data_dir=Path(folder))
         await emulator.start()
         try:
-            session = client_session(emulator.credentials)
+            keys = emulator.credentials
+            session = aioboto3.Session(
+                keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"], region_name=REGION
+            )
             async with session.client("dynamodb", endpoint_url=emulator.url, config=SDK_CONFIG) as client:
                 db = Database(client)
                 await provision.create_tables(db)
                 yield Emulated(emulator.url, emulator.credentials, session, db)
         finally:
             await emulator.stop()
-
-
-def client_session(credentials: Mapping[str, str]) -> aioboto3.Session:
-    """Return an SDK session with an emulator's `credentials`; its clients need `endpoint_url`."""
-    return aioboto3.Session(
-        credentials["AWS_ACCESS_KEY_ID"], credentials["AWS_SECRET_ACCESS_KEY"], region_name=REGION
-    )

@@ -3,8 +3,8 @@
     python -m bench.gateway_server
 
 Prints {"port": n} when it listens, and ends on SIGTERM. It is the gateway that `make run` starts, with an
-authorizer that lets everybody in and routes that do nothing. Connections are named c0, c1, … in the order in
-which they come, as in `bench/node/ws_gateway.mjs`, so that a pusher knows their ids.
+authorizer that admits every client and routes that do nothing. Connections are named c0, c1, … in the order
+in which they come, so that their subscriptions can be written before they are pushed to.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import uvloop
 
 from bench import open_files
 from bench.orders import say
+from loadtest.wire import SUBPROTOCOL
 from local.gateway.server import Event, Gateway
 
 _ALLOW = {
@@ -31,7 +32,7 @@ async def _authorizer(_event: Event) -> dict[str, Any]:
 
 
 async def _route(_event: Event) -> dict[str, Any]:
-    return {"statusCode": 200}
+    return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
 
 
 async def _serve() -> None:

@@ -9,8 +9,8 @@ from json import loads
 from bench.processes import CHECKOUT
 from loadtest.machine import processor
 
-_PYTHON_PACKAGES = ("aioboto3", "aiohttp", "awscrt", "boto3", "httptools", "uvicorn", "uvloop", "websockets")
-_NODE_PACKAGES = ("@aws-sdk/client-apigatewaymanagementapi", "socket.io", "ws")
+_PYTHON_PACKAGES = ("aioboto3", "aiohttp", "awscrt", "boto3", "httptools", "picows", "uvicorn", "uvloop")
+_NODE_PACKAGES = ("@aws-sdk/client-apigatewaymanagementapi",)
 _GB = 1 << 30
 
 

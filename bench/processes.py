@@ -107,11 +107,6 @@ class Process:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def memory(self) -> int:
-        """Bytes that it has in memory now. Linux only."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-
     async def stop(self) -> None:
         """End it: politely first. Returns when it is gone, and so is its process group."""
         assert self._process.stdin is not None

@@ -2,10 +2,9 @@
 
     python -m bench.pushers NAME --url http://127.0.0.1:PORT/stage
 
-Prints {"ready": true}. Order: {"do": "push", "requests": n, "frame": text, "connections": c} posts the frame
-n times: to c0, c1, … in turn when it is said how many of them there are, and otherwise to connections that
-are each another. It answers {"started_at", "seconds"}: when the first request was made, on the machine's
-monotonic clock, and how long the last answer took from then. An answer that is not 200 ends the program.
+Prints {"ready": true}. Order: {"do": "push", "requests": n, "frame": text} posts the frame n times, each time
+to another connection, and answers {"seconds"}: how long it took from the first request to the last answer. An
+answer that is not 200 ends the program.
 
 Peers are set up as well as their documentation knows how: connections are kept alive, there are as many of
 them as requests in flight, and nothing is retried.
@@ -286,11 +285,11 @@ PUSHERS: dict[str, Callable[[str], AbstractAsyncContextManager[Push]]] = {
 async def _run(arguments: argparse.Namespace) -> None:
     async with PUSHERS[arguments.name](arguments.url) as push:
 
-        async def take(requests: int, frame: str, connections: int | None = None) -> dict[str, Any]:
-            ids = [f"c{number % connections}" if connections else new_id() for number in range(requests)]
+        async def take(requests: int, frame: str) -> dict[str, Any]:
+            ids = [new_id() for _ in range(requests)]
             started = time.monotonic()
             await push(frame.encode(), ids)
-            return {"started_at": started, "seconds": time.monotonic() - started}
+            return {"seconds": time.monotonic() - started}
 
         say({"ready": True})
         await serve({"push": take})

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from bench.figure import Figure, number
-from bench.sections import SECTIONS
+from bench.sections import SECTIONS, TURNED_DOWN
 
 Outcomes = Mapping[str, list[Figure] | None]
 """What each benchmark that ran came to; None for one that failed."""
@@ -47,7 +47,7 @@ def to_markdown(
     ]
     for name, figures in outcomes.items():
         parts += _section(name, figures)
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, TURNED_DOWN]) + "\n"
 
 
 def _section(name: str, figures: list[Figure] | None) -> list[str]:

@@ -92,40 +92,6 @@ SECTIONS = {
             ),
         ),
     ),
-    "gateway": Section(
-        "A gateway with 5,000 connections",
-        "HTTP in, WebSocket out on one core, with the same pusher and the same clients on the other.",
-        "The gateway's core is busy all of the time: with a task for each request, and with system calls, one"
-        " to read a request, two to answer it, one to send the frame.",
-        (
-            # A general HTTP server in front, because a laptop's gateway need not race: docs/one-machine.md.
-            Target("At least half the rate of Node's `ws`", at_least=0.5, peer="ws", unit="frames/s"),
-        ),
-    ),
-    "latency": Section(
-        "From score to screen",
-        "A whole backend on this machine, 1,000 subscribers of one board and 20 scores a second through"
-        " REST, for a few seconds; the time runs from when a score was due until a subscriber's board shows"
-        " it.",
-        "Everything shares the machine's cores. The sample falls behind for as long as it lasts: what"
-        " nobody has seen by the end counts with its age then, so its figures grow with the length of the"
-        " run, and ours do not.",
-    ),
-    "growth": Section(
-        "As a board grows",
-        "DynamoDB requests and capacity units of a submitted score that leads the board, and of its diff, by"
-        " the number of players on the board. The peer is ourselves at 100 players. The units are the"
-        " engine's own, and again as DynamoDB counts reads: by the bytes read.",
-        "Every request is for one row, or for the top K; what is left is K and the number of subscribers.",
-        (Target("Flat: at no number of players more than 1.1 times what it is at 100", at_least=1 / 1.1),),
-    ),
-    "bytes": Section(
-        "Diffs and snapshots",
-        "What a subscriber of every board downloads in the second hour of a recorded game of a thousand"
-        " players: the frames of our broadcaster, beside the whole board for each version.",
-        "An entry is about 200 bytes, and few entries change at once. So a snapshot grows with K, and a diff"
-        " does not.",
-    ),
     "coldstart": Section(
         "Cold start",
         "Each Lambda package, made for this machine, is imported in a new interpreter that sees nothing else;"
@@ -138,3 +104,18 @@ SECTIONS = {
         ),
     ),
 }
+
+TURNED_DOWN = """\
+## Turned down
+
+Benchmarks that decided nothing any more:
+
+- **From score to screen.** `make loadtest` measures it, second by second, and judges the boards as \
+well. AWS's sample is what the broadcaster is compared with here.
+- **A gateway beside those on Node.** On a laptop it is uvicorn and the `websockets` library, chosen \
+[for another reason](one-machine.md#turned-down) than their rate.
+- **What a score costs as a board grows.** It is the same on a board of any size, which [a \
+test](../tests/unit/streams/test_growth.py) shows in seconds. [What it costs](cost.md) is counted.
+- **Diffs beside snapshots.** An entry is about 200 bytes and few entries change at once: a sum, which \
+the [cost model](cost.md) does with the real frames."""
+"""The end of the page: benchmarks that there were, and why they went."""

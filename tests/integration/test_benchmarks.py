@@ -105,19 +105,6 @@ def peers(*names: str, cases: dict[str, tuple[str, ...]]) -> set[tuple[str, str,
                 cases={"10 subscribers, 3 scores, until the last is current": ("s", "frames", "bytes")},
             ),
         ),
-        (
-            "gateway",
-            peers("ws", "Socket.IO", cases={"50 connections": ("frames/s", "KB a connection")}),
-        ),
-        (
-            "latency",
-            peers(
-                "AWS sample",
-                cases={
-                    f"10 subscribers, 10 scores/s, {percentile}": ("ms",) for percentile in ("p50", "p99")
-                },
-            ),
-        ),
     ],
 )
 def test_figures_are_json_lines_and_nothing_else_is_on_standard_output(
@@ -139,7 +126,7 @@ def test_figures_are_json_lines_and_nothing_else_is_on_standard_output(
 def test_nothing_is_left_when_it_is_stopped_half_way(
     number: signal.Signals, bench: Callable[..., Bench]
 ) -> None:
-    run = bench("--only", "gateway", "--quick")
+    run = bench("--only", "broadcaster", "--quick")
     until(lambda: len(run.processes()) >= 3)
     os.kill(run.process.pid, number)
     run.process.wait(COMMAND_SECONDS)

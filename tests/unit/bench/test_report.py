@@ -79,8 +79,8 @@ def test_the_page_tells_machine_command_figures_and_targets() -> None:
 
 
 def test_the_page_names_a_benchmark_that_failed() -> None:
-    text = page({"push": [pushes(14.2)], "gateway": None})
-    failed = text.partition(f"## {SECTIONS['gateway'].title}")[2]
+    text = page({"push": [pushes(14.2)], "slow": None})
+    failed = text.partition(f"## {SECTIONS['slow'].title}")[2]
     assert "It failed in this run." in failed
     assert "| case |" not in failed
 
