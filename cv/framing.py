@@ -5,21 +5,20 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from cv.decoding import Pixels
 from cv.vision import Face
 
 ROOM = 2.8
 """The square's side in face sizes: hair and shoulders, with a little air."""
-COMFORT = 2.1
-"""What the square may shrink to around a face near the picture's edge, before the face leaves its middle."""
-MIN_ROOM = 1.25
-"""The least, for a face that fills the picture: brows to chin."""
-_THUMBNAIL = 128
-"""Pixels of the shorter side in which detail is looked for."""
-_CENTRE_PULL = 0.5
-"""How much less detail counts at the picture's ends than at its middle, 0 to 1."""
+HEAD = 1.7
+"""Crown to chin, in face sizes."""
+LIFT = 0.2
+"""How far the middle of the head lies above the middle of the face, in face sizes."""
+SNUG = ROOM - 2 * LIFT
+"""The least with as much above the face as in ROOM, for a square around the head's middle."""
+_HIGH = 1 / 8
+"""How much of what a tall picture has left over is above its square: heads are near the top."""
 _MARGIN = 4
 """Pixels around the cut, for the interpolation at its edge."""
 
@@ -60,28 +59,44 @@ class Frame:
 
 
 def frame_face(face: Face, width: int, height: int) -> Frame:
-    """The square around a face, its eyes level, inside a picture of this size.
+    """Return the square around a face, its eyes level, in a picture of this size in pixels.
 
-    Near an edge it first shrinks around the face, down to COMFORT, then slides along; in a picture too small
-    for that it shrinks on, down to MIN_ROOM. It never slides off the face: where a turned face fills the
-    picture or lies in its corner, the square's corners reach over the edge instead.
+    It has ROOM, or what the picture lets it have. Near an edge it first shrinks around the face, as long as
+    that takes nothing from above the head, then slides along. It leaves the picture only to keep the head
+    whole where a tilted head fills the picture, without being larger than the picture's shorter side, or to
+    keep the face in the square where a tilted face lies in the picture's corner.
     """
     spread = Frame(0, 0, 2, face.angle).reach
     edge = max(0.0, min(face.x, face.y, width - face.x, height - face.y))
-    side = max(min(ROOM * face.size, 2 * edge / spread), COMFORT * face.size)
-    side = max(min(side, min(width, height) / spread), MIN_ROOM * face.size)
+    shorter = min(width, height)
+    most = max(shorter / spread, min(HEAD * face.size, shorter))
+    side = min(max(min(ROOM * face.size, 2 * edge / spread), SNUG * face.size), most)
     around = Frame(face.x, face.y, side, face.angle)
-    right, down = around.from_picture(*_within(around, width, height), 1)
+    lifted = _moved(around, 0.5, 0.5 - _lift(face.size / side))
+    right, down = around.from_picture(*_within(lifted, width, height), 1)
     # What is cut off by the picture's edge need not be kept in the square.
     slack = 0.5 - min(face.size / 2, edge) / side
-    x, y = around.to_picture(_near(right, slack), _near(down, slack), 1)
-    return replace(around, x=x, y=y)
+    return _moved(around, _near(right, slack), _near(down, slack))
+
+
+def _moved(frame: Frame, right: float, down: float) -> Frame:
+    """The frame whose centre is at this point of the frame, 0 to 1 each way."""
+    x, y = frame.to_picture(right, down, 1)
+    return replace(frame, x=x, y=y)
+
+
+def _lift(size: float) -> float:
+    """How far above a face, `size` sides of the square high, its square's middle is, in sides.
+
+    A square with less than ROOM first loses what is below the head, and never the chin.
+    """
+    return max(0.0, min(LIFT * size, (ROOM * size - 1) / 2, 0.5 - (HEAD / 2 - LIFT) * size))
 
 
 def _within(frame: Frame, width: int, height: int) -> tuple[float, float]:
-    """The centre nearest to the frame's where it lies inside the picture."""
+    """The centre nearest to the frame's where it lies inside the picture, or leaves both edges as far."""
     x, y = (
-        min(max(centre, frame.reach), max(frame.reach, length - frame.reach))
+        min(max(centre, frame.reach), length - frame.reach) if 2 * frame.reach < length else length / 2
         for centre, length in ((frame.x, width), (frame.y, height))
     )
     return x, y
@@ -92,40 +107,17 @@ def _near(position: float, slack: float) -> float:
     return min(max(position, 0.5 - slack), 0.5 + slack)
 
 
-def frame_detail(pixels: Pixels) -> Frame:
-    """The largest square of a picture without a face, along the longer side where most happens.
+def frame_middle(width: int, height: int) -> Frame:
+    """Return the largest square of a picture without a face: in the middle of a wide one, high in a tall one.
 
-    What happens is the sum of the brightness gradient, weighted down linearly away from the middle, so that a
-    picture with even detail gives the centre.
+    The head of a person who stands in a tall picture is near its top.
     """
-    height, width = pixels.shape[:2]
     side = min(width, height)
-    scale = _THUMBNAIL / side
-    longer = max(_THUMBNAIL, round(max(width, height) * scale))
-    landscape = width >= height
-    size = (longer, _THUMBNAIL) if landscape else (_THUMBNAIL, longer)
-    grey = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-    across, down = cv2.spatialGradient(grey)
-    detail = (np.abs(across.astype(np.int64)) + np.abs(down.astype(np.int64))).sum(axis=0 if landscape else 1)
-    start = _busiest(detail, _THUMBNAIL) / scale
-    along = min(max(start + side / 2, side / 2), max(width, height) - side / 2)
-    return Frame(along, height / 2, side) if landscape else Frame(width / 2, along, side)
-
-
-def _busiest(detail: npt.NDArray[np.int64], window: int) -> float:
-    """The start of the window of most detail; of equal ones, the nearest to the middle."""
-    sums = np.convolve(detail, np.ones(window, np.int64), mode="valid")
-    starts = np.arange(len(sums))
-    middle = (len(sums) - 1) / 2
-    distance = np.abs(starts - middle) / max(middle, 1)
-    # One more than the sum, so that the middle wins where nothing happens at all.
-    worth = (sums + 1) * (1 - _CENTRE_PULL * distance)
-    best = np.flatnonzero(worth == worth.max())
-    return float(best[np.argmin(distance[best])])
+    return Frame(width / 2, _HIGH * (height - side) + side / 2, side)
 
 
 def draw(pixels: Pixels, frame: Frame, size: int) -> Pixels:
-    """The frame's content, `size` pixels wide and high; beyond the picture's edge, its outermost pixels."""
+    """The frame's content, `size` pixels wide and high; beyond the picture's edge, its reflection."""
     height, width = pixels.shape[:2]
     left, top = (max(0, math.floor(at - frame.reach - _MARGIN)) for at in (frame.x, frame.y))
     right = min(width, math.ceil(frame.x + frame.reach + _MARGIN))
@@ -146,5 +138,5 @@ def draw(pixels: Pixels, frame: Frame, size: int) -> Pixels:
         matrix,
         (size, size),
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+        borderMode=cv2.BORDER_REFLECT,
     )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cv.background import Background, replace_background
+from cv.background import Background, replace_background, shows_face
 from cv.decoding import Pixels, decode
 from cv.errors import PictureError
-from cv.framing import Frame, draw, frame_detail, frame_face
+from cv.framing import Frame, draw, frame_face, frame_middle
 from cv.search import find_face
 from cv.vision import Face, Models
 
@@ -37,19 +37,23 @@ class Portrait:
 def make_portrait(picture: bytes, *, background: Background = "none", models: Models) -> Portrait:
     """The portrait in a JPEG, PNG or WebP file; the same bytes for the same file.
 
-    The largest face is cut out with its eyes level. Without a face it is the most eventful square, `face` is
-    False, and the background stays, for there is nobody to stand before it. Raises PictureError.
+    The largest face is cut out with its eyes level. Without a face it is the upper middle of the picture,
+    `face` is False, and the background stays, for there is no person to stand before it. It stays too where
+    the person cannot be told from it. Raises PictureError.
     """
     pixels = decode(picture)
     height, width = pixels.shape[:2]
     face = find_face(pixels, models)
     if face is None:
-        return Portrait(_encode(draw(pixels, frame_detail(pixels), _SIZE)), face=False, face_box=None)
+        return Portrait(_encode(draw(pixels, frame_middle(width, height), _SIZE)), face=False, face_box=None)
     frame = frame_face(face, width, height)
     square = draw(pixels, frame, _SIZE)
+    box = _box(face, frame)
     if background != "none":
-        square = replace_background(square, models.person(square), background)
-    return Portrait(_encode(square), face=True, face_box=_box(face, frame))
+        person = models.person(square)
+        if shows_face(person, box):
+            square = replace_background(square, person, background)
+    return Portrait(_encode(square), face=True, face_box=box)
 
 
 def _box(face: Face, frame: Frame) -> tuple[float, float, float, float]:

@@ -87,7 +87,7 @@ export class PortraitPicker {
     try {
       const { face } = await this.#podium.uploadPortrait(picture, { background: this.#background() });
       await this.#state.refreshProfile();
-      this.#say(face ? "There you are." : "Done. No face was found in it, so this is its middle.");
+      this.#say(face ? "There you are." : "Done. No face was found in it, so this is its upper middle.");
     } catch (error) {
       this.#say(plainWords(error), true);
     } finally {

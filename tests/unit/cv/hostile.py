@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -42,6 +43,12 @@ def large_png(depth: int, colour: int, channels: int) -> bytes:
 def large_file(kind: str, **options: object) -> bytes:
     """The largest picture within the limits, in Pillow's format of that name."""
     return saved(Image.new("RGB", (8000, 5000), (90, 120, 200)), kind, **options)
+
+
+def crowd(across: int, down: int) -> bytes:
+    """A JPEG of one person, so many times beside and above each other."""
+    person = cv2.resize(admiral().pixels, (256, 300), interpolation=cv2.INTER_AREA)
+    return picture_file(np.tile(person, (down, across, 1)), "JPEG", quality=60)
 
 
 def jpeg_with_scans(scans: int, pixels: np.ndarray | None = None) -> bytes:
@@ -152,6 +159,8 @@ HEAVY: dict[str, Callable[[], bytes]] = {
     "lossless webp of 40 megapixels": lambda: large_file("WEBP", lossless=True),
     "long picture": lambda: saved(Image.new("RGB", (12_000, 64)), "PNG"),
     "tall picture": lambda: saved(Image.new("RGB", (64, 12_000)), "JPEG"),
+    "crowd": lambda: crowd(30, 16),
+    "long row of people": lambda: crowd(46, 1),
     "profile that unpacks to a gigabyte": compressed_profile,
     "hundred thousand chunks": many_chunks,
     "picture and archive in one": lambda: picture_file(admiral().pixels, "JPEG") + b"PK\x03\x04" + bytes(99),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cv.background import Background, replace_background
+from cv.background import Background, replace_background, shows_face
 
 RNG = np.random.default_rng(3)
 PICTURE = RNG.integers(0, 256, (128, 128, 3), np.uint8)
@@ -53,3 +53,32 @@ def test_blur_of_a_person_alone_is_the_person() -> None:
 def test_other_background_is_refused(background: str) -> None:
     with pytest.raises(ValueError, match="none, blur or a #rrggbb colour"):
         replace_background(PICTURE, PERSON, background)
+
+
+@pytest.mark.parametrize("box", [(36, 36, 56, 56), (40, 50, 30, 30), (32, 32, 64, 64)])
+def test_mask_that_covers_the_face_shows_it(box: tuple[float, float, float, float]) -> None:
+    assert shows_face(PERSON, box)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 30, 30), (70, 36, 56, 56), (36, 72, 56, 56), (10, 10, 110, 110)])
+def test_mask_that_misses_part_of_the_face_does_not_show_it(box: tuple[float, float, float, float]) -> None:
+    assert not shows_face(PERSON, box)
+
+
+def test_unsure_mask_does_not_show_the_face() -> None:
+    assert not shows_face(PERSON * 0.6, (36, 36, 56, 56))
+
+
+def test_mask_with_a_hole_in_the_face_does_not_show_it() -> None:
+    holed = PERSON.copy()
+    holed[50:66, 50:66] = 0
+    assert not shows_face(holed, (36, 36, 56, 56))
+
+
+def test_face_over_the_edge_is_judged_by_what_is_seen() -> None:
+    assert shows_face(PERSON[40:], (36, -20, 56, 56))
+    assert not shows_face(PERSON, (-20, 36, 56, 56))
+
+
+def test_face_outside_the_picture_is_not_shown() -> None:
+    assert not shows_face(np.ones_like(PERSON), (200, 200, 50, 50))

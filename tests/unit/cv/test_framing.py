@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cv.framing import COMFORT, MIN_ROOM, ROOM, Frame, draw, frame_detail, frame_face
+from cv.framing import HEAD, ROOM, SNUG, Frame, draw, frame_face, frame_middle
 from cv.vision import Face
 
 angles = st.floats(-180, 180)
@@ -41,10 +41,65 @@ def test_face_with_room_around_it_is_in_the_middle_with_full_room(x: float, y: f
     assert frame.angle == angle
 
 
-def test_near_an_edge_it_shrinks_before_it_slides() -> None:
-    near, nearer = (frame_face(Face(x, 500, 100, 0), 1000, 1000) for x in (120, 80))
-    assert (near.x, near.side) == pytest.approx((120, 240))
-    assert (nearer.x, nearer.side) == pytest.approx((COMFORT * 50, COMFORT * 100))
+def overhang(frame: Frame, width: int, height: int) -> tuple[float, float, float, float]:
+    """How far the square leaves the picture at the left, the right, the top and the bottom, in pixels."""
+    across, down = zip(*corners(frame), strict=True)
+    over = (-min(across), max(across) - width, -min(down), max(down) - height)
+    return tuple(max(0.0, length) for length in over)
+
+
+@pytest.mark.parametrize("angle", [0, 180])
+def test_near_an_edge_it_shrinks_a_little_and_slides(angle: float) -> None:
+    near, nearer = (frame_face(Face(x, 500, 100, angle), 1000, 1000) for x in (130, 60))
+    assert (near.x, near.side) == pytest.approx((130, 260))
+    assert (nearer.x, nearer.side) == pytest.approx((SNUG * 50, SNUG * 100))
+
+
+@given(st.floats(0, 1000), st.floats(0, 800), st.floats(20, 330))
+def test_all_the_room_above_an_upright_face_is_used(x: float, y: float, size: float) -> None:
+    above = y - corners(frame_face(Face(x, y, size, 0), 1000, 800))[0][1]
+    assert above >= min(ROOM / 2 * size, y) - 1e-6
+
+
+@given(sides, sides, parts, parts, st.floats(0.05, 3), st.sampled_from([0, 90, 180, -90]))
+def test_upright_square_never_leaves_the_picture(
+    width: int, height: int, right: float, down: float, part: float, angle: float
+) -> None:
+    face = Face(right * width, down * height, part * min(width, height), angle)
+    assert inside(frame_face(face, width, height), width, height)
+
+
+@given(sides, sides, st.floats(0.6, 3), angles)
+def test_tilted_face_that_fills_the_picture_is_framed_evenly(
+    width: int, height: int, part: float, angle: float
+) -> None:
+    frame = frame_face(Face(width / 2, height / 2, part * min(width, height), angle), width, height)
+    left, right, top, bottom = overhang(frame, width, height)
+    assert frame.side <= min(width, height)
+    if left and right:
+        assert left == pytest.approx(right)
+    if top and bottom:
+        assert top == pytest.approx(bottom)
+
+
+@given(sides, sides, parts, parts, st.floats(0.05, 1), angles)
+def test_square_leaves_the_picture_only_for_the_head_or_in_a_corner(
+    width: int, height: int, right: float, down: float, part: float, angle: float
+) -> None:
+    size = part * min(width, height)
+    face = Face(*placed(width, height, right, down, 1.1 * size), size, angle)
+    frame = frame_face(face, width, height)
+    if not inside(frame, width, height):
+        assert frame.side <= HEAD * size * (1 + 1e-9)
+        assert 2 * frame.reach > min(width, height)
+
+
+@given(sides, sides, st.floats(-5, 5))
+def test_face_larger_than_the_picture_gets_all_of_it(width: int, height: int, angle: float) -> None:
+    frame = frame_face(Face(0.4 * width, 0.4 * height, max(width, height), angle), width, height)
+    assert frame.side == min(width, height)
+    if width == height:
+        assert (frame.x, frame.y) == pytest.approx((width / 2, height / 2), rel=0.03)
 
 
 def placed(width: int, height: int, right: float, down: float, room: float) -> tuple[float, float]:
@@ -53,16 +108,7 @@ def placed(width: int, height: int, right: float, down: float, room: float) -> t
     return edge + right * (width - 2 * edge), edge + down * (height - 2 * edge)
 
 
-@given(sides, sides, parts, parts, st.floats(0.05, 0.45), angles)
-def test_square_is_inside_the_picture(
-    width: int, height: int, right: float, down: float, part: float, angle: float
-) -> None:
-    size = part * min(width, height)
-    face = Face(*placed(width, height, right, down, 1.1 * size), size, angle)
-    assert inside(frame_face(face, width, height), width, height)
-
-
-@given(sides, sides, parts, parts, st.floats(0.05, 0.7), angles)
+@given(sides, sides, parts, parts, st.floats(0.05, 0.99), angles)
 def test_face_is_inside_the_square(
     width: int, height: int, right: float, down: float, part: float, angle: float
 ) -> None:
@@ -76,11 +122,11 @@ def test_face_is_inside_the_square(
 
 
 @given(st.floats(-20, 220), st.floats(-20, 220), st.floats(5, 300), angles)
-def test_square_is_never_smaller_than_the_face_and_holds_its_middle(
+def test_square_is_never_smaller_than_the_head_and_holds_the_face_s_middle(
     x: float, y: float, size: float, angle: float
 ) -> None:
     frame = frame_face(Face(x, y, size, angle), 200, 200)
-    assert frame.side >= MIN_ROOM * size * (1 - 1e-9)
+    assert frame.side >= min(HEAD * size, 200) * (1 - 1e-9)
     assert all(-1e-6 <= at <= 1 + 1e-6 for at in frame.from_picture(x, y, 1))
 
 
@@ -106,32 +152,29 @@ def test_draw_puts_every_point_where_the_frame_says(angle: float, size: int) -> 
         assert drawn[y, x, 1] == pytest.approx(row - 0.5, abs=1.1)
 
 
-def test_draw_beyond_the_edge_repeats_it() -> None:
+def test_draw_beyond_the_edge_mirrors_the_picture() -> None:
+    picture = ramp(200, 200)
+    drawn = draw(picture, Frame(0, 100, 100), 100)
+    assert np.array_equal(drawn[:, :50], drawn[:, 50:][:, ::-1])
+    assert np.array_equal(drawn[:, 50:], picture[50:150, :50])
+
+
+def test_draw_beyond_the_corner_makes_nothing_up() -> None:
     drawn = draw(np.full((50, 50, 3), 77, np.uint8), Frame(0, 0, 80, 30), 64)
     assert (drawn == 77).all()
 
 
-def busy(width: int, height: int, left: int, top: int, size: int) -> np.ndarray:
-    """Grey, with noise in one square."""
-    picture = np.full((height, width, 3), 128, np.uint8)
-    noise = np.random.default_rng(7).integers(0, 256, (size, size, 3), np.uint8)
-    picture[top : top + size, left : left + size] = noise
-    return picture
-
-
-@pytest.mark.parametrize("left", [0, 150, 500])
-def test_without_a_face_the_square_holds_what_happens(left: int) -> None:
-    frame = frame_detail(busy(600, 200, left, 50, 100))
-    assert frame.side == 200
-    assert frame.x - 100 <= left + 2
-    assert left + 98 <= frame.x + 100
-    turned = frame_detail(busy(200, 600, 50, left, 100))
-    assert (turned.y, turned.x) == pytest.approx((frame.x, frame.y), abs=3)
-
-
-@pytest.mark.parametrize(("width", "height"), [(300, 300), (601, 200), (200, 999), (12_000, 64)])
-def test_even_picture_gives_its_middle(width: int, height: int) -> None:
-    frame = frame_detail(np.full((height, width, 3), 200, np.uint8))
-    assert (frame.x, frame.y) == pytest.approx((width / 2, height / 2), abs=2)
-    assert frame.side == min(width, height)
+@given(st.integers(64, 12_000), st.integers(64, 12_000))
+def test_without_a_face_it_is_the_largest_square_of_the_upper_middle(width: int, height: int) -> None:
+    frame = frame_middle(width, height)
+    above = frame.y - frame.side / 2
+    assert (frame.x, frame.side, frame.angle) == (width / 2, min(width, height), 0)
     assert inside(frame, width, height)
+    assert above <= (height - frame.side) / 4
+
+
+@pytest.mark.parametrize(("width", "height"), [(550, 761), (1080, 1920)])
+def test_without_a_face_it_does_not_behead_who_stands_there(width: int, height: int) -> None:
+    """A head begins a twelfth of the picture below its edge, in a full-length photograph."""
+    frame = frame_middle(width, height)
+    assert frame.y - frame.side / 2 < height / 12

@@ -123,6 +123,73 @@ def test_largest_face_is_chosen(models: Models) -> None:
     assert face.x > small.shape[1]
 
 
+def beside(one: Subject, other: Subject) -> Pixels:
+    """Two people in one picture."""
+    height = max(one.pixels.shape[0], other.pixels.shape[0])
+    both = [np.pad(p, ((0, height - p.shape[0]), (0, 0), (0, 0))) for p in (one.pixels, other.pixels)]
+    return np.ascontiguousarray(np.hstack(both))
+
+
+@pytest.mark.parametrize(
+    ("factor", "degrees"), [(0.5, 0), (0.55, 0), (0.75, 0), (0.55, 45), (0.55, 90), (0.6, 90)]
+)
+def test_largest_face_is_chosen_by_its_true_size(factor: float, degrees: float, models: Models) -> None:
+    """The sizes that a face is found with at first are off, most of all where it is turned."""
+    people = [astronaut(), scaled(turned(admiral(), degrees), factor)]
+    sizes = []
+    for person in people:
+        face = find_face(person.pixels, models)
+        assert face is not None
+        sizes.append(face.size)
+    for group in (beside(*people), beside(*people[::-1])):
+        face = find_face(group, models)
+        assert face is not None
+        assert face.size == pytest.approx(max(sizes), rel=0.03)
+
+
+def put(subject: Subject, width: int, height: int, right: float, down: float) -> Pixels:
+    """A person in a grey picture of this size, so far along what is left over, 0 to 1 each way."""
+    canvas = np.full((height, width, 3), 128, np.uint8)
+    rows, columns = subject.pixels.shape[:2]
+    left, top = round(right * (width - columns)), round(down * (height - rows))
+    canvas[top : top + rows, left : left + columns] = subject.pixels
+    return canvas
+
+
+@pytest.mark.parametrize("place", [0, 0.35, 0.72, 1])
+@pytest.mark.parametrize("length", [2500, 6000, 12_000])
+@pytest.mark.parametrize("tall", [False, True])
+def test_face_in_a_long_picture_is_found(tall: bool, length: int, place: float, models: Models) -> None:
+    width, height, right, down = (600, length, 0.5, place) if tall else (length, 600, place, 0.5)
+    face = find_face(put(astronaut(), width, height, right, down), models)
+    assert face is not None
+    expected = (222 + right * (width - 512), 120 + down * (height - 512))
+    assert math.hypot(face.x - expected[0], face.y - expected[1]) < face.size / 4
+
+
+@pytest.mark.parametrize(("right", "down"), [(0, 0), (0.3, 0.6), (1, 1)])
+def test_face_far_away_is_found(right: float, down: float, models: Models) -> None:
+    """Three percent of the picture's width."""
+    face = find_face(put(astronaut(), 3000, 2200, right, down), models)
+    assert face is not None
+    expected = (222 + right * (3000 - 512), 120 + down * (2200 - 512))
+    assert math.hypot(face.x - expected[0], face.y - expected[1]) < face.size / 4
+
+
+def test_face_that_fills_the_picture_stays_in_the_middle(models: Models) -> None:
+    """Brows to chin: there is nothing beside the picture to be filled in, and nothing of it is lost."""
+    tight = np.ascontiguousarray(astronaut().pixels[65:175, 170:275])
+    portrait = make_portrait(picture_file(tight), models=models)
+    assert portrait.face_box is not None
+    left, top, width, height = portrait.face_box
+    assert left + width / 2 == pytest.approx(256, abs=40)
+    assert top + height / 2 == pytest.approx(256, abs=40)
+    whole = cv2.resize(tight[:, : tight.shape[0]], (512, 512), interpolation=cv2.INTER_AREA)
+    made = decode(portrait.images[512])
+    for edge in (np.s_[:, -60:], np.s_[-60:], np.s_[:, :60], np.s_[:60]):
+        assert made[edge].std() > whole[edge].std() / 2
+
+
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
 def test_face_near_an_edge_stays_inside(side: str, models: Models) -> None:
     pixels = {
@@ -190,3 +257,18 @@ def test_blur_smooths_the_background_and_leaves_the_face(models: Models) -> None
         cv2.Laplacian(blurred[stars], cv2.CV_32F).var() < cv2.Laplacian(plain[stars], cv2.CV_32F).var() / 10
     )
     assert cv2.absdiff(plain, blurred)[200:330, 190:320].mean() < 3
+
+
+@pytest.mark.parametrize("background", ["blur", "#3366cc"])
+def test_background_stays_where_the_mask_misses_the_face(
+    background: Background, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def headless(pixels: Pixels) -> np.ndarray:
+        mask = np.zeros(pixels.shape[:2], np.float32)
+        mask[300:] = 1
+        return mask
+
+    file = picture_file(astronaut().pixels)
+    plain = make_portrait(file, models=models)
+    monkeypatch.setattr(models, "person", headless)
+    assert make_portrait(file, background=background, models=models) == plain
