@@ -105,6 +105,13 @@ async def subscribe(live: Live, event: Event) -> Response:
     user_id = _user_id(event)
     channels = [*wanted, *connections.standing_channels(user_id)]
     await connections.subscribe(live.db, connection_id, channels, user_id, live.clock())
+    # A player who is deleted while a connection opens is not hung up on: that was answered with 410, too.
+    try:
+        await players.require_alive(live.db, user_id)
+    except DeletedError:
+        await connections.unsubscribe(live.db, connection_id, channels)
+        await live.push.close(connection_id)
+        return OK
     # Consistent, and never from `live.recent`.
     published = await _published(live, wanted)
     answers = []
@@ -175,11 +182,17 @@ async def _make_room(live: Live, connection_id: str, user_id: str) -> None:
     """Close what a player has open beyond the limit: the connections that subscribed the longest ago.
 
     Of connections that are opened at once each finds all that came before it, so the last one sees to the
-    limit. One that could not be closed keeps its rows, and is found again the next time.
+    limit. One that could not be closed keeps its rows, and is found again the next time. So does one that may
+    be opening: API Gateway says that it is gone, and opens it after that. Where it was open and is closed,
+    `$disconnect` deletes them.
     """
-    surplus = await connections.surplus(live.db, connection_id, user_id, protocol.CONNECTIONS_LIMIT)
-    unclosed = await hang_up(live.push, surplus)
-    closed = [one for one in surplus if one not in unclosed]
+    surplus = await connections.surplus(
+        live.db, connection_id, user_id, protocol.CONNECTIONS_LIMIT, live.clock()
+    )
+    unclosed = await hang_up(live.push, [one.connection_id for one in surplus])
+    closed = [
+        one.connection_id for one in surplus if not one.may_be_opening and one.connection_id not in unclosed
+    ]
     await asyncio.gather(*(connections.close_connection(live.db, one) for one in closed))
 
 

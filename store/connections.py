@@ -27,6 +27,10 @@ _EVERYONE_PARTS = tuple(f"{EVERYONE}#{part:x}" for part in range(16))
 LIFETIME_SECONDS = 3 * 60 * 60
 
 
+# API Gateway waits 29 seconds for the answer to $connect; until then the connection is "gone" (410).
+HANDSHAKE_SECONDS = 30
+"""A connection that was recorded less than so many seconds ago may be opening still."""
+
 PAGE_LIMIT = 2000
 """Most connections in one page of a channel's subscribers."""
 
@@ -56,11 +60,19 @@ async def open_connection(db: Database, connection_id: str, user_id: str, now: i
     await subscribe(db, connection_id, standing_channels(user_id), user_id, now)
 
 
-async def surplus(db: Database, connection_id: str, user_id: str, limit: int) -> list[str]:
+class Surplus(NamedTuple):
+    """A connection beyond a player's limit; `may_be_opening` says that its $connect may be under way."""
+
+    connection_id: str
+    may_be_opening: bool
+
+
+async def surplus(db: Database, connection_id: str, user_id: str, limit: int, now: int) -> list[Surplus]:
     """Return the connections that a player has beyond a limit: those that subscribed the longest ago.
 
-    One consistent read of at most 100 rows, which never names `connection_id`, the one that has just been
-    opened. A player with more than 100 has the others named the next times.
+    `now` in milliseconds since the epoch. One consistent read of at most 100 rows, which never names
+    `connection_id`, the one that has just been opened. A player with more than 100 has the others named the
+    next times.
     """
     request = _subscribers_request(db, user_channel(user_id), EVERY_ID)
     request["ProjectionExpression"] = "connectionId, expiresAt"
@@ -69,7 +81,11 @@ async def surplus(db: Database, connection_id: str, user_id: str, limit: int) ->
     rows = [from_item(item) for item in answer["Items"]]
     others = [row for row in rows if row["connectionId"] != connection_id]
     others.sort(key=lambda row: (_expiry(row), row["connectionId"]))
-    return [row["connectionId"] for row in others[: max(0, len(others) + 1 - limit)]]
+    opened_by = now // 1000 - HANDSHAKE_SECONDS + LIFETIME_SECONDS
+    return [
+        Surplus(row["connectionId"], may_be_opening=_expiry(row) > opened_by)
+        for row in others[: max(0, len(others) + 1 - limit)]
+    ]
 
 
 async def refuse_connection(db: Database, connection_id: str, user_id: str) -> None:

@@ -11,7 +11,7 @@ from realtime.protocol import CONNECTIONS_LIMIT, encode_snapshot
 from realtime.routes import UnreachableError
 from realtime.subprotocols import SUBPROTOCOL
 from store import boards, connections, players
-from store.connections import LIFETIME_SECONDS
+from store.connections import HANDSHAKE_SECONDS, LIFETIME_SECONDS
 from store.database import to_item
 from store.schema import CONNECTIONS
 from store.users import UsersUnavailableError
@@ -21,6 +21,8 @@ from tests.unit.realtime.live_scene import CALLER, PLAYER, LiveScene, catalogue_
 
 FOREST = "area-1"
 DESERT = "area-2"
+AGO = NOW - 1000 * HANDSHAKE_SECONDS
+"""When connections were recorded that are open by now."""
 STANDING = {"all", f"user#{PLAYER}"}
 """The channels that every connection is on."""
 
@@ -71,9 +73,9 @@ async def test_connection_beyond_the_limit_hangs_up_the_one_that_subscribed_the_
 ) -> None:
     for number in range(CONNECTIONS_LIMIT):
         # In no order of their ids.
-        opened = NOW - 1000 * (number * 7 % CONNECTIONS_LIMIT)
+        opened = AGO - 1000 * (number * 7 % CONNECTIONS_LIMIT)
         await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, opened)
-    await connections.open_connection(scene.direct, "another's", "another", NOW - 60_000)
+    await connections.open_connection(scene.direct, "another's", "another", AGO - 60_000)
     oldest = max(range(CONNECTIONS_LIMIT), key=lambda number: number * 7 % CONNECTIONS_LIMIT)
     assert await scene.event("$connect") == {"statusCode": 200}
     assert scene.push.closed == [f"tab-{oldest:02}"]
@@ -82,9 +84,25 @@ async def test_connection_beyond_the_limit_hangs_up_the_one_that_subscribed_the_
     assert len(await connected(scene)) == CONNECTIONS_LIMIT
 
 
+async def test_connection_that_may_be_opening_keeps_its_rows(scene: LiveScene, ticking: list[int]) -> None:
+    """Closing it is answered with 410, as if it were gone, and it opens after that."""
+    await connections.open_connection(scene.direct, "opening", PLAYER, NOW - 1000)
+    for number in range(CONNECTIONS_LIMIT - 1):
+        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, NOW)
+    await scene.event("$connect")
+    assert scene.push.closed == ["opening"]
+    assert await scene.channels("opening") == STANDING
+    # So it is found again, and closed for good.
+    ticking.append(NOW + 1000 * HANDSHAKE_SECONDS)
+    await scene.event("$connect")
+    assert scene.push.closed == ["opening"] * 2
+    assert await scene.channels("opening") == set()
+    assert len(await connected(scene)) == CONNECTIONS_LIMIT
+
+
 async def test_connections_up_to_the_limit_stay(scene: LiveScene) -> None:
     for number in range(CONNECTIONS_LIMIT - 1):
-        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, NOW - 1000)
+        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, AGO)
     await scene.event("$connect")
     assert scene.push.closed == []
     assert len(await connected(scene)) == CONNECTIONS_LIMIT
@@ -92,7 +110,7 @@ async def test_connections_up_to_the_limit_stay(scene: LiveScene) -> None:
 
 async def test_connection_that_cannot_be_closed_is_found_again(scene: LiveScene) -> None:
     for number in range(CONNECTIONS_LIMIT):
-        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, NOW - 1000)
+        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, AGO)
     scene.push.unclosable = {"tab-00"}
     await scene.event("$connect")
     assert len(await connected(scene)) == CONNECTIONS_LIMIT + 1
@@ -103,7 +121,7 @@ async def test_connection_that_cannot_be_closed_is_found_again(scene: LiveScene)
 
 async def test_hundreds_of_connections_are_worked_off_a_page_at_a_time(scene: LiveScene) -> None:
     for number in range(150):
-        await connections.open_connection(scene.direct, f"tab-{number:03}", PLAYER, NOW - 1000)
+        await connections.open_connection(scene.direct, f"tab-{number:03}", PLAYER, AGO)
     await scene.event("$connect")
     assert len(scene.push.closed) <= 100
     assert scene.log.count("Query Connections") <= 1 + len(scene.push.closed)
@@ -113,7 +131,7 @@ async def test_hundreds_of_connections_are_worked_off_a_page_at_a_time(scene: Li
 
 async def test_row_without_an_expiry_is_the_first_to_go(scene: LiveScene) -> None:
     for number in range(CONNECTIONS_LIMIT):
-        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, NOW - 1000)
+        await connections.open_connection(scene.direct, f"tab-{number:02}", PLAYER, AGO)
     row = to_item({"channel": f"user#{PLAYER}", "connectionId": "zzz"})
     await scene.direct.client.put_item(TableName=CONNECTIONS.name, Item=row)
     await scene.event("$connect")
@@ -162,7 +180,12 @@ async def test_subscribe_answers_a_snapshot_for_each_board(scene: LiveScene) -> 
 async def test_subscribe_writes_the_row_before_it_reads_the_board(scene: LiveScene) -> None:
     await published(scene, FOREST)
     await scene.ask({"action": "subscribe", "boards": [FOREST]})
-    assert scene.log == ["BatchWriteItem Connections", "BatchGetItem Leaderboards", "push"]
+    assert scene.log == [
+        "BatchWriteItem Connections",
+        "GetItem Players",
+        "BatchGetItem Leaderboards",
+        "push",
+    ]
 
 
 async def test_subscribe_makes_an_unpublished_board_after_the_row(scene: LiveScene) -> None:
@@ -411,6 +434,24 @@ async def test_disconnect_that_the_tables_have_no_room_for_is_an_error(scene: Li
     scene.throttled.add("BatchWriteItem")
     with pytest.raises(ClientError):
         await scene.event("$disconnect")
+
+
+async def test_connection_of_a_deleted_player_is_closed_when_it_subscribes(scene: LiveScene) -> None:
+    """It was opening while the player was deleted: closing it then was answered with 410."""
+    await scene.event("$connect")
+    await players.bury(scene.direct, PLAYER, NOW)
+    await connections.close_connection(scene.direct, CALLER)
+    assert await scene.ask({"action": "subscribe", "boards": [FOREST]}) == []
+    assert scene.push.closed == [CALLER]
+    assert await scene.channels() == set()
+
+
+async def test_connection_that_does_not_close_is_left_no_rows(scene: LiveScene) -> None:
+    await scene.event("$connect")
+    await players.bury(scene.direct, PLAYER, NOW)
+    scene.push.unclosable = {CALLER}
+    assert await scene.ask({"action": "subscribe", "boards": [FOREST]}) == []
+    assert await scene.channels() == set()
 
 
 async def test_connect_refuses_a_deleted_player_and_forgets_the_connection(scene: LiveScene) -> None:
