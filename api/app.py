@@ -18,6 +18,7 @@ from api.application import CORS, configure, serialize
 from api.backend import Backend, Deployment
 from api.problems import ProblemError
 from game.catalogue import load_catalogue
+from game.metrics import Metric
 from store.container import Container
 from store.portraits import open_bucket
 from store.runtime import SDK_CONFIG, now, open_database
@@ -47,9 +48,9 @@ class ApiSettings(Settings):
     """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
 
 
-def count(name: str) -> None:
+def count(metric: Metric) -> None:
     """Count one of a metric."""
-    metrics.add_metric(name, MetricUnit.Count, 1)
+    metrics.add_metric(metric, MetricUnit.Count, 1)
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler import Request
 
 from api.problems import ProblemError
 from game.catalogue import Area, Board, Catalogue, GameArea
+from game.metrics import Metric
 from game.model import Model
 from game.names import default_name
 from store.database import Database
@@ -73,8 +74,8 @@ class Backend:
     process_portrait: ProcessPortrait
     hang_up: HangUp
     delete_user: DeleteUser
-    count: Callable[[str], None]
-    """Counts one of a metric, by its name."""
+    count: Callable[[Metric], None]
+    """Counts one of a metric."""
 
     def board(self, game_area: str) -> Board:
         """A board by id. Raises a 404 that names it."""

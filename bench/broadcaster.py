@@ -28,8 +28,8 @@ from bench.rounds import interleaved
 from bench.scale import Scale
 from game.board import Position
 from game.catalogue import Board, load_catalogue
+from game.live import SUBPROTOCOL
 from game.replica import Replica
-from loadtest.wire import SUBPROTOCOL
 from local.event_delivery import EventSourceSettings, Record
 from local.event_source import EventSource
 from realtime import protocol

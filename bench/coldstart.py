@@ -21,7 +21,7 @@ from bench.console import console
 from bench.figure import Figure
 from bench.rounds import medians
 from bench.scale import Scale
-from infra.functions import ENTRY, Package
+from game.functions import ENTRY, Package
 from infra.packaging.bundle import (
     HOST,
     Bundle,

@@ -16,7 +16,7 @@ import uvloop
 
 from bench import open_files
 from bench.orders import say
-from loadtest.wire import SUBPROTOCOL
+from game.live import SUBPROTOCOL
 from local.gateway.server import Event, Gateway
 
 _ALLOW = {

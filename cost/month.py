@@ -8,12 +8,11 @@ from cost.prices import Price, Prices
 from cost.rates import Rates, rates
 from cost.request_units import stored_bytes
 from cost.workload import SECONDS_A_DAY, SECONDS_A_MONTH, Workload
+from game.metrics import Metric
 
 GB = 2**30
 """AWS bills binary gigabytes."""
 
-CUSTOM_METRICS = 8
-"""Metrics that our functions write themselves (streams/app.py, api/routes/score.py)."""
 PORTRAIT_BYTES = 60_000
 """Of a portrait in its three sizes: a guess."""
 
@@ -91,7 +90,7 @@ def _metered(workload: Workload, mean: Rates, prices: Prices) -> Iterator[tuple[
         ("Data transfer", "transfer.out"): mean.out_bytes * month / GB,
         ("CloudWatch", "cloudwatch.logs"): logs,
         ("CloudWatch", "cloudwatch.log_storage"): logs * workload.log_days * SECONDS_A_DAY / month,
-        ("CloudWatch", "cloudwatch.metrics"): CUSTOM_METRICS,
+        ("CloudWatch", "cloudwatch.metrics"): len(Metric),
         ("CloudWatch", "cloudwatch.alarms"): workload.alarms,
         ("CloudWatch", "cloudwatch.dashboards"): workload.dashboards,
     }

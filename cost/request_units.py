@@ -8,10 +8,9 @@ from cost.database_calls import Operation, Row, Units, Variable
 from cost.frame_sizes import snapshot_bytes
 from cost.traffic import Traffic
 from cost.workload import SECONDS_A_DAY, Workload
+from game.live import PAGE_LIMIT
 
 SWEEP_SECONDS = 60
-PAGE_LIMIT = 2000
-"""Subscribers in one page of a Query (store/connections.py)."""
 
 PUSHES_A_CLAIM = 40
 """Pushes that a function claims at a time, where many share 8,000 a second (realtime/push/shared_pace.py)."""

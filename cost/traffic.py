@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from cost import turnover
 from cost.workload import SECONDS_A_DAY, SECONDS_A_MONTH, Workload
+from game.live import PING_SECONDS
 
-PING_SECONDS = 300
-"""From ping to ping of a client (clients/web/podium/connection.js)."""
 START_REQUESTS = 4
 """REST requests with which a session begins: client-config.json, profile, progress, shop."""
 ACTION_PATHS = 4

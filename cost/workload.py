@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from game.account import REQUEST_RATE
 from game.catalogue import TOP_LIMIT
-from realtime.protocol import BOARDS_LIMIT
+from game.functions import API, PORTRAITS, PUSHER, ROUTES
+from game.live import BOARDS_LIMIT, DIRECT_LIMIT, PUSHERS
 
 SECONDS_A_DAY = 86_400
 DAYS_A_MONTH = 365 / 12
@@ -86,10 +87,10 @@ class Workload(BaseModel):
         40, gt=0, le=29_000, description="duration of a REST request or a WebSocket route in Lambda"
     )
     api_megabytes: int = Field(
-        1024, ge=128, le=10_240, description="memory of the function behind the REST API"
+        API.memory, ge=128, le=10_240, description="memory of the function behind the REST API"
     )
     route_megabytes: int = Field(
-        512,
+        ROUTES.memory,
         ge=128,
         le=10_240,
         description="memory of the functions behind the WebSocket API, of which some have less",
@@ -98,20 +99,24 @@ class Workload(BaseModel):
         60, gt=0, le=900_000, description="duration of a broadcaster's batch, pushes apart"
     )
     push_megabytes: int = Field(
-        1024, ge=128, le=10_240, description="memory of the functions that push; 1769 MB is one core"
+        PUSHER.memory, ge=128, le=10_240, description="memory of the functions that push; 1769 MB is one core"
     )
     pushes_per_second: float = Field(
         3_000, gt=0, le=10**6, description="pushes a second of one function that is not held back"
     )
     direct_limit: int = Field(
-        5_000,
+        DIRECT_LIMIT,
         ge=1,
         le=10**9,
         description="subscribers of a board up to which one function pushes to them all",
     )
-    pushers: int = Field(8, ge=1, le=100, description="functions that push for a board with more subscribers")
+    pushers: int = Field(
+        PUSHERS, ge=1, le=100, description="functions that push for a board with more subscribers"
+    )
     portrait_seconds: float = Field(3, gt=0, le=900, description="duration of the portrait container")
-    portrait_megabytes: int = Field(2048, ge=128, le=10_240, description="memory of the portrait container")
+    portrait_megabytes: int = Field(
+        PORTRAITS.memory, ge=128, le=10_240, description="memory of the portrait container"
+    )
 
     log_bytes: int = Field(
         1000,
@@ -145,7 +150,10 @@ class Workload(BaseModel):
     )
     mails_per_second: float = Field(14, gt=0, le=10**6, description="mails a second that SES takes from it")
     pusher_seconds: float = Field(
-        900, gt=0, le=900, description="seconds after which Lambda ends a function that pushes to a part"
+        PUSHER.seconds,
+        gt=0,
+        le=900,
+        description="seconds after which Lambda ends a function that pushes to a part",
     )
     free_tier: bool = Field(True, description="count the allowances that an account has for good")
 

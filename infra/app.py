@@ -9,11 +9,10 @@ from aws_cdk import App, Environment, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from game.catalogue import CatalogueError
-from infra.avatars import PORTRAITS_SECONDS, AvatarsStack, RegistryStack
+from infra.avatars import AvatarsStack, RegistryStack
 from infra.code import CodeOf, code_for
 from infra.data import DataStack
 from infra.edge import EdgeStack
-from infra.functions import PORTRAITS
 from infra.identity import IdentityStack
 from infra.packaging.bundle import BundleError
 from infra.pipeline import PipelineStack
@@ -35,9 +34,7 @@ def add_stacks(app: App, settings: StageSettings, code: CodeOf, image: str | Non
         avatars = AvatarsStack(app, settings, registry, data.storage, image, env=env)
         # Its function's outcomes go to one of these, by name.
         avatars.add_stack_dependency(realtime)
-    # The portraits' function is watched whether it is named this time or not: it may be there from before.
-    timeouts = {made.node.id: made.seconds for made in (*realtime.functions, rest.function)}
-    WatchingStack(app, settings, timeouts | {PORTRAITS: PORTRAITS_SECONDS}, realtime.api.api_id, env=env)
+    WatchingStack(app, settings, realtime.api.api_id, env=env)
     if settings.waf:
         EdgeStack(
             app,

@@ -11,13 +11,11 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from constructs import Construct
 
+from game.functions import AVATAR_OUTCOME, PORTRAITS
 from infra.code import ARCHITECTURES
-from infra.functions import PORTRAITS
-from infra.lambdas import PodiumFunction, Size, Storage, function_name, removal
+from infra.lambdas import PodiumFunction, Storage, function_name, removal
 from infra.reasons import excuse_wildcard
 from infra.settings import StageSettings
-
-PORTRAITS_SECONDS = 60
 
 _IMAGES = 20
 
@@ -33,7 +31,7 @@ class RegistryStack(Stack):
         self.repository = ecr.Repository(
             self,
             "Portraits",
-            repository_name=f"{settings.prefix}{PORTRAITS}",
+            repository_name=f"{settings.prefix}{PORTRAITS.name}",
             encryption=ecr.RepositoryEncryption.AES_256,
             image_scan_on_push=True,
             # A tag is a commit, or says that an image has been released.
@@ -68,19 +66,18 @@ class AvatarsStack(Stack):
         super().__init__(scope, f"{settings.prefix}avatars", **options)  # type: ignore[arg-type]  # jsii's
         self.add_stack_dependency(registry)
         # By its name: an export would keep the registry from being deployed again without an image.
-        images = ecr.Repository.from_repository_name(self, "Images", f"{settings.prefix}{PORTRAITS}")
+        images = ecr.Repository.from_repository_name(self, "Images", f"{settings.prefix}{PORTRAITS.name}")
         self.portraits = PodiumFunction(
             self,
             settings,
             PORTRAITS,
-            Size(2048, PORTRAITS_SECONDS, settings.concurrency.portraits),
             {"PODIUM_AVATAR_BUCKET": storage.bucket_name},
             code=lambda_.DockerImageCode.from_ecr(images, tag_or_digest=image),
             architecture=ARCHITECTURES[settings.architecture],
         )
         self.portraits.grant_storage(storage)
         arn = self.format_arn(
-            service="lambda", resource=f"function:{function_name(settings, 'avatar-outcome')}"
+            service="lambda", resource=f"function:{function_name(settings, AVATAR_OUTCOME)}"
         )
         told = destinations.LambdaDestination(lambda_.Function.from_function_arn(self, "Outcome", arn))
         excuse_wildcard(self, f"{arn}:*", "The CDK lets a destination be invoked by any version's name.")

@@ -7,7 +7,7 @@ from typing import Any
 from aws_cdk import App
 from aws_cdk import aws_lambda as lambda_
 
-from infra.functions import FUNCTIONS
+from game.functions import ZIPPED
 from infra.packaging.bundle import TARGETS, build_all
 
 CodeOf = Callable[[str], dict[str, Any]]
@@ -31,7 +31,7 @@ def bundled(architecture: str, out: Path) -> CodeOf:
     """The real zips, in `out`. Raises BundleError."""
     target = TARGETS[architecture]
     zips = {package.name: bundle.zip for package, bundle in build_all(target, out).items()}
-    functions = {function.name: function for function in FUNCTIONS}
+    functions = {function.name: function for function in ZIPPED}
 
     def code(name: str) -> dict[str, Any]:
         function = functions[name]

@@ -6,7 +6,16 @@ A test records the calls of every function while players play, and checks them a
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from infra.functions import PORTRAITS
+from game.functions import (
+    API,
+    AUTHORIZER,
+    AVATAR_OUTCOME,
+    BROADCASTER,
+    PORTRAITS,
+    PUSHER,
+    ROUTES,
+    SWEEP,
+)
 from store.schema import (
     BUDGETS,
     CONNECTIONS,
@@ -40,7 +49,7 @@ class Grants:
 _PUSHING: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem"), BUDGETS: ("UpdateItem",)}
 
 GRANTS: Mapping[str, Grants] = {
-    "api": Grants(
+    API.name: Grants(
         tables={
             USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
             USER_PROGRESS: ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
@@ -59,7 +68,7 @@ GRANTS: Mapping[str, Grants] = {
         push=("DELETE",),
         user_pool=("AdminGetUser", "AdminDeleteUser"),
     ),
-    "routes": Grants(
+    ROUTES.name: Grants(
         tables={
             **_PUSHING,
             LEADERBOARDS: ("GetItem", "BatchGetItem", "PutItem"),
@@ -70,28 +79,28 @@ GRANTS: Mapping[str, Grants] = {
         push=("POST", "DELETE"),
         user_pool=("AdminGetUser", "AdminListGroupsForUser"),
     ),
-    "avatar-outcome": Grants(
+    AVATAR_OUTCOME.name: Grants(
         tables={**_PUSHING, USER_PROFILES: ("GetItem",)},
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
     ),
-    "authorizer": Grants(),
-    "broadcaster": Grants(
+    AUTHORIZER.name: Grants(),
+    BROADCASTER.name: Grants(
         tables={**_PUSHING, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
     ),
-    "sweep": Grants(
+    SWEEP.name: Grants(
         tables={**_PUSHING, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
     ),
-    "pusher": Grants(
+    PUSHER.name: Grants(
         tables={**_PUSHING, LEADERBOARDS: ("GetItem", "UpdateItem")},
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
     ),
-    PORTRAITS: Grants(
+    PORTRAITS.name: Grants(
         tables={
             USER_PROFILES: ("GetItem", "PutItem"),
             USER_PROGRESS: ("GetItem", "UpdateItem"),

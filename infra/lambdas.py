@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from game.functions import Function
 from infra.grants import GRANTS, Grants
 from infra.reasons import excuse, excuse_wildcard
 from infra.settings import StageSettings
@@ -37,18 +38,6 @@ class Storage:
 
     tables: Mapping[Table, dynamodb.Table]
     bucket_name: str
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a function may take: memory in MB (CPU comes with it, a whole one at 1,769), seconds, executions.
-
-    `reserved` executions are kept for it, and are the most it may have; None: it shares the account's.
-    """
-
-    memory: int
-    seconds: int
-    reserved: int | None = None
 
 
 def removal(settings: StageSettings) -> RemovalPolicy:
@@ -92,15 +81,13 @@ class PodiumFunction(Construct):
         self,
         scope: Construct,
         settings: StageSettings,
-        name: str,
-        size: Size,
+        record: Function,
         environment: Mapping[str, str],
         **code: Any,
     ) -> None:
         """`code`: `code`, `handler` and `runtime` of a zip's function, or `code` of a container's."""
-        super().__init__(scope, name)
-        self.seconds = size.seconds
-        physical = function_name(settings, name)
+        super().__init__(scope, record.name)
+        physical = function_name(settings, record)
         logs_group = log_group(self, settings, f"/aws/lambda/{physical}")
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         logs_group.grant_write(self.role)
@@ -111,9 +98,9 @@ class PodiumFunction(Construct):
             function_name=physical,
             role=self.role,
             log_group=logs_group,
-            memory_size=size.memory,
-            timeout=Duration.seconds(size.seconds),
-            reserved_concurrent_executions=size.reserved,
+            memory_size=record.memory,
+            timeout=Duration.seconds(record.seconds),
+            reserved_concurrent_executions=settings.concurrency.reserved.get(record.name),
             tracing=lambda_.Tracing.ACTIVE,
             environment={
                 "PODIUM_TABLE_PREFIX": settings.prefix,
@@ -158,10 +145,10 @@ class PodiumFunction(Construct):
         """Allow what `infra.grants` says of this function, on exactly this user pool."""
         self._allow("cognito-idp", GRANTS[self.node.id].user_pool, pool_arn)
 
-    def grant_invoke(self, name: str, settings: StageSettings) -> None:
+    def grant_invoke(self, other: Function, settings: StageSettings) -> None:
         """Allow it to invoke another function of the stage, by its name: no stack waits for another."""
         arn = Stack.of(self).format_arn(
-            service="lambda", resource=f"function:{function_name(settings, name)}"
+            service="lambda", resource=f"function:{function_name(settings, other)}"
         )
         self._allow("lambda", ("InvokeFunction",), arn)
 
@@ -185,6 +172,6 @@ def metrics_namespace(settings: StageSettings) -> str:
     return f"Podium/{settings.stage}"
 
 
-def function_name(settings: StageSettings, name: str) -> str:
+def function_name(settings: StageSettings, function: Function) -> str:
     """The physical name of a function of the stage."""
-    return f"{settings.prefix}{name}"
+    return f"{settings.prefix}{function.name}"

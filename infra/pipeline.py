@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.functions import PORTRAITS
+from game.functions import PORTRAITS
 from infra.lambdas import function_name, limit_emptier_logs, log_group
 from infra.reasons import excuse, excuse_wildcard
 from infra.settings import Pipeline, StageSettings
@@ -134,7 +134,7 @@ class PipelineStack(Stack):
                 key: codebuild.BuildEnvironmentVariable(value=value)
                 for key, value in {
                     "PODIUM_STAGE": settings.stage,
-                    "PODIUM_REPOSITORY": f"{settings.prefix}{PORTRAITS}",
+                    "PODIUM_REPOSITORY": f"{settings.prefix}{PORTRAITS.name}",
                     "PODIUM_FUNCTION": function_name(settings, PORTRAITS),
                     "PODIUM_PLATFORM": _PLATFORMS[settings.architecture],
                     "PODIUM_BASE": self._base_image,
@@ -165,7 +165,7 @@ class PipelineStack(Stack):
             project, "AwsSolutions-CB3", "Building a container image takes the Docker daemon's privileges."
         )
         repository = self.format_arn(
-            service="ecr", resource="repository", resource_name=f"{settings.prefix}{PORTRAITS}"
+            service="ecr", resource="repository", resource_name=f"{settings.prefix}{PORTRAITS.name}"
         )
         function = self.format_arn(
             service="lambda", resource=f"function:{function_name(settings, PORTRAITS)}"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -19,20 +19,15 @@ from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
 from game.catalogue import load_catalogue
+from game.functions import AUTHORIZER, AVATAR_OUTCOME, BROADCASTER, PUSHER, ROUTES, SWEEP, Function
+from game.live import Action
 from infra.code import CodeOf
 from infra.identity import IdentityStack
-from infra.lambdas import PodiumFunction, Size, Storage, function_name, log_group
+from infra.lambdas import PodiumFunction, Storage, function_name, log_group
 from infra.reasons import excuse
 from infra.settings import Domain, StageSettings
 from store.schema import SCORES
 
-ROUTES = ("subscribe", "unsubscribe", "ping", "broadcast")
-"""The routes besides `$connect`, `$disconnect` and `$default`; a test holds them against the handlers'."""
-
-# The most that Lambda gives. A pusher hands over before (streams/fanout.py), and well before the alarm.
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
-_PUSHER_SECONDS = 900
-_BROADCASTER_SECONDS = 60
 # "Filter criteria": at most five, of 4,096 characters each.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
 _FILTER_BOARDS = 60
@@ -68,10 +63,10 @@ class RealtimeStack(Stack):
         self.web_socket_url = settings.web_socket_address.format(**addresses)
         self.authorizer = self._authorizer(identity)
         pool = {"PODIUM_USER_POOL_ID": identity.pool.user_pool_id}
-        self.routes = self._function("routes", Size(512, 29, settings.concurrency.routes), pool)
+        self.routes = self._function(ROUTES, pool)
         self.routes.grant_user_pool(identity.pool.user_pool_arn)
         # Of the same module, which is opened the same way.
-        self.avatar_outcome = self._function("avatar-outcome", Size(256, 30), pool)
+        self.avatar_outcome = self._function(AVATAR_OUTCOME, pool)
         self._add_routes()
         self.stage = self._stage()
         if settings.domain:
@@ -90,24 +85,21 @@ class RealtimeStack(Stack):
         CfnOutput(self, "WebSocketUrl", value=self.web_socket_url, description="Where games connect")
         CfnOutput(self, "DeadLetters", value=self.dead_letters.queue_url, description="Batches given up")
 
-    def _function(
-        self, name: str, size: Size, environment: Mapping[str, str] | None = None
-    ) -> PodiumFunction:
+    def _function(self, record: Function, environment: Mapping[str, str] | None = None) -> PodiumFunction:
         settings = self._settings
         made = PodiumFunction(
             self,
             settings,
-            name,
-            size,
+            record,
             {
                 "PODIUM_CONNECTIONS_URL": self.connections_url,
                 "PODIUM_PUSH_RATE": f"{settings.push_rate:g}",
-                "PODIUM_PUSHER_FUNCTION": function_name(settings, "pusher"),
+                "PODIUM_PUSHER_FUNCTION": function_name(settings, PUSHER),
                 "PODIUM_DIRECT_LIMIT": str(settings.live.direct_limit),
                 "PODIUM_PUSHERS": str(settings.live.pushers),
                 **(environment or {}),
             },
-            **self._code(name),
+            **self._code(record.name),
         )
         made.grant_storage(self._storage)
         made.grant_push(self.api.api_id, settings.stage)
@@ -119,14 +111,13 @@ class RealtimeStack(Stack):
         return PodiumFunction(
             self,
             settings,
-            "authorizer",
-            Size(256, 10, settings.concurrency.authorizer),
+            AUTHORIZER,
             {
                 "PODIUM_TOKEN_ISSUER": "https://cognito-idp.{region}.amazonaws.com/{pool}".format(**pool),
                 "PODIUM_TOKEN_CLIENT_ID": identity.client.user_pool_client_id,
                 "PODIUM_KEY_SET_URL": settings.addresses.key_set.format(**pool),
             },
-            **self._code("authorizer"),
+            **self._code(AUTHORIZER.name),
         )
 
     def _add_routes(self) -> None:
@@ -135,7 +126,7 @@ class RealtimeStack(Stack):
         authorizer = WebSocketLambdaAuthorizer(
             "Tokens", self.authorizer.function, identity_source=["route.request.header.Host"]
         )
-        for key in ("$connect", "$disconnect", "$default", *ROUTES):
+        for key in ("$connect", "$disconnect", "$default", *get_args(Action)):
             integration = WebSocketLambdaIntegration(f"{key.strip('$')}-integration", self.routes.function)
             guard = authorizer if key == "$connect" else None
             route = self.api.add_route(key, integration=integration, authorizer=guard)
@@ -200,9 +191,8 @@ class RealtimeStack(Stack):
 
     def _broadcaster(self) -> PodiumFunction:
         settings = self._settings
-        size = Size(1024, _BROADCASTER_SECONDS, settings.concurrency.broadcaster)
-        made = self._function("broadcaster", size)
-        made.grant_invoke("pusher", settings)
+        made = self._function(BROADCASTER)
+        made.grant_invoke(PUSHER, settings)
         made.function.add_event_source(
             event_sources.DynamoEventSource(
                 self._storage.tables[SCORES],
@@ -225,10 +215,10 @@ class RealtimeStack(Stack):
 
     def _pusher(self) -> PodiumFunction:
         settings = self._settings
-        made = self._function("pusher", Size(1024, _PUSHER_SECONDS, settings.concurrency.pusher))
+        made = self._function(PUSHER)
         # The last pusher of a fan-out starts the next one, as long as there are new versions; and a pusher
         # that is short of time hands over.
-        made.grant_invoke("pusher", settings)
+        made.grant_invoke(PUSHER, settings)
         child = made.function.node.default_child
         assert isinstance(child, lambda_.CfnFunction)  # noqa: S101 -- for the type checker
         child.recursive_loop = "Allow"
@@ -241,8 +231,8 @@ class RealtimeStack(Stack):
         return made
 
     def _sweep(self) -> PodiumFunction:
-        made = self._function("sweep", Size(1024, _BROADCASTER_SECONDS, self._settings.concurrency.sweep))
-        made.grant_invoke("pusher", self._settings)
+        made = self._function(SWEEP)
+        made.grant_invoke(PUSHER, self._settings)
         rule = events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)))
         # A sweep that failed is followed by the next one in any case, so it is not tried again. One that
         # finds no room waits for it until then.

@@ -14,11 +14,11 @@ from aws_cdk import aws_certificatemanager as acm
 from constructs import Construct
 
 from game.catalogue import load_catalogue
+from game.functions import API, PORTRAITS
 from game.headers import REQUEST_HEADERS
 from infra.code import CodeOf
-from infra.functions import PORTRAITS
 from infra.identity import IdentityStack
-from infra.lambdas import PodiumFunction, Size, Storage, function_name, log_group
+from infra.lambdas import PodiumFunction, Storage, function_name, log_group
 from infra.realtime import RealtimeStack
 from infra.reasons import excuse
 from infra.refusals import add_refusals
@@ -150,14 +150,13 @@ class RestStack(Stack):
         made = PodiumFunction(
             self,
             settings,
-            "api",
-            Size(1024, 29, settings.concurrency.api),
+            API,
             {
                 "PODIUM_DEPLOYMENT": deployment,
                 "PODIUM_PORTRAIT_FUNCTION": function_name(settings, PORTRAITS),
                 "PODIUM_CONNECTIONS_URL": realtime.connections_url,
             },
-            **code("api"),
+            **code(API.name),
         )
         made.grant_storage(storage)
         made.grant_push(realtime.api_id, settings.stage)

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from game.account import PUSH_SHARE, request_rate
+from game.functions import FUNCTIONS
+from game.live import DIRECT_LIMIT, PUSHERS
 from store.schema import TABLES
 
 STAGES = Path(__file__).with_name("stages")
@@ -78,9 +80,9 @@ class Live(_Settings):
     """Most stream records of one invocation: the more it may take, the sooner a backlog is worked off."""
     shard_concurrency: int = Field(default=1, ge=1, le=10)
     """Batches of one stream shard at a time."""
-    direct_limit: int = Field(default=5000, ge=1)
+    direct_limit: int = Field(default=DIRECT_LIMIT, ge=1)
     """Subscribers of one board whom the broadcaster pushes to alone; above it pushers are started."""
-    pushers: int = Field(default=8, ge=1, le=100)
+    pushers: int = Field(default=PUSHERS, ge=1, le=100)
     """Pushers of one board."""
     push_rate: Annotated[float, Field(gt=0)] | None = None
     """Requests a second to `@connections` of all functions that push, however many boards are crowded.
@@ -90,7 +92,7 @@ class Live(_Settings):
     """
 
 
-class Concurrency(_Settings):
+class Concurrency(_Settings, extra="allow"):
     """Reserved concurrency: executions that are kept for a function, and the most it may have at once.
 
     None, the default: it shares what the others leave. At its limit Lambda refuses: a request of the REST API
@@ -101,23 +103,24 @@ class Concurrency(_Settings):
 
     account: int = Field(default=1000, ge=1)
     """Executions that the account has in the Region: 1,000, unless AWS gave it fewer (new ones) or more."""
-    api: int | None = Field(default=None, ge=1)
-    """Also what keeps a storm of scores from the functions that have nothing reserved."""
-    routes: int | None = Field(default=None, ge=1)
-    """Without a number of their own, live connections stand still when the REST API takes all there is."""
-    authorizer: int | None = Field(default=None, ge=1)
-    broadcaster: int | None = Field(default=None, ge=1)
-    sweep: int | None = Field(default=None, ge=1)
-    pusher: int | None = Field(default=None, ge=1)
-    portraits: int | None = Field(default=None, ge=1)
+
+    __pydantic_extra__: dict[str, Annotated[int, Field(ge=1)]]
+    """The reserved ones, by the name of a function of game/functions.py.
+
+    A number for `api` also keeps a storm of scores from the functions that have nothing reserved. Without a
+    number for `routes`, live connections stand still when the REST API takes all there is.
+    """
 
     @property
     def reserved(self) -> dict[str, int]:
         """What is reserved, by the function's name."""
-        return self.model_dump(exclude_none=True, exclude={"account"})
+        return dict(self.__pydantic_extra__)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        reservable = {function.name for function in FUNCTIONS if function.reservable}
+        if unknown := ", ".join(sorted(self.reserved.keys() - reservable)):
+            raise ValueError(f"{unknown}: executions can be reserved for {', '.join(sorted(reservable))}")
         total = sum(self.reserved.values())
         if total and total > self.account - _UNRESERVED:
             raise ValueError(

@@ -11,8 +11,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra.functions import PORTRAITS
-from infra.lambdas import function_name, metrics_namespace
+from game.functions import FUNCTIONS
+from game.metrics import Metric
+from infra.lambdas import metrics_namespace
 from infra.settings import StageSettings
 from infra.topics import topic_by_mail
 from store.schema import TABLES
@@ -27,30 +28,14 @@ STALE_SECONDS = 30
 _SWEEPS_MISSED = 5
 """A sweep comes every minute; this number of minutes in a row without one raises an alarm."""
 
-_IN_BACKGROUND = {
-    "pusher": "the sweep takes over what it had to push",
-    "avatar-outcome": "a player was not told what became of a picture",
-    PORTRAITS: "a picture was not looked at",
-}
-"""Functions whose callers do not wait, and what it means when Lambda gives up an invocation."""
-
-_WITH_DESTINATION = {
-    "broadcaster": "a batch was given up, and is not in the dead-letter queue either",
-    PORTRAITS: "a player was not told what became of a picture",
-}
-
 
 class WatchingStack(Stack):
-    """What a stage tells of itself.
-
-    `timeouts` are its functions by name, with their seconds; `live_api_id` is the WebSocket API's.
-    """
+    """What a stage tells of itself. `live_api_id` is the WebSocket API's."""
 
     def __init__(
         self,
         scope: Construct,
         settings: StageSettings,
-        timeouts: Mapping[str, int],
         live_api_id: str,
         **options: object,
     ) -> None:
@@ -59,14 +44,15 @@ class WatchingStack(Stack):
         self._live_api_id = live_api_id
         self._topic = self._alarm_topic()
         self._alarms: list[cloudwatch.IAlarm] = []
-        for name, seconds in timeouts.items():
-            self._watch_function(name, seconds)
+        # The portraits' function is watched before there is an image: a deployment may leave it out once.
+        for function in FUNCTIONS:
+            self._watch_function(function.name, function.seconds)
         self._watch_background()
         self._watch_live()
         self._watch_apis()
         self._watch_tables()
         self._tell_of_recovery()
-        self._dashboard(list(timeouts))
+        self._dashboard([function.name for function in FUNCTIONS])
         self._budget()
         CfnOutput(self, "AlarmTopic", value=self._topic.topic_arn)
 
@@ -146,10 +132,10 @@ class WatchingStack(Stack):
         rule.node.add_dependency(self._topic)
 
     def _lambda(self, metric: str, name: str, statistic: str = "Sum") -> cloudwatch.Metric:
-        return _metric("AWS/Lambda", metric, statistic, {"FunctionName": function_name(self._settings, name)})
+        return _metric("AWS/Lambda", metric, statistic, {"FunctionName": f"{self._settings.prefix}{name}"})
 
-    def _podium(self, metric: str, statistic: str, service: str = "broadcaster") -> cloudwatch.Metric:
-        return _metric(metrics_namespace(self._settings), metric, statistic, {"service": service})
+    def _podium(self, metric: Metric, statistic: str) -> cloudwatch.Metric:
+        return _metric(metrics_namespace(self._settings), metric, statistic, {"service": metric.service})
 
     def _watch_function(self, name: str, seconds: int) -> None:
         # The authorizer refuses a token by failing, as API Gateway wants it; what else may be wrong with it
@@ -171,12 +157,15 @@ class WatchingStack(Stack):
         )
 
     def _watch_background(self) -> None:
-        for name, consequence in _IN_BACKGROUND.items():
-            dropped = self._lambda("AsyncEventsDropped", name)
-            self._alarm(f"{name}-dropped", dropped, 1, f"{name} was not run: {consequence}.")
-        for name, consequence in _WITH_DESTINATION.items():
-            lost = self._lambda("DestinationDeliveryFailures", name)
-            self._alarm(f"{name}-undelivered", lost, 1, f"The outcome of {name} is lost: {consequence}.")
+        for function in FUNCTIONS:
+            name = function.name
+            if function.dropped:
+                dropped = self._lambda("AsyncEventsDropped", name)
+                self._alarm(f"{name}-dropped", dropped, 1, f"{name} was not run: {function.dropped}.")
+            if function.undelivered:
+                lost = self._lambda("DestinationDeliveryFailures", name)
+                says = f"The outcome of {name} is lost: {function.undelivered}."
+                self._alarm(f"{name}-undelivered", lost, 1, says)
         self._alarm(
             "sweep-missing",
             self._lambda("Invocations", "sweep"),
@@ -196,14 +185,14 @@ class WatchingStack(Stack):
         )
         self._alarm(
             "score-to-screen",
-            self._podium("ScoreToPushed", "p99"),
+            self._podium(Metric.SCORE_TO_PUSHED, "p99"),
             STALE_SECONDS * 1000,
             f"Scores take {STALE_SECONDS} seconds and more to reach every screen.",
             periods=3,
         )
         self._alarm(
             "pushes-failed",
-            self._podium("PushesFailed", "Sum").with_(period=Duration.minutes(5)),
+            self._podium(Metric.PUSHES_FAILED, "Sum").with_(period=Duration.minutes(5)),
             10,
             "Connections take no frames and were closed; their clients come back by themselves.",
         )
@@ -272,24 +261,24 @@ class WatchingStack(Stack):
                 [
                     graph(
                         "From score to every screen, ms",
-                        [self._podium("ScoreToPushed", statistic) for statistic in ("p50", "p99")],
+                        [self._podium(Metric.SCORE_TO_PUSHED, statistic) for statistic in ("p50", "p99")],
                     ),
                     graph(
                         "Behind the stream, ms",
                         [
                             self._lambda("IteratorAge", "broadcaster", "Maximum"),
-                            self._podium("OldestRecordAge", "Maximum"),
-                            self._podium("FanOutTime", "Maximum"),
+                            self._podium(Metric.OLDEST_RECORD_AGE, "Maximum"),
+                            self._podium(Metric.FANOUT_TIME, "Maximum"),
                         ],
                     ),
                     graph(
                         "Scores, frames and connections",
                         [
-                            self._podium("ScoresAccepted", "Sum", "api"),
-                            self._podium("BoardsChanged", "Sum"),
-                            self._podium("DiffsPushed", "Sum"),
-                            self._podium("PushesFailed", "Sum"),
-                            self._podium("ConnectionsGone", "Sum"),
+                            self._podium(Metric.SCORES_ACCEPTED, "Sum"),
+                            self._podium(Metric.BOARDS_CHANGED, "Sum"),
+                            self._podium(Metric.DIFFS_PUSHED, "Sum"),
+                            self._podium(Metric.PUSHES_FAILED, "Sum"),
+                            self._podium(Metric.CONNECTIONS_GONE, "Sum"),
                         ],
                     ),
                 ],

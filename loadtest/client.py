@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from game.live import PING_SECONDS
 from game.replica import Outcome
 from loadtest import wire
 from loadtest.accounts import AccountError
@@ -25,8 +26,6 @@ from realtime.protocol import Current, Pong, Snapshot
 
 ANSWER_SECONDS = 10.0
 """For a handshake, a pong, or the answer to a subscription."""
-PING_SECONDS = 300.0
-"""Half of API Gateway's idle limit."""
 STABLE_SECONDS = 60.0
 """A connection that has lasted this long makes up for the failures before it."""
 BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0

@@ -8,9 +8,9 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
 from game.catalogue import DEFAULT_PATH
+from game.live import CONNECTIONS_LIMIT
 from game.model import Model
 from loadtest.errors import LoadTestError
-from realtime.protocol import CONNECTIONS_LIMIT
 
 DEFAULT_TARGET = "http://127.0.0.1:8000/client-config.json"
 

@@ -28,12 +28,11 @@ from picows import (
     ws_connect,
 )
 
+from game.live import SUBPROTOCOL
 from loadtest.errors import LoadTestError
 
 if TYPE_CHECKING:
     from picows.picows import WSCloseHandshake
-
-SUBPROTOCOL = "podium"
 
 HANDSHAKE_SECONDS = 10.0
 """A handshake that is not answered by then has failed."""

@@ -13,14 +13,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from game.functions import PORTRAITS
 from local.settings import CHECKOUT
 from realtime.avatars import announce
 from realtime.push.client import PushClient
 from store.database import Database
 
 PYTHON = CHECKOUT / ".venvs" / "cv" / "bin" / "python"
-TIMEOUT_SECONDS = 60
-"""As the function's own on AWS."""
 
 logger = logging.getLogger("podium.portraits")
 
@@ -80,10 +79,10 @@ class PortraitWorkers:
             logger.error("no portraits can be made (%s): run `make run`, which installs what it takes", error)
             return None
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with asyncio.timeout(PORTRAITS.seconds):
                 output, log = await process.communicate(json.dumps(event).encode())
         except TimeoutError:
-            logger.error("the portrait of %s took over %d seconds", event["userId"], TIMEOUT_SECONDS)
+            logger.error("the portrait of %s took over %d seconds", event["userId"], PORTRAITS.seconds)
             return None
         finally:
             if process.returncode is None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from realtime.subprotocols import SUBPROTOCOL, Event, offered_subprotocols
+from game.live import SUBPROTOCOL
+from realtime.subprotocols import Event, offered_subprotocols
 from realtime.tokens import TokenError, TokenVerifier
 
 

@@ -7,20 +7,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue
 
 from game.board import Change, Entry, Position, diff
+from game.live import BOARDS_LIMIT
 from game.model import Model
 
 # API Gateway's limit on one WebSocket frame:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 FRAME_LIMIT = 32 * 1024
 """Bytes of UTF-8 in one frame, either way."""
-
-# A client may be subscribed to this many boards at once.
-BOARDS_LIMIT = 32
-
-# Many tabs and devices. One more that opens closes the one that has subscribed the longest ago: a phone that
-# comes back after losing its connection must get in.
-CONNECTIONS_LIMIT = 20
-"""Connections that a player may have open at once."""
 
 Boards = Annotated[list[str], Field(min_length=1, max_length=BOARDS_LIMIT)]
 

@@ -4,18 +4,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
 from game.catalogue import Catalogue
+from game.live import BOARDS_LIMIT, CONNECTIONS_LIMIT, SUBPROTOCOL, Action
 from game.model import Model
 from game.strict_json import RepeatedMemberError, check_members
 from realtime import protocol
 from realtime.gone import forget, hang_up
 from realtime.push.client import PushClient
 from realtime.recent import RecentBoards
-from realtime.subprotocols import SUBPROTOCOL, Event, offered_subprotocols
+from realtime.subprotocols import Event, offered_subprotocols
 from store import boards, connections, players
 from store.boards import PublishedBoard
 from store.database import Database, throttled
@@ -186,9 +187,7 @@ async def _make_room(live: Live, connection_id: str, user_id: str) -> None:
     be opening: API Gateway says that it is gone, and opens it after that. Where it was open and is closed,
     `$disconnect` deletes them.
     """
-    surplus = await connections.surplus(
-        live.db, connection_id, user_id, protocol.CONNECTIONS_LIMIT, live.clock()
-    )
+    surplus = await connections.surplus(live.db, connection_id, user_id, CONNECTIONS_LIMIT, live.clock())
     unclosed = await hang_up(live.push, [one.connection_id for one in surplus])
     closed = [
         one.connection_id for one in surplus if not one.may_be_opening and one.connection_id not in unclosed
@@ -222,9 +221,9 @@ def _forbidden() -> FrameError:
 
 async def default(_: Live, event: Event) -> Response:
     """`$default`: whatever no other route took. Says what is wrong with it."""
-    actions = ", ".join(sorted(ACTIONS))
+    actions = ", ".join(sorted(get_args(Action)))
     frame = _parse(_AnyFrame, event)
-    if frame.action in ACTIONS:
+    if frame.action in get_args(Action):
         raise FrameError("bad_frame", "a frame must be strict JSON: NaN and Infinity are not numbers")
     raise FrameError("unknown_action", f"action: must be one of {actions}, not {frame.action!r:.100}")
 
@@ -234,13 +233,15 @@ class _AnyFrame(Model, extra="ignore"):
 
 
 Route = Callable[[Live, Event], Awaitable[Response]]
-ACTIONS: dict[str, Route] = {
+ROUTES: dict[str, Route] = {
+    "$connect": connect,
+    "$disconnect": disconnect,
+    "$default": default,
     "subscribe": subscribe,
     "unsubscribe": unsubscribe,
     "ping": ping,
     "broadcast": broadcast,
 }
-ROUTES: dict[str, Route] = {"$connect": connect, "$disconnect": disconnect, "$default": default, **ACTIONS}
 
 
 async def handle(live: Live, event: Event) -> Response:
@@ -289,14 +290,12 @@ def _known(catalogue: Catalogue, field: str, names: Collection[str]) -> list[str
 
 
 async def _check_limit(live: Live, connection_id: str, wanted: Collection[str]) -> None:
-    if len(live.catalogue.boards) <= protocol.BOARDS_LIMIT:
+    if len(live.catalogue.boards) <= BOARDS_LIMIT:
         return
     held = await connections.channels(live.db, connection_id)
     followed = {channel for channel in held if channel in live.catalogue.boards}
-    if len(followed.union(wanted)) > protocol.BOARDS_LIMIT:
-        raise FrameError(
-            "too_many_boards", f"boards: a connection follows at most {protocol.BOARDS_LIMIT} boards"
-        )
+    if len(followed.union(wanted)) > BOARDS_LIMIT:
+        raise FrameError("too_many_boards", f"boards: a connection follows at most {BOARDS_LIMIT} boards")
 
 
 async def _published(live: Live, names: Collection[str]) -> dict[str, PublishedBoard]:

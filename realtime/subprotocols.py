@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-SUBPROTOCOL = "podium"
 _HEADER = "sec-websocket-protocol"
 Event = Mapping[str, Any]
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from game.live import PAGE_LIMIT
 from store.database import Database, batch_write, from_item, query_pages, to_item
 from store.schema import BY_CONNECTION_ID, CONNECTIONS
 
@@ -30,9 +31,6 @@ LIFETIME_SECONDS = 3 * 60 * 60
 # API Gateway waits 29 seconds for the answer to $connect; until then the connection is "gone" (410).
 HANDSHAKE_SECONDS = 30
 """A connection that was recorded less than so many seconds ago may be opening still."""
-
-PAGE_LIMIT = 2000
-"""Most connections in one page of a channel's subscribers."""
 
 # The most connections of a player that one look for surplus ones reads.
 _SURPLUS_LIMIT = 100

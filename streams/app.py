@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
+from game.metrics import Metric
 from realtime.event_loop import new_event_loop
 from realtime.push.client import open_push_client
 from store.budgets import push_budget
@@ -113,13 +114,13 @@ def pusher_handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 def emit(report: Report) -> None:
     """Put what a run did into the metrics."""
-    metrics.add_metric("BoardsChanged", MetricUnit.Count, report.boards_changed)
-    metrics.add_metric("DiffsPushed", MetricUnit.Count, report.diffs_pushed)
-    metrics.add_metric("PushesFailed", MetricUnit.Count, report.pushes_failed)
-    metrics.add_metric("ConnectionsGone", MetricUnit.Count, report.connections_gone)
+    metrics.add_metric(Metric.BOARDS_CHANGED, MetricUnit.Count, report.boards_changed)
+    metrics.add_metric(Metric.DIFFS_PUSHED, MetricUnit.Count, report.diffs_pushed)
+    metrics.add_metric(Metric.PUSHES_FAILED, MetricUnit.Count, report.pushes_failed)
+    metrics.add_metric(Metric.CONNECTIONS_GONE, MetricUnit.Count, report.connections_gone)
     if report.oldest_record_age is not None:
-        metrics.add_metric("OldestRecordAge", MetricUnit.Milliseconds, report.oldest_record_age)
+        metrics.add_metric(Metric.OLDEST_RECORD_AGE, MetricUnit.Milliseconds, report.oldest_record_age)
     if report.score_to_pushed is not None:
-        metrics.add_metric("ScoreToPushed", MetricUnit.Milliseconds, report.score_to_pushed)
+        metrics.add_metric(Metric.SCORE_TO_PUSHED, MetricUnit.Milliseconds, report.score_to_pushed)
     if report.fanout_time is not None:
-        metrics.add_metric("FanOutTime", MetricUnit.Milliseconds, report.fanout_time)
+        metrics.add_metric(Metric.FANOUT_TIME, MetricUnit.Milliseconds, report.fanout_time)

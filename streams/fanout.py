@@ -32,6 +32,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from botocore.exceptions import BotoCoreError, ClientError
 
 from game.catalogue import Catalogue
+from game.live import DIRECT_LIMIT, PUSHERS
 from game.model import Model
 from realtime import protocol
 from realtime.gone import forget, hang_up
@@ -55,12 +56,6 @@ ROUNDS_IN_VAIN = 2
 
 DIRECT_SECONDS = 5
 """How long a function pushes to a board by itself, before it leaves that to a pusher."""
-
-DIRECT_LIMIT = 5000
-"""Subscribers of a board whom one function pushes to by itself."""
-
-PUSHERS = 8
-"""Shards of a board with more subscribers."""
 
 LEASE_SECONDS = 45
 """How long a fan-out lives without a sign of any of its pushers."""

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from game.live import DIRECT_LIMIT, PUSHERS
 from realtime.settings import RealtimeSettings
-from streams.fanout import DIRECT_LIMIT, PUSHERS
 
 
 class BroadcasterSettings(RealtimeSettings):

@@ -9,6 +9,7 @@ from pydantic import StrictInt
 
 from api.backend import RequestBody, backend_of, caller
 from api.problems import FieldError, invalid, responses
+from game.metrics import Metric
 from game.model import Model
 from store.submission import submit
 
@@ -53,7 +54,7 @@ async def submit_score(request: Request, body: Annotated[ScoreRequest, Body()]) 
     submission = await submit(
         backend.db, backend.catalogue, player, body.game_area, body.score, backend.clock()
     )
-    backend.count("ScoresAccepted")
+    backend.count(Metric.SCORES_ACCEPTED)
     return ScoreResponse(
         game_area=body.game_area, score=body.score, best=submission.best, improved=submission.improved
     )

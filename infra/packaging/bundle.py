@@ -30,7 +30,7 @@ from pathlib import Path
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
-from infra.functions import ENTRY, PACKAGES, Package
+from game.functions import ENTRY, PACKAGES, Package, handlers_of
 from infra.packaging import entry
 from infra.packaging.distributions import Distributions
 from infra.packaging.sources import needs_of
@@ -145,7 +145,9 @@ def build(package: Package, target: Target, out: Path) -> Bundle:
         for name in sorted(distributions.needed(needs.libraries, direct(package.requirements))):
             copy_files(Path(installed), distributions.files(name, needs.services), bundle.folder)
     copy_files(CHECKOUT, needs.files, bundle.folder)
-    (bundle.folder / f"{ENTRY}.py").write_text(entry.source(package, needs), encoding="utf-8")
+    (bundle.folder / f"{ENTRY}.py").write_text(
+        entry.source(package.module, handlers_of(package), needs), encoding="utf-8"
+    )
     compile_all(bundle.folder)
     zip_folder(bundle.folder, bundle.zip)
     return bundle

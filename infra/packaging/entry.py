@@ -7,7 +7,8 @@
   (and would trust no server), unless a source of ours imports aiohttp for itself. About an eighth again.
 """
 
-from infra.functions import Package
+from collections.abc import Sequence
+
 from infra.packaging.sources import Needs
 
 _PLAIN = '''"""What Lambda imports first: see infra/packaging/entry.py."""
@@ -40,7 +41,7 @@ gc.enable()
 '''
 
 
-def source(package: Package, needs: Needs) -> str:
-    """The source of a package's entry; `needs` are those of its module."""
+def source(module: str, handlers: Sequence[str], needs: Needs) -> str:
+    """The source of an entry that imports handlers from a module; `needs` are those of the module."""
     template = _PLAIN if "aiohttp" in needs.libraries else _WITHOUT_CERTIFICATES
-    return template.format(module=package.module, handlers=", ".join(package.handlers))
+    return template.format(module=module, handlers=", ".join(handlers))

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra.functions import PORTRAITS
+from game.functions import PORTRAITS
 from local.settings import REGION
 from tests.e2e.backend import CHECKOUT, whole_lines
 from tests.e2e.deployment import ACCOUNT, STAGE, Deployment
@@ -52,7 +52,7 @@ _LAMBDA_ITSELF = {
         *_each("dynamodb:ListStreams", "*"),
         *_each("sqs:SendMessage sqs:GetQueueAttributes sqs:GetQueueUrl", "*-dead-letters"),
     ],
-    PORTRAITS: [
+    PORTRAITS.name: [
         *_each("lambda:InvokeFunction", "*-avatar-outcome"),
         *_each("lambda:InvokeFunction", "*-avatar-outcome:[*]"),
     ],

@@ -27,7 +27,7 @@ import jmespath
 
 from bench import certificate
 from game.catalogue import Catalogue, load_catalogue
-from infra.functions import PORTRAITS
+from game.functions import PORTRAITS
 from infra.settings import StageSettings, load_settings
 from local.emulator import Emulator, Tls
 from local.settings import REGION
@@ -195,7 +195,7 @@ class Deployment:
 
     async def run_container(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Run what is in the portraits' image as the deployed function would; its result."""
-        name = f"{self.settings.prefix}{PORTRAITS}"
+        name = f"{self.settings.prefix}{PORTRAITS.name}"
         async with self.client("lambda") as functions, self.client("sts") as sts:
             function = await functions.get_function_configuration(FunctionName=name)
             role = await sts.assume_role(RoleArn=function["Role"], RoleSessionName=name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.protocol import CONNECTIONS_LIMIT
+from game.live import CONNECTIONS_LIMIT
 from store import connections
 from tests.e2e.backend import CHECKOUT, Backend, BackendProcess, environment
 from tests.e2e.conftest import SignUp, on_both

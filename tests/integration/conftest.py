@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.coldstart import Sdk, prepare
-from infra.functions import PACKAGES, Package
+from game.functions import PACKAGES, Package
 from infra.packaging.bundle import Bundle
 from local.emulator import Emulator
 from tests.integration.emulators import EmulatorFactory

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from websockets.asyncio.client import ClientConnection
 
 from game.catalogue import load_catalogue
-from infra.functions import Function
+from game.functions import Function
 from local.provision import create_tables
 from realtime.protocol import encode_snapshot
 from store import boards, connections

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.coldstart import SDK, Sdk, import_seconds
-from infra.functions import AUTHORIZER, ENTRY, Package
+from game.functions import AUTHORIZER_PACKAGE, ENTRY, Package
 from infra.packaging.bundle import Bundle
 from tests.integration.package_process import CREDENTIALS, ISOLATED_PYTHON, SETTINGS
 
@@ -50,5 +50,5 @@ def test_first_invocation_imports_nothing_that_it_could_do_without(
     assert result.returncode == 0, result.stderr
     # Each of these would be a noticeable part of the cold start.
     unwanted = {"aws_lambda_powertools.event_handler.openapi.models", "pydantic_settings"}
-    unwanted |= {"botocore"} if package == AUTHORIZER else {"jwt", "cryptography"}
+    unwanted |= {"botocore"} if package == AUTHORIZER_PACKAGE else {"jwt", "cryptography"}
     assert unwanted.isdisjoint(json.loads(result.stdout))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.functions import AUTHORIZER, FUNCTIONS, Function, Package
+from game.functions import AUTHORIZER_PACKAGE, ZIPPED, Function, Package
 from infra.packaging.bundle import HOST, Bundle, build
 from local.emulator import Emulator
 from store import connections, scores
@@ -39,11 +39,14 @@ def test_zip_holds_the_package_and_is_small(packages: Mapping[Package, Bundle], 
 
 
 def test_same_sources_give_the_same_bytes(packages: Mapping[Package, Bundle], tmp_path: Path) -> None:
-    assert build(AUTHORIZER, HOST, tmp_path).zip.read_bytes() == packages[AUTHORIZER].zip.read_bytes()
+    assert (
+        build(AUTHORIZER_PACKAGE, HOST, tmp_path).zip.read_bytes()
+        == packages[AUTHORIZER_PACKAGE].zip.read_bytes()
+    )
 
 
 def test_bytecode_does_not_name_the_folder_where_it_was_made(packages: Mapping[Package, Bundle]) -> None:
-    folder = packages[AUTHORIZER].folder
+    folder = packages[AUTHORIZER_PACKAGE].folder
     bytecode = [*(folder / "realtime").rglob("*.pyc")]
     assert bytecode
     for path in bytecode:
@@ -175,7 +178,7 @@ def unpacked(
     return folders
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+@pytest.mark.parametrize("function", ZIPPED, ids=lambda function: function.name)
 async def test_function_answers_what_aws_sends_with_nothing_but_its_zip(
     function: Function,
     unpacked: Mapping[Package, Path],

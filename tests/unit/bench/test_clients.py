@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bench.clients import Clients
-from loadtest.wire import SUBPROTOCOL, WireError
+from game.live import SUBPROTOCOL
+from loadtest.wire import WireError
 from local.gateway.server import Gateway
 from tests.unit.local.gateway.harness import Backend, request, running
 

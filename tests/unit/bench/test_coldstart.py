@@ -7,7 +7,7 @@ import pytest
 from bench import coldstart
 from bench.coldstart import Sdk, import_seconds
 from bench.scale import Scale
-from infra.functions import API, AUTHORIZER
+from game.functions import API_PACKAGE, AUTHORIZER_PACKAGE
 from infra.packaging.bundle import Bundle, zip_folder
 
 
@@ -43,7 +43,7 @@ async def test_each_package_is_set_beside_the_sdk(monkeypatch: pytest.MonkeyPatc
 
     def prepare(_: Path) -> tuple[Sdk, dict[object, Bundle]]:
         sdk = Sdk(module(tmp_path / "sdk", "aioboto3", ""), 50_000_000, 20_000_000)
-        return sdk, {API: bundle("api"), AUTHORIZER: bundle("authorizer")}
+        return sdk, {API_PACKAGE: bundle("api"), AUTHORIZER_PACKAGE: bundle("authorizer")}
 
     monkeypatch.setattr(coldstart, "prepare", prepare)
     figures = {figure.case: figure for figure in await coldstart.run(Scale(quick=True))}

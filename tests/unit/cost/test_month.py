@@ -1,18 +1,14 @@
 """The bill."""
 
-import ast
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cost.month import CUSTOM_METRICS, bill
+from cost.month import bill
 from cost.prices import load_prices
 from cost.workload import SECONDS_A_MONTH, Workload
 from tests.unit.cost.workloads import still, workloads
 
-ROOT = Path(__file__).parents[3]
 PRICES = load_prices()
 
 
@@ -59,21 +55,6 @@ def test_plan_of_the_user_pool_is_the_one_that_is_billed() -> None:
 def test_only_new_players_with_a_password_get_an_email() -> None:
     quantity, _ = lines(Workload(players=10_000, new_share=0.4, google_share=0.25))["ses.emails"]
     assert quantity == pytest.approx(3_000)
-
-
-def test_custom_metrics_are_those_that_the_functions_write() -> None:
-    names = set()
-    for path in [*(ROOT / "api").rglob("*.py"), *(ROOT / "streams").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in {"count", "add_metric"}
-                and node.args
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                names.add(node.args[0].value)
-    assert len(names) == CUSTOM_METRICS, names
 
 
 @settings(max_examples=50)

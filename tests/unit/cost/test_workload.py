@@ -7,22 +7,15 @@ import pytest
 from pydantic import ValidationError
 
 from cost.prices import load_prices
-from cost.request_units import PAGE_LIMIT
-from cost.traffic import PING_SECONDS
 from cost.workload import Workload
 from game.catalogue import load_catalogue
+from game.live import PING_SECONDS
 from infra.settings import load_settings
-from store import connections
-from streams import fanout
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_defaults_are_those_of_the_code() -> None:
-    workload = Workload()
-    assert workload.direct_limit == fanout.DIRECT_LIMIT
-    assert workload.pushers == fanout.PUSHERS
-    assert PAGE_LIMIT == connections.PAGE_LIMIT
     client = (ROOT / "clients/web/podium/connection.js").read_text()
     (ping,) = re.findall(r"PING_MS = ([\d_]+);", client)
     assert int(ping) == PING_SECONDS * 1000

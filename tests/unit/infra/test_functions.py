@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from infra.functions import FUNCTIONS, PACKAGES
+from game.functions import FUNCTIONS, PACKAGES, handlers_of
 
 ROOT = Path(__file__).parents[3]
 # The portrait container is an image, not a zip.
@@ -20,17 +20,7 @@ def handlers_in_sources() -> dict[str, set[str]]:
     return found
 
 
-def test_every_handler_is_in_a_package() -> None:
-    assert {package.module: set(package.handlers) for package in PACKAGES} == handlers_in_sources()
-
-
-def test_every_handler_of_a_package_is_one_function() -> None:
-    functions = [(function.package.name, function.function) for function in FUNCTIONS]
-    assert sorted(functions) == sorted(
-        (package.name, handler) for package in PACKAGES for handler in package.handlers
-    )
+def test_every_handler_is_one_function() -> None:
+    assert {package.module: set(handlers_of(package)) for package in PACKAGES} == handlers_in_sources()
     assert len({function.name for function in FUNCTIONS}) == len(FUNCTIONS)
-
-
-def test_lambda_calls_the_entry() -> None:
-    assert {function.handler.partition(".")[0] for function in FUNCTIONS} == {"entry"}
+    assert len({(function.package.name, function.entry) for function in FUNCTIONS}) == len(FUNCTIONS)

@@ -15,8 +15,8 @@ from api.backend import ClientConfig
 from api.problems import CONTENT_TYPE, Problem
 from cost.staleness import PUSHER_SECONDS
 from game.catalogue import load_catalogue
+from game.functions import FUNCTIONS
 from infra import rest
-from infra.functions import FUNCTIONS
 from infra.grants import GRANTS
 from infra.identity import IdentityStack
 from infra.lambdas import RETENTION
@@ -564,7 +564,7 @@ def test_alarms_cover_what_can_be_lost_in_silence(stage: str) -> None:
 
 
 def test_errors_of_the_web_socket_api_raise_alarms(stage: str) -> None:
-    watching = WatchingStack(App(), load_settings(stage), {"api": 29}, live_api_id="a1b2c3")
+    watching = WatchingStack(App(), load_settings(stage), live_api_id="a1b2c3")
     for metric in ("IntegrationError", "ExecutionError"):
         dimensions = [{"Name": "ApiId", "Value": "a1b2c3"}, {"Name": "Stage", "Value": stage}]
         Template.from_stack(watching).has_resource_properties(

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from infra.functions import FUNCTIONS
+from game.functions import FUNCTIONS
 from streams import app
 from streams.broadcaster import Broadcaster
 from tests.unit.api.rest_scene import rest_scene

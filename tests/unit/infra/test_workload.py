@@ -1,6 +1,7 @@
 """The cost model's inputs are those of the stacks that players rely on."""
 
 from cost.workload import Workload
+from game.functions import AUTHORIZER, AVATAR_OUTCOME, BROADCASTER, SWEEP
 from infra.settings import load_settings
 from tests.unit.infra.stage import properties, resources
 
@@ -17,12 +18,6 @@ def test_limits_of_the_stage_are_its_own() -> None:
     assert (WORKLOAD.requests_quota, WORKLOAD.stage_rate) == (settings.requests, settings.throttle.rate)
     assert WORKLOAD.address_requests == settings.waf_rate_limit
     assert WORKLOAD.address_sign_ups == settings.sign_up_limit
-    (pusher,) = [
-        one
-        for one in properties("prod", "AWS::Lambda::Function")
-        if one.get("FunctionName") == "podium-prod-pusher"
-    ]
-    assert WORKLOAD.pusher_seconds == pusher["Timeout"]
 
 
 def test_players_are_priced_by_the_plan_of_the_user_pool() -> None:
@@ -31,13 +26,6 @@ def test_players_are_priced_by_the_plan_of_the_user_pool() -> None:
     assert WORKLOAD.cognito_plan.upper() == pool.get("UserPoolTier", "ESSENTIALS")
 
 
-def test_functions_are_priced_with_the_memory_that_they_have() -> None:
-    memory = {
-        one["FunctionName"].removeprefix("podium-prod-"): one["MemorySize"]
-        for one in properties("prod", "AWS::Lambda::Function")
-    }
-    assert memory["api"] == WORKLOAD.api_megabytes
-    assert memory["routes"] == WORKLOAD.route_megabytes
-    assert max(memory["authorizer"], memory["avatar-outcome"]) <= WORKLOAD.route_megabytes
-    assert memory["broadcaster"] == memory["pusher"] == memory["sweep"] == WORKLOAD.push_megabytes
-    assert memory["portraits"] == WORKLOAD.portrait_megabytes
+def test_functions_that_are_priced_together_have_the_same_memory() -> None:
+    assert max(AUTHORIZER.memory, AVATAR_OUTCOME.memory) <= WORKLOAD.route_megabytes
+    assert BROADCASTER.memory == SWEEP.memory == WORKLOAD.push_megabytes

@@ -15,9 +15,10 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from game.board import Entry, SetEntry
+from game.live import PING_SECONDS
 from loadtest import client as client_module
 from loadtest.accounts import AccountError
-from loadtest.client import ANSWER_SECONDS, PING_SECONDS, Client, Line
+from loadtest.client import ANSWER_SECONDS, Client, Line
 from loadtest.screens import Boards
 from loadtest.wire import Address
 from realtime.protocol import Current, Diff, Snapshot, encode

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from game.live import CONNECTIONS_LIMIT
 from loadtest.errors import LoadTestError
 from loadtest.options import Options, add_options, read_options
 from loadtest.target import choose_ground, read_target
-from realtime.protocol import CONNECTIONS_LIMIT
 from tests.unit.loadtest.stand_in import CATALOGUE, StandIn
 
 

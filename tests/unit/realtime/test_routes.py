@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from game.live import CONNECTIONS_LIMIT, SUBPROTOCOL
 from realtime.gone import forget
-from realtime.protocol import CONNECTIONS_LIMIT, encode_snapshot
+from realtime.protocol import encode_snapshot
 from realtime.routes import UnreachableError
-from realtime.subprotocols import SUBPROTOCOL
 from store import boards, connections, players
 from store.connections import HANDSHAKE_SECONDS, LIFETIME_SECONDS
 from store.database import to_item

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from aws_cdk import aws_lambda as lambda_
 
-from infra.functions import AUTHORIZER
+from game.functions import AUTHORIZER_PACKAGE
 from infra.packaging.bundle import ARM64, HOST, RUNTIMES, X86_64, Bundle, BundleError, Target, build
 
 
@@ -24,7 +24,7 @@ def test_python_that_lambda_has_not_is_refused_for_lambda(
     with pytest.raises(
         BundleError, match=rf"no runtime for Python {python}, but for {', '.join(RUNTIMES)}\."
     ):
-        build(AUTHORIZER, target, tmp_path)
+        build(AUTHORIZER_PACKAGE, target, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.functions import Package
 from infra.packaging.entry import source
 from infra.packaging.sources import Needs
 
-PACKAGE = Package("shop", "shop", ("handler", "sweep_handler"), "lambda")
 SHOP = """
 import gc, os
 seen = (gc.isenabled(), os.environ.get("SSL_CERT_FILE"))
@@ -28,7 +26,7 @@ print(shop.seen, (gc.isenabled(), os.environ.get("SSL_CERT_FILE")), gc.get_freez
 
 def imported(folder: Path, libraries: set[str], environment: dict[str, str]) -> str:
     """What was seen during the import, what holds after it, and whether what it made is out of the way."""
-    (folder / "entry.py").write_text(source(PACKAGE, Needs(libraries=libraries)))
+    (folder / "entry.py").write_text(source("shop", ["handler", "sweep_handler"], Needs(libraries=libraries)))
     (folder / "shop.py").write_text(SHOP)
     command = [sys.executable, "-I", "-S", "-B", "-c", SHOW, str(folder)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.functions import PACKAGES
+from game.functions import PACKAGES
 from infra.packaging.bundle import CHECKOUT
 from infra.packaging.sources import Needs, SourceError, needs_of
 

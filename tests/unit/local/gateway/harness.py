@@ -4,15 +4,16 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import ClientResponse, ClientSession
 from yarl import URL
 
+from game.live import Action
 from local.gateway.server import Event, Gateway, Handler, Limits
 from tests.support.waiting import patience
 
-ROUTES = ("$connect", "$disconnect", "$default", "subscribe", "unsubscribe", "ping", "broadcast")
+ROUTES = ("$connect", "$disconnect", "$default", *get_args(Action))
 
 SIGNED = {
     "X-Amz-Date": "20261122T000000Z",

@@ -1,0 +1,31 @@
+"""Facts of the live connections that several rooms share."""
+
+from typing import Literal
+
+Action = Literal["subscribe", "unsubscribe", "ping", "broadcast"]
+"""What a client's frame asks for: each is a route of the WebSocket API."""
+
+SUBPROTOCOL = "podium"
+"""The WebSocket subprotocol of Podium; a token may travel beside it."""
+
+BOARDS_LIMIT = 32
+"""Boards that a connection may be subscribed to at once."""
+
+CONNECTIONS_LIMIT = 20
+"""Connections that a player may have open at once: many tabs and devices.
+
+One more that opens closes the one that has subscribed the longest ago: a phone that comes back after losing
+its connection must get in.
+"""
+
+PING_SECONDS = 300
+"""Seconds between two pings of a client: API Gateway closes a connection after ten idle minutes."""
+
+PAGE_LIMIT = 2000
+"""Connection ids that a function reads at a time, to push to them."""
+
+DIRECT_LIMIT = 5000
+"""Subscribers of a board to whom one function pushes alone, by default; above it pushers are started."""
+
+PUSHERS = 8
+"""Pushers of a board with more subscribers, by default."""

@@ -1,0 +1,28 @@
+"""What the functions count in CloudWatch: names that alarms, the dashboard and the functions share."""
+
+from enum import StrEnum
+
+
+class Metric(StrEnum):
+    """A metric of Podium's own, with the service (a dimension) that counts it."""
+
+    service: str
+
+    def __new__(cls, name: str, service: str) -> "Metric":
+        """Make a member whose value is its name in CloudWatch."""
+        made = str.__new__(cls, name)
+        made._value_ = name
+        made.service = service
+        return made
+
+    SCORES_ACCEPTED = "ScoresAccepted", "api"
+    BOARDS_CHANGED = "BoardsChanged", "broadcaster"
+    DIFFS_PUSHED = "DiffsPushed", "broadcaster"
+    PUSHES_FAILED = "PushesFailed", "broadcaster"
+    CONNECTIONS_GONE = "ConnectionsGone", "broadcaster"
+    OLDEST_RECORD_AGE = "OldestRecordAge", "broadcaster"
+    """Milliseconds from the oldest score of a batch to its reading."""
+    SCORE_TO_PUSHED = "ScoreToPushed", "broadcaster"
+    """Milliseconds from a score to the last push of the board that shows it."""
+    FANOUT_TIME = "FanOutTime", "broadcaster"
+    """Milliseconds that several pushers took for one fan-out."""
