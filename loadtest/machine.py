@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loadtest.result import Machine
 
-_LIBRARIES = ("aiohttp", "hdrhistogram", "pydantic", "uvloop")
+_LIBRARIES = ("aiohttp", "hdrhistogram", "picows", "pydantic", "uvloop")
 _STAT, _CPUINFO = Path("/proc/stat"), Path("/proc/cpuinfo")
 # The fourth and fifth of the times in /proc/stat: https://docs.kernel.org/filesystems/proc.html
 _IDLE, _WAITING = 3, 4

@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from picows import WSTransport
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -279,6 +281,15 @@ async def test_closing_is_told_with_its_code(payload: bytes, reason: str) -> Non
 async def test_dropped_connection_is_told() -> None:
     async with raw_server(welcome, linger=False) as address, patience():
         assert await reason_of_loss(address) == "connection ended"
+
+
+async def test_connection_lost_before_it_is_open_is_an_error_of_connecting() -> None:
+    inbox = Inbox()
+    connection = WebSocket(inbox)
+    connection.on_ws_disconnected(cast(WSTransport, SimpleNamespace(close_handshake=None)))
+    with pytest.raises(WireError, match="connection ended"):
+        connection.open()
+    assert not inbox.reason.done()
 
 
 async def test_bug_of_the_receiver_ends_the_connection_and_is_logged() -> None:
