@@ -72,6 +72,21 @@ def is_owned_by(key: str, user_id: str) -> bool:
         return False
 
 
+def points_of(key: str) -> int:
+    """Return the points in a sort key, whatever the order of its board. Raises ScoreKeyError."""
+    return int(_parts(key)[0]) - POINTS_LIMIT
+
+
+def order_of(key: str, achieved_at: int) -> Order | None:
+    """Return the order of the board whose sort key has this time; None where neither has.
+
+    The time is inverted on a `desc` board, and no time is its own inverse.
+    """
+    time = int(_parts(key)[1])
+    orders: tuple[Order, ...] = ("desc", "asc")
+    return next((order for order in orders if _time(order, time) == achieved_at), None)
+
+
 def better(order: Order, points: int, best: int) -> bool:
     """Whether points beat a best so far. Equal points do not: the first to reach them keeps the place."""
     return points > best if order == "desc" else points < best

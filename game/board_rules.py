@@ -1,0 +1,144 @@
+"""What the rows of a board were written under, and which edits of the catalogue would break them.
+
+A row stays as it was written, and an edit of the catalogue changes how it is read. So what matters is kept
+with the boards (`store.board_rules`), and compared with the catalogue before rows are read or written by it:
+
+| edit | rows that are there |
+| --- | --- |
+| another `order` | sort the wrong way, and their keys hold the time in the other form: broken |
+| another set of areas that count | are sums over the old set: broken, unless no area that differs has rows |
+| a bound moved past the best row (`max`, or `min` where lower is better) | cannot be beaten: broken |
+| the same bound moved, and no row beyond it | stay within reach: harmless |
+| a wider bound; the bound at the worse end | can still be beaten: harmless |
+| `title`, `top`, everything of the economy | say nothing of it: harmless |
+
+A board without rows takes any edit. Pure rules; the facts about the rows are handed in.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from pydantic import ConfigDict
+
+from game.catalogue import GLOBAL_BOARD, Catalogue
+from game.model import Model
+from game.scoring import Order, better
+
+
+class BoardRules(Model):
+    """What a board's rows are written under: an area's bounds, or the areas that a sum is over."""
+
+    model_config = ConfigDict(extra="ignore")  # a newer release may keep more
+
+    order: Order
+    min: int | None = None
+    max: int | None = None
+    areas: tuple[str, ...] = ()
+
+    @property
+    def bound(self) -> int | None:
+        """The best points that there can be; None for a sum."""
+        return self.max if self.order == "desc" else self.min
+
+
+class Sample(NamedTuple):
+    """What the best row of a board that can be read tells: its order, and its points. None: none can."""
+
+    order: Order | None
+    points: int | None
+
+
+class Break(NamedTuple):
+    """An edit that would break a board's rows. `key` is the catalogue's; `written` and `given` are values."""
+
+    board: str
+    key: str
+    written: str
+    given: str
+
+    @property
+    def misreads(self) -> bool:
+        """Whether rows would be read or summed wrongly. A bound leaves them right, but unbeatable."""
+        return not self.key.endswith((".max", ".min"))
+
+    def __str__(self) -> str:
+        return (
+            f"board {self.board}: its rows were written under {self.written}, and {self.key} is {self.given}"
+        )
+
+
+def rules_of(catalogue: Catalogue) -> dict[str, BoardRules]:
+    """Return the rules of every board, by id."""
+    rules = {
+        name: BoardRules(order=area.order, min=area.min, max=area.max)
+        for name, area in catalogue.areas.items()
+    }
+    areas = tuple(sorted(catalogue.counting_areas))
+    rules[GLOBAL_BOARD] = BoardRules(order=catalogue.global_.order, areas=areas)
+    return rules
+
+
+def changed_areas(written: BoardRules | None, given: BoardRules) -> frozenset[str]:
+    """Return the areas that only one of the two sums is over."""
+    return frozenset(written.areas).symmetric_difference(given.areas) if written else frozenset()
+
+
+def is_judged_by_rows(written: BoardRules | None, given: BoardRules) -> bool:
+    """Return whether it takes a look at rows to say if the edit breaks them; without, it does not."""
+    if written is None or written.order != given.order or changed_areas(written, given):
+        return True
+    return _is_beyond(given, written.bound)
+
+
+def breaks(
+    board: str, written: BoardRules | None, given: BoardRules, sample: Sample | None, scored: Collection[str]
+) -> Iterator[Break]:
+    """Yield what an edit breaks of a board's rows.
+
+    written: what they were written under; None where that was not kept yet: then they tell themselves.
+    sample: of the board's rows, read in the order they were written in; None where there are none.
+    scored: which of the `changed_areas` have rows.
+    """
+    if sample is None:
+        return
+    order = written.order if written else sample.order
+    if order not in (None, given.order):
+        yield Break(board, _key(board, "order"), f'"{order}"', f'"{given.order}"')
+        return  # what the better end is has changed too
+    if written and (areas := sorted(scored)):
+        keys = ", ".join(_key(area, "counts") for area in areas)
+        yield Break(
+            board, keys, f"a sum over {_listed(written.areas)}", f"for a sum over {_listed(given.areas)}"
+        )
+    if _is_beyond(given, sample.points):
+        bound = "max" if given.order == "desc" else "min"
+        limit = f"{bound} {written.bound}, " if written else ""
+        yield Break(
+            board, _key(board, bound), f"{limit}one of them with {sample.points} points", f"{given.bound}"
+        )
+
+
+def dropped_with(board: str, written: Mapping[str, BoardRules], given: Mapping[str, BoardRules]) -> list[str]:
+    """Return the boards whose rows go when those of one board go: sums over it, first, then itself."""
+    sums = {
+        name
+        for rules in (written, given)
+        for name, one in rules.items()
+        if board in one.areas and name != board
+    }
+    return [*sorted(sums), board]
+
+
+def _is_beyond(given: BoardRules, points: int | None) -> bool:
+    """Return whether points are better than any that the rules allow."""
+    if points is None or given.bound is None:
+        return False
+    return better(given.order, points, given.bound)
+
+
+def _key(board: str, name: str) -> str:
+    return f"{GLOBAL_BOARD}.{name}" if board == GLOBAL_BOARD else f"areas.{board}.{name}"
+
+
+def _listed(areas: Collection[str]) -> str:
+    return ", ".join(areas) or "no area"
