@@ -19,6 +19,7 @@ from api.backend import Backend, Deployment
 from api.problems import ProblemError
 from game.catalogue import load_catalogue
 from game.metrics import Metric
+from store.board_rules import Admission, settle
 from store.container import Container
 from store.portraits import open_bucket
 from store.runtime import SDK_CONFIG, now, open_database
@@ -57,6 +58,7 @@ def count(metric: Metric) -> None:
 async def _open_backend() -> AsyncIterator[Backend]:
     settings = ApiSettings.read()
     session = aioboto3.Session()
+    catalogue = load_catalogue()
     async with (
         open_database(session, settings.table_prefix) as db,
         open_bucket(session, settings.deployment.avatar_bucket) as portraits,
@@ -83,7 +85,7 @@ async def _open_backend() -> AsyncIterator[Backend]:
 
         yield Backend(
             db,
-            load_catalogue(),
+            catalogue,
             settings.deployment,
             now,
             portraits,
@@ -91,6 +93,7 @@ async def _open_backend() -> AsyncIterator[Backend]:
             hang_up,
             users.delete,
             count,
+            Admission(db, catalogue, settle),
         )
 
 
@@ -100,9 +103,11 @@ _container = Container(_open_backend)
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Serve one request."""
+    """Serve one request. Raises BrokenBoardsError where the catalogue would have stored rows misread."""
 
     async def serve(backend: Backend) -> dict[str, Any]:
+        if backend.admission:
+            await backend.admission.require()
         # Powertools clears the context after each request.
         app.append_context(backend=backend)
         return await app.resolve_async(event, context)

@@ -11,6 +11,7 @@ from game.catalogue import Area, Board, Catalogue, GameArea
 from game.metrics import Metric
 from game.model import Model
 from game.names import default_name
+from store.board_rules import Admission
 from store.database import Database
 from store.portraits import PortraitBucket
 from store.profiles import Profile
@@ -76,6 +77,8 @@ class Backend:
     delete_user: DeleteUser
     count: Callable[[Metric], None]
     """Counts one of a metric."""
+    admission: Admission | None = None
+    """Required before the first request; None where that was done at the start."""
 
     def board(self, game_area: str) -> Board:
         """A board by id. Raises a 404 that names it."""

@@ -56,7 +56,7 @@ GRANTS: Mapping[str, Grants] = {
             PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
             SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
             CONNECTIONS: ("Query", "BatchWriteItem"),
-            LEADERBOARDS: ("GetItem",),
+            LEADERBOARDS: ("GetItem", "PutItem"),
             IDEMPOTENCY: ("GetItem", "PutItem", "BatchWriteItem"),
         },
         indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},

@@ -1,6 +1,7 @@
 """The whole backend on one machine, started in order and stopped in reverse.
 
-emulator -> tables, bucket, user pool -> stream position -> boards rebuilt -> gateway, REST, poller, sweep
+emulator -> tables, bucket, user pool -> is the catalogue true to the rows? -> stream position
+-> boards rebuilt -> gateway, REST, poller, sweep
 
 The stream position is taken before the boards are rebuilt, so that nothing written in between is missed. The
 boards are rebuilt, in a new epoch, at every start and before anybody can connect: nothing relies on what was
@@ -40,6 +41,7 @@ from realtime.push.client import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
 from realtime.tokens import TokenVerifier
 from store import boards
+from store.board_rules import explain, settle
 from store.boards import EncodeSnapshot
 from store.database import Database
 from store.portraits import open_bucket
@@ -52,6 +54,7 @@ from streams.report import Report
 
 HOST = "127.0.0.1"
 STAGE = "local"
+DROP_COMMAND = "make drop board={board}"
 PAGES = CHECKOUT / "clients" / "web"
 # The further the broadcaster is behind, the more scores one diff stands for: so a batch takes all there are.
 STREAM_BATCH = 1000
@@ -83,10 +86,12 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         # Both ports first: nothing has to be undone when one is in use.
         listener = stack.enter_context(contextlib.closing(_bind(settings.http_port, "PODIUM_HTTP_PORT")))
         _bind(settings.ws_port, "PODIUM_WS_PORT").close()
-        emulator = await _start_emulator(settings, stack)
+        emulator = await start_emulator(settings, stack)
         session = aioboto3.Session()
         db = await stack.enter_async_context(open_database(session))
         await provision.create_tables(db)
+        if broken := await settle(db, catalogue):
+            raise StackError(explain(broken, DROP_COMMAND))
         await provision.create_bucket(session)
         deployment = _deployment(settings, await provision.create_user_pool(session))
         verifier = _verifier(deployment)
@@ -129,7 +134,8 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         ready(deployment)
 
 
-async def _start_emulator(settings: LocalSettings, stack: AsyncExitStack) -> Emulator | None:
+async def start_emulator(settings: LocalSettings, stack: AsyncExitStack) -> Emulator | None:
+    """Start the emulator, to be stopped by `stack`; None where another endpoint is set for the SDK."""
     if has_own_endpoint(os.environ):
         return None
     emulator = Emulator(port=settings.emulator_port, data_dir=settings.data_dir)

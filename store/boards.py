@@ -13,6 +13,7 @@ from store import scores
 from store.connections import IdRange
 from store.database import Database, Item, Row, RowError, batch_get, lost_race, parse_row, to_item
 from store.schema import LEADERBOARDS
+from store.scores import Top
 
 # This many frames of at most 32 KB, and the entries, stay far under the 400 KB of a DynamoDB item.
 OUTBOX_LIMIT = 8
@@ -49,6 +50,13 @@ class Fanout(Row):
     stuck: bool = False
 
 
+class Bar(Row):
+    """The stored sort key of the K-th row, as of a version. A release that knew no bar left it behind."""
+
+    version: Version
+    key: str
+
+
 class PublishedBoard(Row):
     """A row. `outbox` holds the unpushed frames (JSON text) by the version that each leads to."""
 
@@ -56,6 +64,7 @@ class PublishedBoard(Row):
     epoch: Milliseconds
     version: Version
     entries: tuple[Entry, ...]
+    last: Bar | None = None
     outbox: dict[int, str] = Field(default_factory=dict)
     fanout: Fanout | None = None
 
@@ -73,6 +82,11 @@ class PublishedBoard(Row):
     def position(self) -> Position:
         """Where the board's history stands."""
         return Position(self.epoch, self.version)
+
+    @property
+    def bar(self) -> str | None:
+        """The sort key of the K-th row; None while there is room, and where it is not known."""
+        return self.last.key if self.last and self.last.version == self.version else None
 
     @classmethod
     def parse(cls, item: Item) -> Self:
@@ -120,7 +134,7 @@ async def load_or_create(
         published = _readable(held)
         if published:
             return published
-        truth = await scores.top(db, board)
+        truth = await scores.top_with_bar(db, board)
         first = _first_of_epoch(board, held, truth, now, encode_snapshot if held else None)
         try:
             await db.client.put_item(
@@ -134,12 +148,19 @@ async def load_or_create(
 
 
 async def publish(
-    db: Database, read: PublishedBoard, entries: Sequence[Entry], frame: str, *, collapse: bool
+    db: Database,
+    read: PublishedBoard,
+    entries: Sequence[Entry],
+    frame: str,
+    *,
+    collapse: bool,
+    bar: str | None = None,
 ) -> PublishedBoard:
     """Publish the next version with its frame added to the outbox, if the board still is as it was read.
 
-    With `collapse` the frame, which must then be a snapshot, stands in for all that the outbox held. Returns
-    the row as written, with the whole outbox. Raises StaleBoardError when another version came first.
+    `bar` is the sort key of the K-th row; None while there is room. With `collapse` the frame, which must
+    then be a snapshot, stands in for all that the outbox held. Returns the row as written, with the whole
+    outbox. Raises StaleBoardError when another version came first.
     """
     version = read.version + 1
     values: dict[str, Any] = {
@@ -149,13 +170,17 @@ async def publish(
         ":entries": _entries.dump_json(tuple(entries), by_alias=True).decode(),
         ":frame": {str(version): frame} if collapse else frame,
     }
+    if bar:
+        values[":last"] = {"version": version, "key": bar}
     names = {"#version": "version", "#outbox": "outbox"} | ({} if collapse else {"#frame": str(version)})
+    names["#last"] = "last"
     target = "#outbox" if collapse else "#outbox.#frame"
     try:
         answer = await db.client.update_item(
             TableName=db.name(LEADERBOARDS),
             Key=to_item({"gameArea": read.game_area}),
-            UpdateExpression=f"SET #version = :version, entries = :entries, {target} = :frame",
+            UpdateExpression=f"SET #version = :version, entries = :entries, {target} = :frame"
+            + (", #last = :last" if bar else " REMOVE #last"),
             ConditionExpression="epoch = :epoch AND #version = :read",
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=to_item(values),
@@ -204,10 +229,29 @@ async def rebuild(
     `encode_snapshot`, they may be: the snapshot is put into the outbox.
     """
     held = await _get(db, board.id)
-    truth = await scores.top(db, board)
+    truth = await scores.top_with_bar(db, board)
     first = _first_of_epoch(board, held, truth, now, encode_snapshot)
     await db.client.put_item(TableName=db.name(LEADERBOARDS), Item=_item(first))
     return first
+
+
+async def withdraw(db: Database, board: str) -> None:
+    """Take a published board back, so that who needs it next publishes it again, in a later epoch.
+
+    Its subscribers then get the snapshot: see `load_or_create`. A publication that is under way fails.
+    """
+    try:
+        await db.client.update_item(
+            TableName=db.name(LEADERBOARDS),
+            Key=to_item({"gameArea": board}),
+            UpdateExpression="REMOVE #version, entries",
+            ConditionExpression="attribute_exists(gameArea)",
+            ExpressionAttributeNames={"#version": "version"},
+        )
+    except ClientError as error:
+        # Lost to nobody: it was never published.
+        if not lost_race(error):
+            raise
 
 
 async def _get(db: Database, board: str) -> Item | None:
@@ -218,6 +262,8 @@ async def _get(db: Database, board: str) -> Item | None:
 
 
 def _readable(item: Item | None) -> PublishedBoard | None:
+    if item and item.keys().isdisjoint({"version", "entries"}):
+        return None  # withdrawn
     try:
         return PublishedBoard.parse(item) if item else None
     except RowError as error:
@@ -228,13 +274,15 @@ def _readable(item: Item | None) -> PublishedBoard | None:
 def _first_of_epoch(
     board: Board,
     held: Item | None,
-    entries: tuple[Entry, ...],
+    truth: Top,
     now: int,
     encode_snapshot: EncodeSnapshot | None,
 ) -> PublishedBoard:
     first = Position(_next_epoch(held, now), 1)
+    entries, bar = truth
     outbox = {first.version: encode_snapshot(board.id, board.top, first, entries)} if encode_snapshot else {}
-    return PublishedBoard(game_area=board.id, entries=entries, outbox=outbox, **first._asdict())
+    last = Bar(version=first.version, key=bar) if bar else None
+    return PublishedBoard(game_area=board.id, entries=entries, last=last, outbox=outbox, **first._asdict())
 
 
 def _next_epoch(held: Item | None, now: int) -> int:

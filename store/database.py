@@ -31,6 +31,9 @@ THROTTLED_ATTEMPTS = 4
 THROTTLED_WAIT = 0.05
 """Seconds before the second of these, at most; doubled each time: all of them take under half a second."""
 
+PATIENT_ATTEMPTS = 24
+"""As often for an operator's command, which nobody waits for: about 10 seconds for one batch."""
+
 T = TypeVar("T")
 RowT = TypeVar("RowT", bound=Model)
 

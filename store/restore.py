@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 
 import aioboto3
 
-from store.database import Database, Item, batch_write
+from store.board_rules import find_misfits
+from store.database import PATIENT_ATTEMPTS, Database, Item, batch_write
 from store.runtime import open_database
 from store.schema import IDEMPOTENCY, PLAYERS, SCORES, USER_PROFILES, USER_PROGRESS, Table
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 RESTORED = (USER_PROFILES, USER_PROGRESS, SCORES, IDEMPOTENCY)
 """Tables whose rows nothing else can make again."""
 _USABLE = ("ACTIVE", "UPDATING")
-# No player waits for a restore, and it writes as fast as DynamoDB lets it: about 10 seconds for one batch.
-_ATTEMPTS = 24
 
 
 class RefusedError(Exception):
@@ -49,7 +48,7 @@ class Changes:
 
 
 async def obstacles(restored: Database, db: Database, *, emptied: Collection[str] = ()) -> list[str]:
-    """Why nothing may be restored, a sentence each: what is missing, the wrong way round or empty.
+    """Why nothing may be restored, a sentence each: what is missing, the wrong way round, misread or empty.
 
     `emptied` are the names of tables of which every row may go.
     """
@@ -72,6 +71,8 @@ async def obstacles(restored: Database, db: Database, *, emptied: Collection[str
         found.append(f"There is no table {db.name(PLAYERS)}.")
     if found:
         return found
+    if misfits := await find_misfits(restored, db):
+        return [f"{one}: deploy the catalogue of that second first." for one in misfits]
     return [
         f"{restored.name(table)} has no rows, and {db.name(table)} would lose all of its own: "
         f"--empty {table.name} if that is meant."
@@ -112,12 +113,12 @@ async def restore(restored: Database, db: Database, table: Table, *, apply: bool
         changes.written += len(differ)
         if apply:
             puts = [{"PutRequest": {"Item": item}} for item in differ]
-            await batch_write(db, table, puts, attempts=_ATTEMPTS)
+            await batch_write(db, table, puts, attempts=PATIENT_ATTEMPTS)
     changes.deleted = len(held)
     if apply:
         keys = [{name: {"S": value} for name, value in zip(table.keys, key, strict=True)} for key in held]
         deletes = [{"DeleteRequest": {"Key": key}} for key in keys]
-        await batch_write(db, table, deletes, attempts=_ATTEMPTS)
+        await batch_write(db, table, deletes, attempts=PATIENT_ATTEMPTS)
     return changes
 
 

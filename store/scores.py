@@ -8,13 +8,15 @@ tells of another score, a second row of a player) still counts there.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from game.board import Avatar, Entry, Milliseconds, Name, Points, UserId
+from game.board_rules import Sample
 from game.catalogue import Board
-from game.scoring import ScoreKeyError, decode, encode, is_owned_by
+from game.scoring import Order, ScoreKeyError, decode, encode, is_owned_by, order_of, points_of
 from store.database import (
     BATCH_GET_LIMIT,
+    PATIENT_ATTEMPTS,
     Database,
     Item,
     Row,
@@ -45,6 +47,9 @@ _READABLE = (
 
 logger = logging.getLogger("podium.store")
 
+
+_SAMPLED = 20
+"""Rows among which one is looked for that can be read, to say what a board's rows were written under."""
 
 RANKS_COUNTED = 500
 """A page that begins within so many ranks has them counted when it is read: see `rank_behind`."""
@@ -153,21 +158,97 @@ async def keys_of(db: Database, board: str, user_id: str) -> list[tuple[str, str
     ]
 
 
+class Top(NamedTuple):
+    """A board's best K entries. `bar` is the sort key of the K-th row; None while there is room."""
+
+    entries: tuple[Entry, ...]
+    bar: str | None
+
+
 async def top(db: Database, board: Board) -> tuple[Entry, ...]:
-    """The truth about a board: its best K rows, read consistently, in one Query."""
-    return await page(db, board, limit=board.top)
+    """Return the entries of `top_with_bar`."""
+    return (await top_with_bar(db, board)).entries
+
+
+async def top_with_bar(db: Database, board: Board) -> Top:
+    """Return the truth about a board: its best K rows, read consistently, in one Query."""
+    found = await rows(db, board, limit=board.top)
+    return Top(_entries(found, 1), found[-1].score if len(found) == board.top else None)
 
 
 async def page(
     db: Database, board: Board, *, limit: int, after: str | None = None, rank: int = 1
 ) -> tuple[Entry, ...]:
-    """Up to `limit` entries in the board's order, the first of them with the given rank.
+    """Return the entries of `rows`, the first of them with the given rank."""
+    return _entries(await rows(db, board, limit=limit, after=after), rank)
 
-    They start at the top, or behind the sort key `after`.
-    """
+
+async def rows(db: Database, board: Board, *, limit: int, after: str | None = None) -> list[Score]:
+    """Return up to `limit` rows in the board's order, from the top, or from behind the sort key `after`."""
     condition = _worse(board, "<") if after else None
-    rows = await _query(db, board, limit=limit, key=after, condition=condition)
-    return _entries(rows, rank)
+    return await _query(db, board, limit=limit, key=after, condition=condition)
+
+
+async def sample(db: Database, board: str, order: Order) -> Sample | None:
+    """Return what the best row of a board in this order tells, read consistently; None where there is no row.
+
+    Goes by the stored key, and looks at _SAMPLED rows for one that can be read.
+    """
+    answer = await db.client.query(
+        TableName=db.name(SCORES),
+        ConsistentRead=True,
+        KeyConditionExpression="gameArea = :board",
+        ExpressionAttributeValues=to_item({":board": board}),
+        ScanIndexForward=order == "asc",
+        Limit=_SAMPLED,
+    )
+    for item in answer["Items"]:
+        try:
+            key = item["score"]["S"]
+            return Sample(order_of(key, int(item["achievedAt"]["N"])), points_of(key))
+        except (KeyError, ValueError):
+            continue  # it is left out of boards, too
+    return Sample(None, None) if answer["Items"] else None
+
+
+async def delete_all(db: Database, board: str, order: Order) -> int:
+    """Delete every row of a board, whatever is in it, the worst first; return how many there were.
+
+    So the top K stays what it was until the last moment. Rows that are written meanwhile may be left. Can be
+    repeated. Raises ThrottledError where DynamoDB keeps refusing.
+    """
+    request: QueryInputTypeDef = {
+        "TableName": db.name(SCORES),
+        "ConsistentRead": True,
+        "KeyConditionExpression": "gameArea = :board",
+        "ExpressionAttributeValues": to_item({":board": board}),
+        "ProjectionExpression": "score",
+        "ScanIndexForward": order == "desc",
+    }
+    deleted = 0
+    async for page in query_pages(db, request):
+        requests = [{"DeleteRequest": {"Key": _key(board, row["score"])}} for row in page]
+        await batch_write(db, SCORES, requests, attempts=PATIENT_ATTEMPTS)
+        deleted += len(requests)
+    return deleted
+
+
+async def count_all(db: Database, board: str) -> int:
+    """Return how many rows a board has, whatever is in them. Reads the whole board."""
+    request: QueryInputTypeDef = {
+        "TableName": db.name(SCORES),
+        "ConsistentRead": True,
+        "KeyConditionExpression": "gameArea = :board",
+        "ExpressionAttributeValues": to_item({":board": board}),
+        "Select": "COUNT",
+    }
+    count = 0
+    while True:
+        answer = await db.client.query(**request)
+        count += answer["Count"]
+        if "LastEvaluatedKey" not in answer:
+            return count
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 async def rank_behind(db: Database, board: Board, key: str, rank: int) -> int:

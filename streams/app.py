@@ -13,6 +13,7 @@ from game.catalogue import load_catalogue
 from game.metrics import Metric
 from realtime.event_loop import new_event_loop
 from realtime.push.client import open_push_client
+from store.board_rules import Admission, find_breaks
 from store.budgets import push_budget
 from store.container import Container
 from store.runtime import SDK_CONFIG, now, open_database
@@ -62,7 +63,7 @@ async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
             direct_limit=settings.direct_limit,
             pushers=settings.pushers,
         )
-        yield Broadcaster(db, catalogue, fan_out, now)
+        yield Broadcaster(db, catalogue, fan_out, now, Admission(db, catalogue, find_breaks))
 
 
 _container = Container(_open_broadcaster, new_event_loop)

@@ -33,6 +33,7 @@ from game.catalogue import Board, Catalogue
 from game.scoring import encode
 from realtime import protocol
 from store import boards, scores
+from store.board_rules import Admission
 from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
 from store.database import Database, StoreError, backoff
 from streams.fanout import FanOut, UnpushedError
@@ -48,22 +49,32 @@ logger = logging.getLogger("podium.broadcaster")
 class Broadcaster:
     """Keeps published boards true and their subscribers current. `clock` gives epoch milliseconds.
 
-    `fan_out` brings the outboxes to the subscribers.
+    `fan_out` brings the outboxes to the subscribers. `admission` is required before boards are read by the
+    catalogue; None where that was done at the start.
     """
 
-    def __init__(self, db: Database, catalogue: Catalogue, fan_out: FanOut, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        catalogue: Catalogue,
+        fan_out: FanOut,
+        clock: Callable[[], int],
+        admission: Admission | None = None,
+    ) -> None:
         self._db = db
         self._catalogue = catalogue
         self.fan_out = fan_out
         self._clock = clock
+        self._admission = admission
 
     async def process(self, records: Iterable[Mapping[str, Any]], report: Report) -> list[str]:
         """Work off a batch; return the sequence numbers of the records to be given again.
 
         They are the first of each board for which a service failed. What no repetition mends is not among
         them, for its whole shard would stand still until it is given up: a record that cannot be read, and a
-        mistake of ours on one board. Both are logged, and left to the sweep.
+        mistake of ours on one board. Both are logged, and left to the sweep. Raises BrokenBoardsError.
         """
+        await self._admit()
         touched: dict[str, list[Touch]] = {}
         for record in records:
             try:
@@ -82,7 +93,12 @@ class Broadcaster:
 
     async def sweep(self, report: Report) -> list[str]:
         """Reconcile every board with its table and push what was left over; the ids of boards that failed."""
+        await self._admit()
         return [*await self._each(self._catalogue.boards, lambda board: self._refresh(board, None, report))]
+
+    async def _admit(self) -> None:
+        if self._admission:
+            await self._admission.require()
 
     async def _each(
         self, names: Collection[str], refresh: Callable[[Board], Awaitable[None]]
@@ -105,7 +121,7 @@ class Broadcaster:
     async def _refresh(self, board: Board, touches: Sequence[Touch] | None, report: Report) -> None:
         """Publish what changed and push what is unpushed. `touches` None: take it that anything changed."""
         published = await self._load(board)
-        relevant = [touch for touch in touches or () if _matters(board, published.entries, touch)]
+        relevant = [touch for touch in touches or () if _matters(board, published, touch)]
         if touches is None or relevant:
             published = await self._publish(board, published, report)
         scored = [touch.achieved_at for touch in relevant if touch.achieved_at is not None]
@@ -117,50 +133,56 @@ class Broadcaster:
     async def _publish(self, board: Board, published: PublishedBoard, report: Report) -> PublishedBoard:
         attempt = 0
         while True:
-            truth = await scores.top(self._db, board)
+            truth, bar = await scores.top_with_bar(self._db, board)
             frame = protocol.encode_change(board.id, board.top, published.position, published.entries, truth)
             if frame is None:
                 return published
             try:
-                new = await self._write(board, published, truth, frame)
+                new = await self._write(board, published, truth, bar, frame)
             except StaleBoardError:
                 await backoff(attempt)
                 attempt += 1
                 published = await self._load(board)
                 continue
             report.boards_changed += 1
-            if not _lowers_bar(board, published.entries, truth):
+            if not _lowers_bar(board, _bar(board, published), bar):
                 return new
             published = new
 
     async def _write(
-        self, board: Board, published: PublishedBoard, truth: Sequence[Entry], frame: str
+        self,
+        board: Board,
+        published: PublishedBoard,
+        truth: Sequence[Entry],
+        bar: str | None,
+        frame: str,
     ) -> PublishedBoard:
         collapse = len(published.outbox) >= OUTBOX_LIMIT
         if collapse:
             position = published.position._replace(version=published.version + 1)
             frame = protocol.encode_snapshot(board.id, board.top, position, truth)
-        return await boards.publish(self._db, published, truth, frame, collapse=collapse)
+        return await boards.publish(self._db, published, truth, frame, collapse=collapse, bar=bar)
 
 
-def _bar(board: Board, entries: Sequence[Entry]) -> str | None:
-    """The sort key of the K-th entry; None while there is room."""
-    if len(entries) < board.top:
+def _bar(board: Board, published: PublishedBoard) -> str | None:
+    """Return the stored sort key of the K-th row; None while there is room, and where it is not known."""
+    if len(published.entries) < board.top:
         return None
-    last = entries[-1]
-    return encode(board.order, last.score, last.achieved_at, last.user_id)
+    if published.last is None:  # published by a release that kept no bar; else each record would cost a Query
+        last = published.entries[-1]
+        return encode(board.order, last.score, last.achieved_at, last.user_id)
+    return published.bar
 
 
-def _matters(board: Board, entries: Sequence[Entry], touch: Touch) -> bool:
-    """Whether a row at this key can be, or has been, among the top K."""
-    bar = _bar(board, entries)
+def _matters(board: Board, published: PublishedBoard, touch: Touch) -> bool:
+    """Return whether a row at this key can be, or has been, among the top K."""
+    bar = _bar(board, published)
     if bar is None:
         return True
     return touch.score >= bar if board.order == "desc" else touch.score <= bar
 
 
-def _lowers_bar(board: Board, old: Sequence[Entry], new: Sequence[Entry]) -> bool:
-    before, after = _bar(board, old), _bar(board, new)
+def _lowers_bar(board: Board, before: str | None, after: str | None) -> bool:
     if before is None:
         return False
     if after is None:

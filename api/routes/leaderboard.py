@@ -12,7 +12,6 @@ from game.board import Entry
 from game.catalogue import GLOBAL_BOARD, Board
 from game.cursor import Cursor, CursorError, decode_cursor, encode_cursor
 from game.model import Model
-from game.scoring import encode
 from store import boards, progress, scores
 
 router = Router()
@@ -103,15 +102,11 @@ async def _page(backend: Backend, board: Board, limit: int, cursor: str) -> Page
         rank = await scores.rank_behind(backend.db, board, start.score, start.rank)
     published = await boards.load(backend.db, board.id)
     # One more than asked for tells whether there is a next page.
-    entries = await scores.page(backend.db, board, limit=limit + 1, after=after, rank=rank)
-    page, more = entries[:limit], len(entries) > limit
+    rows = await scores.rows(backend.db, board, limit=limit + 1, after=after)
+    page, more = rows[:limit], len(rows) > limit
     return Page(
         game_area=board.id,
         version=published.version if published else 0,
-        entries=page,
-        next_cursor=encode_cursor(board, _cursor(board, page[-1])) if more else None,
+        entries=tuple(row.entry(place) for place, row in enumerate(page, start=rank)),
+        next_cursor=encode_cursor(board, Cursor(rank + limit - 1, page[-1].score)) if more else None,
     )
-
-
-def _cursor(board: Board, entry: Entry) -> Cursor:
-    return Cursor(entry.rank, encode(board.order, entry.score, entry.achieved_at, entry.user_id))

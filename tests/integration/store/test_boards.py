@@ -163,3 +163,27 @@ async def test_board_that_cannot_be_read_is_made_anew_in_a_later_epoch(
     await boards.clear_outbox(db, made[0])
     published = await boards.publish(db, await _loaded(db, forest), _entries(9), "two", collapse=False)
     assert (published.position, published.outbox) == ((epoch, 2), {2: "two"})
+
+
+async def test_withdrawn_board_is_published_again_with_its_snapshot_for_subscribers(
+    db: Database, forest: Board
+) -> None:
+    await boards.withdraw(db, "forest")
+    assert await boards.load(db, "forest") is None, "never published, and not made"
+    read = await boards.load_or_create(db, forest, 777, encode_snapshot)
+    await boards.withdraw(db, "forest")
+    await boards.withdraw(db, "forest")
+    with pytest.raises(StaleBoardError):
+        await boards.publish(db, read, _entries(8), "late", collapse=False)
+    await boards.clear_outbox(db, await boards.load_or_create(db, forest, 5, encode_snapshot))
+    assert (await _loaded(db, forest)).position == (778, 1)
+
+
+@pytest.mark.parametrize("collapse", [False, True])
+async def test_bar_is_kept_with_its_version(db: Database, forest: Board, collapse: bool) -> None:
+    read = await boards.load_or_create(db, forest, 777, encode_snapshot)
+    assert read.bar is None
+    full = await boards.publish(db, read, _entries(9, 8, 7), "two", collapse=collapse, bar="key")
+    assert full.bar == (await _loaded(db, forest)).bar == "key"
+    room = await boards.publish(db, full, _entries(9), "three", collapse=collapse)
+    assert (await _loaded(db, forest)).bar is room.bar is None

@@ -11,11 +11,18 @@ from moto.s3.models import s3_backends
 
 from api import app
 from api.backend import Backend
+from game.catalogue import load_catalogue
 from local.provision import create_tables
 from store import profiles
+from store.board_rules import ROW_KEY, BrokenBoardsError, settle
+from store.database import Database, to_item
+from store.profiles import Profile
+from store.schema import LEADERBOARDS
+from store.submission import submit
 from tests.simulation.aws import REGION, answered_client, ask_moto, shared_session
 from tests.unit.api.player_requests import send
 from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, RestScene
+from tests.unit.realtime.fakes import NOW
 from tests.unit.realtime.lambda_container import container_of
 
 UPLOAD = f"uploads/{PLAYER}/picture"
@@ -55,3 +62,33 @@ def test_portrait_without_a_function_that_makes_it_is_no_failure_of_ours(rest: R
     answer = send(rest, "POST", "/avatar/process", {"key": UPLOAD})
     assert answer.problem(503)["detail"] == "portraits are not made here yet"
     assert rest.run(lambda db: profiles.load(db, PLAYER)) is not None
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+def test_first_request_writes_down_what_rows_are_written_under(rest: RestScene) -> None:
+    async def written(db: Database) -> bool:
+        key = to_item({"gameArea": ROW_KEY})
+        return "Item" in await db.client.get_item(TableName=db.name(LEADERBOARDS), Key=key)
+
+    assert rest.run(written) is False
+    assert rest.get("/health").status == 200
+    assert rest.run(written) is True
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+def test_catalogue_that_misreads_rows_serves_nobody_and_says_why(rest: RestScene) -> None:
+    deployed = load_catalogue()
+    forest = deployed.areas["forest"].model_copy(update={"order": "asc", "counts": False})
+    earlier = deployed.model_copy(update={"areas": deployed.areas | {"forest": forest}})
+
+    async def play(db: Database) -> None:
+        await settle(db, earlier)
+        await submit(db, earlier, Profile(user_id=PLAYER, name="Ada"), "forest", 7, NOW)
+
+    rest.run(play)
+    with pytest.raises(BrokenBoardsError) as refusal:
+        rest.get("/health")
+    assert str(refusal.value) == (
+        'board forest: its rows were written under "asc", and areas.forest.order is "desc". Set it back, or '
+        "drop the rows: `python -m ops.boards drop podium-dev- forest` says what would go."
+    )

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from game.catalogue import Board
-from game.cursor import Cursor, encode_cursor
+from game.catalogue import Board, load_catalogue
+from game.cursor import Cursor, decode_cursor, encode_cursor
 from game.scoring import encode
 from realtime.protocol import encode_snapshot
 from store import boards, progress, scores
@@ -51,6 +51,18 @@ def test_cursors_lead_through_the_whole_board(rest: RestScene, area: str) -> Non
     assert query["cursor"] is None
     expected = range(1, 8) if area == "sprint" else range(7, 0, -1)
     assert seen == list(enumerate(expected, start=1))
+
+
+@pytest.mark.parametrize("area", ["forest", "sprint"])
+def test_cursor_is_the_stored_key_of_the_last_row_on_the_page(rest: RestScene, area: str) -> None:
+    for number in range(1, 6):
+        rest.score(f"player-{number}", number, area)
+    board = load_catalogue().boards[area]
+    stored = rest.run(lambda db: scores.rows(db, board, limit=5))
+    query: dict[str, Any] = {"gameArea": area, "limit": 2}
+    for last in (2, 4):
+        query["cursor"] = rest.get("/leaderboard", query).json["nextCursor"]
+        assert decode_cursor(board, query["cursor"]) == (last, stored[last - 1].score)
 
 
 def climb(rest: RestScene, area: str, *players: str) -> None:

@@ -11,9 +11,12 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from game.catalogue import load_catalogue
+from game.scoring import encode
+from store.board_rules import settle
 from store.database import Database
 from store.restore import RESTORED, main
-from store.schema import IDEMPOTENCY, PLAYERS, SCORES, Table, create_request
+from store.schema import IDEMPOTENCY, LEADERBOARDS, PLAYERS, SCORES, Table, create_request
 from tests.simulation.aws import REGION, answered_client, ask_moto, shared_session
 
 LIVE, RESTORED_PREFIX = "podium-prod-", "podium-prod-restored-"
@@ -34,7 +37,8 @@ class Tables:
 
     def __init__(self) -> None:
         dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
-        self.ask("create_table", **create_request(PLAYERS, f"{LIVE}{PLAYERS.name}"))
+        for table in (PLAYERS, LEADERBOARDS):
+            self.ask("create_table", **create_request(table, f"{LIVE}{table.name}"))
         for table in RESTORED:
             self.ask("create_table", **create_request(table, f"{LIVE}{table.name}"))
             for player in ("ada", "bob"):
@@ -147,6 +151,25 @@ def test_table_that_was_empty_already_needs_no_word(tables: Tables) -> None:
     for prefix in (LIVE, RESTORED_PREFIX):
         tables.empty(prefix, IDEMPOTENCY)
     main(APPLY)
+
+
+def test_rows_that_the_deployed_catalogue_would_misread_are_refused(tables: Tables) -> None:
+    """The forest was a time trial at that second, and its rows have been dropped since."""
+
+    async def write_down() -> None:
+        async with answered_client(shared_session(), "dynamodb", ask_moto) as client:
+            await settle(Database(client, LIVE), load_catalogue())
+
+    key = {"gameArea": {"S": "forest"}, "score": {"S": encode("asc", 5, 1000, "ada")}}
+    for prefix in (LIVE, RESTORED_PREFIX):
+        tables.empty(prefix, SCORES)
+    asyncio.run(write_down())
+    row = key | {"userId": {"S": "ada"}, "achievedAt": {"N": "1000"}}
+    tables.ask("put_item", TableName=f"{RESTORED_PREFIX}{SCORES.name}", Item=row)
+    assert refusal(tables, *APPLY) == (
+        'board forest: its rows were written under "asc", and areas.forest.order is "desc": deploy the '
+        "catalogue of that second first."
+    )
 
 
 def test_arguments_the_wrong_way_round_are_refused(tables: Tables) -> None:

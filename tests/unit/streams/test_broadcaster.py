@@ -4,10 +4,14 @@ import logging
 
 import pytest
 
-from store import boards
+from game.catalogue import Catalogue
+from store import boards, scores
+from store.board_rules import Admission, BrokenBoardsError, find_breaks, settle
+from store.database import to_item
+from store.schema import LEADERBOARDS
 from streams.report import Report
 from tests.unit.realtime.fakes import NOW
-from tests.unit.streams.broadcast_scene import BroadcastScene, full_board, number, told
+from tests.unit.streams.broadcast_scene import CATALOGUE, BroadcastScene, full_board, number, told
 
 
 async def test_batch_is_one_diff_a_board_however_many_records(scene: BroadcastScene) -> None:
@@ -213,3 +217,72 @@ async def test_sweep_names_the_boards_that_failed_and_does_the_rest(scene: Broad
     scene.refused = {"forest", "sprint"}
     assert await scene.broadcaster.sweep(Report()) == ["forest", "sprint"]
     assert await scene.shown("desert") == ["dee", "ada", "bo"]
+
+
+async def test_bar_is_the_stored_sort_key_of_the_last_row(scene: BroadcastScene) -> None:
+    for area in ("forest", "sprint"):
+        await full_board(scene, area)
+        await scene.score("dee", 5 if area == "sprint" else 40, area)
+        assert await scene.process() == []
+        last = (await scores.rows(scene.direct, scene.board(area), limit=3))[-1]
+        published = await scene.published(area)
+        assert (published.version, published.bar) == (2, last.score)
+        await boards.rebuild(scene.direct, scene.board(area), NOW)
+        assert (await scene.published(area)).bar == last.score
+
+
+async def test_bar_that_a_release_without_bars_left_behind_is_not_believed(scene: BroadcastScene) -> None:
+    await full_board(scene)
+    await scene.score("dee", 40)
+    await scene.process()
+    await scene.direct.client.update_item(
+        TableName=LEADERBOARDS.name,
+        Key=to_item({"gameArea": "forest"}),
+        UpdateExpression="SET #version = :version",
+        ExpressionAttributeNames={"#version": "version"},
+        ExpressionAttributeValues=to_item({":version": 3}),
+    )
+    assert (await scene.published()).bar is None
+    await scene.score("eve", 1)
+    await scene.process()
+    assert "Query Scores" in scene.log
+
+
+async def test_board_that_a_release_without_bars_published_has_one_all_the_same(
+    scene: BroadcastScene,
+) -> None:
+    await full_board(scene)
+    await scene.direct.client.update_item(
+        TableName=LEADERBOARDS.name,
+        Key=to_item({"gameArea": "forest"}),
+        UpdateExpression="REMOVE #last",
+        ExpressionAttributeNames={"#last": "last"},
+    )
+    await scene.score("eve", 1)
+    await scene.process()
+    assert "Query Scores" not in scene.log
+    await scene.score("fay", 99)
+    await scene.process()
+    assert (await scene.shown())[0] == "fay"
+
+
+async def test_nothing_is_published_by_a_catalogue_that_misreads_the_rows(scene: BroadcastScene) -> None:
+    await full_board(scene)
+    await settle(scene.direct, CATALOGUE)
+    areas = {name: area.model_dump(by_alias=True) for name, area in CATALOGUE.areas.items()}
+    areas["forest"] |= {"order": "asc", "counts": False}
+    flipped = Catalogue.model_validate({"global": {"title": "All", "top": 3}, "areas": areas})
+    await scene.score("dee", 40)
+    records = scene.records()
+    held = await scene.published()
+    scene.broadcaster._catalogue = flipped
+    scene.broadcaster._admission = Admission(scene.direct, flipped, find_breaks)
+    with pytest.raises(BrokenBoardsError, match=r"areas\.forest\.order"):
+        await scene.process(records)
+    with pytest.raises(BrokenBoardsError, match=r"areas\.forest\.order"):
+        await scene.broadcaster.sweep(Report())
+    assert await scene.published() == held
+    scene.broadcaster._catalogue = CATALOGUE
+    scene.broadcaster._admission = Admission(scene.direct, CATALOGUE, find_breaks)
+    assert await scene.process(records) == []
+    assert await scene.shown() == ["dee", "ada", "bo"]

@@ -1,0 +1,223 @@
+"""What the rows of each board were written under: one row of `Leaderboards`, beside the boards' own.
+
+    start  -> `settle`: read the row; compare it with the catalogue; where they differ, look at the rows of
+              the boards in question; write down what holds from now on, if the row still is as it was
+    deploy -> `find_breaks`: the same look, and nothing written, for the functions that run are still the old
+    drop   -> `drop`: delete a board's rows; what was written down stays until the next start finds none
+
+What is written down never says less than is true of the rows: it is changed before the first row is written
+under the new rules, and a board for which the edit breaks something keeps what it has. A board that is not in
+it yet (data of an earlier release) is taken as the catalogue says, unless its best row tells otherwise. One
+that has left the catalogue stays in it, as its rows stay.
+
+One row for all boards, because every start reads it: about 70 bytes a board. A row of `Scores` needs nothing
+of it, so a score costs what it did. So a function that is replaced may still write rows under the old rules
+after the new one has looked: docs/scores.md says when that matters, and what to do.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from game.board_rules import (
+    BoardRules,
+    Break,
+    breaks,
+    changed_areas,
+    dropped_with,
+    is_judged_by_rows,
+    rules_of,
+)
+from game.catalogue import Catalogue
+from store import boards, scores
+from store.database import Database, Row, StoreError, parse_row, to_item, win
+from store.schema import LEADERBOARDS
+
+ROW_KEY = "#rules"
+"""No board's id: those begin with a letter."""
+QUERIES_AT_ONCE = 20
+
+_written = TypeAdapter(dict[str, BoardRules])
+
+logger = logging.getLogger("podium.store")
+
+
+class BrokenBoardsError(StoreError):
+    """The catalogue would break the rows of boards; the message names each, and how to get on."""
+
+
+class UnknownBoardError(StoreError):
+    """There is no such board, in the catalogue or in the tables."""
+
+
+class RowsLeftError(StoreError):
+    """Others wrote rows of a board while its rows were dropped."""
+
+
+class _Written(Row):
+    revision: str
+    boards: dict[str, BoardRules]
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A board, and how many rows of it were deleted, or would be."""
+
+    board: str
+    rows: int
+
+
+async def find_breaks(db: Database, catalogue: Catalogue) -> list[Break]:
+    """Return what the catalogue would break of the rows that are there. Raises RowError."""
+    written = await _load(db)
+    return await _compare(db, written.boards if written else {}, rules_of(catalogue))
+
+
+async def settle(db: Database, catalogue: Catalogue) -> list[Break]:
+    """Return the same, and write down what holds from now on for every board that it leaves whole.
+
+    Before rows are written by the catalogue. Nothing is written down where rows would be misread: such a
+    start is refused, and what it says of other boards may be just as wrong. Raises RowError, and
+    ConflictError where others kept writing the row.
+    """
+    given = rules_of(catalogue)
+
+    async def attempt() -> list[Break]:
+        written = await _load(db)
+        before = written.boards if written else {}
+        found = await _compare(db, before, given)
+        broken = {one.board for one in found}
+        after = before | {board: rules for board, rules in given.items() if board not in broken}
+        if after != before and not any(one.misreads for one in found):
+            await _write(db, written, after)
+        return found
+
+    return await win(attempt)
+
+
+async def find_misfits(restored: Database, db: Database) -> list[Break]:
+    """Return what rows of other tables would break that come to stand under what is written down in these.
+
+    As far as rows tell themselves: which areas a sum is over, they do not.
+    """
+    written = await _load(db)
+    return await _compare(restored, {}, written.boards) if written else []
+
+
+class Admission:
+    """Lets a function work by its catalogue once nothing is broken by it; asks each time until then.
+
+    `find` is `settle` for a function that writes rows, `find_breaks` for one that reads them. Rows beyond a
+    bound are read rightly: they are logged, and keep nobody out.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        catalogue: Catalogue,
+        find: Callable[[Database, Catalogue], Awaitable[list[Break]]],
+    ) -> None:
+        self._db = db
+        self._catalogue = catalogue
+        self._find = find
+        self._admitted = False
+
+    async def require(self) -> None:
+        """Raise BrokenBoardsError where the catalogue would have rows misread."""
+        if self._admitted:
+            return
+        found = await self._find(self._db, self._catalogue)
+        if any(one.misreads for one in found):
+            raise BrokenBoardsError(explain(found, drop_command(self._db)))
+        for one in found:
+            logger.error("%s", explain([one], drop_command(self._db)))
+        self._admitted = True
+
+
+def drop_command(db: Database) -> str:
+    """Return the command that drops the rows of a deployment's board, with `{board}` for its id."""
+    return f"python -m ops.boards drop {db.prefix} {{board}}"
+
+
+def explain(found: Collection[Break], command: str) -> str:
+    """Return a line for each break: what is wrong, and what to do. `command` drops the rows of `{board}`."""
+    return "\n".join(
+        f"{one}. Set it back, or drop the rows: `{command.format(board=one.board)}` says what would go."
+        for one in found
+    )
+
+
+async def drop(
+    db: Database, catalogue: Catalogue, board: str, *, apply: bool, told: Callable[[Dropped], None]
+) -> None:
+    """Delete the rows of a board and of the sums over it; without `apply`, only count. `told` hears of each.
+
+    Can be repeated, and goes on where it died: what the rows were written under stays until a start finds
+    none. Players' bests stay in their rows, and are none without a row on the board. The board is published
+    again, in a new epoch. Raises UnknownBoardError, RowsLeftError and ThrottledError.
+    """
+    written = await _load(db)
+    before, given = written.boards if written else {}, rules_of(catalogue)
+    if board not in before | given and await scores.sample(db, board, "desc") is None:
+        raise UnknownBoardError(
+            f"There is no board {board!r}; there are {', '.join(sorted(before | given))}."
+        )
+    for name in dropped_with(board, before, given):
+        rules = before.get(name) or given.get(name)
+        order = rules.order if rules else "desc"
+        if not apply:
+            told(Dropped(name, await scores.count_all(db, name)))
+            continue
+        told(Dropped(name, await scores.delete_all(db, name, order)))
+        await boards.withdraw(db, name)
+        if await scores.sample(db, name, order):
+            raise RowsLeftError(
+                f"Rows of {name} were written meanwhile: see that nobody can write, and drop it again."
+            )
+
+
+async def _compare(
+    db: Database, written: Mapping[str, BoardRules], given: Mapping[str, BoardRules]
+) -> list[Break]:
+    turn = asyncio.Semaphore(QUERIES_AT_ONCE)
+
+    async def compare(board: str, rules: BoardRules) -> list[Break]:
+        before = written.get(board)
+        if not is_judged_by_rows(before, rules):
+            return []
+        async with turn:
+            sample = await scores.sample(db, board, (before or rules).order)
+            scored = [area for area in changed_areas(before, rules) if await scores.sample(db, area, "desc")]
+        return [*breaks(board, before, rules, sample, scored)]
+
+    found = await asyncio.gather(*(compare(board, rules) for board, rules in given.items()))
+    return [one for some in found for one in some]
+
+
+async def _load(db: Database) -> _Written | None:
+    answer = await db.client.get_item(TableName=db.name(LEADERBOARDS), Key=_key(), ConsistentRead=True)
+    item = answer.get("Item")
+    return parse_row(_Written, LEADERBOARDS, item, boards=_written.validate_json) if item else None
+
+
+async def _write(db: Database, read: _Written | None, rules: Mapping[str, BoardRules]) -> None:
+    values = {
+        "revision": secrets.token_hex(8),
+        "boards": _written.dump_json(dict(rules), by_alias=True, exclude_defaults=True).decode(),
+    }
+    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
+    if read:
+        condition = {
+            "ConditionExpression": "revision = :read",
+            "ExpressionAttributeValues": to_item({":read": read.revision}),
+        }
+    await db.client.put_item(TableName=db.name(LEADERBOARDS), Item=_key() | to_item(values), **condition)
+
+
+def _key() -> dict[str, Any]:
+    return to_item({"gameArea": ROW_KEY})

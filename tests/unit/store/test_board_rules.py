@@ -1,0 +1,354 @@
+"""What boards' rows were written under is kept with them, and an edit that would break them is refused."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from game.catalogue import Catalogue
+from realtime.protocol import encode_snapshot
+from store import board_rules, boards, progress, scores
+from store.board_rules import (
+    ROW_KEY,
+    Admission,
+    BrokenBoardsError,
+    Dropped,
+    RowsLeftError,
+    UnknownBoardError,
+    find_breaks,
+    settle,
+)
+from store.database import RowError, to_item
+from store.profiles import Profile
+from store.schema import LEADERBOARDS, SCORES
+from store.submission import submit
+from tests.simulation.faults import CrashError
+from tests.unit.realtime.fakes import NOW
+from tests.unit.store.interrupted import InterruptedDatabase, die, moments
+
+FOREST = {"title": "Forest", "order": "desc", "min": 0, "max": 1_000, "top": 3, "counts": True}
+SPRINT = FOREST | {"order": "asc", "min": 1, "counts": False}
+
+
+def catalogue(**areas: dict[str, Any] | None) -> Catalogue:
+    """Forest and desert, which count, and a time trial; with changes by area, None for one that is gone."""
+    offered = {"forest": FOREST, "desert": FOREST, "sprint": SPRINT}
+    for name, changes in areas.items():
+        if changes is None:
+            del offered[name]
+        else:
+            offered[name] = offered.get(name, FOREST) | changes
+    return Catalogue.model_validate({"global": {"title": "All", "top": 3}, "areas": offered})
+
+
+PLAIN = catalogue()
+FLIPPED = catalogue(forest={"order": "asc", "counts": False})
+
+
+async def score(
+    tables: InterruptedDatabase, player: str, points: int, area: str = "forest", rules: Catalogue = PLAIN
+) -> None:
+    profile = Profile(user_id=player, name=player.title())
+    await submit(tables.direct, rules, profile, area, points, NOW)
+
+
+async def players(tables: InterruptedDatabase, board: str) -> list[str]:
+    """Whose rows are on a board, in the order of the keys."""
+    answer = await tables.direct.client.query(
+        TableName=SCORES.name,
+        KeyConditionExpression="gameArea = :board",
+        ExpressionAttributeValues=to_item({":board": board}),
+    )
+    return [item["userId"]["S"] for item in answer["Items"]]
+
+
+async def refused(tables: InterruptedDatabase, rules: Catalogue) -> list[str]:
+    """The boards that a start with this catalogue is refused for."""
+    found = await settle(tables.direct, rules)
+    assert found == await find_breaks(tables.direct, rules), "a deployment is told the same"
+    return [one.board for one in found]
+
+
+async def drop(
+    tables: InterruptedDatabase, rules: Catalogue, board: str, *, apply: bool = True
+) -> list[Dropped]:
+    told: list[Dropped] = []
+    await board_rules.drop(tables.db, rules, board, apply=apply, told=told.append)
+    return told
+
+
+async def written(tables: InterruptedDatabase) -> Any:
+    """The row as stored."""
+    answer = await tables.direct.client.get_item(
+        TableName=LEADERBOARDS.name, Key=to_item({"gameArea": ROW_KEY})
+    )
+    return answer.get("Item")
+
+
+async def test_catalogue_that_stays_costs_one_read(tables: InterruptedDatabase) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 5)
+    assert await settle(tables.db, PLAIN) == []
+    assert tables.log == ["GetItem Leaderboards"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "broken"),
+    [
+        (FLIPPED, ["forest", "global"]),
+        (catalogue(forest={"counts": False}), ["global"]),
+        (catalogue(sprint={"order": "desc", "counts": True}), ["sprint", "global"]),
+        (catalogue(forest=None), ["global"]),
+        (catalogue(forest={"max": 49}), ["forest"]),
+        (catalogue(forest={"max": 50}), []),
+        (catalogue(forest={"max": 5_000}), []),
+        (catalogue(sprint={"min": 41}), ["sprint"]),
+        (catalogue(sprint=None), []),
+        (catalogue(cave={}), []),
+        (catalogue(forest={"title": "Wood", "top": 9}), []),
+    ],
+)
+async def test_start_is_refused_where_the_edit_breaks_rows(
+    tables: InterruptedDatabase, rules: Catalogue, broken: list[str]
+) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50)
+    await score(tables, "ada", 40, "sprint")
+    assert sorted(await refused(tables, rules)) == sorted(broken)
+    assert await refused(tables, PLAIN) == [], "set back, it starts"
+
+
+async def test_board_without_rows_takes_the_new_rules_and_holds_to_them(tables: InterruptedDatabase) -> None:
+    await settle(tables.direct, PLAIN)
+    assert await refused(tables, FLIPPED) == []
+    await score(tables, "ada", 50, rules=FLIPPED)
+    assert await refused(tables, FLIPPED) == []
+    assert await refused(tables, PLAIN) == ["forest", "global"][:1], "no sum was made"
+
+
+async def test_rows_of_an_area_that_was_away_are_still_those_of_its_rules(
+    tables: InterruptedDatabase,
+) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 40, "sprint")
+    assert await refused(tables, catalogue(sprint=None)) == []
+    assert await refused(tables, catalogue(sprint={"order": "desc"})) == ["sprint"]
+    assert await refused(tables, PLAIN) == []
+
+
+async def test_sums_that_lack_an_area_with_scores_are_refused(tables: InterruptedDatabase) -> None:
+    await settle(tables.direct, catalogue(cave={"counts": False}))
+    await score(tables, "ada", 7, "cave", catalogue(cave={"counts": False}))
+    await score(tables, "ada", 5)
+    assert await refused(tables, catalogue(cave={})) == ["global"]
+
+
+async def test_tables_of_an_earlier_release_are_adopted(tables: InterruptedDatabase) -> None:
+    await score(tables, "ada", 50)
+    assert await settle(tables.direct, PLAIN) == []
+    assert await refused(tables, FLIPPED) == ["forest", "global"]
+
+
+async def test_tables_of_an_earlier_release_with_an_edit_in_the_same_moment_are_refused(
+    tables: InterruptedDatabase,
+) -> None:
+    await score(tables, "ada", 50)
+    assert await refused(tables, catalogue(forest={"order": "asc", "counts": False})) == ["forest"]
+    assert await refused(tables, catalogue(forest={"max": 49})) == ["forest"]
+
+
+async def test_damaged_rows_in_front_do_not_hide_what_the_others_tell(tables: InterruptedDatabase) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50)
+    await tables.direct.client.put_item(
+        TableName=SCORES.name, Item=to_item({"gameArea": "forest", "score": "~not a key"})
+    )
+    assert await refused(tables, catalogue(forest={"max": 49})) == ["forest"]
+    assert await refused(tables, catalogue(forest={"max": 50})) == []
+
+
+async def test_deployment_is_looked_at_and_nothing_is_written(tables: InterruptedDatabase) -> None:
+    await find_breaks(tables.direct, PLAIN)
+    assert await written(tables) is None
+    await settle(tables.direct, PLAIN)
+    before = await written(tables)
+    await find_breaks(tables.direct, FLIPPED)
+    assert await written(tables) == before
+
+
+async def test_two_processes_that_start_at_once_agree(tables: InterruptedDatabase) -> None:
+    assert await asyncio.gather(*(settle(tables.direct, PLAIN) for _ in range(5))) == [[]] * 5
+    assert await refused(tables, PLAIN) == []
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_start_that_loses_the_race_looks_again(tables: InterruptedDatabase, side: str) -> None:
+    """Another process starts with other rules, and takes a score, between this one's look and its write."""
+
+    async def other() -> None:
+        assert await settle(tables.direct, FLIPPED) == []
+        await score(tables, "ada", 50, rules=FLIPPED)
+
+    await settle(tables.direct, catalogue(forest={"max": 5}))
+    getattr(tables, side)[0] = other
+    assert [one.board for one in await settle(tables.db, PLAIN)] == ["forest"]
+    assert await refused(tables, FLIPPED) == []
+
+
+async def test_damaged_row_is_named_and_left_as_it_is(tables: InterruptedDatabase) -> None:
+    broken = to_item({"gameArea": ROW_KEY, "revision": "1", "boards": "{"})
+    await tables.direct.client.put_item(TableName=LEADERBOARDS.name, Item=broken)
+    with pytest.raises(RowError, match=ROW_KEY):
+        await settle(tables.direct, PLAIN)
+    assert await written(tables) == broken
+
+
+async def test_dropping_takes_the_rows_and_the_sums_over_them(tables: InterruptedDatabase) -> None:
+    await settle(tables.direct, PLAIN)
+    for player in ("ada", "bo"):
+        await score(tables, player, 50)
+    await score(tables, "ada", 5, "desert")
+    asked = await drop(tables, FLIPPED, "forest", apply=False)
+    assert asked == [Dropped("global", 2), Dropped("forest", 2)]
+    assert await players(tables, "forest") == ["ada", "bo"]
+    assert await refused(tables, FLIPPED) == ["forest", "global"]
+    assert await drop(tables, FLIPPED, "forest") == asked
+    assert [await players(tables, board) for board in ("forest", "global", "desert")] == [[], [], ["ada"]]
+    assert await refused(tables, FLIPPED) == []
+
+
+@pytest.mark.parametrize(("board", "left"), [("global", []), ("sprint", ["bo", "ada"])])
+async def test_only_what_depends_on_the_board_is_dropped(
+    tables: InterruptedDatabase, board: str, left: list[str]
+) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50)
+    await score(tables, "bo", 40)
+    await drop(tables, PLAIN, board)
+    assert await players(tables, "global") == left
+    assert await players(tables, "forest") == ["bo", "ada"]
+
+
+async def test_best_without_its_row_is_none_under_the_new_rules(tables: InterruptedDatabase) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50)
+    await score(tables, "ada", 5, "desert")
+    await drop(tables, FLIPPED, "forest")
+    await settle(tables.direct, FLIPPED)
+    await score(tables, "ada", 60, rules=FLIPPED)
+    assert (await progress.load(tables.direct, "ada")).bests["forest"].points == 60, (
+        "worse than 50, but alone"
+    )
+    (entry,) = await scores.top(tables.direct, FLIPPED.boards["forest"])
+    assert (entry.user_id, entry.score) == ("ada", 60)
+    await score(tables, "ada", 6, "desert", FLIPPED)
+    (total,) = await scores.top(tables.direct, FLIPPED.boards["global"])
+    assert total.score == 6, "the sum is over what counts now"
+
+
+async def test_board_is_published_again_in_a_later_epoch_for_its_subscribers(
+    tables: InterruptedDatabase,
+) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50)
+    forest = PLAIN.boards["forest"]
+    before = await boards.load_or_create(tables.direct, forest, NOW, encode_snapshot)
+    await drop(tables, PLAIN, "forest")
+    assert await boards.load(tables.direct, "forest") is None
+    with pytest.raises(boards.StaleBoardError):
+        await boards.publish(tables.direct, before, before.entries, "late", collapse=False)
+    after = await boards.load_or_create(tables.direct, forest, NOW, encode_snapshot)
+    assert (after.position, after.entries) == ((NOW + 1, 1), ())
+    assert '"type":"snapshot"' in after.outbox[1]
+
+
+async def test_drop_that_dies_anywhere_is_finished_by_the_next(
+    tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fill() -> None:
+        await tables.clear()
+        await settle(tables.direct, PLAIN)
+        for number in range(4):
+            await score(tables, f"player-{number}", number)
+        tables.restart()
+
+    await fill()
+    await drop(tables, PLAIN, "forest")
+    for side, number in moments(len(tables.log)):
+        await fill()
+        getattr(tables, side)[number] = die
+        with pytest.raises(CrashError):
+            await drop(tables, PLAIN, "forest")
+        rows = await players(tables, "forest")
+        assert set(rows) in (set(), {f"player-{number}" for number in range(4)})
+        assert await refused(tables, FLIPPED) == (["forest"] if rows else []) + (
+            ["global"] if await players(tables, "global") else []
+        )
+        tables.restart()
+        await drop(tables, PLAIN, "forest")
+        assert await players(tables, "forest") == await players(tables, "global") == []
+        assert await refused(tables, FLIPPED) == []
+
+
+async def test_worst_rows_go_first(tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.database.BATCH_WRITE_LIMIT", 1)
+    await settle(tables.direct, PLAIN)
+    for player, points in (("ada", 30), ("bo", 20), ("cy", 10)):
+        await score(tables, player, points)
+        await score(tables, player, points, "sprint")
+    for board, left in (("forest", ["ada"]), ("sprint", ["cy"])):
+        tables.restart()
+        while not [one for one in tables.log if one.startswith("BatchWriteItem")]:
+            tables.restart()
+            deletes = 2 + (1 + 3 + 2 if board == "forest" else 0)  # behind those of the sums, for the forest
+            tables.after[1 + deletes] = die
+            with pytest.raises(CrashError):
+                await drop(tables, PLAIN, board)
+        assert await players(tables, board) == left
+
+
+async def test_rows_that_others_write_meanwhile_are_told_of(tables: InterruptedDatabase) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50, "sprint")
+
+    async def late() -> None:
+        await score(tables, "bo", 60, "sprint")
+
+    number = 2
+    tables.after[number] = late
+    with pytest.raises(RowsLeftError, match="sprint"):
+        await drop(tables, PLAIN, "sprint")
+    assert await players(tables, "sprint") == ["bo"]
+    assert await refused(tables, catalogue(sprint={"order": "desc"})) == ["sprint"]
+
+
+async def test_board_that_there_is_not_is_named(tables: InterruptedDatabase) -> None:
+    with pytest.raises(UnknownBoardError, match="'forrest'; there are desert, forest, global, sprint"):
+        await drop(tables, PLAIN, "forrest")
+
+
+async def test_function_is_kept_out_until_the_board_is_dropped(tables: InterruptedDatabase) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50)
+    admission = Admission(tables.db, FLIPPED, settle)
+    for _ in range(2):
+        with pytest.raises(BrokenBoardsError) as refusal:
+            await admission.require()
+    first = str(refusal.value).splitlines()[0]
+    assert 'written under "desc", and areas.forest.order is "asc"' in first
+    assert "`python -m ops.boards drop  forest`" in first
+    await drop(tables, FLIPPED, "forest")
+    await admission.require()
+    tables.log.clear()
+    await admission.require()
+    assert tables.log == [], "it is asked once"
+
+
+async def test_row_beyond_a_bound_is_logged_and_keeps_no_function_out(
+    tables: InterruptedDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50)
+    await Admission(tables.db, catalogue(forest={"max": 40}), settle).require()
+    assert "max 1000, one of them with 50 points, and areas.forest.max is 40" in caplog.text
+    assert await refused(tables, catalogue(forest={"max": 40})) == ["forest"], "it is not forgotten"
