@@ -20,6 +20,10 @@ help: ## List the commands
 run: $(VENVS)/local/.synced $(VENVS)/emulator/.synced $(VENVS)/cv/.synced ## Run the whole backend on this machine (Ctrl-C stops it)
 	@exec $(LOCAL) -m local run
 
+.PHONY: drop
+drop: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/emulator/.synced) ## Say what deleting a board's rows would delete: board=forest (stage=prod on AWS); args=--apply does it
+	@$(if $(stage),tables=$$($(VENVS)/infra/bin/python -m infra.settings $(stage)); exec $(LOCAL) -m ops.boards drop $$tables,exec $(LOCAL) -m local drop) $(or $(board),$(error Say which: board=forest)) $(args)
+
 .PHONY: players
 players: $(VENVS)/local/.synced ## Run a handful of simulated players against `make run`
 	@exec $(LOCAL) -m local players
@@ -48,7 +52,9 @@ bootstrap: $(VENVS)/infra/.synced node_modules/.installed ## Prepare a stage's A
 	@npx cdk bootstrap --context stage=$(or $(stage),dev) $(args)
 
 .PHONY: deploy
-deploy: $(VENVS)/infra/.synced node_modules/.installed ## Deploy a stage's stacks to AWS: stage=dev image=<digest>
+deploy: $(VENVS)/infra/.synced $(VENVS)/local/.synced node_modules/.installed ## Deploy a stage's stacks to AWS: stage=dev image=<digest>
+	@# Not a step of the stacks: what they deploy is what would do the harm.
+	@tables=$$($(VENVS)/infra/bin/python -m infra.settings $(or $(stage),dev)); $(LOCAL) -m ops.boards check $$tables
 	@npx cdk deploy --all --context stage=$(or $(stage),dev) $(if $(image),--context image=$(image)) $(args)
 
 .PHONY: destroy

@@ -1,8 +1,11 @@
 """What a studio decides about a deployment: one TOML file a stage, `infra/stages/<stage>.toml`.
 
+`python -m infra.settings <stage>` says where its tables are, as `ops` wants to be told.
+
 Everything has a default that suits a stage to try things out in; `prod.toml` shows what a real one sets.
 """
 
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -329,3 +332,16 @@ def load_settings(name: str, folder: Path = STAGES) -> StageSettings:
             for detail in error.errors()
         ]
         raise SettingsError(f"{path}: " + "; ".join(problems)) from error
+
+
+def main(stage: str) -> None:
+    """Write a stage's Region, and what the names of its tables begin with, as arguments of a command."""
+    try:
+        settings = load_settings(stage)
+    except SettingsError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"--region {settings.region} {settings.prefix}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,4 +1,4 @@
-"""`python -m local run` and `python -m local players`."""
+"""`python -m local run`, `python -m local players` and `python -m local drop`."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ from api.backend import Deployment
 from game.catalogue import CatalogueError
 from local import players
 from local.console import complain, say, set_up_logging
+from local.drop import drop_rows
 from local.emulator import EmulatorError
 from local.settings import LocalSettings
 from local.stack import StackError, serve
@@ -24,6 +25,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="run the whole backend until Ctrl-C")
     players.add_arguments(commands.add_parser("players", help="simulate a handful of players"))
+    drop = commands.add_parser("drop", help="delete a board's rows, while the backend is stopped")
+    drop.add_argument("board", help="the board's id")
+    drop.add_argument("--apply", action="store_true", help="do it; without, only say what would go")
     arguments = parser.parse_args()
     set_up_logging()
     status = 0
@@ -31,6 +35,8 @@ def main() -> int:
         if arguments.command == "run":
             uvloop.run(_until_signal(serve(_settings(), _ready)))
             say("Stopped. The data is kept.")
+        elif arguments.command == "drop":
+            uvloop.run(_until_signal(drop_rows(_settings(), arguments.board, apply=arguments.apply)))
         else:
             uvloop.run(_until_signal(players.play(arguments)))
     except* (StackError, EmulatorError, CatalogueError, players.PlayersError) as group:

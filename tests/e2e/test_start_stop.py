@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from game.catalogue import DEFAULT_PATH
 from store.schema import IDEMPOTENCY
 from tests.e2e.backend import BackendProcess, Ports, launch, run_to_end
 from tests.e2e.player import Player
@@ -127,6 +128,64 @@ def test_broken_catalogue_is_one_sentence_that_names_file_and_key(
     process = own_backend(catalogue=catalogue)
     process.launch()
     _assert_one_sentence(process, process.wait(), "catalogue.toml", mention)
+
+
+async def test_edit_that_would_break_rows_is_refused_until_they_are_dropped(
+    own_backend: Callable[..., BackendProcess], tmp_path: Path
+) -> None:
+    catalogue = tmp_path / "catalogue.toml"
+    catalogue.write_text(DEFAULT_PATH.read_text())
+    process = own_backend(catalogue=catalogue)
+    process.start()
+    async with httpx.AsyncClient(
+        base_url=process.rest_url, timeout=PATIENCE_SECONDS, trust_env=False
+    ) as http:
+        ada = await Player.sign_up(process, http, "Ada")
+        await ada.submit("sprint", 4_711)
+        await ada.submit("forest", 12)
+    assert await asyncio.to_thread(process.stop) == 0
+
+    catalogue.write_text(DEFAULT_PATH.read_text().replace('order = "asc"', 'order = "desc"'))
+    before = len(process.log)
+    process.launch()
+    assert await asyncio.to_thread(process.wait) == 1
+    (complaint,) = [line for line in process.log[before:].splitlines() if " INFO " not in line]
+    assert complaint == (
+        'board sprint: its rows were written under "asc", and areas.sprint.order is "desc". Set it back, or '
+        "drop the rows: `make drop board=sprint` says what would go."
+    )
+    process.assert_nothing_is_left()
+
+    variables = {
+        "data_dir": process.folder,
+        "emulator_port": process.ports.emulator,
+        "catalogue": catalogue,
+    }
+    for arguments, said in (
+        (("sprint",), ["sprint: 1 rows to be deleted", "Nothing was deleted: `make drop board=sprint args="]),
+        (("sprint", "--apply"), ["sprint: 1 rows deleted"]),
+        (("sprint", "--apply"), ["sprint: 0 rows deleted"]),
+    ):
+        ran = await asyncio.to_thread(run_to_end, "drop", *arguments, variables=variables)
+        assert ran.returncode == 0, ran.stderr
+        for line in said:
+            assert line in ran.stdout
+    unknown = await asyncio.to_thread(run_to_end, "drop", "forrest", variables=variables)
+    assert unknown.returncode == 1
+    assert unknown.stderr.splitlines()[-1].startswith("There is no board 'forrest'; there are desert, ")
+
+    process.start()
+    async with httpx.AsyncClient(
+        base_url=process.rest_url, timeout=PATIENCE_SECONDS, trust_env=False
+    ) as http:
+        again = Player(process, http, ada.username)
+        await again.sign_in()
+        assert await again.top("sprint") == ()
+        assert [entry.score for entry in await again.top("forest")] == [12]
+        await again.submit("sprint", 20)
+        await again.submit("sprint", 30)
+        assert [entry.score for entry in await again.top("sprint")] == [30]
+    assert await asyncio.to_thread(process.stop) == 0
 
 
 def test_unwritable_data_folder_is_one_sentence(

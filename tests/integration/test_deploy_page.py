@@ -48,7 +48,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
     in_sentences = re.findall(r"`(aws [^`]+ --[^`]+)`", blocks.sub("", text))
     # For what the reader has to fill in an ellipsis is too short: parameters have a least length.
     script = "\n".join(blocks.findall(text) + in_sentences).replace("…", f"{'filled-in-by-the-reader':-<40}")
-    stand_ins = ("aws", "base", "docker", "git", "keep", "make", "python", "release")
+    stand_ins = ("aws", "base", "docker", "git", "keep", "make", "python", "release", "sleep")
     for path in ("cv/base", "cv/keep", "cv/release", ".venvs/local/bin/python"):
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).symlink_to(bin_ / Path(path).name)

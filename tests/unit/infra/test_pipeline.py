@@ -8,7 +8,7 @@ import pytest
 
 from infra.settings import load_settings
 from tests.unit.infra.policies import allowed
-from tests.unit.infra.stage import properties, synthesize
+from tests.unit.infra.stage import properties, synthesize, text
 from tests.unit.pipeline import aws_cli, codebuild
 from tests.unit.pipeline.build_scene import CHECKOUT, OLD, PROJECT, Desk
 from tests.unit.pipeline.cloud import Cloud
@@ -74,6 +74,21 @@ def test_image_project_may_do_what_it_does_and_no_more(tmp_path: Path) -> None:
     }
     of_services = {action for action in granted if action.startswith(("ecr:", "lambda:"))}
     assert of_services == called | PUSH | UPDATE
+
+
+def test_deploy_project_may_ask_whether_the_catalogue_is_true_to_the_rows() -> None:
+    role = project("deploy")["ServiceRole"]["Fn::GetAtt"][0]
+    granted = {
+        (action, text(resource).rpartition("/")[2])
+        for policy in properties("prod", "AWS::IAM::Policy")
+        if {"Ref": role} in policy["Roles"]
+        for action, resource in allowed(policy["PolicyDocument"])
+        if action.startswith("dynamodb:")
+    }
+    assert granted == {
+        ("dynamodb:GetItem", "podium-prod-Leaderboards"),
+        ("dynamodb:Query", "podium-prod-Scores"),
+    }
 
 
 def test_pipeline_of_a_trial_goes_away_with_its_artifacts() -> None:

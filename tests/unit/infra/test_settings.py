@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from game.account import LOW_RATE_REGIONS
-from infra.settings import STAGES, SettingsError, StageSettings, load_settings
+from infra.settings import STAGES, SettingsError, StageSettings, load_settings, main
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,10 @@ def test_setting_that_aws_would_not_take_is_refused_by_its_name(
 ) -> None:
     with pytest.raises(SettingsError, match=complaint):
         load(tmp_path, content)
+
+
+def test_tables_of_a_stage_are_told_as_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    main("prod")
+    assert capsys.readouterr().out == "--region us-east-1 podium-prod-\n"
+    with pytest.raises(SystemExit, match="There is no stage 'prd'"):
+        main("prd")

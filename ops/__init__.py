@@ -1,0 +1,1 @@
+"""Operators' commands on the tables of a deployment."""

@@ -1,0 +1,78 @@
+"""Says whether the catalogue is true to the rows of a deployment's boards, and drops a board's rows.
+
+    python -m ops.boards check podium-prod-                  # what it would break; `make deploy` asks first
+    python -m ops.boards drop podium-prod- forest            # says what would go
+    python -m ops.boards drop podium-prod- forest --apply
+
+Interrupted, `drop` can be run again. Nobody may write meanwhile: docs/deploy.md has the steps. On a laptop it
+is `make drop board=forest`.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import aioboto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from game.catalogue import CatalogueError, load_catalogue
+from store.board_rules import Dropped, drop, drop_command, explain, find_breaks
+from store.database import Database, StoreError
+from store.runtime import open_database
+
+
+async def _check(db: Database) -> None:
+    try:
+        found = await find_breaks(db, load_catalogue())
+    except db.client.exceptions.ResourceNotFoundException:
+        sys.stdout.write(f"There are no tables {db.prefix}* yet, and so no rows.\n")
+        return
+    if found:
+        sys.exit(f"{explain(found, drop_command(db))}\nNothing was deployed.")
+
+
+async def _drop(db: Database, board: str, *, apply: bool) -> None:
+    verb = "deleted" if apply else "to be deleted"
+
+    def tell(dropped: Dropped) -> None:
+        sys.stdout.write(f"{dropped.board}: {dropped.rows} rows {verb}\n")
+
+    try:
+        await drop(db, load_catalogue(), board, apply=apply, told=tell)
+    except db.client.exceptions.ResourceNotFoundException:
+        sys.exit(f"There are no tables {db.prefix}*: is the Region right?")
+
+
+async def _run(options: argparse.Namespace) -> None:
+    async with AsyncExitStack() as stack:
+        session = aioboto3.Session(region_name=options.region)
+        db = await stack.enter_async_context(open_database(session, options.prefix))
+        if options.command == "check":
+            await _check(db)
+        else:
+            await _drop(db, options.board, apply=options.apply)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command."""
+    parser = argparse.ArgumentParser(prog="python -m ops.boards", description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="refuse a catalogue that would break rows")
+    dropping = commands.add_parser("drop", help="delete a board's rows")
+    for one in (check, dropping):
+        one.add_argument("prefix", help="what the deployment's tables' names begin with")
+        one.add_argument("--region", help="where the tables are; by default as the SDK's own settings say")
+    dropping.add_argument("board", help="the board's id")
+    dropping.add_argument("--apply", action="store_true", help="do it; without, only say what would go")
+    try:
+        asyncio.run(_run(parser.parse_args(arguments)))
+    except (CatalogueError, StoreError) as error:
+        sys.exit(str(error))
+    except (ClientError, BotoCoreError) as error:
+        sys.exit(f"The tables cannot be read or written, and the rest was left undone: {error}")
+
+
+if __name__ == "__main__":
+    main()
