@@ -13,14 +13,12 @@ from constructs import Construct
 
 from game.functions import AVATAR_OUTCOME, PORTRAITS
 from infra.code import ARCHITECTURES
+from infra.images import RELEASED
 from infra.lambdas import PodiumFunction, Storage, function_name, removal
 from infra.reasons import excuse_wildcard
 from infra.settings import StageSettings
 
 _IMAGES = 20
-
-RELEASED = "released-"
-"""What the tag begins with that cv/keep gives an image which works, or is to be the first."""
 
 
 class RegistryStack(Stack):

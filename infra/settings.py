@@ -5,6 +5,7 @@
 Everything has a default that suits a stage to try things out in; `prod.toml` shows what a real one sets.
 """
 
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ _PUSH_MOST = 0.9
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html#configuring-concurrency-reserved
 _UNRESERVED = 100
+BASE_IMAGE = "public.ecr.aws/lambda/python:3.12"
+"""What the portraits' container is built on; AWS moves the tag as it mends what is in the image."""
 _HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
 
 
@@ -171,8 +174,8 @@ class Pipeline(_Settings):
     approval: bool = False
     """Whether a person must agree before the stacks are deployed."""
     base_image: str = Field(
-        default="public.ecr.aws/lambda/python:3.12",
-        pattern=r"^public\.ecr\.aws/lambda/python:3\.12(@sha256:[0-9a-f]{64})?$",
+        default=BASE_IMAGE,
+        pattern=rf"^{re.escape(BASE_IMAGE)}(@sha256:[0-9a-f]{{64}})?$",
     )
     """What the portraits' container is built on: the tag's image at the time, or one by its digest."""
 

@@ -13,17 +13,22 @@ from pathlib import Path
 
 import pytest
 
+from infra import images
 from infra.grants import GRANTS
 from infra.packaging.bundle import CHECKOUT
 from store.schema import TABLES
+from tests.support.programs import Answer, Call, running
 from tests.support.waiting import COMMAND_SECONDS
-from tests.unit.pipeline.programs import Answer, Call, running
 
 PAGE = CHECKOUT / "docs" / "deploy.md"
 CLI = CHECKOUT / ".venvs" / "awscli" / "bin" / "python"
 
 # What a command is given by another, where text of any kind would not do.
-_ANSWERS = {"list-object-versions": '{"Objects": [{"Key": "a", "VersionId": "1"}]}'}
+_ANSWERS = {
+    "list-object-versions": '{"Objects": [{"Key": "a", "VersionId": "1"}]}',
+    "describe-repositories": "111122223333.dkr.ecr.us-east-1.amazonaws.com/podium-dev-portraits",
+    "infra.images": f"sha256:{0:064}",
+}
 
 # One process for all of them: the CLI takes half a second to start.
 _REAL_CLI = """
@@ -46,10 +51,11 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
     bin_, home = tmp_path_factory.mktemp("bin"), tmp_path_factory.mktemp("home")
     text, blocks = PAGE.read_text(encoding="utf-8"), re.compile(r"^```\n(.+?)^```$", re.DOTALL | re.MULTILINE)
     in_sentences = re.findall(r"`(aws [^`]+ --[^`]+)`", blocks.sub("", text))
-    # For what the reader has to fill in an ellipsis is too short: parameters have a least length.
-    script = "\n".join(blocks.findall(text) + in_sentences).replace("…", f"{'filled-in-by-the-reader':-<40}")
-    stand_ins = ("aws", "base", "docker", "git", "keep", "make", "python", "release", "sleep")
-    for path in ("cv/base", "cv/keep", "cv/release", ".venvs/local/bin/python"):
+    # For what the reader has to fill in an ellipsis is too short: parameters have a least length. The longest
+    # is a digest.
+    script = "\n".join(blocks.findall(text) + in_sentences).replace("…", f"{0:064}")
+    stand_ins = ("aws", "docker", "git", "make", "python", "sleep")
+    for path in (".venvs/infra/bin/python", ".venvs/local/bin/python"):
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).symlink_to(bin_ / Path(path).name)
     with running(bin_, dict.fromkeys(stand_ins, answer)) as calls:
@@ -98,6 +104,11 @@ def test_aws_cli_understands_every_command(calls: list[Call], unused_tcp_port: i
         call: words for call, words in said.items() if "Could not connect to the endpoint" not in words
     } == {}
     assert said
+
+
+def test_images_are_built_kept_and_released_by_commands_that_exist(calls: list[Call]) -> None:
+    given = [call.argv[3:] for call in calls if call.argv[1:3] == ("-m", "infra.images")]
+    assert [images.parser().parse_args(command).command for command in given] == ["build", "keep", "release"]
 
 
 def test_names_are_of_what_a_stage_has(calls: list[Call]) -> None:

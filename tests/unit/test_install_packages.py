@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import programs
+from tests.support.programs import Answer, Call, Program
 from tests.support.waiting import COMMAND_SECONDS
-from tests.unit.pipeline import programs
-from tests.unit.pipeline.programs import Answer, Call, Program
 
 SCRIPT = Path(__file__).parents[1] / "install-packages"
 LIBRARIES = "libEGL.so.1 libGLESv2.so.2\n"

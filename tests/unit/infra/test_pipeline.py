@@ -1,17 +1,16 @@
 """What the pipeline gives to the buildspecs, and what they take: variables, rights, the image."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra import images
 from infra.settings import load_settings
+from tests.unit.infra import buildspecs
+from tests.unit.infra.account import COMMIT, FUNCTION, NEW, REPOSITORY, Account, release_of_a_push
 from tests.unit.infra.policies import allowed
 from tests.unit.infra.stage import properties, synthesize, text
-from tests.unit.pipeline import aws_cli, codebuild
-from tests.unit.pipeline.build_scene import CHECKOUT, OLD, PROJECT, Desk
-from tests.unit.pipeline.cloud import Cloud
 
 PUSH = {
     "ecr:GetAuthorizationToken",
@@ -24,7 +23,7 @@ PUSH = {
 }
 """https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html"""
 UPDATE = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
-"""For whom gives a function an image. https://docs.aws.amazon.com/lambda/latest/dg/images-create.html"""
+"""For the caller that gives a function an image. https://docs.aws.amazon.com/lambda/latest/dg/images-create.html"""
 
 
 def project(name: str) -> dict[str, Any]:
@@ -48,7 +47,7 @@ def test_projects_have_their_buildspec_and_its_variables(name: str, buildspec: s
     assert found["Source"]["BuildSpec"] == buildspec
     assert found["Environment"]["PrivilegedMode"] == docker
     given = {one["Name"]: one["Value"] for one in found["Environment"]["EnvironmentVariables"]}
-    assert given == PROJECT | {"AWS_ACCOUNT_ID": {"Ref": "AWS::AccountId"}}
+    assert given == buildspecs.PROJECT | {"AWS_ACCOUNT_ID": {"Ref": "AWS::AccountId"}}
 
 
 def test_image_goes_from_one_stage_to_the_other() -> None:
@@ -56,15 +55,19 @@ def test_image_goes_from_one_stage_to_the_other() -> None:
     (given,) = json.loads(made["Deploy"]["Configuration"]["EnvironmentVariables"])
     assert (given["name"], given["value"]) == ("PODIUM_IMAGE", "#{image.IMAGE_DIGEST}")
     assert made["Image"]["Namespace"] == "image"
-    exported = codebuild.read(CHECKOUT / "buildspec.yml")["env"]["exported-variables"]
-    assert exported == ["IMAGE_DIGEST"]
+    assert buildspecs.read("buildspec.yml").env.exported_variables == ["IMAGE_DIGEST"]
 
 
-def test_image_project_may_do_what_it_does_and_no_more(tmp_path: Path) -> None:
-    cloud = Cloud(running=OLD, tags={"old": OLD})
-    stand_ins = {"aws": cloud.aws, "docker": cloud.docker}
-    calls = Desk(tmp_path).run("buildspec.yml", stand_ins, PROJECT).calls
-    called = {aws_cli.parse(call).action for call in calls if call.argv[0] == "aws"}
+def test_image_project_may_do_what_it_does_and_no_more() -> None:
+    account = Account()
+    release_of_a_push(account)
+    ecr, functions = account.client("ecr"), account.client("lambda")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "_docker", lambda *_, **__: "")
+        images.build(ecr, REPOSITORY, COMMIT, platform="linux/arm64", base=f"base@sha256:{0:064x}")
+    images.release(ecr, functions, FUNCTION, NEW)
+    account.check()
+    called = {"ecr:GetAuthorizationToken", *account.calls}
     role = project("image")["ServiceRole"]["Fn::GetAtt"][0]
     granted = {
         action
