@@ -3,6 +3,7 @@
 from functools import cache
 
 from game.board import Entry, Position
+from game.frames import FRAME_LIMIT
 from realtime import protocol
 
 NAME = "Whispering Ada"
@@ -36,7 +37,7 @@ def pong_bytes() -> int:
 
 def metered(size: float) -> int:
     """Messages that API Gateway counts for a frame: one for each 32 KB of it, or part of them."""
-    return max(1, -(-int(size) // protocol.FRAME_LIMIT))
+    return max(1, -(-int(size) // FRAME_LIMIT))
 
 
 def _mixed(portrait_share: float, without: int, with_portraits: int) -> float:

@@ -10,11 +10,6 @@ from game.board import Change, Entry, Position, diff
 from game.live import BOARDS_LIMIT
 from game.model import Model
 
-# API Gateway's limit on one WebSocket frame:
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-FRAME_LIMIT = 32 * 1024
-"""Bytes of UTF-8 in one frame, either way."""
-
 Boards = Annotated[list[str], Field(min_length=1, max_length=BOARDS_LIMIT)]
 
 
@@ -157,11 +152,6 @@ def encode(frame: ServerFrame) -> str:
     """A frame as JSON text."""
     # An entry without a portrait says so; an avatar frame says what there is.
     return frame.model_dump_json(by_alias=True, exclude_none=isinstance(frame, Avatar))
-
-
-def fits(text: str) -> bool:
-    """Whether the text goes into one frame."""
-    return len(text.encode()) <= FRAME_LIMIT
 
 
 def encode_change(

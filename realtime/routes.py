@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from game.catalogue import Catalogue
+from game.frames import FRAME_LIMIT, fits
 from game.live import BOARDS_LIMIT, CONNECTIONS_LIMIT, SUBPROTOCOL, Action
 from game.model import Model
 from game.strict_json import RepeatedMemberError, check_members
@@ -163,8 +164,8 @@ async def broadcast(live: Live, event: Event) -> Response:
     _check_token_of_admin(live, event)
     frame = _parse(protocol.Broadcast, event)
     text = protocol.encode(protocol.Announcement(channel=frame.channel, message=frame.message))
-    if not protocol.fits(text):
-        raise FrameError("too_large", f"message: the announcement is over {protocol.FRAME_LIMIT} bytes")
+    if not fits(text):
+        raise FrameError("too_large", f"message: the announcement is over {FRAME_LIMIT} bytes")
     await _check_still_admin(live, event)
     delivered = failed = 0
     deadline = _deadline(BROADCAST_SECONDS)
@@ -269,8 +270,8 @@ def _parse(model: type[_FrameT], event: Event) -> _FrameT:
     body = event.get("body") or ""
     if event.get("isBase64Encoded"):
         raise FrameError("bad_frame", "a frame must be JSON text, not binary")
-    if not protocol.fits(body):
-        raise FrameError("too_large", f"a frame must be at most {protocol.FRAME_LIMIT} bytes")
+    if not fits(body):
+        raise FrameError("too_large", f"a frame must be at most {FRAME_LIMIT} bytes")
     try:
         check_members(body)
         return model.model_validate_json(body)

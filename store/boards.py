@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Annotated, Any, Self
 
 from botocore.exceptions import ClientError
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
+from game import frames
 from game.board import Entry, Milliseconds, Position
 from game.catalogue import Board
 from store import scores
@@ -21,6 +22,9 @@ OUTBOX_LIMIT = 8
 _entries = TypeAdapter(tuple[Entry, ...])
 Version = Annotated[int, Field(ge=0, lt=2**53)]
 """Counts versions; JavaScript holds it exactly."""
+
+Frame = Annotated[str, AfterValidator(frames.check)]
+"""A frame as it is pushed."""
 
 EncodeSnapshot = Callable[[str, int, Position, Sequence[Entry]], str]
 """The frame of a whole board: id, size, position, entries. See `realtime.protocol.encode_snapshot`."""
@@ -58,14 +62,17 @@ class Bar(Row):
 
 
 class PublishedBoard(Row):
-    """A row. `outbox` holds the unpushed frames (JSON text) by the version that each leads to."""
+    """A row. `outbox` holds the unpushed frames (JSON text) by the version that each leads to.
+
+    A row with a text in its outbox that is no frame cannot be read: its subscribers could not, either.
+    """
 
     game_area: str
     epoch: Milliseconds
     version: Version
     entries: tuple[Entry, ...]
     last: Bar | None = None
-    outbox: dict[int, str] = Field(default_factory=dict)
+    outbox: dict[int, Frame] = Field(default_factory=dict)
     fanout: Fanout | None = None
 
     @model_validator(mode="after")

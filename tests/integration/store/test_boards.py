@@ -29,6 +29,10 @@ def _entries(*scores: int) -> tuple[Entry, ...]:
     )
 
 
+def _frame(word: str) -> str:
+    return json.dumps({"word": word})
+
+
 async def _loaded(db: Database, board: Board) -> PublishedBoard:
     published = await boards.load(db, board.id)
     assert published is not None
@@ -57,19 +61,19 @@ async def test_creators_at_once_agree_on_one_board(db: Database, forest: Board) 
 
 async def test_publishing_counts_versions_up_and_fills_the_outbox(db: Database, forest: Board) -> None:
     first = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    second = await boards.publish(db, first, _entries(9), "two", collapse=False)
-    third = await boards.publish(db, second, _entries(9, 8), "three", collapse=False)
+    second = await boards.publish(db, first, _entries(9), _frame("two"), collapse=False)
+    third = await boards.publish(db, second, _entries(9, 8), _frame("three"), collapse=False)
     assert (third.position, third.entries) == ((777, 3), _entries(9, 8))
-    assert third.outbox == {2: "two", 3: "three"}
+    assert third.outbox == {2: _frame("two"), 3: _frame("three")}
     assert await _loaded(db, forest) == third
 
 
 async def test_only_one_of_two_publishers_wins(db: Database, forest: Board) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    won = await boards.publish(db, read, _entries(9), "mine", collapse=False)
+    won = await boards.publish(db, read, _entries(9), _frame("mine"), collapse=False)
     for collapse in (False, True):
         with pytest.raises(StaleBoardError):
-            await boards.publish(db, read, _entries(8), "late", collapse=collapse)
+            await boards.publish(db, read, _entries(8), _frame("late"), collapse=collapse)
     assert await _loaded(db, forest) == won
 
 
@@ -77,37 +81,37 @@ async def test_publisher_of_an_earlier_epoch_is_stale(db: Database, forest: Boar
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     await boards.rebuild(db, forest, 888)
     with pytest.raises(StaleBoardError):
-        await boards.publish(db, read, _entries(8), "late", collapse=False)
+        await boards.publish(db, read, _entries(8), _frame("late"), collapse=False)
 
 
 async def test_collapsing_replaces_the_outbox(db: Database, forest: Board) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     for version in (2, 3):
-        read = await boards.publish(db, read, _entries(version), str(version), collapse=False)
-    collapsed = await boards.publish(db, read, _entries(4), "snapshot", collapse=True)
-    assert collapsed.outbox == {4: "snapshot"}
-    assert (await boards.publish(db, collapsed, _entries(5), "5", collapse=False)).outbox == {
-        4: "snapshot",
-        5: "5",
+        read = await boards.publish(db, read, _entries(version), _frame(str(version)), collapse=False)
+    collapsed = await boards.publish(db, read, _entries(4), _frame("snapshot"), collapse=True)
+    assert collapsed.outbox == {4: _frame("snapshot")}
+    assert (await boards.publish(db, collapsed, _entries(5), _frame("5"), collapse=False)).outbox == {
+        4: _frame("snapshot"),
+        5: _frame("5"),
     }
 
 
 async def test_clearing_leaves_the_frames_that_came_later(db: Database, forest: Board) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    pushed = await boards.publish(db, read, _entries(2), "two", collapse=False)
-    later = await boards.publish(db, pushed, _entries(3), "three", collapse=False)
+    pushed = await boards.publish(db, read, _entries(2), _frame("two"), collapse=False)
+    later = await boards.publish(db, pushed, _entries(3), _frame("three"), collapse=False)
     await boards.clear_outbox(db, pushed)
     await boards.clear_outbox(db, pushed)
-    assert (await _loaded(db, forest)).outbox == {3: "three"}
+    assert (await _loaded(db, forest)).outbox == {3: _frame("three")}
     await boards.clear_outbox(db, later)
     assert (await _loaded(db, forest)).outbox == {}
 
 
 async def test_clearing_leaves_a_later_epoch_alone(db: Database, forest: Board) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    pushed = await boards.publish(db, read, _entries(2), "old", collapse=False)
+    pushed = await boards.publish(db, read, _entries(2), _frame("old"), collapse=False)
     rebuilt = await boards.rebuild(db, forest, 888)
-    new = await boards.publish(db, rebuilt, _entries(2), "new", collapse=False)
+    new = await boards.publish(db, rebuilt, _entries(2), _frame("new"), collapse=False)
     await boards.clear_outbox(db, pushed)
     assert await _loaded(db, forest) == new
 
@@ -116,7 +120,7 @@ async def test_rebuilding_starts_a_later_epoch_whatever_the_clock_says(
     db: Database, catalogue: Catalogue, forest: Board
 ) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    await boards.publish(db, read, _entries(2), "two", collapse=False)
+    await boards.publish(db, read, _entries(2), _frame("two"), collapse=False)
     await submit(db, catalogue, Profile(user_id="ada", name="Ada"), "forest", 5, 1000)
     rebuilt = await boards.rebuild(db, forest, 5)
     assert (rebuilt.position, rebuilt.outbox) == ((778, 1), {})
@@ -161,8 +165,10 @@ async def test_board_that_cannot_be_read_is_made_anew_in_a_later_epoch(
     assert json.loads(frame)["entries"][0]["userId"] == "ada"
     assert await _loaded(db, forest) == made[0] == made[2]
     await boards.clear_outbox(db, made[0])
-    published = await boards.publish(db, await _loaded(db, forest), _entries(9), "two", collapse=False)
-    assert (published.position, published.outbox) == ((epoch, 2), {2: "two"})
+    published = await boards.publish(
+        db, await _loaded(db, forest), _entries(9), _frame("two"), collapse=False
+    )
+    assert (published.position, published.outbox) == ((epoch, 2), {2: _frame("two")})
 
 
 async def test_withdrawn_board_is_published_again_with_its_snapshot_for_subscribers(
@@ -174,7 +180,7 @@ async def test_withdrawn_board_is_published_again_with_its_snapshot_for_subscrib
     await boards.withdraw(db, "forest")
     await boards.withdraw(db, "forest")
     with pytest.raises(StaleBoardError):
-        await boards.publish(db, read, _entries(8), "late", collapse=False)
+        await boards.publish(db, read, _entries(8), _frame("late"), collapse=False)
     await boards.clear_outbox(db, await boards.load_or_create(db, forest, 5, encode_snapshot))
     assert (await _loaded(db, forest)).position == (778, 1)
 
@@ -183,7 +189,7 @@ async def test_withdrawn_board_is_published_again_with_its_snapshot_for_subscrib
 async def test_bar_is_kept_with_its_version(db: Database, forest: Board, collapse: bool) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     assert read.bar is None
-    full = await boards.publish(db, read, _entries(9, 8, 7), "two", collapse=collapse, bar="key")
+    full = await boards.publish(db, read, _entries(9, 8, 7), _frame("two"), collapse=collapse, bar="key")
     assert full.bar == (await _loaded(db, forest)).bar == "key"
-    room = await boards.publish(db, full, _entries(9), "three", collapse=collapse)
+    room = await boards.publish(db, full, _entries(9), _frame("three"), collapse=collapse)
     assert (await _loaded(db, forest)).bar is room.bar is None

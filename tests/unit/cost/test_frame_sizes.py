@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from cost import frame_sizes
 from cost.frame_sizes import diff_bytes, metered, pong_bytes, snapshot_bytes
 from game.catalogue import TOP_LIMIT
+from game.frames import FRAME_LIMIT
 from realtime import protocol
-from realtime.protocol import FRAME_LIMIT, Diff, Pong, Snapshot
+from realtime.protocol import Diff, Pong, Snapshot
 
 tops = st.integers(1, TOP_LIMIT)
 

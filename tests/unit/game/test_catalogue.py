@@ -8,9 +8,10 @@ import pytest
 
 from game.board import NAME_BYTES, Entry, Position
 from game.catalogue import TOP_LIMIT, Board, CatalogueError, load_catalogue
+from game.frames import FRAME_LIMIT, fits
 from game.names import NAME_MAX, clean_name
 from game.scoring import POINTS_LIMIT, TIME_LIMIT
-from realtime.protocol import FRAME_LIMIT, encode_change, encode_snapshot, fits
+from realtime.protocol import encode_change, encode_snapshot
 
 GLOBAL = '[global]\ntitle = "All"\ntop = 10\n'
 FOREST = '[areas.forest]\ntitle = "F"\norder = "desc"\nmin = 0\nmax = 10\ntop = 5\ncounts = true\n'

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from realtime.protocol import FRAME_LIMIT
+from game.frames import FRAME_LIMIT
 from tests.unit.realtime.live_scene import LiveScene
 
 LONG = "x" * 1000

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.board import Entry, Position, apply
+from game.frames import FRAME_LIMIT, fits
 from game.scoring import Order
 from realtime.protocol import (
-    FRAME_LIMIT,
     Announcement,
     Diff,
     ErrorFrame,
@@ -19,7 +19,6 @@ from realtime.protocol import (
     encode_change,
     encode_snapshot,
     explain,
-    fits,
 )
 from tests.unit.game.strategies import ORDERS, boards
 

@@ -7,11 +7,13 @@ attributes gone, of another kind, or huge, and sort keys that are none.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from game.board import Position
+from game.frames import FRAME_LIMIT
 from game.scoring import encode
 from realtime.protocol import encode_snapshot
 from store import boards, fanouts, scores
@@ -155,6 +157,40 @@ async def test_board_that_cannot_be_read_gets_a_later_epoch_and_reaches_every_sc
     assert (after.position, after.entries, after.outbox) == ((before.epoch + 6, 1), before.entries, {})
     (frame,) = scene.push.sent_to("viewer")
     assert (frame["type"], frame["epoch"], frame["version"]) == ("snapshot", before.epoch + 6, 1)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "",
+        "diff",
+        "[]",
+        "3",
+        '"{}"',
+        "{",
+        '{"x": NaN}',
+        FRAME + "x",
+        "[" * 30_000,
+        FRAME.ljust(FRAME_LIMIT + 1),
+    ],
+    ids=lambda frame: frame[:9],
+)
+async def test_text_that_is_no_frame_is_not_pushed(scene: BroadcastScene, frame: str) -> None:
+    """A crash, or another hand, left it in the outbox."""
+    await full_board(scene)
+    before = await scene.published()
+    read = await boards.publish(scene.direct, before, before.entries, FRAME, collapse=False)
+    await scene.direct.client.update_item(
+        TableName=LEADERBOARDS.name,
+        Key=to_item({"gameArea": "forest"}),
+        UpdateExpression="SET outbox = :outbox",
+        ExpressionAttributeValues=to_item({":outbox": {str(read.version): frame}}),
+    )
+    assert await scene.broadcaster.sweep(Report()) == []
+    after = await scene.published()
+    assert (after.position, after.entries, after.outbox) == ((before.epoch + 1, 1), before.entries, {})
+    (pushed,) = scene.push.sent_to("viewer")
+    assert (pushed["type"], pushed["epoch"], pushed["version"]) == ("snapshot", before.epoch + 1, 1)
 
 
 async def test_board_that_another_one_publishes_anew_meanwhile_is_taken_as_it_is(

@@ -1,0 +1,21 @@
+"""What every frame of the WebSocket keeps to, whoever stores or sends it."""
+
+from pydantic_core import from_json
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+FRAME_LIMIT = 32 * 1024
+"""Bytes of UTF-8 in one frame, either way. API Gateway closes a connection that sends more (1009)."""
+
+
+def fits(text: str) -> bool:
+    """Return whether the text goes into one frame."""
+    return len(text.encode()) <= FRAME_LIMIT
+
+
+def check(text: str) -> str:
+    """Return the text of a frame. Raises ValueError for one that is no JSON object, or does not fit."""
+    if not fits(text):
+        raise ValueError(f"a frame has at most {FRAME_LIMIT} bytes, not {len(text.encode())}")
+    if not isinstance(from_json(text, allow_inf_nan=False), dict):
+        raise ValueError("a frame must be a JSON object")
+    return text
