@@ -184,7 +184,10 @@ class _HttpProtocol(HttpToolsProtocol):
             raise _RefusedError("HTTP/1.0 has no Transfer-Encoding")
         if len(self.pipeline) >= PIPELINED_REQUESTS:
             raise _RefusedError(f"at most {PIPELINED_REQUESTS} requests may wait for their turn")
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+        # Its target is the authority of another host, of which uvicorn would make a path.
+        if self.parser.get_method() == b"CONNECT":
+            raise _RefusedError("CONNECT is for proxies, and there is no proxy here")
+        if self.parser.should_upgrade():
             self._wants_upgrade = True
             return
         super().on_headers_complete()

@@ -182,6 +182,15 @@ def test_answers_do_not_depend_on_where_the_bytes_are_cut(
     check([*requests, last], lambda data: cut(data, places))
 
 
+@pytest.mark.parametrize("target", [b"/score", b"x:1", b"http://x/score", b"*"])
+async def test_connect_is_refused_and_no_error(target: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with conversing() as conversation:
+        await conversation.feed(b"CONNECT %b HTTP/1.1\r\n%b\r\n" % (target, HEADERS))
+        assert conversation.statuses == [400]
+        assert b"there is no proxy here" in conversation.transport.sent
+    assert "callback error" not in caplog.text
+
+
 @pytest.mark.parametrize("example", [*EXAMPLES, *LAST[:-1], post(b"x" * LIMIT), chunked_post([b"ab", b"c"])])
 def test_request_may_come_byte_by_byte(example: Example) -> None:
     check([post(b"before"), example], lambda data: cut(data, range(len(data))))
