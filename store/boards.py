@@ -1,6 +1,5 @@
 """`Leaderboards`: each board as it was last published, and the frames not yet pushed to its subscribers."""
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Annotated, Any, Self
 
@@ -28,8 +27,6 @@ Frame = Annotated[str, AfterValidator(frames.check)]
 
 EncodeSnapshot = Callable[[str, int, Position, Sequence[Entry]], str]
 """The frame of a whole board: id, size, position, entries. See `realtime.protocol.encode_snapshot`."""
-
-logger = logging.getLogger("podium.store")
 
 
 class StaleBoardError(Exception):
@@ -109,7 +106,7 @@ async def load(db: Database, board: str) -> PublishedBoard | None:
 
     None, too, where its row cannot be read, which is logged: `load_or_create` publishes it again.
     """
-    return _readable(await _get(db, board))
+    return _readable(db, await _get(db, board))
 
 
 async def load_many(
@@ -124,7 +121,7 @@ async def load_many(
     rows = (
         {LEADERBOARDS: []} if not keys else await batch_get(db, {LEADERBOARDS: keys}, consistent=consistent)
     )
-    published = [board for item in rows[LEADERBOARDS] if (board := _readable(item))]
+    published = [board for item in rows[LEADERBOARDS] if (board := _readable(db, item))]
     return {board.game_area: board for board in published}
 
 
@@ -138,7 +135,7 @@ async def load_or_create(
     """
     while True:
         held = await _get(db, board.id)
-        published = _readable(held)
+        published = _readable(db, held)
         if published:
             return published
         truth = await scores.top_with_bar(db, board)
@@ -268,13 +265,13 @@ async def _get(db: Database, board: str) -> Item | None:
     return answer.get("Item")
 
 
-def _readable(item: Item | None) -> PublishedBoard | None:
+def _readable(db: Database, item: Item | None) -> PublishedBoard | None:
     if item and item.keys().isdisjoint({"version", "entries"}):
         return None  # withdrawn
     try:
         return PublishedBoard.parse(item) if item else None
     except RowError as error:
-        logger.error("to be published anew: %s", error)
+        db.damage.error(error.row, "to be published anew: %s", error)
         return None
 
 

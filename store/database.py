@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from pydantic import BeforeValidator, ConfigDict, ValidationError
 
 from game.model import Model
+from store.damage_log import DamageLog
 from store.schema import Table
 
 if TYPE_CHECKING:
@@ -70,7 +71,14 @@ class ThrottledError(StoreError):
 
 
 class RowError(StoreError):
-    """A stored row cannot be read. The message has its table, key and fault: for the log, not for clients."""
+    """A stored row cannot be read. The message has its table, key and fault: for the log, not for clients.
+
+    `row` names the row: its table and key.
+    """
+
+    def __init__(self, row: str, fault: str) -> None:
+        super().__init__(f"a row of {row}: {fault}")
+        self.row = row
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,8 @@ class Database:
 
     client: "DynamoDBClient"
     prefix: str = ""
+    damage: DamageLog = field(default_factory=DamageLog, compare=False, repr=False)
+    """Where damaged rows are named that are left out of what is read."""
 
     def name(self, table: Table) -> str:
         """The table's name in this deployment."""
@@ -114,7 +124,7 @@ def parse_row(
 def row_error(table: Table, item: Mapping[str, Any], error: Exception | str) -> RowError:
     """Return the error that names a row and says what is wrong with it; no attribute's value is in it."""
     key = {name: next(iter(item[name].values()), None) for name in table.keys if name in item}
-    return RowError(f"a row of {table.name} cannot be read, at {key}: {_fault(error)}")
+    return RowError(f"{table.name} cannot be read, at {key}", _fault(error))
 
 
 def _fault(error: Exception | str) -> str:

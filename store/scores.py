@@ -6,7 +6,6 @@ types of attributes, without reading the rows. A row with the right types and wr
 tells of another score, a second row of a player) still counts there.
 """
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -44,9 +43,6 @@ _READABLE = (
     "attribute_type(points, :number) AND attribute_type(achievedAt, :number)"
     " AND attribute_type(userId, :text) AND attribute_type(#name, :text)"
 )
-
-logger = logging.getLogger("podium.store")
-
 
 _SAMPLED = 20
 """Rows among which one is looked for that can be read, to say what a board's rows were written under."""
@@ -322,7 +318,7 @@ async def _query(
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
         # Where there are many bad rows, the next good one may be far.
         request["Limit"] = min(_PAGE, limit - len(rows) + 2 * len(unreadable))
-    _log(board, unreadable)
+    _log(db, board, unreadable)
     return [*rows.values()][:limit]
 
 
@@ -340,11 +336,12 @@ def _parse(board: Board, item: Item) -> Score:
     return row
 
 
-def _log(board: Board, unreadable: Sequence[RowError]) -> None:
+def _log(db: Database, board: Board, unreadable: Sequence[RowError]) -> None:
     for error in unreadable[:_LOGGED]:
-        logger.error("left out of board %s: %s", board.id, error)
+        db.damage.error(error.row, "left out of board %s: %s", board.id, error)
     if len(unreadable) > _LOGGED:
-        logger.error("left out of board %s: %d more rows", board.id, len(unreadable) - _LOGGED)
+        more = len(unreadable) - _LOGGED
+        db.damage.error(f"rows of {board.id}", "left out of board %s: %d more rows", board.id, more)
 
 
 async def _count(
