@@ -1,103 +1,227 @@
-"""From a file that may be hostile to upright pixels.
+"""From a file that may be hostile to upright pixels in sRGB.
 
-The magic bytes decide what it is, the header is held against the limits before a pixel is decoded, and the
-decoder (OpenCV's) is given only the parts that pixels need.
+The first bytes decide what it is. A JPEG or PNG file may hold any number of parts: only those that a picture
+needs go on. The header is checked against the limits, then Pillow decodes. Large pictures are made smaller
+before anything else happens to them, for no portrait shows so much.
+
+Files that are cut short are common: a download that broke off, a program that forgot the end. What counts is
+how many rows of pixels there are. Pillow does not say, so a file that seems damaged is decoded a second time,
+onto a colour that no row has, and the rows that keep it are missing.
 """
 
-from collections.abc import Callable
+import struct
+import warnings
+import zlib
+from contextlib import suppress
+from io import BytesIO
 from typing import TypeAlias
 
 import cv2
 import numpy as np
+import pillow_heif
 from cv2.typing import MatLike
+from PIL import Image, ImageFile
 
-from cv.errors import MAX_BYTES, MAX_PIXELS, MAX_SIDE, MIN_SIDE, PictureError
-from cv.formats import jpeg, png, webp
-from cv.formats.header import Header
+from cv.colour import find_nclx, nclx_profile, to_srgb
+from cv.errors import PictureError, require_size, too_many_pixels
+from cv.formats import jpeg, png
+from cv.formats.kinds import kind_of
+from game.pictures import MAX_BYTES
 
 Pixels: TypeAlias = MatLike
 """Height by width by blue, green, red; 8 bits each."""
 
-_OTHER_PICTURES = (
-    *(b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"\0\0\1\0", b"<svg", b"8BPS", b"\0\0\0\x0cjP"),
-    *(b"\0\0\0\x0cJXL", b"\xff\x0a", b"qoif", b"\x76\x2f\x31\x01"),
-)
-_BOX_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1"}
-_SNIFFED_BYTES = 1024
+WORKING_PIXELS = 16 * 1024 * 1024
+"""Pictures of more are made half as wide and high. The smallest face that is found, 6 percent of the width,
+still has more than 180 pixels then, and its portrait the 512 that it needs."""
+MISSING_ROWS = 0.05
+"""The share of the rows that a damaged picture may lack: a strip at the lower edge, where no face is."""
+
 _SAMPLED = 256
 """Rows, and columns, of a transparent picture that are looked at to choose what stands behind it."""
 _PALE = 224
 """The least of red, green and blue, 0 to 255, in a colour that is hardly seen on white."""
 _GREY = 96
 """The other backing: white stands out from it six to one, black three to one (WCAG's contrast)."""
-_TURNS: dict[int, Callable[[MatLike], MatLike]] = {
-    2: lambda pixels: cv2.flip(pixels, 1),
-    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
-    4: lambda pixels: cv2.flip(pixels, 0),
-    5: lambda pixels: cv2.transpose(pixels),
-    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
-    7: lambda pixels: cv2.flip(cv2.transpose(pixels), -1),
-    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
 }
+_16_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}
+_DECODABLE_BY_ROWS = {"PNG", "BMP"}
+_MARK = (1, 251, 3, 254)
+"""A colour that no row of a picture has from end to end."""
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(RuntimeError, struct.error, zlib.error),
+)
+"""What Pillow's plugins raise on files that they cannot make sense of."""
+
+# Nothing but the picture itself is asked of a HEIC file.
+pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
 def decode(picture: bytes) -> Pixels:
-    """The picture upright, as EXIF says, in 8-bit colour whatever it was stored in.
+    """The picture upright, in 8-bit sRGB whatever it was stored in, of at most WORKING_PIXELS.
 
     Transparent parts are on white, or on grey where more than half of what is seen is nearly white. Of an
-    animated picture it is the first frame. A colour profile is dropped, not applied. Raises PictureError.
+    animation it is the first frame. Raises PictureError.
     """
-    header = read_header(picture)
-    flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        stored = cv2.imdecode(np.frombuffer(header.essence, np.uint8), flags)
-    except cv2.error as error:
-        raise PictureError("truncated") from error
-    if stored is None or stored.shape[:2] != (header.height, header.width):
-        raise PictureError("truncated")
-    upright = _TURNS.get(header.orientation)
-    pixels = _opaque(stored)
-    return pixels if upright is None else np.ascontiguousarray(upright(pixels))
-
-
-def read_header(picture: bytes) -> Header:
-    """The header of a JPEG, PNG or WebP within the limits. Raises PictureError."""
     if len(picture) > MAX_BYTES:
         raise PictureError("too_large")
-    header = _read(picture)
-    if max(header.width, header.height) > MAX_SIDE or header.width * header.height > MAX_PIXELS:
-        raise PictureError("too_large")
-    if min(header.width, header.height) < MIN_SIDE:
-        raise PictureError("too_small")
-    return header
+    kind = kind_of(picture)
+    with warnings.catch_warnings():
+        # They are about metadata, or that a picture is large.
+        warnings.simplefilter("ignore")
+        try:
+            loaded = _load_jpeg(picture) if kind == "JPEG" else _load(kind, picture)
+            return _finish(loaded, _profile(loaded, picture))
+        except _DAMAGE as error:
+            raise PictureError("truncated") from error
 
 
-def _read(picture: bytes) -> Header:
-    if picture.startswith(jpeg.MAGIC):
-        return jpeg.read(picture)
-    if picture.startswith(png.MAGIC):
-        return png.read(picture)
-    if webp.is_webp(picture):
-        return webp.read(picture)
-    start = picture[:_SNIFFED_BYTES].lstrip()
-    is_box = picture[4:8] == b"ftyp" and picture[8:12] in _BOX_BRANDS
-    is_svg = start.startswith(b"<?xml") and b"<svg" in start
-    if start.startswith(_OTHER_PICTURES) or is_box or is_svg:
-        raise PictureError("unsupported_type")
-    raise PictureError("not_an_image")
+def _load_jpeg(picture: bytes) -> Image.Image:
+    essence = jpeg.read(picture)
+    image = _open("JPEG", essence.file)
+    image.load()
+    if essence.in_bands and _rows_alike(image) > MISSING_ROWS * image.height:
+        # A decoder paints what is missing in one colour. Without the end it leaves those rows alone.
+        _require_rows(_marked("JPEG", essence.without_end))
+    return image
+
+
+def _load(kind: str, picture: bytes) -> Image.Image:
+    file = png.read(picture) if kind == "PNG" else picture
+    image: Image.Image = _open(kind, file)
+    try:
+        image.load()
+    except _DAMAGE:
+        if kind not in _DECODABLE_BY_ROWS:
+            raise
+        image = _marked(kind, file)
+        _require_rows(image)
+    # A plugin may learn the size from the pixels.
+    require_size(*image.size)
+    return image
+
+
+def _open(kind: str, file: bytes) -> ImageFile.ImageFile:
+    """A picture within the limits, not decoded yet; a large JPEG will be decoded half as wide and high."""
+    try:
+        image = Image.open(BytesIO(file), formats=[kind])
+    except Image.DecompressionBombError as error:
+        # Pillow's own limit, far above ours.
+        raise too_many_pixels() from error
+    require_size(*image.size)
+    if kind == "JPEG" and _is_large(image):
+        image.draft(None, (image.width // 2, image.height // 2))
+    return image
+
+
+def _marked(kind: str, file: bytes) -> Image.Image:
+    """What there is of a damaged picture; the rows that are not have the mark's colour."""
+    image = _open(kind, file)
+    image.im = _blank(image.mode, image.size).im
+    with suppress(*_DAMAGE):
+        image.load()
+    # Nothing of it is left to load.
+    image.tile = []
+    return image
+
+
+def _blank(mode: str, size: tuple[int, int]) -> Image.Image:
+    bands = Image.getmodebands(mode)
+    return Image.new(mode, size, _MARK[0] if bands == 1 else _MARK[:bands])
+
+
+def _require_rows(image: Image.Image) -> None:
+    blank = _blank(image.mode, (image.width, 1)).tobytes()
+    missing = sum(_row(image, y) == blank for y in range(image.height))
+    if missing > MISSING_ROWS * image.height:
+        raise PictureError("truncated")
+
+
+def _rows_alike(image: Image.Image) -> int:
+    """How many rows at the lower edge are of one colour, the same in all."""
+    last = _row(image, image.height - 1)
+    pixel = len(last) // image.width
+    if not pixel or last != last[:pixel] * image.width:
+        return 0
+    count = 1
+    while count < image.height and _row(image, image.height - 1 - count) == last:
+        count += 1
+    return count
+
+
+def _row(image: Image.Image, y: int) -> bytes:
+    return image.crop((0, y, image.width, y + 1)).tobytes()
+
+
+def _profile(image: Image.Image, picture: bytes) -> bytes | None:
+    """The colour profile; where a file has numbers instead, the one that they stand for."""
+    profile: bytes | None = image.info.get("icc_profile")
+    if profile:
+        return profile
+    if image.format == "AVIF":
+        return nclx_profile(find_nclx(picture))
+    if nclx := image.info.get("nclx_profile"):
+        return nclx_profile((nclx["color_primaries"], nclx["transfer_characteristics"]))
+    return None
+
+
+def _finish(image: Image.Image, profile: bytes | None) -> Pixels:
+    """Smaller, upright, in sRGB, opaque: in this order, for the least memory."""
+    orientation = _orientation(image)
+    simple = _simple(image)
+    if _is_large(simple):
+        simple = simple.reduce(2)
+    turn = _TURNS.get(orientation)
+    upright = simple if turn is None else simple.transpose(turn)
+    stored = np.asarray(to_srgb(upright, profile))
+    order = cv2.COLOR_RGBA2BGRA if stored.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    return _opaque(cv2.cvtColor(stored, order))
+
+
+def _is_large(image: Image.Image) -> bool:
+    return image.width * image.height > WORKING_PIXELS
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's 1 to 8 (Exif 2.32, section 4.6.4); 1 where Pillow or libheif has turned the pixels already."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except _DAMAGE:
+        return 1
+
+
+def _simple(image: Image.Image) -> Image.Image:
+    """The same with 8 bits a channel: grey, red-green-blue or CMYK, the first two perhaps with alpha."""
+    if image.mode in _16_BITS:
+        return Image.fromarray(cv2.convertScaleAbs(np.asarray(image, np.uint16), alpha=1 / 257))
+    if "transparency" in image.info or image.mode in {"PA", "La", "RGBa"}:
+        return image.convert("RGBA")
+    if image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+        return image
+    if image.mode in {"1", "P", "RGBX", "YCbCr"}:
+        return image.convert("L" if image.mode == "1" else "RGB")
+    raise PictureError("unsupported_type")
 
 
 def _opaque(stored: MatLike) -> Pixels:
-    """8-bit colour on its backing; one channel at a time, to keep the largest picture within memory."""
-    if stored.ndim == 2:
-        return cv2.cvtColor(_8_bits(stored), cv2.COLOR_GRAY2BGR)
+    """Colour on its backing; one channel at a time, to keep the largest picture within memory."""
     if stored.shape[2] == 3:
-        return _8_bits(stored)
-    alpha = _8_bits(cv2.extractChannel(stored, 3))
+        return stored
+    alpha = cv2.extractChannel(stored, 3)
     behind = cv2.convertScaleAbs(cv2.bitwise_not(alpha), alpha=_backing(stored) / 255)
     pixels = np.empty((*stored.shape[:2], 3), np.uint8)
     for channel in range(3):
-        colour = _8_bits(cv2.extractChannel(stored, channel))
+        colour = cv2.extractChannel(stored, channel)
         cv2.insertChannel(cv2.add(cv2.multiply(colour, alpha, scale=1 / 255), behind), pixels, channel)
     return pixels
 
@@ -105,11 +229,7 @@ def _opaque(stored: MatLike) -> Pixels:
 def _backing(stored: MatLike) -> int:
     """Return the grey, 0 to 255, behind a picture: white, unless most of what is seen would vanish on it."""
     size = (min(stored.shape[1], _SAMPLED), min(stored.shape[0], _SAMPLED))
-    sampled = _8_bits(cv2.resize(stored, size, interpolation=cv2.INTER_NEAREST))
+    sampled = cv2.resize(stored, size, interpolation=cv2.INTER_NEAREST)
     seen = sampled[..., 3].astype(np.int64)
     pale = seen[sampled[..., :3].min(axis=2) >= _PALE].sum()
     return _GREY if 2 * pale > seen.sum() else 255
-
-
-def _8_bits(values: MatLike) -> MatLike:
-    return cv2.convertScaleAbs(values, alpha=1 / 257) if values.dtype == np.uint16 else values

@@ -20,6 +20,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
+from game.pictures import MAX_BYTES
 from store.profiles import avatar_prefix
 from store.runtime import SDK_CONFIG
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_s3.type_defs import ObjectTypeDef
 
-UPLOAD_LIMIT = 5 * 1024 * 1024
-"""Bytes of a picture that a player uploads."""
 UPLOAD_SECONDS = 300
 """How long a presigned upload is good for."""
 # An address ends with the credentials that signed it, whatever it says itself. The SDK renews those whose end
@@ -53,7 +52,7 @@ class UploadGoneError(Exception):
 
 
 class UploadTooLargeError(Exception):
-    """The upload has more than UPLOAD_LIMIT bytes. `etag` is its entity tag."""
+    """The upload has more than MAX_BYTES bytes. `etag` is its entity tag."""
 
     def __init__(self, key: str, etag: str) -> None:
         super().__init__(key)
@@ -127,7 +126,7 @@ class PortraitBucket:
                 raise UploadGoneError(f"There is no upload {key}.") from error
             raise
         async with answer["Body"] as body:
-            if answer["ContentLength"] > UPLOAD_LIMIT:
+            if answer["ContentLength"] > MAX_BYTES:
                 raise UploadTooLargeError(key, answer["ETag"])
             return StoredUpload(await body.read(), answer["ETag"])
 

@@ -1,83 +1,136 @@
-"""JPEG (ITU-T T.81): segments up to the end-of-image marker."""
+"""JPEG (ITU-T T.81): the segments that pixels need, and whether its scans are all there."""
 
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from cv.errors import PictureError
-from cv.formats import exif
-from cv.formats.header import Header
 
-MAGIC = b"\xff\xd8\xff"
 MAX_SCANS = 64
 """Scans of a progressive picture: encoders write about ten. A scan of a few bytes makes the decoder pass over
 every block again, so that thousands of them would keep it busy for minutes."""
+MAX_SEGMENTS = 10_000
+"""Segments: a picture of 20 MB has a few hundred, of at most 64 KB each."""
 
-_APP1, _APP14 = 0xE1, 0xEE
+_START, _END = b"\xff\xd8", b"\xff\xd9"
+_APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _EOI, _SOS = 0xD9, 0xDA
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_DECODABLE_FRAMES = {0xC0, 0xC1, 0xC2}
-_TABLES = {0xC4, 0xDB, 0xDD}
+_PROGRESSIVE = 0xC2
+_DECODABLE_FRAMES = {0xC0, 0xC1, _PROGRESSIVE}
+_NEEDED = {0xC4, 0xDB, 0xDD, _APP0, _APP14, _SOS, *_FRAMES}
+_METADATA = {_APP1: b"Exif\0\0", _APP2: b"ICC_PROFILE\0"}
 _MARKER = re.compile(rb"\xff++[^\xff]", re.DOTALL)
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\xff\x00\xd0-\xd7]", re.DOTALL)
+_COEFFICIENTS = {*range(64)}
+_AHEAD = 9
 
 
-def read(picture: bytes) -> Header:
-    """The header of a baseline or progressive JPEG.
+@dataclass(frozen=True)
+class Essence:
+    """`file` is the picture with nothing left but pixels, orientation and colour profile, and with an end.
 
-    Raises PictureError: `truncated` without its end, `unsupported_type` for lossless, arithmetic and 12-bit
-    ones.
+    Where `in_bands` is true (baseline, one scan), the bytes hold one band of rows after the other; otherwise
+    each scan adds to the whole picture.
     """
-    orientation = exif.UPRIGHT
-    size: tuple[int, int] | None = None
-    scans = 0
-    kept = [MAGIC[:2]]
-    for marker, segment, whole in _segments(picture):
-        if marker == _APP1 and segment.startswith(exif.PREFIX):
-            orientation = exif.orientation(segment)
-        elif marker in _FRAMES:
-            if size is not None:
+
+    file: bytes
+    in_bands: bool
+
+    @property
+    def without_end(self) -> bytes:
+        """The file with no marker that says it has ended: a decoder stops where its rows do.
+
+        It reads ahead by less than _AHEAD bytes, and would leave the last blocks alone otherwise.
+        """
+        return self.file.removesuffix(_END) + bytes(_AHEAD)
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """`first` and `last` are coefficients, 0 to 63; `left` the bits that are left to later scans."""
+
+    components: frozenset[int]
+    first: int
+    last: int
+    left: int
+
+
+def read(picture: bytes) -> Essence:
+    """The essence of a baseline or progressive JPEG.
+
+    Raises PictureError: `truncated` where a colour has no scan, or a progressive one ends before all of it
+    has been seen once, if coarsely; `unsupported_type` for lossless, arithmetic and 12-bit ones.
+    """
+    frame: int | None = None
+    components = b""
+    scans: list[_Scan] = []
+    kept = [_START]
+    for marker, content, whole in _segments(picture):
+        if marker in _FRAMES:
+            if frame is not None:  # hierarchical
                 raise PictureError("unsupported_type")
-            size = _frame_size(marker, segment)
-        scans += marker == _SOS
-        if scans > MAX_SCANS:
+            frame, components = marker, _components(marker, content)
+        elif marker == _SOS:
+            scans.append(_scan(content))
+        if len(scans) > MAX_SCANS:
             raise PictureError("unsupported_type")
-        if marker in _FRAMES or marker in _TABLES or marker in {_APP14, _SOS, _EOI}:
+        if marker in _NEEDED or (marker in _METADATA and content.startswith(_METADATA[marker])):
             kept.append(whole)
-    if size is None or not scans:
+    if frame is None or not {*components} <= frozenset().union(*(scan.components for scan in scans)):
         raise PictureError("truncated")
-    return Header(*size, orientation, alpha=False, essence=b"".join(kept))
+    if frame == _PROGRESSIVE and not _is_sharp(scans, components[0]):
+        raise PictureError("truncated")
+    return Essence(b"".join([*kept, _END]), in_bands=frame != _PROGRESSIVE and len(scans) == 1)
 
 
-def _frame_size(marker: int, segment: bytes) -> tuple[int, int]:
-    if len(segment) < 6:
+def _components(marker: int, content: bytes) -> bytes:
+    """Return the numbers of the frame's components, brightness first (T.81, section B.2.2)."""
+    if len(content) < 9:
         raise PictureError("truncated")
-    precision, height, width = struct.unpack_from(">BHH", segment)
+    precision, height, _ = struct.unpack_from(">BHH", content)
     if marker not in _DECODABLE_FRAMES or precision != 8 or not height:
         raise PictureError("unsupported_type")
-    return width, height
+    return content[6::3]
+
+
+def _scan(content: bytes) -> _Scan:
+    """T.81, section B.2.3."""
+    count = content[0] if content else 0
+    if len(content) < 4 + 2 * count:
+        raise PictureError("truncated")
+    first, last, bits = content[1 + 2 * count : 4 + 2 * count]
+    return _Scan(frozenset(content[1 : 1 + 2 * count : 2]), first, last, bits & 15)
+
+
+def _is_sharp(scans: list[_Scan], luma: int) -> bool:
+    """Whether the scans name every coefficient of the brightness.
+
+    A last scan that leaves bits to later ones does not count: those never came, and it may have been cut.
+    """
+    whole = scans if not scans[-1].left else scans[:-1]
+    named = {at for scan in whole if luma in scan.components for at in range(scan.first, scan.last + 1)}
+    return named >= _COEFFICIENTS
 
 
 def _segments(picture: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Marker, content, and the whole segment with the scan's data behind it; end-of-image comes last."""
-    at = 2
-    while (start := _MARKER.match(picture, at)) is not None:
+    """Marker, content, and the segment with the scan's data behind it, to the end or the first damage."""
+    at = len(_START)
+    for _ in range(MAX_SEGMENTS):
+        start = _MARKER.match(picture, at)
+        if start is None or picture[start.end() - 1] == _EOI:
+            return
         at = start.end() - 1
         marker = picture[at]
-        if marker == _EOI:
-            yield marker, b"", b"\xff\xd9"
-            return
         length = int.from_bytes(picture[at + 1 : at + 3])
         end = at + 1 + length
         if length < 2 or end > len(picture):
-            break
+            return
         content = picture[at + 3 : end]
-        after = end
         if marker == _SOS:
             found = _MARKER_IN_SCAN.search(picture, end)
-            if found is None:
-                break
-            after = found.start()
-        yield marker, content, b"\xff" + picture[at:after]
-        at = after
+            end = len(picture) if found is None else found.start()
+        yield marker, content, b"\xff" + picture[at:end]
+        at = end
     raise PictureError("truncated")

@@ -1,51 +1,63 @@
-"""PNG (W3C, third edition): chunks up to `IEND`. Further frames of an animated one have their own kind."""
+"""PNG (W3C, third edition): the chunks that pixels need. Further frames of an animation have another kind."""
 
 import struct
+import zlib
 from collections.abc import Iterator
 
 from cv.errors import PictureError
-from cv.formats import exif
-from cv.formats.header import Header
+from cv.formats.kinds import MAGIC_PNG
 
-MAGIC = b"\x89PNG\r\n\x1a\n"
-_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+MAX_PROFILE = 1 << 20
+"""Bytes of a colour profile, unpacked: Pillow reads no longer one."""
+_NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"iCCP"}
 _HEADER_BYTES = 13
-_ALPHA_TYPES = {4, 6}
+_NAME_BYTES = 79
 
 
-def read(picture: bytes) -> Header:
-    """The header of a PNG. Raises PictureError `truncated` without a proper first chunk, pixels or end."""
-    orientation = exif.UPRIGHT
+def read(picture: bytes) -> bytes:
+    """The file with nothing left but pixels, orientation and colour profile, and with an end.
+
+    Raises PictureError `truncated` without a proper first chunk, or pixels.
+    """
     names: set[bytes] = set()
-    header = b""
-    kept = [MAGIC]
+    kept = [MAGIC_PNG]
     for name, content, whole in _chunks(picture):
-        if not names:
-            if name != b"IHDR" or len(content) != _HEADER_BYTES:
-                raise PictureError("truncated")
-            header = content
-        names.add(name)
-        if name == b"eXIf":
-            orientation = exif.orientation(content)
-        if name in _PIXELS:
+        if not names and (name != b"IHDR" or len(content) != _HEADER_BYTES):
+            raise PictureError("truncated")
+        if name in _NEEDED and (name != b"iCCP" or _is_readable(content)):
             kept.append(whole)
+        names.add(name)
     if b"IDAT" not in names:
         raise PictureError("truncated")
-    width, height, _, colour_type = struct.unpack_from(">IIBB", header)
-    alpha = colour_type in _ALPHA_TYPES or b"tRNS" in names
-    return Header(width, height, orientation, alpha, b"".join(kept))
+    return b"".join([*kept, _chunk(b"IEND", b"")])
+
+
+def _is_readable(profile: bytes) -> bool:
+    """Whether a profile's chunk (name, zero, method, data) can be unpacked to at most MAX_PROFILE."""
+    start = profile.find(b"\0", 0, _NAME_BYTES + 1) + 2
+    unpacker = zlib.decompressobj()
+    try:
+        return start >= 2 and len(unpacker.decompress(profile[start:], MAX_PROFILE + 1)) <= MAX_PROFILE
+    except zlib.error:
+        return False
 
 
 def _chunks(picture: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Name, content and the whole chunk, `IEND` the last."""
-    at = len(MAGIC)
-    while at + 12 <= len(picture):
+    """Name, content and the whole chunk, up to `IEND`; of pixels that are cut off, those that are there."""
+    at = len(MAGIC_PNG)
+    while at + 8 <= len(picture):
         length, name = struct.unpack_from(">I4s", picture, at)
         end = at + 12 + length
-        if end > len(picture):
-            break
-        yield name, picture[at + 8 : end - 4], picture[at:end]
         if name == b"IEND":
             return
+        if end > len(picture):
+            if name == b"IDAT":
+                content = picture[at + 8 : end - 4]
+                yield name, content, _chunk(name, content)
+            return
+        yield name, picture[at + 8 : end - 4], picture[at:end]
         at = end
-    raise PictureError("truncated")
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

@@ -23,6 +23,9 @@ BEST: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "PNG": {},
     "WEBP": {"lossless": True},
+    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+    "HEIF": {"quality": -1, "chroma": 444},
+    "TIFF": {},
 }
 """How each kind is saved with the least loss."""
 
@@ -114,8 +117,12 @@ def picture_file(pixels: Pixels, kind: str = "PNG", orientation: int | None = No
     if orientation is not None:
         exif = Image.Exif()
         exif[ORIENTATION_TAG] = orientation
-        options["exif"] = exif
-    return saved(Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)), kind, **options)
+        options["exif"] = exif.tobytes()
+    picture = Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+    if kind == "HEIF" and "exif" in options:
+        # From here pillow-heif takes what it stores as a turn (`irot`) and a mirror (`imir`).
+        picture.info["exif"] = options.pop("exif")
+    return saved(picture, kind, **options)
 
 
 def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:

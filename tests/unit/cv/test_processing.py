@@ -9,9 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from cv.errors import MAX_BYTES, PictureError
+from cv.errors import PictureError
 from cv.processing import Result, process
 from cv.vision import Models
+from game.pictures import MAX_BYTES
 from store.players import DeletedError
 from store.portraits import CACHE_CONTROL, PortraitBucket
 from store.profiles import Outcome, Profile
