@@ -11,6 +11,7 @@ from game.catalogue import Area, Board, Catalogue, GameArea
 from game.metrics import Metric
 from game.model import Model
 from game.names import default_name
+from game.pictures import CONTENT_TYPES, MAX_BYTES, MAX_PIXELS, MAX_SIDE, ContentType
 from store.board_rules import Admission
 from store.database import Database
 from store.portraits import PortraitBucket
@@ -36,10 +37,22 @@ class Deployment(Model):
     avatar_bucket: str
 
 
+class PictureLimits(Model):
+    """What a picture may be of which a portrait is to be made."""
+
+    content_types: tuple[ContentType, ...] = CONTENT_TYPES
+    max_bytes: int = MAX_BYTES
+    max_pixels: int = MAX_PIXELS
+    """Width times height."""
+    max_side: int = MAX_SIDE
+    """Pixels."""
+
+
 class ClientConfig(Deployment):
     """`GET /client-config.json`: a client that reads it works against a laptop and AWS unchanged."""
 
     game_areas: list[GameArea]
+    pictures: PictureLimits = PictureLimits()
 
 
 class ProcessPortrait(Protocol):

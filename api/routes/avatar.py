@@ -5,19 +5,19 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from api.backend import RequestBody, backend_of, caller
 from api.problems import ProblemError, responses
 from api.profile_view import ProfileView, show
 from game.model import Model
+from game.pictures import CONTENT_TYPES, MAX_BYTES, NAMES, ContentType, megabytes
 from store import appearance, players, profiles
-from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, VIEW_CACHE_SECONDS, upload_prefix
+from store.portraits import UPLOAD_SECONDS, VIEW_CACHE_SECONDS, upload_prefix
 from store.profiles import PORTRAITS_AN_HOUR, PORTRAITS_KEPT, Profile, TooManyPortraitsError, avatar_prefix
 
 router = Router()
 
-ContentType = Literal["image/jpeg", "image/png", "image/webp"]
 Background = Annotated[str, Field(pattern=r"^(none|blur|#[0-9a-fA-F]{6})$")]
 AvatarKey = Annotated[
     str, Query(pattern=r"^avatars/[\w-]{1,128}/[\w-]{1,64}$", description="An entry's avatar")
@@ -31,7 +31,24 @@ class PresignRequest(RequestBody):
     """The picture that is to be uploaded: its type, and its length in bytes."""
 
     content_type: ContentType
-    content_length: Annotated[int, Field(ge=1, le=UPLOAD_LIMIT, strict=True)]
+    content_length: Annotated[int, Field(ge=1, le=MAX_BYTES, strict=True)]
+
+    @field_validator("content_type", mode="before")
+    @classmethod
+    def _accepted(cls, value: object) -> object:
+        if isinstance(value, str) and value not in CONTENT_TYPES:
+            raise ValueError(f"is no type of picture that is accepted: send a {NAMES} file")
+        return value
+
+    @field_validator("content_length", mode="before")
+    @classmethod
+    def _within_the_limit(cls, value: object) -> object:
+        if isinstance(value, int) and value > MAX_BYTES:
+            raise ValueError(
+                f"the file is too large: it must be at most {megabytes(MAX_BYTES)} ({MAX_BYTES} bytes); save"
+                " the picture smaller, and send that"
+            )
+        return value
 
 
 class PresignResponse(Model):

@@ -39,6 +39,15 @@ def test_client_config_is_the_deployment_and_the_areas(rest: RestScene) -> None:
             {"id": name, "title": area.title, "order": area.order}
             for name, area in load_catalogue().areas.items()
         ],
+        "pictures": {
+            "contentTypes": [
+                *("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", "image/avif"),
+                *("image/gif", "image/bmp", "image/tiff"),
+            ],
+            "maxBytes": 20 * 1024**2,
+            "maxPixels": 64 * 1024**2,
+            "maxSide": 16_384,
+        },
     }
 
 

@@ -12,8 +12,9 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
 from api.backend import Backend
+from game.pictures import CONTENT_TYPES, MAX_BYTES
 from store import appearance
-from store.portraits import UPLOAD_LIMIT, UPLOAD_SECONDS, VIEW_CACHE_SECONDS, VIEW_SECONDS
+from store.portraits import UPLOAD_SECONDS, VIEW_CACHE_SECONDS, VIEW_SECONDS
 from store.profiles import PORTRAITS_AN_HOUR, PORTRAITS_KEPT, Outcome, Profile
 from tests.unit.api.player_requests import post, send
 from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, PROCESSED, RestScene
@@ -66,9 +67,9 @@ def finish(rest: RestScene, *portraits: str) -> None:
     rest.container.run(work)
 
 
-@pytest.mark.parametrize("content_type", ["image/jpeg", "image/png", "image/webp"])
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_upload_is_signed_for_exactly_one_key_type_and_size(rest: RestScene, content_type: str) -> None:
-    answer = post(rest, "/avatar/presign", {"contentType": content_type, "contentLength": UPLOAD_LIMIT})
+    answer = post(rest, "/avatar/presign", {"contentType": content_type, "contentLength": MAX_BYTES})
     assert answer.status == 200, answer.text
     presigned = answer.json
     assert presigned.keys() == {"url", "fields", "key", "expiresIn"}
@@ -80,7 +81,7 @@ def test_upload_is_signed_for_exactly_one_key_type_and_size(rest: RestScene, con
     policy = json.loads(base64.b64decode(fields["policy"]))
     assert {"key": presigned["key"]} in policy["conditions"]
     assert {"Content-Type": content_type} in policy["conditions"]
-    assert ["content-length-range", 1, UPLOAD_LIMIT] in policy["conditions"]
+    assert ["content-length-range", 1, MAX_BYTES] in policy["conditions"]
     assert {"bucket": DEPLOYMENT.avatar_bucket} in policy["conditions"]
 
 
@@ -97,7 +98,8 @@ def test_every_upload_has_a_key_of_its_own(rest: RestScene) -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"contentType": "image/gif"}, "contentType"),
+        ({"contentType": "image/jxl"}, "contentType"),
+        ({"contentType": "video/mp4"}, "contentType"),
         ({"contentType": "image/svg+xml"}, "contentType"),
         ({"contentType": "IMAGE/JPEG"}, "contentType"),
         ({"contentType": "image/jpeg; charset=x"}, "contentType"),
@@ -105,7 +107,7 @@ def test_every_upload_has_a_key_of_its_own(rest: RestScene) -> None:
         ({"contentType": None}, "contentType"),
         ({"contentLength": 0}, "contentLength"),
         ({"contentLength": -1}, "contentLength"),
-        ({"contentLength": UPLOAD_LIMIT + 1}, "contentLength"),
+        ({"contentLength": MAX_BYTES + 1}, "contentLength"),
         ({"contentLength": "1000"}, "contentLength"),
         ({"contentLength": 1.5}, "contentLength"),
         ({"contentLength": True}, "contentLength"),
@@ -115,6 +117,14 @@ def test_every_upload_has_a_key_of_its_own(rest: RestScene) -> None:
 def test_other_uploads_are_not_signed(rest: RestScene, change: dict[str, Any], field: str) -> None:
     problem = post(rest, "/avatar/presign", JPEG | change).problem(422)
     assert [error["field"] for error in problem["errors"]] == [f"body.{field}"]
+
+
+def test_refusal_says_which_limit_and_what_to_do(rest: RestScene) -> None:
+    large = post(rest, "/avatar/presign", JPEG | {"contentLength": MAX_BYTES + 1}).problem(422)["detail"]
+    assert "at most 20 MB" in large
+    assert "smaller" in large
+    other = post(rest, "/avatar/presign", JPEG | {"contentType": "image/svg+xml"}).problem(422)["detail"]
+    assert "send a JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF file" in other
 
 
 @pytest.mark.parametrize("background", ["none", "blur", "#00ff7F"])
