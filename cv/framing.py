@@ -62,21 +62,34 @@ def frame_face(face: Face, width: int, height: int) -> Frame:
     """Return the square around a face, its eyes level, in a picture of this size in pixels.
 
     It has ROOM, or what the picture lets it have. Near an edge it first shrinks around the face, as long as
-    that takes nothing from above the head, then slides along. It leaves the picture only to keep the head
-    whole where a tilted head fills the picture, without being larger than the picture's shorter side, or to
-    keep the face in the square where a tilted face lies in the picture's corner.
+    that takes nothing from above the head, then slides along; in a corner that a tilted square cannot slide
+    into, it shrinks on, to the head. It leaves the picture only to keep a tilted head whole, without being
+    larger than the picture's shorter side.
     """
     spread = Frame(0, 0, 2, face.angle).reach
     edge = max(0.0, min(face.x, face.y, width - face.x, height - face.y))
     shorter = min(width, height)
     most = max(shorter / spread, min(HEAD * face.size, shorter))
-    side = min(max(min(ROOM * face.size, 2 * edge / spread), SNUG * face.size), most)
+    around = min(ROOM * face.size, 2 * edge / spread)
+    frame = _slid(face, min(max(around, SNUG * face.size), most), edge, width, height)
+    if _is_inside(frame, width, height):
+        return frame
+    return _slid(face, min(max(around, HEAD * face.size), most), edge, width, height)
+
+
+def _slid(face: Face, side: float, edge: float, width: int, height: int) -> Frame:
+    """The square of this side that holds a face, `edge` pixels from the picture's, slid into the picture."""
     around = Frame(face.x, face.y, side, face.angle)
     lifted = _moved(around, 0.5, 0.5 - _lift(face.size / side))
     right, down = around.from_picture(*_within(lifted, width, height), 1)
     # What is cut off by the picture's edge need not be kept in the square.
     slack = 0.5 - min(face.size / 2, edge) / side
     return _moved(around, _near(right, slack), _near(down, slack))
+
+
+def _is_inside(frame: Frame, width: int, height: int) -> bool:
+    least = frame.reach * (1 - 1e-9)
+    return least <= frame.x <= width - least and least <= frame.y <= height - least
 
 
 def _moved(frame: Frame, right: float, down: float) -> Frame:

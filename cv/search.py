@@ -25,7 +25,8 @@ _TILE_SIDE = 384
 """Pixels of a square that the detectors are given at first; they see at most 192 of them."""
 _TILES = 64
 """Squares at most, 7 milliseconds each: enough to lie half over each other in a picture 32 times as long as
-wide. In a longer one they are apart."""
+wide, and five times with those half as wide. In a longer picture they lie apart.
+"""
 _TRIED = 16
 """Candidates that are looked at, the largest first; a look at one takes some 0.03 seconds."""
 _ROUGH = 1.5
@@ -54,7 +55,7 @@ def find_face(pixels: Pixels, models: Models) -> Face | None:
     shorter = min(width, height)
     face = _largest(pixels, _candidates(pixels, shorter, models), _SURE, models)
     if face is None and shorter > _TILE_SIDE:
-        face = _largest(pixels, _candidates(pixels, shorter // 2, models), _SURE_AFAR, models)
+        face = _largest(pixels, _candidates(pixels, (shorter + 1) // 2, models), _SURE_AFAR, models)
     return face
 
 
@@ -126,21 +127,27 @@ def _candidates(pixels: Pixels, tile: int, models: Models) -> list[Face]:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
     found: list[Face] = []
-    for left, top, right, bottom in _views(*size, round(tile * scale)):
+    for left, top, right, bottom in views(*size, round(tile * scale)):
         view = np.ascontiguousarray(small[top:bottom, left:right])
         found += [replace(face, x=face.x + left, y=face.y + top) for face in models.faces(view)]
     found.sort(key=lambda face: face.size, reverse=True)
     return [replace(f, x=f.x / scale, y=f.y / scale, size=f.size / scale) for f in found]
 
 
-def _views(width: int, height: int, tile: int) -> Iterator[tuple[int, int, int, int]]:
-    """Left, top, right and bottom of the whole picture, and of the squares that cover it."""
+def views(width: int, height: int, tile: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield left, top, right and bottom of the whole picture, and of the squares that cover it.
+
+    `tile` is a square's side in pixels, the picture's shorter side or less. What is half as wide as a square
+    lies whole in one of them, up to the length that _TILES gives.
+    """
     yield 0, 0, width, height
     if width == height == tile:
         return
-    rows = _starts(height, tile, _TILES)
+    shorter = _starts(min(width, height), tile, _TILES)
+    longer = _starts(max(width, height), tile, _TILES // len(shorter))
+    rows, columns = (shorter, longer) if width >= height else (longer, shorter)
     for top in rows:
-        for left in _starts(width, tile, _TILES // len(rows)):
+        for left in columns:
             yield left, top, left + tile, top + tile
 
 
