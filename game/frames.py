@@ -1,6 +1,6 @@
 """What every frame of the WebSocket keeps to, whoever stores or sends it."""
 
-from pydantic_core import from_json
+import json
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 FRAME_LIMIT = 32 * 1024
@@ -16,6 +16,14 @@ def check(text: str) -> str:
     """Return the text of a frame. Raises ValueError for one that is no JSON object, or does not fit."""
     if not fits(text):
         raise ValueError(f"a frame has at most {FRAME_LIMIT} bytes, not {len(text.encode())}")
-    if not isinstance(from_json(text, allow_inf_nan=False), dict):
+    try:
+        frame = json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("a frame has fewer levels than this") from error
+    if not isinstance(frame, dict):
         raise ValueError("a frame must be a JSON object")
     return text
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
