@@ -12,10 +12,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from game.catalogue import load_catalogue
 from realtime.avatars import announce
 from realtime.event_loop import new_event_loop
-from realtime.push.client import open_push_client
 from realtime.routes import Live, handle
 from realtime.settings import RoutesSettings
-from store.budgets import push_budget
+from realtime.stage_push import open_stage_push
 from store.container import Container
 from store.runtime import now, open_database
 from store.users import open_user_pool
@@ -29,12 +28,7 @@ async def _open_live() -> AsyncIterator[Live]:
     session = aioboto3.Session()
     async with (
         open_database(session, settings.table_prefix) as db,
-        open_push_client(
-            session,
-            settings.connections_url,
-            rate=settings.push_rate,
-            claim=push_budget(db, settings.push_rate),
-        ) as push,
+        open_stage_push(session, settings, db) as push,
         open_user_pool(session, settings.user_pool_id) as users,
     ):
         yield Live(db, load_catalogue(), push, now, users.is_member)

@@ -34,8 +34,7 @@ async def act(
 ) -> Answer:
     """Return the answer to a player's request; `decide` is pure and may be asked more than once.
 
-    `boards` are those whose bests the decision rests on. A best without a row is no best, for an operator
-    took it away: `decide` does not see it.
+    `boards` are those whose bests the decision rests on: `decide` sees none whose row is gone.
 
     Raises KeyReusedError when the key came with another request, DeletedError for a deleted player, and
     ConflictError when the player's row never stayed still, with nothing written.
@@ -45,7 +44,7 @@ async def act(
         read, before = await _read(db, user_id, key, now)
         if before:
             return before
-        read = await _without_removed(db, read, boards)
+        read = read.model_copy(update={"bests": await scores.with_rows(db, read.bests, boards)})
         new, answer = decide(read)
         writes = _writes(db, read, new, key, answer, now)
         if writes:
@@ -62,15 +61,6 @@ async def _read(
         return await progress.load(db, user_id), None
     row, answered = await players.read(db, user_id, [progress.get(db, user_id), idempotency.get(db, key)])
     return progress.parse(user_id, row), idempotency.parse(key, answered, now)
-
-
-async def _without_removed(db: Database, read: Progress, boards: Collection[str]) -> Progress:
-    asked = {board: best for board, best in read.bests.items() if board in boards}
-    if not asked:
-        return read
-    held = await scores.with_rows(db, asked)
-    bests = {board: best for board, best in read.bests.items() if board in held or board not in asked}
-    return read.model_copy(update={"bests": bests})
 
 
 def _writes(

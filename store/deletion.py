@@ -22,7 +22,7 @@ from store import connections, idempotency, players, profiles, progress, scores
 from store.database import Database, win
 from store.portraits import PortraitBucket
 
-HANG_UP_SECONDS = 5.0
+DELETION_HANG_UP_SECONDS = 5.0
 """What closing a player's connections may take; API Gateway waits 29 seconds for all of it."""
 HANG_UPS_AT_ONCE = 50
 
@@ -85,7 +85,7 @@ async def _hang_up(db: Database, user_id: str, hang_up: HangUp) -> None:
     if not tasks:
         return
     try:
-        done, late = await asyncio.wait(tasks, timeout=HANG_UP_SECONDS)
+        done, late = await asyncio.wait(tasks, timeout=DELETION_HANG_UP_SECONDS)
     finally:
         for task in tasks:
             task.cancel()

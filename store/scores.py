@@ -6,7 +6,7 @@ types of attributes, without reading the rows. A row with the right types and wr
 tells of another score, a second row of a player) still counts there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from game.board import Avatar, Entry, Milliseconds, Name, Points, UserId
@@ -119,16 +119,17 @@ def show(db: Database, board: str, best: Best, profile: Profile) -> "TransactWri
     }
 
 
-async def with_rows(db: Database, bests: Mapping[str, Best]) -> dict[str, Best]:
-    """Return the bests, by board, whose rows exist, read consistently. A best without a row is no best."""
-    held: dict[str, Best] = {}
-    names = list(bests)
+async def with_rows(db: Database, bests: Mapping[str, Best], boards: Collection[str]) -> dict[str, Best]:
+    """Return the bests, by board, without those on `boards` whose rows are gone, read consistently.
+
+    A best without a row is no best: an operator took it away.
+    """
+    names = [name for name in bests if name in boards]
+    gone = set(names)
     for start in range(0, len(names), BATCH_GET_LIMIT):
-        part = {name: bests[name] for name in names[start : start + BATCH_GET_LIMIT]}
-        rows = await batch_get(db, {SCORES: [_key(name, best.score) for name, best in part.items()]})
-        found = {item["gameArea"]["S"] for item in rows[SCORES]}
-        held |= {name: best for name, best in part.items() if name in found}
-    return held
+        keys = [_key(name, bests[name].score) for name in names[start : start + BATCH_GET_LIMIT]]
+        gone -= {item["gameArea"]["S"] for item in (await batch_get(db, {SCORES: keys}))[SCORES]}
+    return {name: best for name, best in bests.items() if name not in gone}
 
 
 async def delete_rows(db: Database, keys: Iterable[tuple[str, str]]) -> None:

@@ -52,10 +52,11 @@ async def submit(
         bests = dict(read.bests)
         best = bests.get(area)
         if best and not better(catalogue.areas[area].order, points, best.points):
-            if await scores.with_rows(db, {area: best}):
+            bests = await scores.with_rows(db, bests, (area,))
+            if area in bests:
                 return Submission(best=best.points, improved=False), unfinished
-            del bests[area]
-        known = await _known(db, catalogue, bests, area)
+        summed = {*catalogue.counting_areas, GLOBAL_BOARD} if area in catalogue.counting_areas else set()
+        known = await scores.with_rows(db, bests, summed - {area})
         new = scores.new_best(catalogue.boards[area], points, achieved_at, profile.user_id)
         writes = _transaction(db, catalogue, read, known, stored or profile, area, new)
         await players.write(db, profile.user_id, writes)
@@ -67,15 +68,6 @@ async def submit(
         with suppress(ConflictError, ThrottledError):
             await appearance.finish(db, catalogue.boards, profile.user_id)
     return submission
-
-
-async def _known(db: Database, catalogue: Catalogue, bests: Mapping[str, Best], area: str) -> dict[str, Best]:
-    """Return the bests, without those in the sum whose rows are gone; the area's own is not looked at."""
-    if area not in catalogue.counting_areas:
-        return dict(bests)
-    summed = {*catalogue.counting_areas, GLOBAL_BOARD} - {area}
-    held = await scores.with_rows(db, {name: best for name, best in bests.items() if name in summed})
-    return {name: best for name, best in bests.items() if name not in summed or name in held}
 
 
 def _transaction(

@@ -12,9 +12,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from game.catalogue import load_catalogue
 from game.metrics import Metric
 from realtime.event_loop import new_event_loop
-from realtime.push.client import open_push_client
+from realtime.stage_push import open_stage_push
 from store.board_rules import Admission, find_breaks
-from store.budgets import push_budget
 from store.container import Container
 from store.runtime import SDK_CONFIG, now, open_database
 from streams.broadcaster import Broadcaster
@@ -38,12 +37,7 @@ async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
     catalogue = load_catalogue()
     async with (
         open_database(session, settings.table_prefix) as db,
-        open_push_client(
-            session,
-            settings.connections_url,
-            rate=settings.push_rate,
-            claim=push_budget(db, settings.push_rate),
-        ) as push,
+        open_stage_push(session, settings, db) as push,
         session.client("lambda", config=SDK_CONFIG) as functions,
     ):
 

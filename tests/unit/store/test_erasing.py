@@ -7,7 +7,7 @@ import pytest
 
 from store import connections, progress, scores
 from store.database import BATCH_WRITE_LIMIT, Database, to_item
-from store.deletion import HANG_UP_SECONDS, HANG_UPS_AT_ONCE, delete_player
+from store.deletion import DELETION_HANG_UP_SECONDS, HANG_UPS_AT_ONCE, delete_player
 from store.players import TOMBSTONE_SECONDS, DeletedError
 from store.portraits import PortraitBucket
 from store.schema import PLAYERS, USER_PROGRESS
@@ -207,7 +207,7 @@ def test_connections_that_do_not_close_hold_up_nothing(caplog: pytest.LogCapture
     async def play() -> None:
         async with interrupted_database() as tables:
             await connect(tables.direct)
-            assert await erase_slowly(tables.db, slow, failing) == pytest.approx(HANG_UP_SECONDS)
+            assert await erase_slowly(tables.db, slow, failing) == pytest.approx(DELETION_HANG_UP_SECONDS)
             left = [row["connectionId"] for row in (await tables.rows())["Connections"]]
             assert set(left) == slow | failing
             # Asking again tries them again.
