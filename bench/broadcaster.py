@@ -29,11 +29,11 @@ from bench.scale import Scale
 from game.board import Position
 from game.catalogue import Board, load_catalogue
 from game.live import SUBPROTOCOL
-from game.replica import Replica
 from local.event_delivery import EventSourceSettings, Record
 from local.event_source import EventSource
 from realtime import protocol
 from realtime.protocol import encode_snapshot
+from realtime.replica import Replica
 from store import boards, connections, scores
 from store.database import Database
 from store.profiles import Profile

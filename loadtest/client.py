@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from game.live import PING_SECONDS
-from game.replica import Outcome
 from loadtest import wire
 from loadtest.accounts import AccountError
 from loadtest.screens import BoardChange, Boards, Frame, Screen
 from realtime.protocol import Current, Pong, Snapshot
+from realtime.replica import Outcome
 
 ANSWER_SECONDS = 10.0
 """For a handshake, a pong, or the answer to a subscription."""

@@ -1,13 +1,13 @@
 """What the screens of one process show, and the check that what is promised of it holds.
 
-Every screen is a board's copy of its own, kept by a client's rules (`game.replica`): the position that it has
-come to and the diffs that it refused are its own. What it SHOWS is one of few states, for the same frame has
-the same effect on the same state, in every client. So a state is kept once however many screens show it,
+Every screen is a board's copy of its own, kept by a client's rules (`realtime.replica`): the position that it
+has come to and the diffs that it refused are its own. What it SHOWS is one of few states, for the same frame
+has the same effect on the same state, in every client. So a state is kept once however many screens show it,
 and the effect of a frame on a state is worked out once. Thousands of screens then cost a look-up a frame:
 
     screen.take(frame): frame.steps[state] -> outcome, state afterwards; worked out at the first use
 
-What is promised, and checked here at each new step, without trust in `game.replica`:
+What is promised, and checked here at each new step, without trust in `realtime.replica`:
 
 - a diff is applied to the very version that it starts from, and leads to the next one
 - within an epoch nothing goes back
@@ -30,9 +30,9 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from game.board import Entry, Position, ranked
-from game.replica import Outcome, Replica
 from game.scoring import Order
 from realtime.protocol import Diff, ErrorFrame, ServerFrame, Snapshot
+from realtime.replica import Outcome, Replica
 
 TICKS = 10_000
 """Sightings are counted in ticks of a second's 10,000th part."""

@@ -37,11 +37,12 @@ from game.model import Model
 from realtime import protocol
 from realtime.gone import forget, hang_up
 from realtime.push.client import PushClient
-from store import boards, connections, fanouts, shards
+from store import boards, connections, fanouts
 from store.boards import Fanout, PublishedBoard
 from store.connections import IdRange
 from store.database import Database
 from store.fanouts import SupersededError
+from streams import shards
 from streams.page_queue import PageQueue, Served, Watched
 from streams.report import Report
 

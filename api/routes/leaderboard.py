@@ -7,10 +7,10 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from api.backend import Backend, backend_of, caller
+from api.cursor import Cursor, CursorError, decode_cursor, encode_cursor
 from api.problems import FieldError, ProblemError, invalid, responses
 from game.board import Entry
 from game.catalogue import GLOBAL_BOARD, Board
-from game.cursor import Cursor, CursorError, decode_cursor, encode_cursor
 from game.model import Model
 from store import boards, progress, scores
 

@@ -13,8 +13,8 @@ from websockets.typing import Subprotocol
 
 from game.board import Entry, Position
 from game.catalogue import Catalogue
-from game.replica import Outcome, Replica
 from realtime.protocol import Diff, Snapshot
+from realtime.replica import Outcome, Replica
 from tests.e2e.backend import Backend
 from tests.support.clients import connect
 from tests.support.waiting import patience

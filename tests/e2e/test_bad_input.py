@@ -9,9 +9,9 @@ import json
 import httpx
 import pytest
 
+from api.cursor import Cursor, encode_cursor
 from game.board import Entry
 from game.catalogue import GLOBAL_BOARD
-from game.cursor import Cursor, encode_cursor
 from game.scoring import encode
 from tests.e2e.backend import BackendProcess
 from tests.e2e.conftest import SignUp

@@ -6,8 +6,8 @@ from typing import Any
 
 from game.board import Entry, Position
 from game.catalogue import Catalogue
-from game.replica import Outcome, Replica
 from realtime.protocol import Diff, Snapshot
+from realtime.replica import Outcome, Replica
 from tests.simulation.background import Background
 
 ANSWER_SECONDS = 10

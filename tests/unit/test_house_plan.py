@@ -17,6 +17,7 @@ RULES_MAY_IMPORT = (set(sys.stdlib_module_names) - {"asyncio", "os", "random", "
     "game",
     "grapheme",
     "pydantic",
+    "pydantic_core",
 }
 # `local` makes the tables that the CDK makes on AWS; `bench` plays the peers that know nothing of `store`.
 MAY_CALL_AWS_STORAGE = {"store", "local", "bench"}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from api.cursor import Cursor, decode_cursor, encode_cursor
 from game.catalogue import Board, load_catalogue
-from game.cursor import Cursor, decode_cursor, encode_cursor
 from game.scoring import encode
 from realtime.protocol import encode_snapshot
 from store import boards, progress, scores

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.board import Entry, Position, RemoveEntry, SetEntry, diff, ranked
-from game.replica import Outcome, Replica
 from game.scoring import Order
 from loadtest.screens import Boards, Screen, digest
 from realtime.protocol import Diff, Snapshot, encode
+from realtime.replica import Outcome, Replica
 from tests.unit.game.strategies import ORDERS, boards
 
 SIZE = 6

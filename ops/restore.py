@@ -5,8 +5,8 @@ ones stay: rows that differ are written, rows that were not there are deleted. N
 Interrupted, it can be run again. Published boards are not restored: they follow from the scores. Nor are
 tombstones, and the rows of players who have one by now are left out: what is deleted stays deleted.
 
-    python -m store.restore podium-prod-restored- podium-prod-            # says what would be done
-    python -m store.restore podium-prod-restored- podium-prod- --apply
+    python -m ops.restore podium-prod-restored- podium-prod-            # says what would be done
+    python -m ops.restore podium-prod-restored- podium-prod- --apply
 
 Before the first row is touched every table is looked at: see `obstacles`.
 """
@@ -155,7 +155,7 @@ async def _restore_all(restored: str, prefix: str, *, emptied: Collection[str], 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Restore every table that has to be."""
-    parser = argparse.ArgumentParser(prog="python -m store.restore", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m ops.restore", description=__doc__.partition("\n")[0])
     parser.add_argument("restored", help="what the restored tables' names begin with")
     parser.add_argument("prefix", help="what the deployment's own tables' names begin with")
     parser.add_argument("--apply", action="store_true", help="do it; without, only say what would be done")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.cursor import Cursor, CursorError, decode_cursor, encode_cursor
 from game.catalogue import Board
-from game.cursor import Cursor, CursorError, decode_cursor, encode_cursor
 from game.scoring import Order, encode
 from tests.unit.game.strategies import ORDERS, points, times, user_ids
 

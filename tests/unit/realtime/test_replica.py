@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.board import Entry, Position, diff
-from game.replica import Outcome, Replica
 from game.scoring import Order
+from realtime.replica import Outcome, Replica
 from tests.unit.game.strategies import ORDERS, boards
 
 

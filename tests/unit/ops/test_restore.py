@@ -2,9 +2,9 @@
 
 import pytest
 
+from ops.restore import RESTORED, Changes, restore
 from store import players
 from store.database import Database
-from store.restore import RESTORED, Changes, restore
 from store.schema import BUDGETS, CONNECTIONS, LEADERBOARDS, PLAYERS, SCORES, TABLES, Table, create_request
 from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import NOW

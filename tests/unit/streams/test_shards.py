@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.connections import EVERY_ID, IdRange
-from store.shards import split
+from streams.shards import split
 
 IDS = st.text(min_size=1, max_size=24).filter(lambda text: not text.startswith("\0"))
 

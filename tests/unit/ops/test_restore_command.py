@@ -13,9 +13,9 @@ from moto.dynamodb.models import dynamodb_backends
 
 from game.catalogue import load_catalogue
 from game.scoring import encode
+from ops.restore import RESTORED, main
 from store.board_rules import settle
 from store.database import Database
-from store.restore import RESTORED, main
 from store.schema import IDEMPOTENCY, LEADERBOARDS, PLAYERS, SCORES, Table, create_request
 from tests.simulation.aws import REGION, answered_client, ask_moto, shared_session
 
@@ -25,7 +25,7 @@ LIVE, RESTORED_PREFIX = "podium-prod-", "podium-prod-restored-"
 def documented() -> list[list[str]]:
     """The arguments of each call on the page, for the stage `prod`."""
     page = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text(encoding="utf-8")
-    calls = [line.partition("python -m store.restore ")[2] for line in page.splitlines()]
+    calls = [line.partition("python -m ops.restore ")[2] for line in page.splitlines()]
     return [shlex.split(call.replace("$stage", "prod"), comments=True) for call in calls if call]
 
 
@@ -91,7 +91,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
         async with answered_client(shared_session(), "dynamodb", ask_moto) as client:
             yield Database(client, prefix)
 
-    monkeypatch.setattr("store.restore.open_database", open_database)
+    monkeypatch.setattr("ops.restore.open_database", open_database)
     return Tables()
 
 
