@@ -164,12 +164,13 @@ export class Podium extends Rest {
   /**
    * Makes a portrait of a picture; it becomes the one that others see.
    *
-   * @param {Blob} picture a file, of type `image/jpeg`, `image/png` or `image/webp`, up to 5 MB
+   * @param {Blob} picture a file that the browser can read, which is scaled down; or else one that the server can,
+   *   as the configuration's `pictures` says
    * @param {object} [options]
    * @param {string} [options.background] `none` leaves it as it is, `blur` blurs it, `#rrggbb` puts a colour there
    * @returns {Promise<{key: string, avatar: string, face: boolean}>} `avatar` is the portrait's key, for
    *   `portraitUrl`; `face` says whether the picture is framed around one
-   * @throws {PodiumError} 422: another type or size; `UploadRefused`; why no portrait can be made of the picture;
+   * @throws {PodiumError} `UnsupportedPicture`; `PictureTooLarge`; `UploadRefused`; why no portrait can be made of the picture;
    *   `TimeoutError` when nothing was heard for 60 seconds, and the portrait may still come
    */
   async uploadPortrait(picture, { background = "none" } = {}) {

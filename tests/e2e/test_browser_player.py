@@ -1,5 +1,6 @@
 """What else a player does on the demo page: earn, buy, unlock, a portrait, and leaving for good."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from playwright.async_api import Browser, expect
 from cv.vision import GraphicsLibraryError, Models
 from tests.e2e.backend import BackendProcess
 from tests.e2e.browser import Window, needs_browser, save_side_by_side
-from tests.unit.cv.pictures import astronaut, picture_file
+from tests.unit.cv.pictures import astronaut, picture_file, scaled
 
 pytestmark = needs_browser
 
@@ -84,6 +85,47 @@ async def test_name_and_portrait_appear_on_the_board_of_another(
     if folder:
         await save_side_by_side(browser, [player, watcher], Path(folder) / "portrait.png")
     assert player.complaints == watcher.complaints == []
+
+
+CHOSEN: dict[str, tuple[Callable[[], bytes], set[str], int]] = {
+    # What the browser can read is scaled down; what only the server can is sent as it is.
+    "camera.bmp": (lambda: picture_file(scaled(astronaut(), 5).pixels, "BMP"), {"image/jpeg"}, 2 << 20),
+    "phone.heic": (lambda: picture_file(astronaut().pixels, "HEIF"), {"image/heic", "image/heif"}, 5 << 20),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+async def test_what_the_browser_or_the_server_can_read_becomes_a_portrait(
+    name: str, backend: BackendProcess, browser: Browser, portrait_models: None, tmp_path: Path
+) -> None:
+    make, sent_as, at_most = CHOSEN[name]
+    picture = tmp_path / name
+    picture.write_bytes(make())
+    window = await Window.open(browser, backend.rest_url)
+    await window.play_as_guest()
+    await window.page.get_by_test_id("open-you").click()
+    async with window.page.expect_request("**/avatar/presign") as asked:
+        await window.page.get_by_test_id("portrait-input").set_input_files(picture)
+    announced = (await asked.value).post_data_json
+    assert announced["contentType"] in sent_as
+    assert announced["contentLength"] <= at_most
+    await expect(window.page.get_by_test_id("portrait-status")).to_have_text("There you are.")
+    await expect(window.page.get_by_test_id("portrait")).to_be_visible()
+    assert window.complaints == []
+
+
+async def test_file_that_is_no_picture_is_refused_before_it_is_sent(
+    backend: BackendProcess, browser: Browser, tmp_path: Path
+) -> None:
+    text = tmp_path / "letter.txt"
+    text.write_text("Dear player", encoding="utf-8")
+    window = await Window.open(browser, backend.rest_url)
+    await window.play_as_guest()
+    await window.page.get_by_test_id("open-you").click()
+    await window.page.get_by_test_id("portrait-input").set_input_files(text)
+    await expect(window.page.get_by_test_id("portrait-status")).to_have_text(
+        "The browser cannot read this file as a picture. Choose a JPEG or PNG picture."
+    )
 
 
 async def test_deleted_player_leaves_the_board_of_another(backend: BackendProcess, browser: Browser) -> None:

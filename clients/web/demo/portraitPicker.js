@@ -1,10 +1,6 @@
 import { plainWords } from "./format.js";
 import { showPortrait } from "./portraitImage.js";
 
-const TYPES = ["image/jpeg", "image/png", "image/webp"];
-/** Bytes of a picture that the API takes. */
-const PICTURE_LIMIT = 5 * 1024 * 1024;
-
 const element = (id) => document.getElementById(id);
 
 /** The player's portrait: uploading a picture for it, and choosing among those made before. */
@@ -81,8 +77,6 @@ export class PortraitPicker {
 
   async #upload(picture) {
     if (this.#preview) return;
-    if (!TYPES.includes(picture.type)) return this.#say("Only JPEG, PNG and WebP pictures will do.", true);
-    if (picture.size > PICTURE_LIMIT) return this.#say("That picture has more than 5 MB.", true);
     this.#work(picture);
     try {
       const { face } = await this.#podium.uploadPortrait(picture, { background: this.#background() });

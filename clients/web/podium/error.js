@@ -5,7 +5,8 @@ export class PodiumError extends Error {
    * @param {object} [about]
    * @param {string} [about.code] a name for programs: Cognito's own (`UsernameExistsException`), that of an `error`
    *   frame, that of a problem+json answer (`deleted`), or `NetworkError`, `TimeoutError`, `SignedOut`, `HttpError`,
-   *   `UnknownBoard`, `UploadRefused`, `BadAnswer`, `DamagedStorage`, `GuestLost`, `StorageRefused`
+   *   `UnknownBoard`, `UploadRefused`, `UnsupportedPicture`, `PictureTooLarge`, `BadAnswer`, `DamagedStorage`,
+   *   `GuestLost`, `StorageRefused`
    * @param {number} [about.status] HTTP status, where there was an answer
    * @param {string} [about.title] `title` of a problem+json answer
    * @param {string} [about.detail] `detail` of a problem+json answer

@@ -1,5 +1,6 @@
 import { PodiumError } from "./error.js";
 import { exchange } from "./http.js";
+import { prepare } from "./picture.js";
 
 /** Milliseconds that an upload may take: as long as its address is good for. */
 const UPLOAD_MS = 300_000;
@@ -7,16 +8,17 @@ const UPLOAD_MS = 300_000;
 export const PORTRAIT_MS = 60_000;
 
 /**
- * Uploads a picture, has a portrait made of it, and waits for the frame that tells of it.
+ * Scales a picture down and uploads it, has a portrait made of it, and waits for the frame that tells of it.
  *
  * The processing begins only when the connection is live: what is pushed before that is lost.
  *
  * @param {import("../podium.js").Podium} podium signed in, with its connection started
  * @param {{fetch: Function, clock: object}} environment
- * @param {Blob} picture
+ * @param {Blob} file what the player chose
  * @param {string} background
  */
-export async function makePortrait(podium, { fetch, clock }, picture, background) {
+export async function makePortrait(podium, { fetch, clock }, file, background) {
+  const picture = await prepare(file, podium.config.pictures);
   const { url, fields, key } = await podium.request("POST", "/avatar/presign", {
     contentType: picture.type,
     contentLength: picture.size,

@@ -1,0 +1,74 @@
+import { PodiumError } from "./error.js";
+
+/** Pixels of the longer side that are sent: a portrait has 512, of a part of the picture. */
+export const LONGER_SIDE = 2048;
+/** Pixels of the shorter side that stay: a picture of fewer is refused. */
+const SHORTER_SIDE = 64;
+/** Bytes of a file that is sent as it is, if it is no larger than the longer side either. */
+const SMALL_BYTES = 1024 * 1024;
+const QUALITY = 0.9;
+/** Types of which no picture is transparent. */
+const OPAQUE = new Set(["image/jpeg", "image/heic", "image/heif", "image/bmp"]);
+const BRANDS = { heic: "image/heic", heix: "image/heic", mif1: "image/heif", avif: "image/avif", avis: "image/avif" };
+
+/**
+ * Makes of a chosen file what is to be uploaded: whatever the browser can read, scaled down; a file that it cannot
+ * read as it is, if the server can.
+ *
+ * @param {Blob} file
+ * @param {{contentTypes?: string[], maxBytes?: number}} limits the configuration's `pictures`
+ * @returns {Promise<Blob>} with the type that it is sent as
+ * @throws {PodiumError} `UnsupportedPicture`, `PictureTooLarge`
+ */
+export async function prepare(file, { contentTypes, maxBytes = Infinity } = {}) {
+  const type = await typeOf(file);
+  const accepted = contentTypes?.includes(type) ?? true;
+  const bitmap = await read(file);
+  if (!bitmap && !accepted) {
+    throw new PodiumError("The browser cannot read this file as a picture. Choose a JPEG or PNG picture.", {
+      code: "UnsupportedPicture",
+    });
+  }
+  const prepared = bitmap ? await scaled(file, type, bitmap, accepted) : withType(file, type);
+  bitmap?.close();
+  if (prepared.size > maxBytes) {
+    throw new PodiumError(
+      `The file is too large: it must be at most ${maxBytes / 1024 ** 2} MB. Save the picture smaller, or as JPEG.`,
+      { code: "PictureTooLarge" },
+    );
+  }
+  return prepared;
+}
+
+/** The picture upright and in the screen's colours; null where the browser cannot read it. */
+async function read(file) {
+  if (typeof createImageBitmap !== "function") return null;
+  return createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
+}
+
+async function scaled(file, type, bitmap, accepted) {
+  const { width, height } = bitmap;
+  const [longer, shorter] = [Math.max(width, height), Math.min(width, height)];
+  if (accepted && file.size <= SMALL_BYTES && longer <= LONGER_SIDE) return withType(file, type);
+  const scale = Math.min(1, Math.max(LONGER_SIDE / longer, SHORTER_SIDE / shorter));
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const kind = OPAQUE.has(type) ? "image/jpeg" : "image/webp";
+  // A browser that cannot write WebP writes PNG.
+  const blob = await new Promise((done) => canvas.toBlob(done, kind, QUALITY));
+  return blob ?? withType(file, type);
+}
+
+/** The file's type; by its first bytes where the system has no name for it, as for HEIC on Windows. */
+async function typeOf(file) {
+  if (file.type) return file.type;
+  const start = new TextDecoder("latin1").decode(await file.slice(0, 12).arrayBuffer());
+  return start.slice(4, 8) === "ftyp" ? (BRANDS[start.slice(8)] ?? "") : "";
+}
+
+function withType(file, type) {
+  return file.type === type ? file : file.slice(0, file.size, type);
+}
