@@ -107,6 +107,7 @@ async def test_what_the_browser_or_the_server_can_read_becomes_a_portrait(
     async with window.page.expect_request("**/avatar/presign") as asked:
         await window.page.get_by_test_id("portrait-input").set_input_files(picture)
     announced = (await asked.value).post_data_json
+    assert announced is not None
     assert announced["contentType"] in sent_as
     assert announced["contentLength"] <= at_most
     await expect(window.page.get_by_test_id("portrait-status")).to_have_text("There you are.")

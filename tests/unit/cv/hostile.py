@@ -4,6 +4,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from tests.unit.cv.pictures import ORIENTATION_TAG, admiral, picture_file, saved
 LARGEST_SIDES = (9248, 6936)
 """Pixels of the largest picture that a phone makes: 64 megapixels."""
 
-FAST_HEIC = {"quality": 40, "enc_params": {"preset": "ultrafast"}}
+FAST_HEIC: dict[str, Any] = {"quality": 40, "enc_params": {"preset": "ultrafast"}}
 """x265 takes a minute otherwise."""
 PNG = b"\x89PNG\r\n\x1a\n"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
