@@ -19,11 +19,13 @@ from api.backend import Backend, Deployment
 from api.problems import ProblemError
 from game.catalogue import load_catalogue
 from game.metrics import Metric
+from runtime.clock import now_ms
+from runtime.container import Container
+from runtime.sdk import SDK_CONFIG
+from runtime.settings import Settings
 from store.board_rules import Admission, settle
-from store.container import Container
+from store.database import open_database
 from store.portraits import open_bucket
-from store.runtime import SDK_CONFIG, now, open_database
-from store.settings import Settings
 from store.users import open_user_pool
 
 # Most requests count nothing.
@@ -87,7 +89,7 @@ async def _open_backend() -> AsyncIterator[Backend]:
             db,
             catalogue,
             settings.deployment,
-            now,
+            now_ms,
             portraits,
             process_portrait,
             hang_up,

@@ -13,7 +13,7 @@ from api.routes import about, avatar, leaderboard, money, profile, progress, sco
 from api.validation import validate
 from game.headers import REQUEST_HEADERS, RESPONSE_HEADERS
 from game.version import VERSION
-from store.database import ConflictError, RowError, throttled
+from store.errors import ConflictError, RowError, throttled
 from store.idempotency import KeyReusedError
 from store.players import DeletedError
 from store.users import UsersUnavailableError

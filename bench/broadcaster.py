@@ -34,10 +34,10 @@ from local.event_source import EventSource
 from realtime import protocol
 from realtime.protocol import encode_snapshot
 from realtime.replica import Replica
+from runtime.clock import now_ms
 from store import boards, connections, scores
 from store.database import Database
 from store.profiles import Profile
-from store.runtime import now
 from store.schema import SCORES
 from store.submission import submit
 
@@ -140,7 +140,7 @@ async def _subscribe(db: Database, ids: list[str]) -> None:
     async def work() -> None:
         for id_ in waiting:
             channels = [connections.EVERYONE, connections.user_channel(id_), BOARD]
-            await connections.subscribe(db, id_, channels, id_, now())
+            await connections.subscribe(db, id_, channels, id_, now_ms())
 
     await asyncio.gather(*(work() for _ in range(_WRITES_AT_ONCE)))
 
@@ -166,7 +166,7 @@ class _Scene:
 
     async def prepare(self) -> None:
         """Give the witness the board as its subscription would have, and warm both broadcasters up."""
-        published = await boards.load_or_create(self._db, self._board, now(), encode_snapshot)
+        published = await boards.load_or_create(self._db, self._board, now_ms(), encode_snapshot)
         self._replica.snapshot(published.position, published.entries)
         for name in self._broadcasters:
             await self._broadcast(name, await self._stream.submit(1))
@@ -247,7 +247,7 @@ class _ScoreStream:
         for _ in range(batch):
             self._submitted += 1
             profile = Profile(user_id=f"player-{self._submitted}", name=f"Player {self._submitted}")
-            await submit(self._db, self._catalogue, profile, BOARD, self._submitted, now())
+            await submit(self._db, self._catalogue, profile, BOARD, self._submitted, now_ms())
         async with asyncio.timeout(_DELIVERY_SECONDS):
             while len(self._records) < batch:
                 self._arrived.clear()

@@ -22,7 +22,8 @@ from bench.sample import Sample
 from game.catalogue import load_catalogue
 from local.pushers import task_pushers
 from realtime.push.client import open_push_client
-from store.runtime import now, open_database
+from runtime.clock import now_ms
+from store.database import open_database
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOut, Shard
 from streams.report import Report
@@ -43,8 +44,8 @@ async def _ours(connections_url: str) -> AsyncIterator[Process]:
         open_push_client(session, connections_url) as push,
         task_pushers(push_shard) as pushers,
     ):
-        fan_out = FanOut(db, catalogue, push, now, pushers.start)
-        broadcaster = Broadcaster(db, catalogue, fan_out, now)
+        fan_out = FanOut(db, catalogue, push, now_ms, pushers.start)
+        broadcaster = Broadcaster(db, catalogue, fan_out, now_ms)
 
         async def process(records: list[dict[str, Any]]) -> None:
             report = Report()

@@ -12,8 +12,8 @@ from bench.ports import kept_ports
 from local import provision
 from local.emulator import Emulator
 from local.settings import REGION
+from runtime.sdk import SDK_CONFIG
 from store.database import Database
-from store.runtime import SDK_CONFIG
 
 
 class Emulated(NamedTuple):

@@ -14,12 +14,12 @@ from cv.portrait import Models
 from cv.processing import Result, process
 from cv.settings import PortraitSettings
 from game.catalogue import load_catalogue
+from runtime.clock import now_ms
+from runtime.container import Container
 from store import appearance
-from store.container import Container
-from store.database import Database, win
+from store.database import Database, open_database, retry_on_conflict
 from store.portraits import UNFINISHED_SECONDS, PortraitBucket, open_bucket
 from store.profiles import Outcome, Profile
-from store.runtime import now, open_database
 
 logger = Logger(service="podium")
 
@@ -35,7 +35,7 @@ class Studio:
 
     async def load(self, user_id: str) -> Profile | None:
         """Return a player's stored profile, if any. Raises DeletedError."""
-        return await win(lambda: appearance.read_profile(self.db, user_id))
+        return await retry_on_conflict(lambda: appearance.read_profile(self.db, user_id))
 
     async def finish(self, user_id: str, outcome: Outcome) -> None:
         """Change the player's profile and the boards; then delete the portraits that are no longer kept.
@@ -44,12 +44,12 @@ class Studio:
         destination tells the player. Raises DeletedError, and NoProfileError where an operator has taken the
         profile away.
         """
-        now_ms = now()
+        now = now_ms()
         profile = await appearance.change_stored(
-            self.db, self.boards, user_id, lambda profile: profile.with_outcome(outcome), now_ms
+            self.db, self.boards, user_id, lambda profile: profile.with_outcome(outcome), now
         )
         kept = {*profile.portraits, *([profile.avatar] if profile.avatar else [])}
-        before = datetime.fromtimestamp(now_ms / 1000 - UNFINISHED_SECONDS, UTC)
+        before = datetime.fromtimestamp(now / 1000 - UNFINISHED_SECONDS, UTC)
         await self.bucket.delete_portraits_but(user_id, kept, before)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from game.catalogue import DEFAULT_PATH
-from store.settings import Settings
+from runtime.settings import Settings
 
 
 class PortraitSettings(Settings):

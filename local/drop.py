@@ -12,8 +12,8 @@ from local.console import say
 from local.settings import LocalSettings, set_region
 from local.stack import StackError, start_emulator
 from store.board_rules import Dropped, drop
-from store.database import StoreError
-from store.runtime import open_database
+from store.database import open_database
+from store.errors import RequestError, StoreError
 
 
 async def drop_rows(settings: LocalSettings, board: str, *, apply: bool) -> None:
@@ -33,9 +33,9 @@ async def drop_rows(settings: LocalSettings, board: str, *, apply: bool) -> None
             db = await stack.enter_async_context(open_database(aioboto3.Session()))
             await provision.create_tables(db)
             await drop(db, catalogue, board, apply=apply, told=tell)
+    except (RequestError, ClientError, BotoCoreError) as error:
+        raise StackError(f"A service of AWS, or what stands in for it, does not answer: {error}") from error
     except StoreError as error:
         raise StackError(str(error)) from error
-    except (ClientError, BotoCoreError) as error:
-        raise StackError(f"A service of AWS, or what stands in for it, does not answer: {error}") from error
     if not apply:
         say(f"Nothing was deleted: `make drop board={board} args=--apply` does it.")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import aioboto3
-from botocore.exceptions import ClientError
 
 from infra.passwords import PASSWORDS
 from realtime.routes import ADMINS
 from store.database import Database
+from store.errors import RequestError
 from store.schema import TABLES, Table, create_request
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ async def _create_table(db: Database, table: Table) -> None:
     name = db.name(table)
     try:
         await db.client.create_table(**create_request(table, name))
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceInUseException":
+    except RequestError as error:
+        if error.code != "ResourceInUseException":
             raise
         await _add_index(db, table, name)
         return

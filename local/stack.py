@@ -40,12 +40,13 @@ from realtime.protocol import encode_snapshot
 from realtime.push.client import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
 from realtime.tokens import TokenVerifier
+from runtime.clock import now_ms
 from store import boards
 from store.board_rules import explain, settle
 from store.boards import EncodeSnapshot
-from store.database import Database
+from store.database import Database, open_database
+from store.errors import RequestError
 from store.portraits import open_bucket
-from store.runtime import now, open_database
 from store.schema import SCORES
 from store.users import open_user_pool
 from streams.broadcaster import Broadcaster
@@ -75,7 +76,7 @@ async def serve(settings: LocalSettings, ready: Callable[[Deployment], None]) ->
     """
     try:
         await _serve(settings, ready)
-    except (ClientError, BotoCoreError) as error:
+    except (RequestError, ClientError, BotoCoreError) as error:
         raise StackError(f"A service of AWS, or what stands in for it, does not answer: {error}") from error
 
 
@@ -97,7 +98,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         verifier = _verifier(deployment)
         push = await stack.enter_async_context(open_push_client(session, f"http://{HOST}:{settings.ws_port}"))
         users = await stack.enter_async_context(open_user_pool(session, deployment.user_pool_id))
-        live = Live(db, catalogue, push, now, users.is_member)
+        live = Live(db, catalogue, push, now_ms, users.is_member)
         broadcaster = await stack.enter_async_context(_broadcaster(db, catalogue, push))
         source = await _start_event_source(settings, session, db, broadcaster, stack)
         unbuilt = await _rebuild(db, catalogue.boards.values())
@@ -114,7 +115,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
             db,
             catalogue,
             deployment,
-            now,
+            now_ms,
             portraits,
             process_portrait=workers.start,
             hang_up=push.close,
@@ -186,8 +187,8 @@ async def _broadcaster(db: Database, catalogue: Catalogue, push: PushClient) -> 
         _log_report(report)
 
     async with task_pushers(push_shard) as pushers:
-        fan_out = FanOut(db, catalogue, push, now, pushers.start)
-        yield Broadcaster(db, catalogue, fan_out, now)
+        fan_out = FanOut(db, catalogue, push, now_ms, pushers.start)
+        yield Broadcaster(db, catalogue, fan_out, now_ms)
 
 
 async def _start_event_source(
@@ -224,7 +225,7 @@ async def _rebuild(
     failed = []
     for board in rebuilt:
         try:
-            await boards.rebuild(db, board, now(), encode_snapshot)
+            await boards.rebuild(db, board, now_ms(), encode_snapshot)
         except Exception:
             logger.exception("board %s cannot be rebuilt; the next sweep tries again", board.id)
             failed.append(board)

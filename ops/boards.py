@@ -19,14 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from game.catalogue import CatalogueError, load_catalogue
 from store.board_rules import Dropped, drop, drop_command, explain, find_breaks
-from store.database import Database, StoreError
-from store.runtime import open_database
+from store.database import Database, open_database
+from store.errors import NoTableError, RequestError, StoreError, ThrottledError
 
 
 async def _check(db: Database) -> None:
     try:
         found = await find_breaks(db, load_catalogue())
-    except db.client.exceptions.ResourceNotFoundException:
+    except NoTableError:
         sys.stdout.write(f"There are no tables {db.prefix}* yet, and so no rows.\n")
         return
     if found:
@@ -41,7 +41,7 @@ async def _drop(db: Database, board: str, *, apply: bool) -> None:
 
     try:
         await drop(db, load_catalogue(), board, apply=apply, told=tell)
-    except db.client.exceptions.ResourceNotFoundException:
+    except NoTableError:
         sys.exit(f"There are no tables {db.prefix}*: is the Region right?")
 
 
@@ -68,10 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dropping.add_argument("--apply", action="store_true", help="do it; without, only say what would go")
     try:
         asyncio.run(_run(parser.parse_args(arguments)))
+    except (RequestError, ThrottledError, ClientError, BotoCoreError) as error:
+        sys.exit(f"The tables cannot be read or written, and the rest was left undone: {error}")
     except (CatalogueError, StoreError) as error:
         sys.exit(str(error))
-    except (ClientError, BotoCoreError) as error:
-        sys.exit(f"The tables cannot be read or written, and the rest was left undone: {error}")
 
 
 if __name__ == "__main__":

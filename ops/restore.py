@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 import aioboto3
 
 from store.board_rules import find_misfits
-from store.database import PATIENT_ATTEMPTS, Database, Item, batch_write
-from store.runtime import open_database
+from store.database import PATIENT_ATTEMPTS, Database, Item, batch_write, open_database
+from store.errors import NoTableError
 from store.schema import IDEMPOTENCY, PLAYERS, SCORES, USER_PROFILES, USER_PROGRESS, Table
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ async def obstacles(restored: Database, db: Database, *, emptied: Collection[str
 async def _describe(db: Database, table: Table) -> "TableDescriptionTypeDef | None":
     try:
         return (await db.client.describe_table(TableName=db.name(table)))["Table"]
-    except db.client.exceptions.ResourceNotFoundException:
+    except NoTableError:
         return None
 
 

@@ -11,12 +11,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
 from realtime.avatars import announce
-from realtime.event_loop import new_event_loop
 from realtime.routes import Live, handle
 from realtime.settings import RoutesSettings
 from realtime.stage_push import open_stage_push
-from store.container import Container
-from store.runtime import now, open_database
+from runtime.clock import now_ms
+from runtime.container import Container
+from runtime.event_loop import new_event_loop
+from store.database import open_database
 from store.users import open_user_pool
 
 logger = Logger(service="podium")
@@ -31,7 +32,7 @@ async def _open_live() -> AsyncIterator[Live]:
         open_stage_push(session, settings, db) as push,
         open_user_pool(session, settings.user_pool_id) as users,
     ):
-        yield Live(db, load_catalogue(), push, now, users.is_member)
+        yield Live(db, load_catalogue(), push, now_ms, users.is_member)
 
 
 _container = Container(_open_live, new_event_loop)

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from realtime.authorizer import authorize
 from realtime.settings import AuthorizerSettings
 from realtime.tokens import TokenVerifier
-from store.container import Container
+from runtime.container import Container
 
 logger = Logger(service="podium")
 

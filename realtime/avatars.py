@@ -13,7 +13,8 @@ from realtime import protocol
 from realtime.gone import forget, hang_up
 from realtime.push.client import PushClient
 from store import connections, profiles
-from store.database import Database, RowError
+from store.database import Database
+from store.errors import RowError
 
 PUSH_SECONDS = 10
 

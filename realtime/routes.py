@@ -20,7 +20,8 @@ from realtime.recent import RecentBoards
 from realtime.subprotocols import Event, offered_subprotocols
 from store import boards, connections, players
 from store.boards import PublishedBoard
-from store.database import Database, throttled
+from store.database import Database
+from store.errors import throttled
 from store.players import DeletedError
 from store.users import UsersUnavailableError
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from store.settings import Settings
+from runtime.settings import Settings
 
 
 class RealtimeSettings(Settings):

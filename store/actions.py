@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from store import idempotency, players, progress, scores
-from store.database import Database, win
+from store.database import Database, retry_on_conflict
 from store.idempotency import Answer, RequestKey
 from store.progress import Progress
 
@@ -51,7 +51,7 @@ async def act(
             await players.write(db, user_id, writes)
         return answer
 
-    return await win(attempt)
+    return await retry_on_conflict(attempt)
 
 
 async def _read(

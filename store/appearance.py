@@ -13,10 +13,9 @@ again. No row is made here: a best whose row is gone is no best.
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from store import players, profiles, progress, scores
-from store.database import Database, StoreError, cancellation_codes, win
+from store.database import Database, retry_on_conflict
+from store.errors import RequestError, StoreError
 from store.profiles import Profile
 from store.progress import Progress
 
@@ -120,13 +119,13 @@ async def _write(
         writes += [scores.show(db, board, achieved.bests[board], new) for board in shown]
         try:
             await players.write(db, user_id, writes)
-        except ClientError as error:
+        except RequestError as error:
             # Behind the look for a tombstone, in the order of the writes.
-            codes = cancellation_codes(error)[1:]
+            codes = error.reasons[1:]
             if _FAILED not in codes[:own]:
                 failed = [board for board, code in zip(shown, codes[own:], strict=False) if code == _FAILED]
                 missing.update((board, achieved.bests[board].score) for board in failed)
             raise
         return new
 
-    return await win(attempt)
+    return await retry_on_conflict(attempt)

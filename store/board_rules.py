@@ -35,7 +35,8 @@ from game.board_rules import (
 )
 from game.catalogue import Catalogue
 from store import boards, scores
-from store.database import Database, Row, StoreError, parse_row, to_item, win
+from store.database import Database, Row, parse_row, retry_on_conflict, to_item
+from store.errors import StoreError
 from store.schema import LEADERBOARDS
 
 ROW_KEY = "#rules"
@@ -97,7 +98,7 @@ async def settle(db: Database, catalogue: Catalogue) -> list[Break]:
             await _write(db, written, after)
         return found
 
-    return await win(attempt)
+    return await retry_on_conflict(attempt)
 
 
 async def find_misfits(restored: Database, db: Database) -> list[Break]:

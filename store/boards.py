@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Annotated, Any, Self
 
-from botocore.exceptions import ClientError
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from game import frames
@@ -11,7 +10,8 @@ from game.board import Entry, Milliseconds, Position
 from game.catalogue import Board
 from store import scores
 from store.connections import IdRange
-from store.database import Database, Item, Row, RowError, batch_get, lost_race, parse_row, to_item
+from store.database import Database, Item, Row, batch_get, parse_row, to_item
+from store.errors import RequestError, RowError, StoreError, lost_race
 from store.schema import LEADERBOARDS
 from store.scores import Top
 
@@ -29,7 +29,7 @@ EncodeSnapshot = Callable[[str, int, Position, Sequence[Entry]], str]
 """The frame of a whole board: id, size, position, entries. See `realtime.protocol.encode_snapshot`."""
 
 
-class StaleBoardError(Exception):
+class StaleBoardError(StoreError):
     """Somebody else published the board first: read it again."""
 
 
@@ -144,7 +144,7 @@ async def load_or_create(
             await db.client.put_item(
                 TableName=db.name(LEADERBOARDS), Item=_item(first), **_unchanged(held or {})
             )
-        except ClientError as error:
+        except RequestError as error:
             if not lost_race(error):
                 raise
         else:
@@ -190,7 +190,7 @@ async def publish(
             ExpressionAttributeValues=to_item(values),
             ReturnValues="ALL_NEW",
         )
-    except ClientError as error:
+    except RequestError as error:
         if lost_race(error):
             raise StaleBoardError(read.game_area) from error
         raise
@@ -213,7 +213,7 @@ async def clear_outbox(db: Database, pushed: PublishedBoard) -> None:
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=to_item({":epoch": pushed.epoch}),
         )
-    except ClientError as error:
+    except RequestError as error:
         if not lost_race(error):
             raise
 
@@ -252,7 +252,7 @@ async def withdraw(db: Database, board: str) -> None:
             ConditionExpression="attribute_exists(gameArea)",
             ExpressionAttributeNames={"#version": "version"},
         )
-    except ClientError as error:
+    except RequestError as error:
         # Lost to nobody: it was never published.
         if not lost_race(error):
             raise

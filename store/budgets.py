@@ -11,9 +11,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from store.database import ConflictError, Database, from_item, lost_race, to_item
+from store.database import Database, from_item, to_item
+from store.errors import ConflictError, RequestError, lost_race
 from store.schema import BUDGETS
 
 PUSHES = "pushes"
@@ -87,7 +86,7 @@ class Budget:
                 ExpressionAttributeValues=to_item(values),
                 ReturnValues="UPDATED_NEW",
             )
-        except ClientError as error:
+        except RequestError as error:
             if lost_race(error):
                 return None
             raise

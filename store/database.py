@@ -3,16 +3,20 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import aioboto3
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import ClientError
 from pydantic import BeforeValidator, ConfigDict, ValidationError
 
 from game.model import Model
+from runtime.sdk import SDK_CONFIG, THROTTLED_ATTEMPTS, THROTTLED_WAIT, hasten_throttled
+from store.client import translating
 from store.damage_log import DamageLog
+from store.errors import ConflictError, RequestError, RowError, ThrottledError, lost_race, throttled
 from store.schema import Table
 
 if TYPE_CHECKING:
@@ -27,13 +31,11 @@ BATCH_GET_LIMIT = 100
 
 ATTEMPTS = 50
 """How often a race that was lost is run again."""
-THROTTLED_ATTEMPTS = 4
-"""How often something that DynamoDB throttles is sent in all: asking more keeps a hot partition hot."""
-THROTTLED_WAIT = 0.05
-"""Seconds before the second of these, at most; doubled each time: all of them take under half a second."""
-
 PATIENT_ATTEMPTS = 24
 """As often for an operator's command, which nobody waits for: about 10 seconds for one batch."""
+
+_FAULT_LIMIT = 500
+"""Characters of what is said about a damaged row."""
 
 T = TypeVar("T")
 RowT = TypeVar("RowT", bound=Model)
@@ -58,29 +60,6 @@ class Row(Model):
     model_config = ConfigDict(extra="ignore")
 
 
-class StoreError(Exception):
-    """What this folder raises of its own about the tables."""
-
-
-class ConflictError(StoreError):
-    """Others kept writing the same rows until our attempts were used up; nothing was written in these."""
-
-
-class ThrottledError(StoreError):
-    """DynamoDB takes no more requests of this kind for now. Of a batch, some rows may be written."""
-
-
-class RowError(StoreError):
-    """A stored row cannot be read. The message has its table, key and fault: for the log, not for clients.
-
-    `row` names the row: its table and key.
-    """
-
-    def __init__(self, row: str, fault: str) -> None:
-        super().__init__(f"a row of {row}: {fault}")
-        self.row = row
-
-
 @dataclass(frozen=True)
 class Database:
     """A DynamoDB client, and the prefix that this deployment's tables carry ("" on the laptop)."""
@@ -90,9 +69,21 @@ class Database:
     damage: DamageLog = field(default_factory=DamageLog, compare=False, repr=False)
     """Where damaged rows are named that are left out of what is read."""
 
+    def __post_init__(self) -> None:
+        """Let the client fail with errors of the store's own."""
+        object.__setattr__(self, "client", translating(self.client))
+
     def name(self, table: Table) -> str:
         """The table's name in this deployment."""
         return self.prefix + table.name
+
+
+@asynccontextmanager
+async def open_database(session: aioboto3.Session, prefix: str = "") -> AsyncIterator[Database]:
+    """Open the tables of a deployment; endpoint, Region and credentials are the SDK's own settings."""
+    async with session.client("dynamodb", config=SDK_CONFIG) as client:
+        hasten_throttled(client)
+        yield Database(client, prefix)
 
 
 def to_item(values: Mapping[str, Any]) -> Item:
@@ -198,83 +189,25 @@ async def backoff(attempt: int, *, base: float = 0.01, cap: float = 0.5) -> None
     await asyncio.sleep(random.uniform(0, min(cap, base * 2**attempt)))
 
 
-async def win(attempt: Callable[[], Awaitable[T]]) -> T:
-    """The outcome of a read and a conditional write, attempted until nobody else wrote in between.
+async def retry_on_conflict(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Run a read and a conditional write until no concurrent writer interferes; return the outcome.
 
     Raises ConflictError after 50 attempts: with one winner a round, that outlasts any number of devices that
     a player can hold. Raises ThrottledError after four transactions that were throttled, or at once for a
-    single request that was: the client has sent that four times (`store.runtime`).
+    single request that was: the client has sent that four times (`runtime.sdk`).
     """
     throttled_attempts = 0
     for number in range(ATTEMPTS):
         try:
             return await attempt()
-        except ClientError as error:
+        except RequestError as error:
             if lost_race(error):
                 await backoff(number)
                 continue
             if not throttled(error):
                 raise
             throttled_attempts += 1
-            if not _cancelled(error) or throttled_attempts == THROTTLED_ATTEMPTS:
+            if not error.cancelled or throttled_attempts == THROTTLED_ATTEMPTS:
                 raise ThrottledError(str(error)) from error
         await backoff(throttled_attempts - 1, base=THROTTLED_WAIT)
     raise ConflictError(f"others wrote the same rows {ATTEMPTS} times")
-
-
-def lost_race(error: ClientError) -> bool:
-    """Whether a conditional write or transaction failed for what others wrote, and may be tried again."""
-    if _cancelled(error):
-        return _reasons(error) <= _LOST
-    return _code(error) in {"ConditionalCheckFailedException", "TransactionConflictException"}
-
-
-def throttled(error: Exception) -> bool:
-    """Return whether a service refused a request, or a transaction, because there are too many of them."""
-    if isinstance(error, ThrottledError):
-        return True
-    if not isinstance(error, ClientError):
-        return False
-    if _cancelled(error):
-        reasons = _reasons(error)
-        return reasons <= _LOST | _THROTTLED and not reasons <= _LOST
-    return _code(error) in THROTTLING
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code"))
-
-
-def _cancelled(error: ClientError) -> bool:
-    return _code(error) == "TransactionCanceledException"
-
-
-def _reasons(error: ClientError) -> set[str]:
-    return set(cancellation_codes(error))
-
-
-def cancellation_codes(error: ClientError) -> list[str]:
-    """Return why a transaction was cancelled: a code for each item, in order; "None" for one not at fault.
-
-    Empty where the error is another one.
-    """
-    reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", ())
-    return [str(reason.get("Code")) for reason in reasons]
-
-
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-_LOST = {"None", "ConditionalCheckFailed", "TransactionConflict"}
-_THROTTLED = {"ThrottlingError", "ProvisionedThroughputExceeded"}
-THROTTLING = frozenset(
-    {
-        "LimitExceededException",  # of `@connections`
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "SlowDown",  # of S3
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",  # of Lambda
-    }
-)
-"""The codes with which services refuse a single request because there are too many."""
-_FAULT_LIMIT = 500

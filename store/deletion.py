@@ -19,7 +19,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from store import connections, idempotency, players, profiles, progress, scores
-from store.database import Database, win
+from store.database import Database, retry_on_conflict
 from store.portraits import PortraitBucket
 
 DELETION_HANG_UP_SECONDS = 5.0
@@ -56,15 +56,15 @@ async def delete_player(
 
 
 async def _delete_rows(db: Database, user_id: str, boards: Iterable[str]) -> None:
-    named = await win(lambda: progress.score_keys(db, user_id))
+    named = await retry_on_conflict(lambda: progress.score_keys(db, user_id))
     await scores.delete_rows(db, named.keys)
     if not named.whole:
         logger.error("the row of a deleted player is damaged, at %r: every board is searched", user_id)
         for board in boards:
             await scores.delete_rows(db, await scores.keys_of(db, board, user_id))
     # The row that names the others goes after them. A write that is about to fail may be in the way.
-    await win(lambda: progress.delete(db, user_id))
-    await win(lambda: profiles.delete(db, user_id))
+    await retry_on_conflict(lambda: progress.delete(db, user_id))
+    await retry_on_conflict(lambda: profiles.delete(db, user_id))
     await idempotency.delete(db, await idempotency.ids(db, user_id))
 
 

@@ -10,14 +10,13 @@ a worker who was only slow finds out, and stops. A board that was rebuilt has no
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from store.boards import Fanout, PublishedBoard, outbox_paths
-from store.database import Database, RowError, lost_race, to_item
+from store.database import Database, to_item
+from store.errors import RequestError, RowError, StoreError, lost_race
 from store.schema import LEADERBOARDS
 
 
-class SupersededError(Exception):
+class SupersededError(StoreError):
     """The fan-out is not as it was read: somebody else is at work on it, or it is over."""
 
 
@@ -105,7 +104,7 @@ async def _update(
             ReturnValues="ALL_NEW",
             ExpressionAttributeNames={"#fanout": "fanout", **(names or {})},
         )
-    except ClientError as error:
+    except RequestError as error:
         if lost_race(error):
             raise SupersededError(board.game_area) from error
         raise

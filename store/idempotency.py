@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from store.database import Database, Row, batch_write, parse_row, query_pages, to_item
+from store.errors import StoreError
 from store.schema import BY_USER_ID, IDEMPOTENCY
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 KEPT_SECONDS = 24 * 60 * 60
 
 
-class KeyReusedError(Exception):
+class KeyReusedError(StoreError):
     """The key came with another request before."""
 
 

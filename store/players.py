@@ -10,9 +10,8 @@ A tombstone outlives all of them: an ID token is good for an hour, a refresh tok
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from store.database import Database, Item, StoreError, batch_get, cancellation_codes, to_item, win
+from store.database import Database, Item, batch_get, retry_on_conflict, to_item
+from store.errors import RequestError, StoreError
 from store.schema import PLAYERS, Table
 
 if TYPE_CHECKING:
@@ -40,14 +39,14 @@ async def bury(db: Database, user_id: str, now: int) -> None:
         )
 
     # A transaction of the player may be under way.
-    await win(attempt)
+    await retry_on_conflict(attempt)
 
 
 async def write(db: Database, user_id: str, writes: Sequence["TransactWriteItemTypeDef"]) -> None:
     """Write in one transaction, unless the player was deleted: the one way in for a player's writes.
 
-    At most 99 writes. Raises DeletedError, and ClientError where the transaction is cancelled for what others
-    wrote (see `store.database.win`).
+    At most 99 writes. Raises DeletedError, and RequestError where the transaction is cancelled for what
+    others wrote (see `store.database.retry_on_conflict`).
     """
     alive: TransactWriteItemTypeDef = {
         "ConditionCheck": {
@@ -58,8 +57,8 @@ async def write(db: Database, user_id: str, writes: Sequence["TransactWriteItemT
     }
     try:
         await db.client.transact_write_items(TransactItems=[alive, *writes])
-    except ClientError as error:
-        if cancellation_codes(error)[:1] == ["ConditionalCheckFailed"]:
+    except RequestError as error:
+        if error.reasons[:1] == ("ConditionalCheckFailed",):
             raise DeletedError(user_id) from error
         raise
 
@@ -67,7 +66,7 @@ async def write(db: Database, user_id: str, writes: Sequence["TransactWriteItemT
 async def read(db: Database, user_id: str, parts: Sequence["TransactGetItemTypeDef"]) -> list[Item | None]:
     """Return the rows of a player that these parts of a transaction read, in their order, as of one moment.
 
-    Raises DeletedError, and ClientError as `write` does.
+    Raises DeletedError, and RequestError as `write` does.
     """
     tombstone: TransactGetItemTypeDef = {"Get": {"TableName": db.name(PLAYERS), "Key": _key(user_id)}}
     answer = await db.client.transact_get_items(TransactItems=[tombstone, *parts])

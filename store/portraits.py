@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import aioboto3
 from aiobotocore.config import AioConfig
-from botocore.exceptions import ClientError
 
 from game.pictures import MAX_BYTES
+from runtime.sdk import SDK_CONFIG
+from store.client import translating
+from store.errors import RequestError, StoreError
 from store.profiles import avatar_prefix
-from store.runtime import SDK_CONFIG
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -47,11 +48,11 @@ UNFINISHED_SECONDS = 600
 _NOT_AS_IT_WAS = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED}
 
 
-class UploadGoneError(Exception):
+class UploadGoneError(StoreError):
     """Nothing lies at the key: never uploaded, expired, or a portrait has been made of it already."""
 
 
-class UploadTooLargeError(Exception):
+class UploadTooLargeError(StoreError):
     """The upload has more than MAX_BYTES bytes. `etag` is its entity tag."""
 
     def __init__(self, key: str, etag: str) -> None:
@@ -59,7 +60,7 @@ class UploadTooLargeError(Exception):
         self.etag = etag
 
 
-class UndeletedError(Exception):
+class UndeletedError(StoreError):
     """Some pictures could not be deleted; asking again tries the rest."""
 
 
@@ -87,6 +88,10 @@ class PortraitBucket:
     client: "S3Client"
     name: str
 
+    def __post_init__(self) -> None:
+        """Let the client fail with errors of the store's own."""
+        object.__setattr__(self, "client", translating(self.client))
+
     async def presign_upload(self, user_id: str, content_type: str, content_length: int) -> Upload:
         """Presign an upload to a key of its own: of this type, of at most so many bytes, for 5 minutes."""
         key = f"{upload_prefix(user_id)}{uuid.uuid4()}"
@@ -108,8 +113,8 @@ class PortraitBucket:
         """Whether something lies there."""
         try:
             await self.client.head_object(Bucket=self.name, Key=key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+        except RequestError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return False
             raise
         return True
@@ -121,8 +126,8 @@ class PortraitBucket:
         """
         try:
             answer = await self.client.get_object(Bucket=self.name, Key=key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+        except RequestError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
                 raise UploadGoneError(f"There is no upload {key}.") from error
             raise
         async with answer["Body"] as body:
@@ -145,8 +150,8 @@ class PortraitBucket:
         """Delete an uploaded file as it was read. One that has been replaced since then is left."""
         try:
             await self.client.delete_object(Bucket=self.name, Key=key, IfMatch=etag)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] not in _NOT_AS_IT_WAS:
+        except RequestError as error:
+            if error.status not in _NOT_AS_IT_WAS:
                 raise
 
     async def delete_portraits_but(self, user_id: str, kept: Collection[str], before: datetime) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from game.board import Avatar, Milliseconds, Name
 from store import players
-from store.database import Database, Row, StoreError, parse_row, to_item, win
+from store.database import Database, Row, parse_row, retry_on_conflict, to_item
+from store.errors import StoreError
 from store.schema import USER_PROFILES
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ async def count_portrait(db: Database, user_id: str, now: int) -> None:
         new = stored.model_copy(update={"asked": (*recent, now)})
         await players.write(db, user_id, [put(db, stored, new)])
 
-    await win(attempt)
+    await retry_on_conflict(attempt)
 
 
 def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemTypeDef":

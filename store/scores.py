@@ -19,7 +19,6 @@ from store.database import (
     Database,
     Item,
     Row,
-    RowError,
     StoredNumber,
     batch_get,
     batch_write,
@@ -28,6 +27,7 @@ from store.database import (
     row_error,
     to_item,
 )
+from store.errors import RowError
 from store.profiles import Profile
 from store.progress import Best
 from store.schema import SCORES

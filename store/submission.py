@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from game.catalogue import GLOBAL_BOARD, Catalogue
 from game.scoring import better
 from store import appearance, players, progress, scores
-from store.database import ConflictError, Database, ThrottledError, win
+from store.database import Database, retry_on_conflict
+from store.errors import ConflictError, ThrottledError
 from store.profiles import Profile
 from store.progress import Best, Progress
 
@@ -62,7 +63,7 @@ async def submit(
         await players.write(db, profile.user_id, writes)
         return Submission(best=points, improved=True), unfinished
 
-    submission, unfinished = await win(attempt)
+    submission, unfinished = await retry_on_conflict(attempt)
     if unfinished:
         # The score stands; the next one tries again.
         with suppress(ConflictError, ThrottledError):

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import aioboto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from store.runtime import SDK_CONFIG
+from runtime.sdk import SDK_CONFIG
+from store.errors import StoreError
 
 if TYPE_CHECKING:
     from types_aiobotocore_cognito_idp import CognitoIdentityProviderClient
     from types_aiobotocore_cognito_idp.type_defs import AdminGetUserResponseTypeDef
 
 
-class UsersUnavailableError(Exception):
+class UsersUnavailableError(StoreError):
     """Cognito did not answer, or has more to do than its quota allows: ask again."""
 
 

@@ -11,11 +11,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
 from game.metrics import Metric
-from realtime.event_loop import new_event_loop
 from realtime.stage_push import open_stage_push
+from runtime.clock import now_ms
+from runtime.container import Container
+from runtime.event_loop import new_event_loop
+from runtime.sdk import SDK_CONFIG
 from store.board_rules import Admission, find_breaks
-from store.container import Container
-from store.runtime import SDK_CONFIG, now, open_database
+from store.client import translating
+from store.database import open_database
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOut, Shard
 from streams.report import Report
@@ -40,9 +43,10 @@ async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
         open_stage_push(session, settings, db) as push,
         session.client("lambda", config=SDK_CONFIG) as functions,
     ):
+        lambdas = translating(functions)
 
         async def start_pusher(shard: Shard) -> None:
-            await functions.invoke(
+            await lambdas.invoke(
                 FunctionName=settings.pusher_function,
                 InvocationType="Event",
                 Payload=shard.model_dump_json(by_alias=True),
@@ -52,12 +56,12 @@ async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
             db,
             catalogue,
             push,
-            now,
+            now_ms,
             start_pusher,
             direct_limit=settings.direct_limit,
             pushers=settings.pushers,
         )
-        yield Broadcaster(db, catalogue, fan_out, now, Admission(db, catalogue, find_breaks))
+        yield Broadcaster(db, catalogue, fan_out, now_ms, Admission(db, catalogue, find_breaks))
 
 
 _container = Container(_open_broadcaster, new_event_loop)

@@ -35,7 +35,8 @@ from realtime import protocol
 from store import boards, scores
 from store.board_rules import Admission
 from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
-from store.database import Database, StoreError, backoff
+from store.database import Database, backoff
+from store.errors import StoreError
 from streams.fanout import FanOut, UnpushedError
 from streams.records import RecordError, Touch, parse
 from streams.report import Report

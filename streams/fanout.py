@@ -29,8 +29,6 @@ import math
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from game.catalogue import Catalogue
 from game.live import DIRECT_LIMIT, PUSHERS
 from game.model import Model
@@ -41,6 +39,7 @@ from store import boards, connections, fanouts
 from store.boards import Fanout, PublishedBoard
 from store.connections import IdRange
 from store.database import Database
+from store.errors import RequestError
 from store.fanouts import SupersededError
 from streams import shards
 from streams.page_queue import PageQueue, Served, Watched
@@ -252,7 +251,7 @@ class FanOut:
         ]
         started = await asyncio.gather(*map(self._start_pusher, tasks), return_exceptions=True)
         for task, error in zip(tasks, started, strict=True):
-            if isinstance(error, (ClientError, BotoCoreError)):
+            if isinstance(error, RequestError):
                 logger.error("no pusher for a shard of board %s: %s", board.game_area, error)
                 await self.push_shard(task, report, time_left=time_left)
             elif error:
@@ -302,7 +301,7 @@ class FanOut:
         """
         try:
             await self._start_pusher(task)
-        except (ClientError, BotoCoreError) as error:
+        except RequestError as error:
             logger.error("a shard of board %s cannot be handed over: %s", task.board, error)
             if time_left() < LAST_SECONDS:
                 raise UnpushedError("a pusher's time is up, and no other could be started") from error

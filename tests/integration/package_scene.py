@@ -16,11 +16,11 @@ from game.catalogue import load_catalogue
 from game.functions import Function
 from local.provision import create_tables
 from realtime.protocol import encode_snapshot
+from runtime.clock import now_ms
 from store import boards, connections
 from store.boards import PublishedBoard
 from store.database import Database
 from store.profiles import Profile
-from store.runtime import now
 from store.submission import submit
 from tests.integration.package_process import CREDENTIALS, SETTINGS, PackageProcess, running
 from tests.support.clients import connect
@@ -55,12 +55,12 @@ class Scene:
 
     async def follow_the_forest(self) -> PublishedBoard:
         """The player follows a board that nobody is on; the board as published."""
-        await connections.subscribe(self.db, CONNECTION, [FOREST.id], PLAYER, now())
-        return await boards.load_or_create(self.db, FOREST, now(), encode_snapshot)
+        await connections.subscribe(self.db, CONNECTION, [FOREST.id], PLAYER, now_ms())
+        return await boards.load_or_create(self.db, FOREST, now_ms(), encode_snapshot)
 
     async def score(self) -> None:
         """The score that the recorded events tell of."""
-        await submit(self.db, CATALOGUE, Profile(user_id=PLAYER, name="Ada"), FOREST.id, 420, now())
+        await submit(self.db, CATALOGUE, Profile(user_id=PLAYER, name="Ada"), FOREST.id, 420, now_ms())
 
     async def check_everybody_has_the_score(self, before: PublishedBoard) -> None:
         """It is published, the player has it on the screen, and nothing is left to be pushed."""

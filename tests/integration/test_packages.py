@@ -12,8 +12,8 @@ import pytest
 from game.functions import AUTHORIZER_PACKAGE, ZIPPED, Function, Package
 from infra.packaging.bundle import HOST, Bundle, build
 from local.emulator import Emulator
+from runtime.clock import now_ms
 from store import connections, scores
-from store.runtime import now
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOut, Shard
 from streams.report import Report
@@ -109,7 +109,7 @@ async def routes(scene: Scene) -> None:
 
 async def avatar_outcome(scene: Scene) -> None:
     """The player is told of a portrait, and of one that the container failed at."""
-    await connections.open_connection(scene.db, CONNECTION, PLAYER, now())
+    await connections.open_connection(scene.db, CONNECTION, PLAYER, now_ms())
     made, failed = recorded("portrait_made"), recorded("portrait_failed")
     assert await scene.function.invoke(made) is None
     told = await scene.frame()
@@ -146,9 +146,9 @@ async def pusher(scene: Scene) -> None:
 
     before = await scene.follow_the_forest()
     await scene.score()
-    fan_out = FanOut(scene.db, CATALOGUE, RecordingPush(), now, start_pusher, direct_limit=0, pushers=1)
+    fan_out = FanOut(scene.db, CATALOGUE, RecordingPush(), now_ms, start_pusher, direct_limit=0, pushers=1)
     records = recorded("dynamodb_stream")["Records"]
-    assert await Broadcaster(scene.db, CATALOGUE, fan_out, now).process(records, Report()) == []
+    assert await Broadcaster(scene.db, CATALOGUE, fan_out, now_ms).process(records, Report()) == []
     (shard,) = started
     assert await scene.function.invoke(json.loads(shard.model_dump_json(by_alias=True))) is None
     await scene.check_everybody_has_the_score(before)

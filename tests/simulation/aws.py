@@ -11,8 +11,8 @@ from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from runtime.sdk import SDK_CONFIG, hasten_throttled
 from store.database import Database
-from store.runtime import SDK_CONFIG, hasten_throttled
 from store.schema import SCORES, TABLES, create_request
 
 REGION = "us-east-1"

@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import Any, cast
 
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.exceptions import BotoCoreError, ClientError
 
 from game.catalogue import Catalogue
 from realtime.push.client import PushClient
 from realtime.routes import OK, Live, UnreachableError, handle
 from store import appearance, boards, profiles
-from store.database import Database, StoreError, to_item
+from store.database import Database, to_item
 from store.deletion import delete_player
+from store.errors import StoreError
 from store.portraits import PortraitBucket
 from store.profiles import Profile
 from store.schema import LEADERBOARDS, SCORES
@@ -118,7 +118,7 @@ class World:
         """A player submits a score; the answer may be an error, and then nobody knows what became of it."""
         profile = Profile(user_id=player, name=player)
         try:
-            with self._faults.invocation(ClientError, BotoCoreError, StoreError):
+            with self._faults.invocation(StoreError):
                 submission = await submit(self._db, self._catalogue, profile, area, points, now())
             self.acknowledged.setdefault((player, area), []).append(submission.best)
         except InvocationError:
@@ -137,7 +137,7 @@ class World:
         self.renamed.add(player)
         with (
             suppress(InvocationError),
-            self._faults.invocation(ClientError, BotoCoreError, StoreError),
+            self._faults.invocation(StoreError),
         ):
             await appearance.change(self._db, self._catalogue.boards, default, change, now())
         self.deliver()
@@ -147,7 +147,7 @@ class World:
         self.erased.add(player)
         with (
             suppress(InvocationError),
-            self._faults.invocation(ClientError, BotoCoreError, StoreError),
+            self._faults.invocation(StoreError),
         ):
             await self._delete(self._db, player)
         self.deliver()
@@ -238,7 +238,7 @@ class World:
         context = {"routeKey": route, "connectionId": connection_id, "authorizer": authorizer}
         event = {"requestContext": context, "body": json.dumps(frame)}
         try:
-            with self._faults.invocation(ClientError, BotoCoreError, StoreError, UnreachableError):
+            with self._faults.invocation(StoreError, UnreachableError):
                 answer = await handle(self._live, event)
         except InvocationError:
             return False
@@ -282,7 +282,7 @@ class World:
             await asyncio.sleep(pause)
             with (
                 suppress(InvocationError),
-                self._faults.invocation(ClientError, BotoCoreError, StoreError, UnpushedError),
+                self._faults.invocation(StoreError, UnpushedError),
             ):
                 await self._fan_out.push_shard(shard, Report(), time_left=self._time_left)
                 return

@@ -12,7 +12,7 @@ from aiobotocore.config import AioConfig
 from api import app
 from api.backend import Backend, Deployment
 from game.catalogue import load_catalogue
-from store.container import Container
+from runtime.container import Container
 from store.database import Database
 from store.portraits import PortraitBucket
 from store.profiles import Profile

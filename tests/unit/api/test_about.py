@@ -11,7 +11,7 @@ from api import app
 from api.problems import RETRY_AFTER_LIMIT
 from game.catalogue import load_catalogue
 from store.boards import PublishedBoard
-from store.database import ConflictError
+from store.errors import ConflictError
 from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, Answer, RestScene, request_event
 from tests.unit.events import recorded
 from tests.unit.realtime.lambda_container import container_of, fake_context

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from game.scoring import encode
 from store.database import Database, to_item
+from store.errors import RequestError
 from store.schema import IDEMPOTENCY, SCORES, USER_PROFILES, USER_PROGRESS, Table
 from tests.support.damage import Item, damaged
 from tests.unit.api.rest_scene import PLAYER, Answer, RestScene, request_event
@@ -70,7 +71,7 @@ def write(rest: RestScene, table: Table, item: Item) -> bool:
     async def put(db: Database) -> bool:
         try:
             await db.client.put_item(TableName=table.name, Item=item)
-        except (db.client.exceptions.ClientError, ValueError, TypeError):
+        except (RequestError, ValueError, TypeError):
             return False
         return True
 

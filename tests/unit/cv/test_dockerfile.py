@@ -15,7 +15,7 @@ from tests.support.waiting import COMMAND_SECONDS
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "cv" / "Dockerfile"
-FOLDERS = {"game", "store", "realtime", "streams", "api", "cv", "infra", "local", "loadtest"}
+FOLDERS = {"game", "runtime", "store", "realtime", "streams", "api", "cv", "infra", "local", "loadtest"}
 PYTHON = "3.12"
 PLATFORMS = ("aarch64-manylinux_2_34", "x86_64-manylinux_2_34")
 """Lambda's processors, with Amazon Linux 2023's glibc."""

@@ -13,6 +13,7 @@ from cv.errors import PictureError
 from cv.processing import Result, process
 from cv.vision import Models
 from game.pictures import MAX_BYTES
+from store.errors import RequestError
 from store.players import DeletedError
 from store.portraits import CACHE_CONTROL, PortraitBucket
 from store.profiles import Outcome, Profile
@@ -287,7 +288,7 @@ async def test_other_failure_of_the_bucket_is_raised(scene: Scene, monkeypatch: 
         raise ClientError(cast(Any, answer), "GetObject")
 
     monkeypatch.setattr(scene.s3, "get_object", refuse)
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(RequestError, match="AccessDenied"):
         await scene.process(EVENT)
     assert not scene.finished
 

@@ -11,12 +11,12 @@ from moto.s3.models import s3_backends
 from cv import handler
 from cv.handler import Studio
 from cv.vision import Models
+from runtime.clock import now_ms
 from store import players
 from store.database import Database
 from store.players import DeletedError
 from store.portraits import UNFINISHED_SECONDS, PortraitBucket
 from store.profiles import PORTRAITS_KEPT, Outcome, Profile
-from store.runtime import now
 from tests.simulation.aws import answered_client, ask_moto, shared_session
 from tests.unit.realtime.fakes import NOW
 from tests.unit.store.appearance_scene import CATALOGUE, rename, score, show, shown
@@ -110,7 +110,7 @@ async def test_portraits_that_are_not_kept_are_deleted_once_none_can_be_in_the_m
     # They are young: the one that was never finished might be.
     everything = {bobs, f"avatars/{ADA}/crashed", *map(avatar, range(PORTRAITS_KEPT + 1))}
     assert await pictures(studio) == everything
-    monkeypatch.setattr(handler, "now", lambda: now() + LATER)
+    monkeypatch.setattr(handler, "now_ms", lambda: now_ms() + LATER)
     await make(studio, PORTRAITS_KEPT + 1)
     profile = await studio.load(ADA)
     assert profile
@@ -122,7 +122,7 @@ async def test_picture_on_a_board_is_never_deleted(
     studio: Studio, tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The board was last published with the portrait that was shown before."""
-    monkeypatch.setattr(handler, "now", lambda: now() + LATER)
+    monkeypatch.setattr(handler, "now_ms", lambda: now_ms() + LATER)
     await make(studio, *range(PORTRAITS_KEPT))
     await show(tables.direct, avatar(0))
     for number in range(PORTRAITS_KEPT, 2 * PORTRAITS_KEPT):
@@ -136,7 +136,7 @@ async def test_portrait_shown_by_another_hand_is_left(
 ) -> None:
     write(f"avatars/{ADA}/set")
     await show(tables.direct, f"avatars/{ADA}/set")
-    monkeypatch.setattr(handler, "now", lambda: now() + LATER)
+    monkeypatch.setattr(handler, "now_ms", lambda: now_ms() + LATER)
     refused = Outcome(upload="x", picture="x", error="too_small", message="Too small.")
     await studio.finish(ADA, refused)
     assert await pictures(studio) == {f"avatars/{ADA}/set"}

@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from store.container import Container
+from runtime.container import Container
 
 T = TypeVar("T")
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from game.live import CONNECTIONS_LIMIT, SUBPROTOCOL
 from realtime.gone import forget
@@ -13,6 +12,7 @@ from realtime.routes import UnreachableError
 from store import boards, connections, players
 from store.connections import HANDSHAKE_SECONDS, LIFETIME_SECONDS
 from store.database import to_item
+from store.errors import RequestError
 from store.schema import CONNECTIONS
 from store.users import UsersUnavailableError
 from tests.unit.events import recorded
@@ -432,7 +432,7 @@ async def test_disconnect_that_the_tables_have_no_room_for_is_an_error(scene: Li
     """No client waits for an answer, and the rows stay."""
     await scene.event("$connect")
     scene.throttled.add("BatchWriteItem")
-    with pytest.raises(ClientError):
+    with pytest.raises(RequestError):
         await scene.event("$disconnect")
 
 

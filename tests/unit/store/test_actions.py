@@ -9,7 +9,8 @@ from game.economy import Economy
 from game.player import Earned, add_money, complete_task
 from store import progress
 from store.actions import act
-from store.database import ATTEMPTS, ConflictError
+from store.database import ATTEMPTS
+from store.errors import ConflictError
 from store.idempotency import KEPT_SECONDS, Answer, KeyReusedError
 from store.progress import Progress
 from store.schema import IDEMPOTENCY, USER_PROGRESS

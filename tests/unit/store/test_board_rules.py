@@ -18,7 +18,8 @@ from store.board_rules import (
     find_breaks,
     settle,
 )
-from store.database import RowError, to_item
+from store.database import to_item
+from store.errors import RowError
 from store.profiles import Profile
 from store.schema import LEADERBOARDS, SCORES
 from store.submission import submit

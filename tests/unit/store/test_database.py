@@ -8,23 +8,10 @@ from typing import Any, TypeVar
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.exceptions import ClientError
 
-from store.database import (
-    ATTEMPTS,
-    THROTTLED_ATTEMPTS,
-    ConflictError,
-    Database,
-    Row,
-    RowError,
-    ThrottledError,
-    batch_write,
-    parse_row,
-    throttled,
-    to_item,
-    win,
-)
-from store.runtime import SDK_CONFIG, hasten_throttled
+from runtime.sdk import SDK_CONFIG, THROTTLED_ATTEMPTS, hasten_throttled
+from store.database import ATTEMPTS, Database, Row, batch_write, parse_row, retry_on_conflict, to_item
+from store.errors import ConflictError, RequestError, RowError, ThrottledError, throttled
 from store.schema import CONNECTIONS, SCORES
 from tests.simulation import aws, clock
 from tests.unit.realtime.fakes import described, session
@@ -85,7 +72,7 @@ def timed(script: Script, work: Callable[[Database], Awaitable[T]]) -> tuple[T |
             started = asyncio.get_running_loop().time()
             try:
                 outcome: T | Exception = await work(db)
-            except (ClientError, ConflictError, ThrottledError) as error:
+            except (RequestError, ConflictError, ThrottledError) as error:
                 outcome = error
             return outcome, asyncio.get_running_loop().time() - started
 
@@ -103,7 +90,7 @@ def transact(db: Database) -> Awaitable[Any]:
         )
         return "won"
 
-    return win(attempt)
+    return retry_on_conflict(attempt)
 
 
 @pytest.mark.parametrize("reason", THROTTLING_REASONS)
@@ -124,7 +111,7 @@ def test_transaction_both_lost_and_throttled_counts_as_throttled() -> None:
 
 @pytest.mark.parametrize("code", THROTTLING_CODES)
 def test_throttled_request_is_sent_four_times_in_all_within_a_second(code: str) -> None:
-    """The SDK repeats it, and `win` does not multiply that."""
+    """The SDK repeats it, and `retry_on_conflict` does not multiply that."""
     script = Script(refused(code))
     outcome, seconds = timed(script, transact)
     assert isinstance(outcome, ThrottledError)
@@ -139,7 +126,7 @@ def test_throttled_read_fails_within_a_second_and_is_known_as_throttled(code: st
         script,
         lambda db: db.client.get_item(TableName="Scores", Key=KEY),
     )
-    assert isinstance(outcome, ClientError)
+    assert isinstance(outcome, RequestError)
     assert throttled(outcome)
     assert len(script.log) == THROTTLED_ATTEMPTS
     assert 0 < seconds < 1
@@ -178,7 +165,7 @@ def test_lost_race_is_run_fifty_times(reason: str) -> None:
 def test_what_no_repetition_mends_is_raised_at_once(answer: Answer) -> None:
     script = Script(answer)
     outcome, _ = timed(script, transact)
-    assert isinstance(outcome, ClientError)
+    assert isinstance(outcome, RequestError)
     assert len(script.log) == 1
 
 

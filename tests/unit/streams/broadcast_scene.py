@@ -15,6 +15,7 @@ from realtime.protocol import encode_snapshot
 from store import boards, connections, progress, scores
 from store.boards import PublishedBoard
 from store.database import Database
+from store.errors import RequestError
 from store.profiles import Profile
 from store.submission import submit
 from streams import app
@@ -147,7 +148,7 @@ async def broadcast_scene(*, direct_limit: int = 1000) -> AsyncIterator[Broadcas
 
     async def start_pusher(shard: Shard) -> None:
         if scene.unstartable:
-            raise EndpointConnectionError(endpoint_url="http://lambda.invalid")
+            raise RequestError(EndpointConnectionError(endpoint_url="http://lambda.invalid"))
         scene.started.append(shard)
 
     async with aws.database(session(), respond) as (db, direct):

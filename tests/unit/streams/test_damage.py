@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
-from botocore.exceptions import ClientError, ParamValidationError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from game.scoring import encode
 from realtime.protocol import encode_snapshot
 from store import boards, fanouts, scores
 from store.database import to_item
+from store.errors import RequestError
 from store.schema import CONNECTIONS, LEADERBOARDS, SCORES, Table
 from streams.report import Report
 from tests.simulation import clock
@@ -65,7 +65,7 @@ class Damage(NamedTuple):
     async def happen(self, scene: BroadcastScene) -> None:
         try:
             await scene.direct.client.put_item(TableName=self.table.name, Item=self.item)
-        except (ClientError, ParamValidationError):
+        except RequestError:
             """No such item can stand in a table."""
 
 

@@ -15,6 +15,7 @@ from realtime.push.client import HttpPushClient
 from store import boards, connections
 from store.boards import PublishedBoard
 from store.database import Database, batch_write, to_item
+from store.errors import RequestError
 from store.schema import CONNECTIONS
 from streams.broadcaster import Broadcaster
 from streams.fanout import (
@@ -68,7 +69,7 @@ class Functions:
     async def start(self, shard: Shard) -> None:
         if self.refusals:
             self.refusals -= 1
-            raise EndpointConnectionError(endpoint_url="http://lambda.invalid")
+            raise RequestError(EndpointConnectionError(endpoint_url="http://lambda.invalid"))
         for _ in range(1 + self.twice):
             task = asyncio.create_task(self._run(shard))
             self._tasks.add(task)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from store.settings import Settings
+from runtime.settings import Settings
 
 
 class ShopSettings(Settings):

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 import uvloop
 
-from realtime import app, event_loop
-from store.container import Container
+from realtime import app
+from runtime import event_loop
+from runtime.container import Container
 from streams import app as streams_app
 
 

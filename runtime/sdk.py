@@ -1,15 +1,28 @@
-"""The clients that a Lambda container works with, and the time."""
+"""How the SDK's clients wait and repeat, and what an error of AWS's says about it."""
 
 import random
-import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
-import aioboto3
 from aiobotocore.config import AioConfig
+from botocore.exceptions import ClientError
 
-from store.database import THROTTLED_ATTEMPTS, THROTTLED_WAIT, THROTTLING, Database
+THROTTLED_ATTEMPTS = 4
+"""How often something that a service throttles is sent in all: asking more keeps a hot partition hot."""
+THROTTLED_WAIT = 0.05
+"""Seconds before the second of these, at most; doubled each time: all of them take under half a second."""
+THROTTLING = frozenset(
+    {
+        "LimitExceededException",  # of `@connections`
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",  # of S3
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",  # of Lambda
+    }
+)
+"""The codes with which services refuse a single request because there are too many."""
 
 # The SDK's own limits (60 seconds an attempt, 10 connections) outlast every caller of ours.
 SDK_CONFIG = AioConfig(
@@ -18,14 +31,6 @@ SDK_CONFIG = AioConfig(
     retries={"mode": "standard", "total_max_attempts": THROTTLED_ATTEMPTS},
     max_pool_connections=50,
 )
-
-
-@asynccontextmanager
-async def open_database(session: aioboto3.Session, prefix: str = "") -> AsyncIterator[Database]:
-    """The tables of this deployment; endpoint, Region and credentials come from the SDK's own settings."""
-    async with session.client("dynamodb", config=SDK_CONFIG) as client:
-        hasten_throttled(client)
-        yield Database(client, prefix)
 
 
 def hasten_throttled(client: Any) -> None:
@@ -38,6 +43,11 @@ def hasten_throttled(client: Any) -> None:
     client.meta.events.register_first(f"needs-retry.{service}", _throttled_delay)
 
 
+def error_code(error: ClientError) -> str:
+    """Return the service's code of an error, such as `ThrottlingException`."""
+    return str(error.response.get("Error", {}).get("Code"))
+
+
 def _throttled_delay(
     *, attempts: int, response: tuple[Any, Mapping[str, Any]] | None, **_: object
 ) -> float | None:
@@ -45,8 +55,3 @@ def _throttled_delay(
     if code not in THROTTLING or attempts >= THROTTLED_ATTEMPTS:
         return None
     return random.uniform(0, THROTTLED_WAIT * 2 ** (attempts - 1))
-
-
-def now() -> int:
-    """Milliseconds since the epoch, UTC."""
-    return time.time_ns() // 1_000_000

@@ -1,0 +1,1 @@
+"""What every Lambda handler runs in: settings, event loop, clients and clocks."""
