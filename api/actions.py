@@ -40,7 +40,7 @@ Show = Callable[[Progress], Model]
 
 
 def today(backend: Backend) -> date:
-    """The day in UTC, which is where every daily limit starts anew."""
+    """Return the day in UTC: every daily limit starts again with it."""
     return datetime.fromtimestamp(backend.clock() / 1000, UTC).date()
 
 
@@ -55,7 +55,7 @@ async def act(
     """Change the caller's progress by the rules and answer with what `show` makes of it.
 
     `boards` are those whose bests the rules look at, see `store.actions.act`.
-    A refusal by the rules becomes its problem: 402, 404, 409 or 422. A key that is none is a 400.
+    A refusal by the rules becomes its problem: 402, 404, 409 or 422. A malformed idempotency key is a 400.
     """
     player, backend = caller(request), backend_of(request)
     key = _key(request, player.user_id, idempotency_key, body)

@@ -117,11 +117,11 @@ def backend_of(request: Request) -> Backend:
 
 
 def caller(request: Request) -> Profile:
-    """The player whose ID token came with the request, by the name to show until they have chosen one.
+    """Return the player whose ID token came with the request, by the name to show until they choose one.
 
     Raises a 401 without a good token. API Gateway's Cognito authorizer has verified it (the local server does
-    the same) and put its claims into the event; but it lets in whoever the user pool has signed a token for,
-    whatever the token is for, and whichever app client it was given to.
+    the same) and put its claims into the event; but it lets in any token that the user pool
+    has signed, of any kind and for any app client.
     """
     authorizer = _authorizer(request)
     claims: dict[str, Any] = authorizer.get("claims") or {}

@@ -172,7 +172,7 @@ class _Scene:
             await self._broadcast(name, await self._stream.submit(1))
 
     async def measure(self, name: str) -> Outcome:
-        """A batch through one of the broadcasters. Raises BroadcasterBenchError when somebody misses it."""
+        """Run a batch through one broadcaster. Raises BroadcasterBenchError when a subscriber misses it."""
         records = await self._stream.submit(self._case.batch)
         outcome = await self._broadcast(name, records)
         if name != OURS:
@@ -243,7 +243,7 @@ class _ScoreStream:
         self._arrived.set()
 
     async def submit(self, batch: int) -> list[Record]:
-        """So many scores, and their records."""
+        """Submit `batch` scores, and return their records."""
         for _ in range(batch):
             self._submitted += 1
             profile = Profile(user_id=f"player-{self._submitted}", name=f"Player {self._submitted}")

@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1, made for one run and trusted by nobody else."""
+"""A certificate for 127.0.0.1, made for one run, which alone trusts it."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address

@@ -46,7 +46,7 @@ class Clients:
         self._last_at: float | None = None
 
     async def connect(self, url: str, connections: int) -> None:
-        """Open so many connections. Raises WireError or OSError, in a group, when one is refused."""
+        """Open this number of connections. Raises WireError or OSError, in a group, when one is refused."""
         address = wire.Address.of(url)
         free = asyncio.Semaphore(_CONNECTING_AT_ONCE)
 

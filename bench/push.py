@@ -2,8 +2,8 @@
 
 Every contestant posts the same frame to connections that are each another, as fast as it can, to the same
 sink, which answers at once (`bench/sink.py`); plain, and over TLS. The contestant has one core, the sink the
-other. Before it counts, one of its requests is signed again with botocore's own signer: nobody saves the
-signature. And a contestant is credited with what the sink counted, not with what it says.
+other. Before it counts, one of its requests is signed again with botocore's own signer: no contestant saves
+the signature. And a contestant is credited with what the sink counted, not with what it says.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _WARM_UP = 0.1
 """Part of the measured requests that goes before each measured run, and is not counted."""
 
 _LEAST_WARM_UP = 200
-"""Requests, at the least, for everybody to open anew what was closed while the others had their turn."""
+"""Least requests in which each contestant opens again what was closed during the others' turns."""
 
 _SETTLE_SECONDS = 0.1
 _QUICK_REQUESTS = 50

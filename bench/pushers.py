@@ -187,7 +187,7 @@ class _Crt:
         run.done.result(WITHIN_SECONDS)
 
     def _sign(self, frame: bytes) -> "_Sign":
-        """By the library. The frame's hash is handed to it, or it would make it anew for every request."""
+        """Sign by the library, with the frame's hash: else it would be made again for every request."""
         config = auth.AwsSigningConfig(
             credentials_provider=self._credentials,
             region=os.environ["AWS_REGION"],

@@ -7,9 +7,9 @@ Prints {"port", "tls_port"} when it listens; `tls_port` is null without a certif
     {"do": "count"}    answers {"requests", "connections"}: how many have come since the start, on both ports
     {"do": "last"}     answers {"head", "body"} of the last one, both as text
 
-It answers `200 OK` with no body and keeps connections alive. Whoever pushes is to be slower than this: so it
-reads just as much of a request as it takes to find its end, and speaks TLS on the bare `ssl.SSLObject`, which
-takes half the time of an event loop's TLS.
+It answers `200 OK` with no body and keeps connections alive. The contestants are to be slower than this: so
+it reads just as much of a request as it takes to find its end, and speaks TLS on the bare `ssl.SSLObject`,
+which takes half the time of an event loop's TLS.
 """
 
 import argparse

@@ -22,11 +22,11 @@ NONE = "0 never reading"
 
 _QUICK_SUBSCRIBERS = 1000
 _WITHIN_SECONDS = 20
-"""As a board of so many subscribers is given (streams/fanout.py)."""
+"""The time that a board with this number of subscribers is given (streams/fanout.py)."""
 
 
 class SlowBenchError(Exception):
-    """The others have not got their frames, or those that do not read were not told of."""
+    """The others have not got their frames, or clients that do not read were not reported."""
 
 
 async def run(scale: Scale) -> list[Figure]:

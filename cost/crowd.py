@@ -36,7 +36,7 @@ class Crowd(BaseModel):
 
     subscribers: int = Field(1_000_000, ge=2_000, le=10**8, description="clients that watch the one board")
     changes_per_second: float = Field(
-        2, gt=0, le=1000, description="scores a second that change its top K, at random times"
+        2, gt=0, le=1000, description="scores per second that change its top K, at random times"
     )
     rest_share: float = Field(
         REST_SHARE,

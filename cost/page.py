@@ -115,8 +115,8 @@ def _rate(value: float) -> str:
 
 def _versions(mean: Rates) -> str:
     return (
-        f"{_rate(mean.versions * 3600)} versions an hour of all boards together, and"
-        f" {_rate(mean.pushes)} pushes a second"
+        f"{_rate(mean.versions * 3600)} versions per hour of all boards together, and"
+        f" {_rate(mean.pushes)} pushes per second"
     )
 
 
@@ -156,7 +156,7 @@ def _logarithmic(axes: Axes, counts: Sequence[int], y: str = "") -> None:
 
 def _cost_plot(points: Sequence[Point]) -> Markup:
     counts = [point.workload.players for point in points]
-    with _wide_plot("Cost by service", "players", "USD a month") as drawn:
+    with _wide_plot("Cost by service", "players", "USD per month") as drawn:
         axes = drawn.axes
         axes.plot(counts, [point.bill.usd for point in points], color=_INK, linewidth=2.2, label="all of it")
         for service, (colour, line) in zip(points[0].bill.by_service, cycle(_STYLES), strict=False):
@@ -175,7 +175,7 @@ def _cost_plot(points: Sequence[Point]) -> Markup:
 
 def _each_plot(points: Sequence[Point]) -> Markup:
     counts = [point.workload.players for point in points]
-    with plot("Cost of a thousand players", "players", "USD a month") as drawn:
+    with plot("Cost of a thousand players", "players", "USD per month") as drawn:
         axes = drawn.axes
         axes.plot(counts, [point.bill.usd / point.workload.players * 1000 for point in points], color=_INK)
         axes.set(ylim=(0, None))
@@ -205,7 +205,7 @@ def _lever_plot(found: Levers) -> Markup:
         return float(changed.usd - given.usd)
 
     places = np.arange(len(found.changed))
-    with plot("Against the game as given", "USD a month more or less", "") as drawn:
+    with plot("Against the game as given", "USD per month more or less", "") as drawn:
         axes = drawn.axes
         for offset, which, label, colour in (
             (-0.2, "calm", "boards as they change", COLOURS[0]),
@@ -233,8 +233,8 @@ def _crowd_sections(found: CrowdStudy) -> Iterator[Section]:
     yield Section(
         f"{crowd.subscribers:,} clients at one board",
         [
-            f"A simulation of an event: {crowd.changes_per_second:g} scores a second change the top K for"
-            f" {crowd.event_minutes:g} minutes, and API Gateway has {room:,.0f} requests a second for the"
+            f"A simulation of an event: {crowd.changes_per_second:g} scores per second change the top K for"
+            f" {crowd.event_minutes:g} minutes, and API Gateway has {room:,.0f} requests per second for the"
             f" pushes of each crowded board ({crowd.crowded_boards:,}); the rest of the {found.quota:,.0f}"
             " goes to everything else.",
             "A client is stale by the age of the oldest version that it has not got. Pushed one by one,"

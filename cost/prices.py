@@ -22,7 +22,7 @@ class _Part(BaseModel):
 
 
 class Tier(NamedTuple):
-    """A price up to a number of units a month, counted from the first one; infinite for the last tier."""
+    """A price up to a number of units per month, counted from the first one; infinite for the last tier."""
 
     up_to: float
     usd: Annotated[float, Field(ge=0, allow_inf_nan=False)]

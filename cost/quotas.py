@@ -27,7 +27,7 @@ _THROTTLE = _GATEWAY + "api-gateway-request-throttling.html"
 _FIREWALL = "https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based.html"
 _FIREWALL_SECONDS = 300
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/"
-# Out of the sandbox, AWS decides for each account; 50,000 a day and 14 a second is what most begin with.
+# Out of the sandbox, AWS decides for each account; 50,000 per day and 14 per second is what most begin with.
 _SES = "https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html"
 _COGNITO = "https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html"
 _DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"

@@ -60,7 +60,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class _Pushing:
-    """`room` is requests a second for pushes, `served` the part of the versions that get a fan-out each."""
+    """`room` is requests per second for pushes, `served` the part of the versions that get a fan-out each."""
 
     boards: Boards
     room: float

@@ -1,9 +1,9 @@
 """How far behind clients are, when more frames want to go out than API Gateway takes: a simulation.
 
-One board, everybody subscribed to it, and a number of requests a second that is left for its pushes.
+One board, everybody subscribed to it, and a number of requests per second that is left for its pushes.
 
     changes, at random -> a version once a window at the most -> a fan-out to every subscriber, which takes
-    subscribers / requests a second; the pushers share that pace, and have one fan-out of a board at a time;
+    subscribers / requests per second; the pushers share that pace, and have one fan-out of a board at a time;
     each of them hands over to the next before its function ends
 
 What becomes of versions that are published during a fan-out is the question. Pushed one by one, in their
@@ -42,7 +42,7 @@ _BISECTIONS = 50
 
 @dataclass(frozen=True)
 class Event:
-    """A board in a busy hour. `seconds` is how long the scores last; `room` is requests a second."""
+    """A board in a busy hour. `seconds` is how long the scores last; `room` is requests per second."""
 
     subscribers: int
     room: float

@@ -139,7 +139,7 @@ def growth_table(points: Sequence[Point]) -> Table:
         )
     )
     return Table(
-        "USD a month as players grow",
+        "USD per month as players grow",
         ("service", *(f"{point.workload.players:,}" for point in chosen)),
         rows,
     )
@@ -202,7 +202,7 @@ def busy_table(found: Levers) -> Table:
 def window_table(found: CrowdStudy) -> Table:
     """What clients see, by policy and window."""
     return Table(
-        f"{found.crowd.subscribers:,} clients at one board, {found.quota:,.0f} requests a second",
+        f"{found.crowd.subscribers:,} clients at one board, {found.quota:,.0f} requests per second",
         ("policy, window", *_OUTCOME_HEAD),
         [
             Row(

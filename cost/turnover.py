@@ -7,8 +7,8 @@ any of them may come next. Which distribution it is does not matter, for only th
 - The t-th score on a board is among the best K so far with probability K/t, or 1 while there are no K.
 
 So a board changes all the time when a season begins, and hardly ever when it is old. A simulation of players
-holds both against boards with one row a player, also with players of unequal skill (see the tests): within a
-tenth. What it leaves out is that players learn, or that points add up: then more scores are a best, and the
+holds both against boards with one row per player, also with players of unequal skill (see the tests): within
+a tenth. What it leaves out is that players learn, or that points add up: then more scores are a best, and the
 shares are to be given (`--change-share`, `--improving-share`).
 """
 

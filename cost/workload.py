@@ -33,7 +33,7 @@ class Workload(BaseModel):
         None,
         ge=0,
         le=10**7,
-        description="scores a second of all players together; instead of --scores-per-minute",
+        description="scores per second of all players together; instead of --scores-per-minute",
     )
     peak_factor: float = Field(
         3, ge=1, le=20, description="the busiest moment of the day against the average one"
@@ -71,7 +71,7 @@ class Workload(BaseModel):
     )
     portrait_share: Share = Field(0.2, description="share of players with a portrait")
     uploads_per_player: float = Field(
-        0.05, ge=0, le=1000, description="portraits that a player uploads a month"
+        0.05, ge=0, le=1000, description="portraits that a player uploads per month"
     )
 
     new_share: Share = Field(0.3, description="share of the month's players who are new")
@@ -102,7 +102,7 @@ class Workload(BaseModel):
         PUSHER.memory, ge=128, le=10_240, description="memory of the functions that push; 1769 MB is one core"
     )
     pushes_per_second: float = Field(
-        3_000, gt=0, le=10**6, description="pushes a second of one function that is not held back"
+        3_000, gt=0, le=10**6, description="pushes per second of one function that is not held back"
     )
     direct_limit: int = Field(
         DIRECT_LIMIT,
@@ -131,10 +131,10 @@ class Workload(BaseModel):
         REQUEST_RATE,
         gt=0,
         le=10**7,
-        description="API Gateway's requests a second in the account; AWS raises it on request",
+        description="API Gateway's requests per second in the account; AWS raises it on request",
     )
     stage_rate: float = Field(
-        2_000, gt=0, le=10**7, description="requests a second that the stage of each API lets through"
+        2_000, gt=0, le=10**7, description="requests per second that the stage of each API lets through"
     )
     address_share: Share = Field(
         0.001, description="share of all players who are behind one address: a mobile network, a school"
@@ -146,9 +146,9 @@ class Workload(BaseModel):
         300, ge=10, le=10**7, description="sign-ups in five minutes that the firewall takes from an address"
     )
     mails_per_day: float = Field(
-        50_000, gt=0, le=10**9, description="mails a day that SES takes from an account out of the sandbox"
+        50_000, gt=0, le=10**9, description="mails per day that SES takes from an account out of the sandbox"
     )
-    mails_per_second: float = Field(14, gt=0, le=10**6, description="mails a second that SES takes from it")
+    mails_per_second: float = Field(14, gt=0, le=10**6, description="mails per second that SES takes from it")
     pusher_seconds: float = Field(
         PUSHER.seconds,
         gt=0,

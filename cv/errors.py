@@ -25,7 +25,7 @@ class PictureError(Exception):
 
 
 def require_size(width: int, height: int) -> None:
-    """Raise PictureError, saying which limit, unless a picture of so many pixels is accepted."""
+    """Raise PictureError, saying which limit, unless a picture of this size is accepted."""
     size = f"The picture has {width:,} by {height:,} pixels"
     if max(width, height) > MAX_SIDE:
         raise PictureError("too_large", f"{size}: no side may have more than {MAX_SIDE:,}. {_SMALLER}")

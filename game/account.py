@@ -32,5 +32,5 @@ PUSH_SHARE = 1 - REST_SHARE
 
 
 def request_rate(region: str) -> int:
-    """Return the requests a second that a new account has in a Region."""
+    """Return the requests per second that a new account has in a Region."""
     return LOW_REQUEST_RATE if region in LOW_RATE_REGIONS else REQUEST_RATE

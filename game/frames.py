@@ -1,4 +1,4 @@
-"""What every frame of the WebSocket keeps to, whoever stores or sends it."""
+"""Rules that every frame of the WebSocket keeps to, in the store and on the wire."""
 
 import json
 

@@ -58,7 +58,7 @@ class Identity(_Settings):
     email_from: str | None = Field(default=None, pattern=rf"^[!-?A-~]+@{_HOST.removeprefix('^')}")
     """The sender of the codes that players confirm their address with, verified in SES.
 
-    None, the default: Cognito's own sender, which stops at 50 mails a day in an account.
+    None, the default: Cognito's own sender, which stops at 50 mails per day in an account.
     https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-email.html
     """
     email_identity: Literal["address", "domain"] = "address"
@@ -140,15 +140,15 @@ class Concurrency(_Settings, extra="allow"):
 class Warm(_Settings):
     """What a table can take at once, without having grown to it; its index has the same.
 
-    A new table takes 12,000 read units and 4,000 write units a second, and doubles that within 30 minutes of
-    being asked for more. Raising it costs once, by the unit; it cannot be lowered again.
+    A new table takes 12,000 read units and 4,000 write units per second, and doubles that within 30 minutes
+    of being asked for more. Raising it costs once, by the unit; it cannot be lowered again.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html
     """
 
     reads: int = Field(default=12_000, ge=12_000)
-    """Read units a second."""
+    """Read units per second."""
     writes: int = Field(default=4_000, ge=4_000)
-    """Write units a second."""
+    """Write units per second."""
 
 
 class Throttle(_Settings):
@@ -281,7 +281,7 @@ class StageSettings(_Settings):
         most = _PUSH_MOST * self.requests
         if self.push_rate > most:
             raise ValueError(
-                f"live.push_rate must be at most {most:g}: of the {self.requests:g} requests a second that "
+                f"live.push_rate must be at most {most:g}: of the {self.requests:g} requests per second that "
                 f"the account has in {self.region} (account_rate), players need some for themselves"
             )
         return self

@@ -1,4 +1,4 @@
-"""The line between the load test and a worker: JSON, a message a line, over a pair of sockets."""
+"""The line between the load test and a worker: JSON, one message per line, over a pair of sockets."""
 
 import asyncio
 import socket

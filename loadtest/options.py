@@ -37,7 +37,7 @@ class Options(Model):
     boards: Boards = Field(
         None, description="names with commas between, or how many; every area and `global` by default"
     )
-    rate: float = Field(5.0, gt=0, le=1_000, description="scores a second, of all players together")
+    rate: float = Field(5.0, gt=0, le=1_000, description="scores per second, of all players together")
     ramp: float = Field(
         10.0, ge=0, le=600, description="seconds over which clients arrive and the rate rises; not measured"
     )

@@ -33,7 +33,7 @@ def _summary(result: Result) -> list[str]:
     options, verdict, screen = result.options, result.verdict, result.score_to_screen
     lines = [
         f"{_day(result.started_at)}: {options.players} players and {options.spectators} spectators on"
-        f" {len(result.boards)} boards of {result.target['restUrl']}, {options.rate:g} scores a second for"
+        f" {len(result.boards)} boards of {result.target['restUrl']}, {options.rate:g} scores per second for"
         f" {options.duration:g} seconds, the first {options.ramp:g} of them to get under way.",
     ]
     if screen.count:
@@ -172,7 +172,7 @@ def _throughput(result: Result) -> Section:
             _lines(
                 result,
                 "Scores submitted",
-                "scores a second",
+                "scores per second",
                 ("due", _GREY, lambda row: row.scheduled),
                 ("accepted", _BLUE, lambda row: row.improved + row.kept),
                 ("a new best", _GREEN, lambda row: row.improved),
@@ -181,13 +181,13 @@ def _throughput(result: Result) -> Section:
             _lines(
                 result,
                 "Frames received by all clients",
-                "frames a second",
+                "frames per second",
                 ("", _BLUE, lambda row: row.frames),
             ),
             _lines(
                 result,
                 "Bytes received by all clients (payload)",
-                "kilobytes a second",
+                "kilobytes per second",
                 ("", _PURPLE, lambda row: row.bytes / 1024),
             ),
         ],
@@ -195,7 +195,7 @@ def _throughput(result: Result) -> Section:
 
 
 def _boards(result: Result) -> Section:
-    rows = [["board", "shown", "outdone", "below the top", "unsettled", "versions", "scores a version"]]
+    rows = [["board", "shown", "outdone", "below the top", "unsettled", "versions", "scores per version"]]
     rows.extend(
         [
             board.board,
@@ -204,7 +204,7 @@ def _boards(result: Result) -> Section:
         ]
         for board in result.boards
     )
-    with plot("Conflation", _TIME, "scores a version") as drawn:
+    with plot("Conflation", _TIME, "scores per version") as drawn:
         points = []
         width = max(_SMOOTHED, len(result.seconds) // _SMOOTHED_POINTS)
         for start in range(0, len(result.seconds), width):
@@ -251,7 +251,7 @@ def _connections(result: Result) -> Section:
             _lines(
                 result,
                 "Coming and going",
-                "connections a second",
+                "connections per second",
                 ("opened", _GREEN, lambda row: row.opened),
                 ("left", _GREY, lambda row: row.left),
                 ("vanished", _YELLOW, lambda row: row.vanished),
@@ -283,7 +283,7 @@ def _errors(result: Result) -> Section:
             _lines(
                 result,
                 "Errors and resyncs",
-                "events a second",
+                "events per second",
                 ("errors", _RED, lambda row: row.errors),
                 ("resyncs", _BLUE, lambda row: row.resyncs),
             )

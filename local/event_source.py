@@ -64,7 +64,7 @@ class EventSource:
 
     client: aioboto3's `dynamodbstreams` client; the caller closes it.
     stream_arn: the table's LatestStreamArn.
-    handler: called with Lambda's event, one batch a shard at a time; cancelled only together with `run`.
+    handler: called with Lambda's event, one batch per shard at a time; cancelled only together with `run`.
     dead_letters: file for the records that were given up, one JSON document a line.
     function_name: what the handler is called in the log and in the dead letters; default "handler".
     sleep, clock (seconds since the epoch), random (0 to 1): replaced in tests.

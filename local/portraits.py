@@ -1,4 +1,4 @@
-"""The portrait container on this machine: a process a picture, so that a bad one hurts nobody else.
+"""The portrait container on this machine: one process per picture, so that a bad one harms no other.
 
 What Lambda does for an asynchronous invocation is done here: it is not waited for, it has a time limit, and
 its outcome goes to the destination, which tells the player.

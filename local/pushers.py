@@ -1,4 +1,4 @@
-"""Pushers on this machine: a task a shard, where AWS has asynchronous invocations of a Lambda function."""
+"""Pushers on this machine: one task per shard, where AWS has asynchronous invocations of a function."""
 
 import asyncio
 import logging

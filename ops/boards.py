@@ -4,8 +4,8 @@
     python -m ops.boards drop podium-prod- forest            # says what would go
     python -m ops.boards drop podium-prod- forest --apply
 
-Interrupted, `drop` can be run again. Nobody may write meanwhile: docs/deploy.md has the steps. On a laptop it
-is `make drop board=forest`.
+Interrupted, `drop` can be run again. The game must be closed meanwhile: docs/deploy.md has the steps. On a
+laptop it is `make drop board=forest`.
 """
 
 import argparse

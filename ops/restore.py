@@ -1,9 +1,9 @@
 """Gives a deployment's tables the rows of restored ones: the last step of a restore (docs/deploy.md).
 
 DynamoDB restores into new tables only, and stream, triggers and stacks are those of the old ones. So the old
-ones stay: rows that differ are written, rows that were not there are deleted. Nobody may write meanwhile.
-Interrupted, it can be run again. Published boards are not restored: they follow from the scores. Nor are
-tombstones, and the rows of players who have one by now are left out: what is deleted stays deleted.
+ones stay: rows that differ are written, rows that were not there are deleted. No function may write
+meanwhile. Interrupted, it can be run again. Published boards are not restored: they follow from the scores.
+Nor are tombstones, and the rows of players who have one by now are left out: what is deleted stays deleted.
 
     python -m ops.restore podium-prod-restored- podium-prod-            # says what would be done
     python -m ops.restore podium-prod-restored- podium-prod- --apply

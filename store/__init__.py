@@ -1,1 +1,1 @@
-"""Every DynamoDB and S3 call of the project, one module a table."""
+"""Every DynamoDB and S3 call of the project, one module per table."""

@@ -5,7 +5,7 @@
 3. Let the rules decide on the row as read.
 4. Write the new row, on condition that it has not changed since 1, and the answer under its key, in one
    transaction. Refusals are answers too: they are kept under the condition that made them right.
-5. Somebody else wrote in between: start again at 1.
+5. Another request wrote in between: start again at 1.
 
 A process that dies anywhere leaves either nothing, or all of it with the answer.
 """

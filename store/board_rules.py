@@ -10,9 +10,9 @@ under the new rules, and a board for which the edit breaks something keeps what 
 it yet (data of an earlier release) is taken as the catalogue says, unless its best row tells otherwise. One
 that has left the catalogue stays in it, as its rows stay.
 
-One row for all boards, because every start reads it: about 70 bytes a board. A row of `Scores` needs nothing
-of it, so a score costs what it did. So a function that is replaced may still write rows under the old rules
-after the new one has looked: docs/scores.md says when that matters, and what to do.
+One row for all boards, because every start reads it: about 70 bytes per board. A row of `Scores` needs
+nothing of it, so a score costs what it did. So a function that is replaced may still write rows under the old
+rules after the new one has looked: docs/scores.md says when that matters, and what to do.
 """
 
 import asyncio
@@ -114,7 +114,7 @@ class Admission:
     """Lets a function work by its catalogue once nothing is broken by it; asks each time until then.
 
     `find` is `settle` for a function that writes rows, `find_breaks` for one that reads them. Rows beyond a
-    bound are read rightly: they are logged, and keep nobody out.
+    bound are read rightly: they are logged, and do not stop the function.
     """
 
     def __init__(
@@ -158,9 +158,9 @@ async def drop(
 ) -> None:
     """Delete the rows of a board and of the sums over it; without `apply`, only count. `told` hears of each.
 
-    Can be repeated, and goes on where it died: what the rows were written under stays until a start finds
-    none. Players' bests stay in their rows, and are none without a row on the board. The board is published
-    again, in a new epoch. Raises UnknownBoardError, RowsLeftError and ThrottledError.
+    Can be repeated, and goes on where it died: what the rows were written under stays until a start finds no
+    rows. Players' bests stay in their rows, and do not count without a row on the board. The board is
+    published again, in a new epoch. Raises UnknownBoardError, RowsLeftError and ThrottledError.
     """
     written = await _load(db)
     before, given = written.boards if written else {}, rules_of(catalogue)
@@ -178,7 +178,7 @@ async def drop(
         await boards.withdraw(db, name)
         if await scores.sample(db, name, order):
             raise RowsLeftError(
-                f"Rows of {name} were written meanwhile: see that nobody can write, and drop it again."
+                f"Rows of {name} were written meanwhile: close the API first, then drop the board again."
             )
 
 

@@ -30,16 +30,16 @@ EncodeSnapshot = Callable[[str, int, Position, Sequence[Entry]], str]
 
 
 class StaleBoardError(StoreError):
-    """Somebody else published the board first: read it again."""
+    """Another function published the board first: read it again."""
 
 
 class Fanout(Row):
     """Frames of the outbox on their way to subscribers, by several pushers: see `store.fanouts`.
 
     `to` is the newest version in it; `pending` are the shards, by name, to which it has not been pushed yet;
-    `stuck` says that somebody in another shard has neither got it nor been closed. Times are in milliseconds
-    since the epoch: after `expires_at` nobody is at work on it any more; at `scored_at` the oldest of the
-    scores in it was achieved.
+    `stuck` says that a subscriber in another shard has neither got it nor been closed. Times are in
+    milliseconds since the epoch: after `expires_at` no pusher is at work on it any more; at `scored_at` the
+    oldest of the scores in it was achieved.
     """
 
     id: str
@@ -253,7 +253,7 @@ async def withdraw(db: Database, board: str) -> None:
             ExpressionAttributeNames={"#version": "version"},
         )
     except RequestError as error:
-        # Lost to nobody: it was never published.
+        # It was not lost to another writer: the board was never published.
         if not lost_race(error):
             raise
 
@@ -271,7 +271,7 @@ def _readable(db: Database, item: Item | None) -> PublishedBoard | None:
     try:
         return PublishedBoard.parse(item) if item else None
     except RowError as error:
-        db.damage.error(error.row, "to be published anew: %s", error)
+        db.damage.error(error.row, "to be published again: %s", error)
         return None
 
 

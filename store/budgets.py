@@ -31,7 +31,7 @@ def microseconds() -> int:
 
 
 class Budget:
-    """A claimant of a budget. `rate` is in requests a second; `clock` gives microseconds since the epoch."""
+    """A claimant of a budget. `rate` is in requests per second, `clock` in microseconds since the epoch."""
 
     def __init__(self, db: Database, name: str, rate: float, clock: Callable[[], int] = microseconds) -> None:
         self._db = db
@@ -41,7 +41,7 @@ class Budget:
         self._sold_until = self._busy_until = 0
 
     async def claim(self, requests: int) -> float:
-        """Buy the time of so many requests; return in how many seconds it begins.
+        """Buy the time of these requests; return in how many seconds it begins.
 
         Raises ConflictError when others were faster each time, and what the SDK raises.
         """

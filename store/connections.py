@@ -30,7 +30,7 @@ LIFETIME_SECONDS = 3 * 60 * 60
 
 # API Gateway waits 29 seconds for the answer to $connect; until then the connection is "gone" (410).
 HANDSHAKE_SECONDS = 30
-"""A connection that was recorded less than so many seconds ago may be opening still."""
+"""A connection that was recorded less than this ago may be opening still."""
 
 # The most connections of a player that one look for surplus ones reads.
 _SURPLUS_LIMIT = 100

@@ -32,7 +32,7 @@ BATCH_GET_LIMIT = 100
 ATTEMPTS = 50
 """How often a race that was lost is run again."""
 PATIENT_ATTEMPTS = 24
-"""As often for an operator's command, which nobody waits for: about 10 seconds for one batch."""
+"""The same for an operator's command, which no player waits for: about 10 seconds for one batch."""
 
 _FAULT_LIMIT = 500
 """Characters of what is said about a damaged row."""
@@ -192,9 +192,9 @@ async def backoff(attempt: int, *, base: float = 0.01, cap: float = 0.5) -> None
 async def retry_on_conflict(attempt: Callable[[], Awaitable[T]]) -> T:
     """Run a read and a conditional write until no concurrent writer interferes; return the outcome.
 
-    Raises ConflictError after 50 attempts: with one winner a round, that outlasts any number of devices that
-    a player can hold. Raises ThrottledError after four transactions that were throttled, or at once for a
-    single request that was: the client has sent that four times (`runtime.sdk`).
+    Raises ConflictError after 50 attempts: with one winner per round, that outlasts any number of devices
+    that a player can hold. Raises ThrottledError after four transactions that were throttled, or at once for
+    a single request that was: the client has sent that four times (`runtime.sdk`).
     """
     throttled_attempts = 0
     for number in range(ATTEMPTS):

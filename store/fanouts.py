@@ -2,9 +2,10 @@
 
     start -> advance, a page of subscribers at a time, for each shard -> finish, when no shard is left
 
-A board has one fan-out at a time. Whoever works on a shard puts off the fan-out's expiry with every page;
-when all of them have died it expires, and whoever notices takes it over: the new one has another id, so that
-a worker who was only slow finds out, and stops. A board that was rebuilt has no fan-out: its epoch differs.
+A board has one fan-out at a time. A pusher that works on a shard puts off the fan-out's expiry with every
+page; when all pushers have died it expires, and the next function that notices takes it over: the new one has
+another id, so that a pusher that was only slow finds out, and stops. A board that was rebuilt has no fan-out:
+its epoch differs.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from store.schema import LEADERBOARDS
 
 
 class SupersededError(StoreError):
-    """The fan-out is not as it was read: somebody else is at work on it, or it is over."""
+    """The fan-out is not as it was read: another function is at work on it, or it is over."""
 
 
 async def start(db: Database, board: PublishedBoard, fanout: Fanout) -> PublishedBoard:
@@ -71,8 +72,8 @@ async def advance(
 async def finish(db: Database, board: PublishedBoard, fanout: Fanout) -> PublishedBoard:
     """End a fan-out whose shards are all done, and drop its frames from the outbox of the row as read.
 
-    They stay where somebody is stuck, to be pushed to everybody again. Returns the row as written. Raises
-    SupersededError when somebody else was first.
+    They stay where a subscriber is stuck, to be pushed to all subscribers again. Returns the row as written.
+    Raises SupersededError when another function was first.
     """
     pushed = [] if fanout.stuck else [version for version in board.outbox if version <= fanout.to]
     paths, names = outbox_paths(pushed)
@@ -111,5 +112,5 @@ async def _update(
     try:
         return PublishedBoard.parse(answer["Attributes"])
     except RowError as error:
-        # Something else has come into the row since it was read: the board will be published anew.
+        # Something else has come into the row since it was read: the board will be published again.
         raise SupersededError(board.game_area) from error

@@ -4,8 +4,8 @@ uploads/<userId>/<uuid>                 what a player uploaded; expires after a 
 avatars/<userId>/<uuid>/<size>.webp     the portrait that was made of it, in each size
 
 An upload's address can be used again until it expires, and what lies at the key is then another picture. So
-whoever has read an upload deletes it only as it was read. A portrait's key is made of what was read, and what
-lies there never changes: caches keep it for a year.
+an upload is deleted only as it was read. A portrait's key is made of what was read, and what lies there never
+changes: caches keep it for a year.
 """
 
 import uuid
@@ -93,7 +93,7 @@ class PortraitBucket:
         object.__setattr__(self, "client", translating(self.client))
 
     async def presign_upload(self, user_id: str, content_type: str, content_length: int) -> Upload:
-        """Presign an upload to a key of its own: of this type, of at most so many bytes, for 5 minutes."""
+        """Presign an upload to its own key: of this type, at most `content_length` bytes, for 5 minutes."""
         key = f"{upload_prefix(user_id)}{uuid.uuid4()}"
         conditions: list[Any] = [
             {"key": key},
@@ -203,7 +203,7 @@ async def open_bucket(session: aioboto3.Session, name: str) -> AsyncIterator[Por
 def _keep_region(context: dict[str, Any], **_: object) -> None:
     """Make presigned addresses with the Region in the host, as those of all other requests.
 
-    The SDK leaves it out, and S3 sends whoever comes to the wrong Region elsewhere, which no signature and no
-    upload survives.
+    The SDK leaves it out, and S3 redirects a request for another Region, which no signature and no upload
+    survives.
     """
     context["use_global_endpoint"] = False

@@ -1,8 +1,8 @@
 """`UserProgress`: what a player has achieved and owns.
 
-Every writer replaces `revision`, on condition that it still is the one that it read. A revision is random
-and not a count: a count would start anew when a player's row is deleted, and a write that has been under way
-since before would then take the new row for the one that it read.
+Every writer replaces `revision`, on condition that it still is the one that it read. A revision is random and
+not a count: a count would start again at 1 when a player's row is deleted, and a write that has been under
+way since before would then take the new row for the one that it read.
 """
 
 import json

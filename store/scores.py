@@ -48,7 +48,7 @@ _SAMPLED = 20
 """Rows among which one is looked for that can be read, to say what a board's rows were written under."""
 
 RANKS_COUNTED = 500
-"""A page that begins within so many ranks has them counted when it is read: see `rank_behind`."""
+"""A page that begins within this number of ranks has them counted when it is read: see `rank_behind`."""
 
 
 class Score(Row):

@@ -6,7 +6,7 @@
 3. The score is better, and its area counts: look which of the bests in the sum have their rows.
 4. Write the new bests, on condition that the player's `revision` still is the one read; put the new rows,
    delete the old ones. All of it is visible or none.
-5. Somebody else wrote the player in between (another device): start again at 1.
+5. Another request wrote the player in between (from another device): start again at 1.
 
 Whatever runs at once, the best wins, exactly one row per player and board is left, and the row on `global`
 carries the exact sum.
@@ -83,7 +83,7 @@ def _transaction(
     bests = {**known, area: best}
     counting = [bests[name].points for name in catalogue.counting_areas if name in bests]
     held = known.get(GLOBAL_BOARD)
-    # Only a sum that moved was reached anew: otherwise whoever reached it first keeps the place.
+    # Only a sum that moved was reached again: otherwise the first to reach it keeps the place.
     if area in catalogue.counting_areas and (held is None or held.points != sum(counting)):
         board = catalogue.boards[GLOBAL_BOARD]
         bests[GLOBAL_BOARD] = scores.new_best(board, sum(counting), best.achieved_at, profile.user_id)

@@ -10,7 +10,7 @@ from store.connections import IdRange
 # What ids are written with, in the order in which DynamoDB sorts: base64 in both of its alphabets, and UUIDs.
 _ALPHABET = "+-/0123456789=ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 _BASE = len(_ALPHABET) + 1
-# So many characters behind the common beginning tell shards apart.
+# This number of characters behind the common beginning tells shards apart.
 _DIGITS = 6
 
 

@@ -125,7 +125,7 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
     except TooManyPortraitsError as error:
         raise ProblemError(
             429,
-            f"at most {PORTRAITS_AN_HOUR} portraits an hour are made for a player: {error}",
+            f"at most {PORTRAITS_AN_HOUR} portraits per hour are made for a player: {error}",
             retry_after=error.seconds,
         ) from error
     await backend.process_portrait(player.user_id, body.key, body.background)

@@ -16,7 +16,7 @@ from store import boards, progress, scores
 
 router = Router()
 
-# A player whose row moves while we look is looked up again; nobody improves this often in a row.
+# A player whose row moves while we look is looked up again; no player improves this often in a row.
 LOOKUPS = 5
 
 GameArea = Annotated[str, Query(alias="gameArea", description="A board's id")]

@@ -97,7 +97,7 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc, unused-ignore]
 
 
 def describe(mean: float, std: float, outputs: int) -> bytes:
-    """The metadata of a network with so many outputs that takes an RGB picture as `(value - mean) / std`."""
+    """Return the metadata of a network that takes an RGB picture as `(value - mean) / std`."""
     picture = metadata_schema.ContentT(
         contentPropertiesType=metadata_schema.ContentProperties.ImageProperties,
         contentProperties=metadata_schema.ImagePropertiesT(colorSpace=metadata_schema.ColorSpaceType.RGB),

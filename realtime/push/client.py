@@ -9,7 +9,7 @@ its turn: nothing is known against it, so give it the frame again).
     job.py           Job                    which ids are to be tried, or tried again, and what became of them
     pool.py          ConnectionPool         takes ids from the jobs, in turn, as connections come free
     connection.py    Connection             one keep-alive connection, one request at a time
-    pace.py          Pace                   how many requests a second
+    pace.py          Pace                   how many requests per second
     shared_pace.py   SharedPace             the same, of a rate that other clients share
     signing.py       Stamp, Template        the bytes of a request
 
@@ -198,7 +198,7 @@ async def open_push_client(
 
     Region, credentials and CA bundle are those of the session.
 
-    rate: requests a second at the most; None for as many as are answered.
+    rate: requests per second at the most; None for as many as are answered.
     claim: claims requests of the rate, where other clients share it. Pushes to a single connection do not.
     in_flight: how many requests are under way at once at the most.
 

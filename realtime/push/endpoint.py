@@ -30,7 +30,7 @@ class Address(NamedTuple):
 
 
 def parse_url(connections_url: str) -> Address:
-    """The parts of `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
+    """Return the parts of `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
 
     Raises ConnectionsUrlError.
     """
@@ -38,7 +38,7 @@ def parse_url(connections_url: str) -> Address:
         url = urlsplit(connections_url)
         port = url.port
     except ValueError as error:
-        raise ConnectionsUrlError(f"The connections URL {connections_url!r} is none: {error}.") from error
+        raise ConnectionsUrlError(f"Invalid connections URL {connections_url!r}: {error}.") from error
     if url.scheme not in _PORTS:
         raise ConnectionsUrlError(f"The connections URL {connections_url!r} is neither https:// nor http://.")
     if not url.hostname:

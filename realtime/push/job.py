@@ -46,7 +46,7 @@ EARLY_BASE_SECONDS = 0.2
 LATE_CAP_SECONDS = 0.25
 """The longest pause once no new ids are left: those that wait hold up the caller."""
 LATE_CAP_PER_ID = 0.0025
-"""The same per waiting id, where that is longer: together they make 800 requests a second."""
+"""The same per waiting id, where that is longer: together they make 800 requests per second."""
 LATE_FEW = 10
 """So few waiting ids are tried that often even where the account may be throttled."""
 

@@ -31,7 +31,7 @@ class AnyPace(Protocol):
 
 
 class Pace:
-    """A token bucket. `rate` is in requests a second, times are in seconds of any steady clock."""
+    """A token bucket. `rate` is in requests per second, times are in seconds of any steady clock."""
 
     def __init__(self, rate: float, now: float) -> None:
         self._rate = rate

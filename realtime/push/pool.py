@@ -54,7 +54,7 @@ class ConnectionPool:
     stamp: what signs the requests from a moment (seconds since the epoch) on; asked for once a second.
     in_flight: how many connections there are at the most.
     attempt_timeout: seconds to wait for a connection, and for an answer up to a fifth longer.
-    rate: requests a second at the most; None for as many as there are answers.
+    rate: requests per second at the most; None for as many as there are answers.
     claim: claims requests of a rate that others share; None where all of it is this client's.
     clock: seconds since the epoch.
     """

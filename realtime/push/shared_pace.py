@@ -48,7 +48,7 @@ class _Lot:
 class SharedPace:
     """A pace with the methods of `Pace`, by claims. Times are in seconds of the event loop's clock.
 
-    rate: requests a second of all who share it.
+    rate: requests per second of all who share it.
     work: how many requests there are to be sent.
     granted: is told when requests may be sent.
     """

@@ -152,7 +152,7 @@ def test_portraits_of_a_player_are_limited_by_the_hour(rest: RestScene) -> None:
     for _ in range(PORTRAITS_AN_HOUR):
         assert post(rest, "/avatar/process", {"key": key}).status == 202
     answer = post(rest, "/avatar/process", {"key": key})
-    assert f"at most {PORTRAITS_AN_HOUR} portraits an hour" in answer.problem(429)["detail"]
+    assert f"at most {PORTRAITS_AN_HOUR} portraits per hour" in answer.problem(429)["detail"]
     assert 0 < int(answer.headers["Retry-After"]) <= 3601
     assert len(PROCESSED) == PORTRAITS_AN_HOUR
     # Another player has an hour of their own, and what is not there is not counted.

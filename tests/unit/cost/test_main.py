@@ -81,7 +81,7 @@ def test_terminal_has_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[s
         "List prices of eu-north-1",
         "A month for 10,000 players",
         "API Gateway: connection minutes",
-        "USD a month as players grow",
+        "USD per month as players grow",
         "Cognito: emails by its own sender",
         "window 30 s",
         "conflated, 5 s",

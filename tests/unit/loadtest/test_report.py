@@ -150,7 +150,7 @@ def test_page_needs_nothing_beside_itself_and_has_every_plot(run: Result, tmp_pa
         "Lateness of the event loops",
     ):
         assert title in shown.said
-    for unit in ("milliseconds", "scores a second", "frames a second", "kilobytes a second", "cores"):
+    for unit in ("milliseconds", "scores per second", "frames per second", "kilobytes per second", "cores"):
         assert unit in shown.said
 
 

@@ -275,7 +275,7 @@ def test_slow_page_keeps_its_fanout_alive(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_slow_clients_of_a_shard_hold_up_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two seconds a page, as with 2,000 ids and an eighth of 8,000 requests a second."""
+    """Two seconds a page, as with 2,000 ids and an eighth of 8,000 requests per second."""
     monkeypatch.setattr(connections, "PAGE_LIMIT", 200)
     everybody = sorted(spread(2000))
 
