@@ -4,13 +4,15 @@ import json
 import re
 from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from aws_lambda_powertools.event_handler import Request, Response
-from aws_lambda_powertools.event_handler.openapi.params import Header
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi import params
 
-from api.backend import Backend, backend_of, caller
-from api.problems import CONTENT_TYPE, FieldError, Problem, ProblemError, invalid
+from api.backend import Backend, RequestBody, backend_of, caller
+from api.problems import CONTENT_TYPE, FieldError, Problem, ProblemError, invalid, responses
+from api.progress_view import ProgressView, fields
 from game import strict_json
 from game.model import Model
 from game.player import Refusal, RefusedError, StaleVersionError
@@ -20,7 +22,7 @@ from store.progress import Progress
 
 IdempotencyKey = Annotated[
     str | None,
-    Header(
+    params.Header(
         alias="Idempotency-Key",
         description="1 to 255 printable ASCII characters: the same request gets the same answer for a day",
     ),
@@ -35,8 +37,14 @@ _STATUS = {
     Refusal.OVER_LIMIT: 422,
 }
 
-Change = Callable[[Progress], Progress]
-Show = Callable[[Progress], Model]
+Body = TypeVar("Body", bound=RequestBody)
+Rule = Callable[[Backend, Progress, Body], Progress]
+"""What an action makes of a player's progress. Pure: it is asked again where another request was faster.
+
+Raises RefusedError or StaleVersionError, which become 402, 404, 409 or 422.
+"""
+Boards = Callable[[Backend, Body], Collection[str]]
+"""The boards whose bests a rule looks at, see `store.actions.act`."""
 
 
 def today(backend: Backend) -> date:
@@ -44,19 +52,66 @@ def today(backend: Backend) -> date:
     return datetime.fromtimestamp(backend.clock() / 1000, UTC).date()
 
 
-async def act(
-    request: Request,
-    body: Model,
-    idempotency_key: str | None,
-    change: Change,
-    show: Show,
-    boards: Collection[str] = (),
-) -> Response[str]:
-    """Change the caller's progress by the rules and answer with what `show` makes of it.
+def action(
+    router: Router,
+    path: str,
+    body_model: type[Body],
+    answer_model: type[ProgressView],
+    *,
+    summary: str,
+    done: str,
+    refusals: Collection[int] = (),
+    boards: Boards[Body] = lambda _backend, _body: (),
+) -> Callable[[Rule[Body]], Rule[Body]]:
+    """Make a rule the route `POST path`: the rule's name and docstring are those of the operation.
 
-    `boards` are those whose bests the rules look at, see `store.actions.act`.
-    A refusal by the rules becomes its problem: 402, 404, 409 or 422. A malformed idempotency key is a 400.
+    The answer is the progress after it, with the fields of the body that `answer_model` has besides. `done`
+    describes the 200; `refusals` are the statuses with which the rules refuse, beside a 422. A malformed
+    idempotency key is a 400.
     """
+    said = answer_model.model_fields.keys() - ProgressView.model_fields.keys()
+    statuses = sorted({400, 401, 410, 413, 415, 422, 503, *refusals})
+    response = {200: {"description": done, "content": {"application/json": {"model": answer_model}}}}
+
+    def register(rule: Rule[Body]) -> Rule[Body]:
+        async def route(
+            request: Request, body: Body, idempotency_key: IdempotencyKey = None
+        ) -> Response[Any]:
+            backend = backend_of(request)
+
+            def show(new: Progress) -> ProgressView:
+                return answer_model(**{name: getattr(body, name) for name in said}, **fields(new))
+
+            return await _act(
+                request,
+                body,
+                idempotency_key,
+                lambda read: rule(backend, read, body),
+                show,
+                boards(backend, body),
+            )
+
+        route.__name__, route.__doc__ = rule.__name__, rule.__doc__
+        route.__annotations__["body"] = Annotated[body_model, params.Body()]
+        router.post(
+            path,
+            summary=summary,
+            responses=response | responses(*statuses),
+            security=[{"idToken": []}],
+        )(route)
+        return rule
+
+    return register
+
+
+async def _act(
+    request: Request,
+    body: RequestBody,
+    idempotency_key: str | None,
+    change: Callable[[Progress], Progress],
+    show: Callable[[Progress], ProgressView],
+    boards: Collection[str],
+) -> Response[str]:
     player, backend = caller(request), backend_of(request)
     key = _key(request, player.user_id, idempotency_key, body)
 
@@ -99,8 +154,3 @@ def _problem(error: RefusedError | StaleVersionError) -> Problem:
 
 def _json(model: Model) -> str:
     return model.model_dump_json(by_alias=True, exclude_none=isinstance(model, Problem))
-
-
-def json_response(model: type[Model], description: str) -> dict[int, Any]:
-    """The OpenAPI description of a 200."""
-    return {200: {"description": description, "content": {"application/json": {"model": model}}}}

@@ -180,7 +180,7 @@ PROFILE = Operation(
     "GET /profile", "api/routes/profile.py", (Call("BatchGetItem", {"profile": 1, "player": 1}),)
 )
 PROGRESS = Operation(
-    "GET /progress", "api/routes/progress.py", (Call("BatchGetItem", {"progress": 1, "player": 1}),)
+    "GET /progress", "api/routes/economy.py", (Call("BatchGetItem", {"progress": 1, "player": 1}),)
 )
 ACTION = Operation(
     "a save, a task, a purchase or an unlock, with an Idempotency-Key",

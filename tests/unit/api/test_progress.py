@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.routes.progress import CHECKPOINT_DEPTH, CHECKPOINT_LIMIT
+from api.checkpoint import CHECKPOINT_DEPTH, CHECKPOINT_LIMIT
 from tests.unit.api.player_requests import NEW, Body, post, prepare, progress_of, send
 from tests.unit.api.rest_scene import PLAYER, Answer, RestScene
 

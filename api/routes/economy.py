@@ -1,0 +1,210 @@
+"""The player's economy: `/progress`, `/unlock`, `/task/complete`, `/money/add` and `/shop`.
+
+An action is a request, an answer, and a rule of `game.player`; `api.actions.action` makes it a route.
+"""
+
+from collections.abc import Collection
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from pydantic import Field
+
+from api.actions import action, today
+from api.backend import Backend, RequestBody, backend_of, caller
+from api.checkpoint import Checkpoint
+from api.problems import responses
+from api.progress_view import ProgressView, view
+from game import player
+from game.economy import AMOUNT_LIMIT
+from game.model import Model
+from store import progress
+from store.progress import Progress
+
+router = Router()
+
+QUANTITY_LIMIT = 1000
+"""Of one item in one purchase."""
+
+Amount = Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
+Count = Annotated[int, Field(ge=0, le=AMOUNT_LIMIT, strict=True)]
+
+
+@router.get(
+    "/progress",
+    summary="The caller's progress",
+    responses={200: {"description": "The progress"}} | responses(401, 410, 503),
+    security=[{"idToken": []}],
+)
+async def get_progress(request: Request) -> ProgressView:
+    """Level, xp, checkpoint, money and all that the caller owns."""
+    profile, backend = caller(request), backend_of(request)
+    return view(await progress.load(backend.db, profile.user_id))
+
+
+class SaveRequest(RequestBody):
+    """A save; `version` is that of the progress it was made from (0 for a new player)."""
+
+    level: Amount
+    xp: Count
+    checkpoint: Checkpoint
+    version: Count
+
+
+@action(
+    router,
+    "/progress",
+    SaveRequest,
+    ProgressView,
+    summary="Save level, xp and checkpoint",
+    done="Saved",
+    refusals=(409,),
+)
+def save_progress(backend: Backend, read: Progress, body: SaveRequest) -> Progress:
+    """Save, unless another device saved since; then it is a 409 with the stored version."""
+    return player.save(backend.catalogue, read, **dict(body))
+
+
+class UnlockRequest(RequestBody):
+    """What to open."""
+
+    id: str
+
+
+class UnlockResponse(ProgressView):
+    """What is open now, and the progress after it."""
+
+    id: str
+
+
+@action(
+    router,
+    "/unlock",
+    UnlockRequest,
+    UnlockResponse,
+    summary="Open an area or item",
+    done="Unlocked",
+    refusals=(404, 409),
+)
+def post_unlock(backend: Backend, read: Progress, body: UnlockRequest) -> Progress:
+    """Open something of the catalogue, and pay for it; 409 where its requirements are not met."""
+    return player.unlock(backend.catalogue, read, body.id)
+
+
+class TaskRequest(RequestBody):
+    """What was done."""
+
+    task_id: str
+
+
+class TaskResponse(ProgressView):
+    """What was done, and the progress with its reward."""
+
+    task_id: str
+
+
+def _boards(backend: Backend, body: TaskRequest) -> Collection[str]:
+    task = backend.catalogue.tasks.get(body.task_id)
+    return backend.catalogue.boards if task and task.requires and task.requires.needs_bests else ()
+
+
+@action(
+    router,
+    "/task/complete",
+    TaskRequest,
+    TaskResponse,
+    summary="Complete a task",
+    done="Rewarded",
+    refusals=(404, 409),
+    boards=_boards,
+)
+def post_task(backend: Backend, read: Progress, body: TaskRequest) -> Progress:
+    """Get a task's reward: once, or once a day (UTC), as the catalogue says; 409 for more.
+
+    409 as well for what the task requires and the caller does not have; `rule` names it.
+    """
+    boards = backend.catalogue.boards
+    reached = {
+        board: player.Reached(best.points, boards[board].order)
+        for board, best in read.bests.items()
+        if board in boards
+    }
+    return player.complete_task(backend.catalogue, read, body.task_id, today(backend), reached)
+
+
+class MoneyRequest(RequestBody):
+    """Money found or earned, and what for."""
+
+    amount: Amount
+    reason: str
+
+
+class MoneyResponse(ProgressView):
+    """What was added, and the progress after it."""
+
+    amount: int
+    reason: str
+
+
+@action(router, "/money/add", MoneyRequest, MoneyResponse, summary="Add money", done="Added")
+def post_money(backend: Backend, read: Progress, body: MoneyRequest) -> Progress:
+    """Add money within the catalogue's caps by reason, request and day (UTC); 422 above them."""
+    return player.add_money(
+        backend.catalogue, read, amount=body.amount, reason=body.reason, today=today(backend)
+    )
+
+
+class Offer(Model):
+    """Something that the shop sells; `requires` is the unlock that must be open."""
+
+    item_id: str
+    title: str
+    price: int
+    unique: bool
+    requires: str | None
+
+
+class Shop(Model):
+    """All that the shop sells."""
+
+    items: list[Offer]
+
+
+@router.get(
+    "/shop",
+    summary="What the shop sells",
+    responses={200: {"description": "The shop"}} | responses(401),
+    security=[{"idToken": []}],
+)
+async def get_shop(request: Request) -> Shop:
+    """Every item of the catalogue's shop."""
+    items = backend_of(request).catalogue.shop.items()
+    return Shop(items=[Offer(item_id=name, **item.model_dump()) for name, item in items])
+
+
+class BuyRequest(RequestBody):
+    """What to buy, and how many of it."""
+
+    item_id: str
+    quantity: Annotated[int, Field(ge=1, le=QUANTITY_LIMIT, strict=True)] = 1
+
+
+class BuyResponse(ProgressView):
+    """What was bought, and the progress after it."""
+
+    item_id: str
+    quantity: int
+
+
+@action(
+    router,
+    "/shop/buy",
+    BuyRequest,
+    BuyResponse,
+    summary="Buy something",
+    done="Bought",
+    refusals=(402, 404, 409),
+)
+def post_buy(backend: Backend, read: Progress, body: BuyRequest) -> Progress:
+    """Buy and pay at once: 402 without the money, 409 for a unique item that the caller has."""
+    return player.buy(backend.catalogue, read, name=body.item_id, quantity=body.quantity)
