@@ -32,7 +32,7 @@ class Ports(NamedTuple):
 
     @classmethod
     def free(cls, unused_port: Callable[[], int]) -> "Ports":
-        """Three ports that nobody uses."""
+        """Return three ports that are free."""
         return cls(unused_port(), unused_port(), unused_port())
 
 

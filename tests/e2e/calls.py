@@ -183,7 +183,8 @@ def _objects(operation: str, parameters: Mapping[str, Any]) -> Iterator[Permissi
             yield Permission("s3:PutObject", f"{bucket}/uploads/posted")
         case "GetObject" | "HeadObject":
             yield Permission("s3:GetObject", f"{bucket}/{parameters['Key']}")
-            # Without this S3 does not say that there is nothing, but that it is nobody's business.
+            # Without this S3 does not say that there is nothing, but that it is none of the caller's
+            # business.
             yield Permission("s3:ListBucket", bucket)
         case _:
             yield Permission(f"s3:{operation}", f"{bucket}/{parameters['Key']}")

@@ -4,7 +4,7 @@
     -> `make bootstrap`, `make deploy` -> emulator: CloudFormation, IAM, Lambda, both APIs, streams, …
     -> `client-config.json`, from whose address on nothing else is known to the tests
 
-The emulator speaks TLS, for buckets and queues refuse whoever comes without, and gives each function the
+The emulator speaks TLS, for buckets and queues refuse requests without, and gives each function the
 rights of its role and no others. It knows no firewall's association and no pipeline: the stage leaves these
 out, by settings that every stage has. Nor can it run an image without Docker.
 """

@@ -25,7 +25,7 @@ Frame = dict[str, Any]
 
 
 class Player:
-    """Somebody who has signed in. `id_token` and `access_token` are those of the last sign-in."""
+    """A player who has signed in. `id_token` and `access_token` are those of the last sign-in."""
 
     def __init__(self, backend: Backend, http: httpx.AsyncClient, username: str) -> None:
         self.config = backend.config()

@@ -13,7 +13,7 @@ from tests.e2e.conftest import SignUp
 
 pytestmark = needs_browser
 
-# The board that everybody sees first.
+# The board that every player sees first.
 AREA = "forest"
 
 
@@ -54,7 +54,7 @@ async def test_a_game_played_on_the_keyboard_ends_on_the_board(
     window = await Window.open(browser, backend.rest_url)
     name = await window.play_as_guest()
     await window.page.get_by_test_id("start-game").press("Enter")
-    # Whoever plays on the keyboard looks for nothing: the dial has the focus, until time is up.
+    # On the keyboard no key is searched for: the dial has the focus, until time is up.
     await expect(window.page.get_by_test_id("strike")).to_be_focused()
     result = window.page.locator("#result-points")
     while not await result.is_visible():

@@ -1,7 +1,7 @@
 """The rights of the deployed functions: all that they need while people play, and nothing else.
 
 Rights that are missing fail by themselves, for the emulator refuses what a role does not allow. So that those
-which nobody needs are found too, a tour leads through everything that functions do, with people who leave
+which no call needs are found too, a tour leads through everything that functions do, with people who leave
 without a word, and with a broadcaster that died before it pushed. What is granted, and was not asked for on
 the way, is too much; where the tour misses something that it should not, it has to be extended.
 """
@@ -129,7 +129,7 @@ def bucket_client(deployment: Deployment) -> httpx.AsyncClient:
 
 
 async def create(deployment: Deployment, db: Database, player: Player, arena: str, best: int) -> None:
-    """A board that is not there yet is made by whoever needs it first: subscriber, broadcaster, or sweep.
+    """A board that is not there yet is made by the first that needs it: subscriber, broadcaster, or sweep.
 
     best: more points than the player had.
     """
@@ -144,7 +144,7 @@ async def create(deployment: Deployment, db: Database, player: Player, arena: st
 
 
 async def forget_board(db: Database, arena: str) -> None:
-    """Delete a board as it was published, as if nobody had ever looked at it."""
+    """Delete a board as it was published, as if no client had ever looked at it."""
     await db.client.delete_item(TableName=db.name(LEADERBOARDS), Key=to_item({"gameArea": arena}))
 
 
@@ -209,7 +209,7 @@ async def tell_of_a_portrait(deployment: Deployment, db: Database, player: Playe
 
 
 async def leave(deployment: Deployment, db: Database, player: Player, arena: str) -> None:
-    """A player erases everything while being connected, and as somebody who once had another connection."""
+    """A player erases everything while being connected, having once had another connection."""
     await play(player)
     await play_with_pictures(deployment, player)
     await upload(deployment, player)
@@ -233,11 +233,11 @@ async def subscribe_gone(db: Database, channel: str, number: int) -> None:
     """Subscribe connections that are not there any more, as after a `$disconnect` that never came."""
     for _ in range(number):
         now = round(time.time() * 1000)
-        await connections.subscribe(db, f"gone{uuid.uuid4().hex[:8]}=", [channel], "nobody", now)
+        await connections.subscribe(db, f"gone{uuid.uuid4().hex[:8]}=", [channel], "absent", now)
 
 
 async def until_forgotten(db: Database, channel: str, *, but: int = 0) -> None:
-    """Wait until only so many are subscribed."""
+    """Wait until only `but` connections are subscribed."""
 
     left: list[str] = []
 

@@ -159,7 +159,7 @@ async def test_purchase_is_paid_once_however_often_it_is_sent(sign_up: SignUp) -
 async def _pushed(backend: Backend, board: str, *, after: int) -> None:
     """Wait until a later version of a board is published and has been pushed to everyone.
 
-    Until then somebody who subscribes may get it twice: in the snapshot, and pushed.
+    Until then a client that subscribes may get it twice: in the snapshot, and pushed.
     """
     async with backend.database() as db:
 

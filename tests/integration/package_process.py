@@ -159,7 +159,7 @@ def _lambda_variables(handler: str, folder: Path, home: Path) -> dict[str, str]:
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/podium-dev-function",
         "AWS_LAMBDA_LOG_STREAM_NAME": "2025/11/22/[$LATEST]0123456789abcdef0123456789abcdef",
-        # Not Lambda's: it keeps the SDK from looking for files in the home of whoever runs the tests.
+        # Not Lambda's: it keeps the SDK from looking for files in the home of the tests' user.
         "HOME": str(home),
         "LAMBDA_TASK_ROOT": str(folder),
         "LANG": "en_US.UTF-8",

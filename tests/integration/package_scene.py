@@ -54,7 +54,7 @@ class Scene:
         return frame
 
     async def follow_the_forest(self) -> PublishedBoard:
-        """The player follows a board that nobody is on; the board as published."""
+        """Subscribe the player to a board without entries; return the board as published."""
         await connections.subscribe(self.db, CONNECTION, [FOREST.id], PLAYER, now_ms())
         return await boards.load_or_create(self.db, FOREST, now_ms(), encode_snapshot)
 

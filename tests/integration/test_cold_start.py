@@ -14,7 +14,7 @@ IMPORT_LIMIT = 1.4
 """Times the import of the SDK alone."""
 
 # The least of several runs is what an import takes when nothing else disturbs it. Both sides get the same
-# number of runs: at least so many, and more of them as long as the limit is not kept.
+# number of runs: at least LEAST_RUNS, and more of them as long as the limit is not kept.
 LEAST_RUNS, MOST_RUNS = 5, 40
 
 # Opens what the first invocation opens: settings, catalogue, clients; and says what was imported for it.

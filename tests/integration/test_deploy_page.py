@@ -1,7 +1,7 @@
 """The commands of docs/deploy.md, run from top to bottom with stand-ins for the programs that they call.
 
-What they would send to AWS is given to the real AWS CLI, which finds nobody at its endpoint: it gets that far
-only with what it understands, services, operations, options and the syntax of queries.
+What they would send to AWS is given to the real AWS CLI, which finds no server at its endpoint: it gets that
+far only with what it understands, services, operations, options and the syntax of queries.
 """
 
 import json
@@ -89,7 +89,7 @@ def test_aws_cli_understands_every_command(calls: list[Call], unused_tcp_port: i
         input=json.dumps([command[1:] for command in given]),
         env={
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{unused_tcp_port}",
-            "AWS_ACCESS_KEY_ID": "nobody",
+            "AWS_ACCESS_KEY_ID": "absent",
             "AWS_SECRET_ACCESS_KEY": "nothing",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_MAX_ATTEMPTS": "1",

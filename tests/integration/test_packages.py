@@ -76,7 +76,7 @@ async def api(scene: Scene) -> None:
 
 
 async def authorizer(scene: Scene) -> None:
-    """A token that the user pool signed lets in, and one that somebody else signed does not."""
+    """A token that the user pool signed lets in, and one that another pool signed does not."""
 
     def event(text: str) -> dict[str, Any]:
         request = recorded("websocket_authorizer")
@@ -108,7 +108,7 @@ async def routes(scene: Scene) -> None:
 
 
 async def avatar_outcome(scene: Scene) -> None:
-    """The player is told of a portrait, and of one that the container failed at."""
+    """The player hears about a portrait, and about one that the container failed at."""
     await connections.open_connection(scene.db, CONNECTION, PLAYER, now_ms())
     made, failed = recorded("portrait_made"), recorded("portrait_failed")
     assert await scene.function.invoke(made) is None
@@ -129,7 +129,7 @@ async def broadcaster(scene: Scene) -> None:
 
 
 async def sweep(scene: Scene) -> None:
-    """A score that no batch told of is on the screen."""
+    """A score that no batch brought is on the screen."""
     before = await scene.follow_the_forest()
     await scene.score()
     assert await scene.function.invoke(recorded("scheduled_sweep")) is None

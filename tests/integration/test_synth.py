@@ -1,4 +1,4 @@
-"""`make synth`, as somebody without an AWS account runs it."""
+"""`make synth`, as a user without an AWS account runs it."""
 
 import json
 import os

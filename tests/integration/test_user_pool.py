@@ -106,8 +106,8 @@ async def test_deleted_user_is_no_member_even_if_another_takes_the_name(
 
 async def test_pool_that_does_not_answer_says_neither(aws_environment: str) -> None:
     async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
-        with pytest.raises(UsersUnavailableError, match="somebody"):
-            await users.is_member(NAME, "somebody", ADMINS)
+        with pytest.raises(UsersUnavailableError, match="stranger"):
+            await users.is_member(NAME, "stranger", ADMINS)
 
 
 async def test_deleted_user_is_gone_and_deleting_again_is_no_error(
@@ -132,5 +132,5 @@ async def test_new_user_of_the_same_name_is_not_deleted(
 
 async def test_pool_that_does_not_answer_is_no_deletion(aws_environment: str) -> None:
     async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
-        with pytest.raises(UsersUnavailableError, match="somebody"):
-            await users.delete(NAME, "somebody")
+        with pytest.raises(UsersUnavailableError, match="stranger"):
+            await users.delete(NAME, "stranger")

@@ -19,7 +19,7 @@ class Background:
         task.add_done_callback(self._ended)
 
     async def settle(self, seconds: int) -> None:
-        """Wait until nothing happens any more, for so many virtual seconds at the most."""
+        """Wait until nothing happens any more, for `seconds` of virtual time at the most."""
         for _ in range(seconds):
             if not self._tasks:
                 return

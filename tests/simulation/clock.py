@@ -20,7 +20,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         if not self._ready:  # type: ignore[attr-defined]
-            # A cancelled timer wakes nobody: to stop at its time is to wait, in real time, for the next one.
+            # A cancelled timer wakes no task: to stop at its time is to wait, in real time, for the next one.
             waiting = (timer for timer in self._scheduled if not timer.cancelled())  # type: ignore[attr-defined]
             self._now = max(self._now, min((timer.when() for timer in waiting), default=self._now))
         super()._run_once()  # type: ignore[misc]

@@ -13,7 +13,7 @@ class CrashError(BaseException):
 
 
 class InvocationError(Exception):
-    """A Lambda invocation failed or died; whoever triggered it is told, and may try again."""
+    """A Lambda invocation failed or died; its trigger is told, and may try again."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tests.simulation.world import Engine, World
 
 @asynccontextmanager
 async def world(catalogue: Catalogue, seed: int, rates: Rates, *, direct_limit: int) -> AsyncIterator[World]:
-    """A world with nobody in it. Everything random in it follows from the seed.
+    """Yield a world without players. Everything random in it follows from the seed.
 
     Boards with more than `direct_limit` subscribers have pushers.
     """

@@ -52,14 +52,14 @@ class MemoryServer:
     def __init__(self, respond: Respond, *, refusals: int = 0, seconds_to_connect: float = 0) -> None:
         self.respond = respond
         self.refusals = refusals
-        """So many connections are refused before one is accepted."""
+        """The number of connections that are refused before one is accepted."""
         self.seconds_to_connect = seconds_to_connect
         self.closing = 0
-        """So many requests meet a connection that is just being closed."""
+        """The number of requests that meet a connection that is just being closed."""
         self.dropped: list[Request] = []
         """Those requests."""
         self.breaking = 0
-        """So many answers break off in the middle."""
+        """The number of answers that break off in the middle."""
         self.opened = 0
         self.open: list[MemoryTransport] = []
         self._answering: set[asyncio.Task[None]] = set()

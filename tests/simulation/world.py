@@ -115,7 +115,7 @@ class World:
         self._delivered = 0
 
     async def submit(self, player: str, area: str, points: int) -> None:
-        """A player submits a score; the answer may be an error, and then nobody knows what became of it."""
+        """A player submits a score; the answer may be an error, and then its outcome is unknown."""
         profile = Profile(user_id=player, name=player)
         try:
             with self._faults.invocation(StoreError):
@@ -175,7 +175,7 @@ class World:
 
     async def put_bad_score(self, board: str, score: str) -> None:
         """A row that no release of ours writes comes into `Scores`."""
-        row = {"gameArea": board, "score": score, "points": "many", "userId": "nobody"}
+        row = {"gameArea": board, "score": score, "points": "many", "userId": "stranger"}
         await self.direct.client.put_item(TableName=SCORES.name, Item=to_item(row))
         self.deliver()
 
@@ -303,7 +303,7 @@ class World:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def linger(self, seconds: float) -> None:
-        """Nobody does anything new, what is under way goes on going wrong, and the sweep comes."""
+        """Let time pass without new actions: what is under way goes on failing, and the sweep comes."""
         end = asyncio.get_running_loop().time() + seconds
         while (left := end - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(min(left, SWEEP_SECONDS))
@@ -311,7 +311,7 @@ class World:
                 self.background.start(self.sweep())
 
     async def _has_fanout(self) -> bool:
-        # Whoever recorded one may have died before it started a pusher.
+        # The function that recorded one may have died before it started a pusher.
         rows = await boards.load_many(self.direct, list(self._catalogue.boards))
         return any(row.fanout for row in rows.values())
 
@@ -334,8 +334,8 @@ class World:
 
 
 async def _no_members(username: str, user_id: str, group: str) -> bool:
-    raise AssertionError(f"the user pool was asked for {username} in {group}: nobody broadcasts here")
+    raise AssertionError(f"the user pool was asked for {username} in {group}: no player broadcasts here")
 
 
 async def _nothing(*_: object) -> None:
-    """Nobody is connected as a player here, and there is no user pool."""
+    """No client is connected as a player here, and there is no user pool."""

@@ -33,7 +33,7 @@ class NoPictures:
 
 
 async def nothing(*_: object) -> None:
-    """Nobody is connected, and there is no user pool."""
+    """No client is connected, and there is no user pool."""
 
 
 async def erase(db: Database) -> None:

@@ -168,7 +168,7 @@ def test_bad_rows_are_on_no_page_and_in_no_rank(rest: RestScene) -> None:
     # Between the first and the second, and better than all.
     for points in [*range(91, 99), 1000]:
         row = {"gameArea": "forest", "points": points, "achievedAt": NOW}
-        row |= {"score": encode("desc", points, NOW, "nobody"), "userId": "nobody"}
+        row |= {"score": encode("desc", points, NOW, "stranger"), "userId": "stranger"}
         write(rest, SCORES, to_item(row))
     seen: list[tuple[int, str]] = []
     query: dict[str, Any] = {"gameArea": "forest", "limit": 2}

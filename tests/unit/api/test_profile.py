@@ -195,7 +195,7 @@ def test_pool_that_does_not_answer_is_a_503_and_the_rest_is_deleted(
     rest: RestScene, portraits: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(username: str, user_id: str) -> None:
-        raise UsersUnavailableError(f"nobody says who {user_id} is")
+        raise UsersUnavailableError(f"the pool does not say who {user_id} is")
 
     rest.score(PLAYER, 40)
     rest.replace(monkeypatch, delete_user=fail)

@@ -39,7 +39,7 @@ def test_progress_shows_the_bests_of_the_areas(rest: RestScene) -> None:
 
 def test_progress_is_the_callers(rest: RestScene) -> None:
     prepare(rest, ("/money/add", {"amount": 5, "reason": "pickup"}))
-    assert send(rest, "GET", "/progress", player="somebody else").json == NEW
+    assert send(rest, "GET", "/progress", player="another player").json == NEW
 
 
 def test_progress_needs_a_player(rest: RestScene) -> None:

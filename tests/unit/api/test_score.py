@@ -73,7 +73,7 @@ def test_json_is_taken_however_it_is_called(rest: RestScene, content_type: str) 
         (body(gameArea=7), 422, "body.gameArea"),
         (body(gameArea=None), 422, "body.gameArea"),
         (body(colour="red"), 422, "body.colour"),
-        (body(userId="somebody else"), 422, "body.userId"),
+        (body(userId="another player"), 422, "body.userId"),
         ('{"score":420}', 422, "body.gameArea"),
         ('{"gameArea":"forest"}', 422, "body.score"),
         ("{}", 422, "body.gameArea"),

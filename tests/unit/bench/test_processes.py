@@ -24,7 +24,7 @@ def program(source: str) -> list[str]:
 
 
 def lives(pid: int) -> bool:
-    """Whether it runs. One that has ended may still wait to be buried by whoever adopted it."""
+    """Whether it runs. One that has ended may still wait to be reaped by the process that adopted it."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):  # it ended before it was opened, or before it was read
@@ -83,7 +83,7 @@ time.sleep(60)
         child = (await stubborn.read())["child"]
         assert lives(child)
     assert not lives(stubborn.pid)
-    # It is no child of ours, so nobody waited for its end.
+    # It is no child of ours, so its end was not waited for.
     async with patience():
         while lives(child):  # noqa: ASYNC110 -- there is nothing to wait on
             await asyncio.sleep(0.01)

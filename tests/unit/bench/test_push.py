@@ -1,4 +1,4 @@
-"""The check that nobody saves the signature: right ones pass, and nothing else does."""
+"""The check that no contestant saves the signature: right ones pass, and nothing else does."""
 
 import time
 

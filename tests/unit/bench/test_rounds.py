@@ -1,4 +1,4 @@
-"""Rounds: everybody runs once a round, nobody always first, and the median counts."""
+"""Rounds: each contestant runs once per round, none is always first, and the median counts."""
 
 from collections.abc import Awaitable, Callable
 

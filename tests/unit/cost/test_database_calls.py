@@ -1,4 +1,4 @@
-"""The cost model's table of DynamoDB requests, held against the code that makes them."""
+"""The cost model's table of DynamoDB requests, checked against the code that makes them."""
 
 import statistics
 from collections import Counter

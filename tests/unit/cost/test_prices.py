@@ -1,4 +1,4 @@
-"""List prices: what a quantity costs, and that a bad file is told of by its keys."""
+"""List prices: what a quantity costs, and that a bad file is reported by its keys."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ STILL: dict[str, Any] = {
     "uploads_per_player": 0,
     "new_share": 0,
 }
-"""A session begins every second, 600 clients are connected all day, and nobody does anything."""
+"""A session begins every second, 600 clients are connected all day, and no player does anything."""
 
 
 def still(**changes: Any) -> Workload:

@@ -35,7 +35,7 @@ def png_claiming(width: int, height: int, pixels: bytes = b"", depth: int = 8, c
 
 
 def zeros(count: int) -> bytes:
-    """So many zero bytes, compressed a thousandfold."""
+    """Return `count` zero bytes, compressed a thousandfold."""
     packer = zlib.compressobj(9)
     block = bytes(1 << 20)
     parts = [packer.compress(block) for _ in range(count >> 20)]
@@ -62,13 +62,13 @@ def large_picture(kind: str, mode: str = "RGBA", **options: object) -> bytes:
 
 
 def crowd(across: int, down: int) -> bytes:
-    """A JPEG of one person, so many times beside and above each other."""
+    """Return a JPEG of one person, repeated `across` times by `down` times."""
     person = cv2.resize(admiral().pixels, (256, 300), interpolation=cv2.INTER_AREA)
     return picture_file(np.tile(person, (down, across, 1)), "JPEG", quality=60)
 
 
 def jpeg_with_scans(scans: int, pixels: np.ndarray | None = None) -> bytes:
-    """A progressive JPEG whose last scan is there so many times."""
+    """Return a progressive JPEG whose last scan is there `scans` times."""
     picture = admiral().pixels if pixels is None else pixels
     file = picture_file(picture, "JPEG", progressive=True)
     last = file.rindex(b"\xff\xda")
@@ -132,7 +132,7 @@ def tiff_directory(entries: list[tuple[int, int, int, int]], body: bytes = b"") 
 
 
 def tiff_claiming(width: int, height: int, strip_bytes: int = 0xFFFFFFF0) -> bytes:
-    """A TIFF that says it has so many pixels, in one strip behind the directory."""
+    """Return a TIFF that claims this size, in one strip behind the directory."""
     fields = {
         256: width,
         257: height,

@@ -92,7 +92,7 @@ def turned(subject: Subject, degrees: float) -> Subject:
 
 
 def framed(subject: Subject, margin: int) -> Subject:
-    """With so many grey pixels around it."""
+    """Return the subject with `margin` grey pixels around it."""
     pixels = np.pad(subject.pixels, ((margin, margin), (margin, margin), (0, 0)), constant_values=128)
     left, right = ((x + margin, y + margin) for x, y in (subject.left, subject.right))
     return Subject(pixels, left, right)

@@ -1,4 +1,4 @@
-"""No engine builds the image here, so its Dockerfile is held against the code that it carries."""
+"""No engine builds the image here, so its Dockerfile is checked against the code that it carries."""
 
 import ast
 import json

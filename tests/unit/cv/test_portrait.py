@@ -44,7 +44,7 @@ METADATA = (b"EXIF", b"XMP ", b"ICCP", b"ANIM", b"VP8X", b"Exif", b"http:")
 
 
 def face_in(file: bytes, models: Models) -> Face:
-    """The face in a finished portrait, looked at anew."""
+    """Return the face that is found in a finished portrait."""
     size = SIZES[0]
     face = look(decode(file), Face(size / 2, size / 2, size / 2.8, 0), models)
     assert face is not None

@@ -1,4 +1,4 @@
-"""The recorded events, held against what Powertools' parser knows of them."""
+"""The recorded events, checked against the models of Powertools' parser."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The table of functions, held against the modules that have handlers."""
+"""The table of functions, checked against the modules that have handlers."""
 
 import ast
 from pathlib import Path

@@ -193,7 +193,7 @@ def test_bucket_is_private_and_forgets_uploads_after_a_day(stage: str) -> None:
         for method in rule["AllowedMethods"]
     }
     own = list(load_settings(stage).cors_origins)
-    # Whoever the API leads to a picture says to come from nowhere.
+    # A browser that the API redirects to a picture sends the origin `null`.
     assert origins == {"PUT": own, "POST": own, "GET": ["*"]}
 
 

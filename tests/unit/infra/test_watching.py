@@ -1,4 +1,4 @@
-"""Our own metrics: what alarms and the dashboard look at, held against what the functions count."""
+"""Our own metrics: what alarms and the dashboard look at, checked against what the functions count."""
 
 import json
 import os

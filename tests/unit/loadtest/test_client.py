@@ -73,7 +73,7 @@ class Server:
 
 
 class Who:
-    """Somebody who is signed in, or is not."""
+    """A player who is signed in, or is not."""
 
     def __init__(self) -> None:
         self.refused = False

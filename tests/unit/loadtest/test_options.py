@@ -151,7 +151,7 @@ async def test_what_is_no_configuration_is_refused(
 async def test_target_elsewhere_is_refused_by_name_unless_it_is_allowed(
     field: str, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    # An address that belongs to nobody: https://datatracker.ietf.org/doc/html/rfc5737
+    # An address that no host has: https://datatracker.ietf.org/doc/html/rfc5737
     elsewhere = stand_in.config().model_copy(update={field: "https://192.0.2.7/prod"})
     file = tmp_path / "client-config.json"
     file.write_text(elsewhere.model_dump_json(by_alias=True))

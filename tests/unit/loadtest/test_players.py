@@ -30,7 +30,7 @@ def arena(name: str, floor: float = 0.0) -> Arena:
 
 
 class Clock:
-    """Time that passes when somebody sleeps."""
+    """Time that passes when a task sleeps."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0

@@ -105,7 +105,7 @@ def test_refused_diff_makes_its_screen_alone_fall_behind() -> None:
 
 def test_steps_count_who_was_watching_and_when() -> None:
     room = Room(3)
-    early, late, nobody = room.screens
+    early, late, absent = room.screens
     room.take(snapshot(1, entry("ada", 5)))
     early.watch(0.2)
     late.watch(3.0)
@@ -117,7 +117,7 @@ def test_steps_count_who_was_watching_and_when() -> None:
     assert step.after
     assert (step.before.position.version, step.after.position.version) == (1, 2)
     assert step.seen == {(1, 40_000): 1, (3, 40_000): 1}
-    assert nobody.watching_since is None
+    assert absent.watching_since is None
 
 
 def test_somebody_who_left_and_forgot_holds_nothing() -> None:

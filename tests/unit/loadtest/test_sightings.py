@@ -62,7 +62,7 @@ class Board:
 
 @pytest.fixture
 def board() -> Board:
-    """Version 1, in state 1: nobody but others."""
+    """Version 1, in state 1: only players that this run does not simulate."""
     board = Board()
     board.state(1, 1, OTHERS)
     return board
@@ -102,7 +102,7 @@ def test_a_score_below_the_top_is_awaited_by_nobody() -> None:
     full = OTHERS | {"alan": 400, "tim": 450}
     board.state(1, 1, full)
     board.score(1, 300, scheduled=1.0)
-    board.score(2, 400, scheduled=1.0)  # as good as the last: whoever was first stays
+    board.score(2, 400, scheduled=1.0)  # as good as the last: the first stays
     board.state(2, 2, full | {"grace": 950})
     board.step(1, 2, (0, 3.0, 1))
     assert not board.waits

@@ -75,7 +75,7 @@ class FakeTime:
         raise AssertionError("it never came to hold")
 
     async def pass_by(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Let `seconds` pass."""
         end = self.now + seconds
         await self._settle()
         while self._sleepers and self._sleepers[0][0] <= end:

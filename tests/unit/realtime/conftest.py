@@ -24,6 +24,6 @@ def _token_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def scene() -> AsyncIterator[LiveScene]:
-    """Three areas, with boards of three, and nobody connected."""
+    """Three areas, with boards of three, and no client connected."""
     async with live_scene(catalogue_of(3)) as it:
         yield it

@@ -91,7 +91,7 @@ class LiveScene:
         return set(await connections.channels(self.direct, connection_id))
 
     async def subscribe(self, connection_id: str, channel: str) -> None:
-        await connections.subscribe(self.direct, connection_id, [channel], "somebody", NOW)
+        await connections.subscribe(self.direct, connection_id, [channel], "stranger", NOW)
 
     async def row(self, channel: str, connection_id: str = CALLER) -> dict[str, Any]:
         stored = connections.stored_channel(channel, connection_id)

@@ -1,4 +1,4 @@
-"""What a player is told of a portrait: Lambda's invocation records as `avatar` frames."""
+"""The news of a portrait: Lambda's invocation records become `avatar` frames."""
 
 from collections.abc import AsyncIterator
 from typing import Any

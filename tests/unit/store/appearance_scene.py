@@ -46,7 +46,7 @@ def catalogue_with(areas: Sequence[str]) -> Catalogue:
 TOKEN = Profile(user_id=ADA, name="From the token")
 POINTS = {"forest": 40, "sprint": 7, GLOBAL_BOARD: 40}
 REQUESTS = 2
-"""Read and write: what a change costs when nobody is in its way."""
+"""Read and write: what a change costs when no other writer interferes."""
 
 
 async def rename(db: Database, name: str, *, at: int = NOW) -> Profile:

@@ -22,7 +22,7 @@ async def die() -> None:
 
 
 def moments(requests: int) -> list[tuple[str, int]]:
-    """Before and after each of so many requests."""
+    """Return the moments before and after each of `requests` requests."""
     return [(side, number) for number in range(requests) for side in ("before", "after")]
 
 
@@ -41,7 +41,7 @@ class InterruptedDatabase:
     after: dict[int, Happening] = field(default_factory=dict)
 
     def restart(self) -> None:
-        """A new process: it counts anew, and nothing interrupts it."""
+        """Start a new process: it counts from 0, and nothing interrupts it."""
         self.log.clear()
         self.before.clear()
         self.after.clear()
@@ -62,7 +62,7 @@ class InterruptedDatabase:
         return {table.name: await self._scan(table.name) for table in TABLES}
 
     async def clear(self) -> None:
-        """Delete every row of every table, and count anew."""
+        """Delete every row of every table, and count from 0."""
         for table in TABLES:
             answer = await self.direct.client.scan(TableName=table.name)
             keys = [{name: item[name] for name in table.keys} for item in answer["Items"]]

@@ -20,7 +20,7 @@ from tests.unit.realtime.fakes import NOW
 from tests.unit.store.bookkeeping import ACTIONS, ADA, CROWN, EARN, QUEST, TODAY, TORCH, Action, Ledger
 from tests.unit.store.interrupted import InterruptedDatabase, die, interrupted_database, moments
 
-# Read and write: what an action costs when nobody is in its way.
+# Read and write: what an action costs when no other writer interferes.
 REQUESTS = 2
 MOMENTS = moments(REQUESTS)
 

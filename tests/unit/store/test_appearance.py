@@ -172,7 +172,7 @@ async def test_rename_that_died_is_finished_by_the_next_score_or_change(
         await appearance.change(
             tables.db, BOARDS, TOKEN, lambda profile: profile.model_copy(update={"problem": "small"}), NOW
         )
-    # A change that nobody sees writes a first profile, with the name of the token.
+    # A change that no board shows writes a first profile, with the name of the token.
     assert await names(tables) == after
     await rename_on(BOARDS, tables.db, "Byron")
     assert await names(tables) == {"Byron"}

@@ -1,4 +1,4 @@
-"""What becomes of requests that DynamoDB throttles, and of rows that are none of ours."""
+"""Requests that DynamoDB throttles, and rows that are not ours."""
 
 import asyncio
 import json

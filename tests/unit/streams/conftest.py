@@ -9,6 +9,6 @@ from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene
 
 @pytest.fixture
 async def scene() -> AsyncIterator[BroadcastScene]:
-    """Boards of three, with nobody on them and nobody connected."""
+    """Yield boards of three, without entries and subscribers."""
     async with broadcast_scene() as it:
         yield it

@@ -121,7 +121,7 @@ async def test_report_counts_what_was_done(scene: BroadcastScene) -> None:
         pushes_failed=1,
         connections_gone=1,
         oldest_record_age=4000.0,
-        # The desert's score is under the bar: nobody waits for it.
+        # The desert's score is under the bar: no client waits for it.
         score_to_pushed=3000.0,
     )
 

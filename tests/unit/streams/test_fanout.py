@@ -1,4 +1,4 @@
-"""Boards with many subscribers: who pushes what to whom, and what becomes of it when somebody fails."""
+"""Boards with many subscribers: who pushes what to whom, and what a pusher or subscriber that fails changes."""
 
 from collections.abc import AsyncIterator, Collection
 

@@ -54,12 +54,12 @@ class Connections(Endpoint):
 
 @dataclass
 class Functions:
-    """Pushers as Lambda runs them: each for so many seconds. `fan_out` is what they work with."""
+    """Pushers as Lambda runs them: each for a limited time. `fan_out` is what they work with."""
 
     life: float
     fan_out: FanOut = field(init=False)
     refusals: int = 0
-    """So many invocations are refused."""
+    """The number of invocations that are refused."""
     twice: bool = False
     """Whether each invocation comes twice."""
     ran: list[tuple[str, float, BaseException | None]] = field(default_factory=list)

@@ -261,7 +261,7 @@ async def check_screens(world: World) -> None:
         truth = await scores.top(world.direct, board)
         published = await boards.load(world.direct, board.id)
         if published is None:
-            # Nobody has scored here, and nobody looks.
+            # No player has scored here, and no client looks.
             assert not truth
             continue
         assert published.entries == truth

@@ -43,7 +43,7 @@ test("apply leaves the board it was given as it is, and no op in the entries", (
 
 test("removing an unknown player changes nothing", () => {
   const board = ranked("desc", [entry("a", 3)]);
-  assert.deepEqual(apply("desc", board, [{ op: "remove", userId: "nobody" }]), board);
+  assert.deepEqual(apply("desc", board, [{ op: "remove", userId: "stranger" }]), board);
 });
 
 for (const order of ["desc", "asc"]) {

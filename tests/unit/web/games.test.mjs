@@ -68,7 +68,7 @@ test("score to screen: from the submission to the player's own changed entry", (
   clock.rendered(before); // nothing was submitted
   clock.submitted(before);
   now = 120;
-  clock.rendered(before); // somebody else's row moved
+  clock.rendered(before); // another player's row moved
   clock.rendered(undefined);
   now = 143.4;
   clock.rendered({ score: 9, achievedAt: 2 });

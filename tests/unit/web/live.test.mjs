@@ -123,7 +123,7 @@ test("a second listener gets the board that is held, without another request", a
   assert.deepEqual(socket().take(), []);
 });
 
-test("one listener's fault keeps the board from nobody", async () => {
+test("one listener's fault keeps the board from no other listener", async () => {
   const { podium, socket, events } = await makeHolder();
   const fault = new Error("listener's own");
   podium.subscribe("forest", ({ type }) => {

@@ -182,7 +182,7 @@ test("a refusal that is not the action's own leaves a lost answer lost: the erro
   });
 });
 
-test("an action is not sent again once somebody else is signed in", async () => {
+test("an action is not sent again once another player is signed in", async () => {
   const { podium, server, clock } = await makeAnswered(null, [200, PROGRESS]);
   const refused = assert.rejects(podium.addMoney(5, "pickup", { key: "k1" }), {
     code: "NetworkError",
@@ -282,7 +282,7 @@ test("a 500 of a score is the answer: it would be one again", async () => {
   assert.equal(server.calls.length, 1);
 });
 
-test("a score is not sent again once somebody else is signed in", async () => {
+test("a score is not sent again once another player is signed in", async () => {
   const { podium, server, clock } = await makeAnswered(problem(503), [200, {}]);
   const refused = assert.rejects(podium.submitScore("forest", 5), { status: 503 });
   await settle();

@@ -75,7 +75,7 @@ test("actions run one after the other, and each takes over what the server answe
   assert.equal(state.progress.money, 3);
 });
 
-test("after a refusal the progress is read anew, and the refusal is the caller's", async () => {
+test("after a refusal the progress is read again, and the refusal is the caller's", async () => {
   const { podium, state } = await makeLoaded();
   const refused = assert.rejects(state.change("progress", () => podium.buy("torch")), { status: 402 });
   await settle();

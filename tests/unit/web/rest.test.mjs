@@ -24,7 +24,7 @@ test("a score is posted with the player's token", async () => {
   assert.deepEqual(body, { gameArea: "forest", score: 5 });
 });
 
-test("boards are read by route and query, without a token where nobody is signed in", async () => {
+test("boards are read by route and query, without a token where no player is signed in", async () => {
   const { podium, server } = await makeClient();
   await podium.leaderboard("forest", { limit: 10, cursor: "a b" });
   await podium.leaderboard("global");

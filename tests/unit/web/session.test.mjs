@@ -206,7 +206,7 @@ test("a player who was deleted elsewhere is signed out by the next answer, and n
   assert.deepEqual(server.operations(), []);
 });
 
-test("an answer for a deleted player signs nobody else out", async () => {
+test("an answer for a deleted player signs no other player out", async () => {
   const { podium, server, storage } = await makePlayer();
   server.users.set("bob", { password: "secret", confirmed: true });
   let answer;

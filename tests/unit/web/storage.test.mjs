@@ -50,7 +50,7 @@ const DAMAGED = [
 ];
 
 for (const text of DAMAGED) {
-  test(`a stored session of ${text.slice(-60) || "nothing"} counts as none, is removed and told of`, async () => {
+  test(`a stored session of ${text.slice(-60) || "nothing"} counts as none, is removed and reported`, async () => {
     const storage = new FakeStorage();
     storage.setItem(SESSION, text);
     const client = await makeClient({ storage });
@@ -74,7 +74,7 @@ test("a session that is damaged under a page that plays is put right by it", asy
 });
 
 for (const text of ["{", "null", '{"username":"guest-otter-abcde"}', '{"username":7,"password":"x"}']) {
-  test(`a stored guest of ${text} is told of as lost, and a new one plays`, async () => {
+  test(`a stored guest of ${text} is reported as lost, and a new one plays`, async () => {
     const storage = new FakeStorage();
     storage.setItem(GUEST, text);
     const client = await makeClient({ storage });
@@ -92,7 +92,7 @@ test("a damaged session does not cost the guest", async () => {
   assert.deepEqual(await again.podium.playAsGuest(), guest);
 });
 
-test("a guest whom the pool has forgotten is told of as lost", async () => {
+test("a guest whom the pool has forgotten is reported as lost", async () => {
   const client = await makeClient();
   await client.podium.playAsGuest();
   client.server.users.clear();
@@ -189,7 +189,7 @@ test("a listener that throws leaves no sign-in half done", async (context) => {
   assert.equal(told.mock.callCount(), 1);
 });
 
-test("an answer of Cognito's without a usable token signs nobody in", async () => {
+test("an answer of Cognito's without a usable token signs no player in", async () => {
   const { podium, server, storage, events } = await makeClient();
   server.InitiateAuth = () => [200, { AuthenticationResult: { IdToken: "x", RefreshToken: "r", ExpiresIn: 3600 } }];
   await assert.rejects(podium.signIn("ada", "secret"), { code: "BadAnswer" });

@@ -1,4 +1,4 @@
-"""Which Pythons the functions are packed for, and what is told of their sizes."""
+"""Which Pythons the functions are packed for, and how their sizes are printed."""
 
 from pathlib import Path
 

@@ -76,7 +76,7 @@ async def test_pipelined_requests_of_all_kinds_are_answered_in_order() -> None:
     ):
         receiving = asyncio.create_task(received(client))
         for n in range(50):
-            writer.write(raw("POST", "c0", str(n)) + raw("GET", "c0") + raw("POST", "nobody", "x"))
+            writer.write(raw("POST", "c0", str(n)) + raw("GET", "c0") + raw("POST", "absent", "x"))
         writer.write(raw("DELETE", "c0") + raw("POST", "c0", "late") + raw("GET", "c0"))
         expected = [200, 200, 410] * 50 + [204, 410, 410]
         answers: list[int] = []
@@ -110,7 +110,7 @@ async def test_requester_that_does_not_read_its_answers_is_slowed_down_and_hinde
     backend = Backend()
     async with running(backend) as gateway, connect(gateway.url) as client, small_requester(gateway) as stuck:
         loop = asyncio.get_running_loop()
-        asking = raw("POST", "nobody", "x") * 1000
+        asking = raw("POST", "absent", "x") * 1000
         sent = 0
 
         async def ask() -> None:
@@ -127,7 +127,7 @@ async def test_requester_that_does_not_read_its_answers_is_slowed_down_and_hinde
             waiting = sent
             for n in range(20):
                 async with requester(gateway) as (reader, writer):
-                    writer.write(raw("POST", "nobody", str(n)))
+                    writer.write(raw("POST", "absent", str(n)))
                     await reader.readline()
         assert sent > 0
         await client.send('{"action":"ping"}')
@@ -139,7 +139,7 @@ async def test_requester_gets_all_its_answers_when_it_reads_again() -> None:
     async with running(Backend()) as gateway, small_requester(gateway) as sock:
         loop = asyncio.get_running_loop()
         requests = 5000
-        asking = asyncio.create_task(loop.sock_sendall(sock, raw("GET", "nobody") * requests))
+        asking = asyncio.create_task(loop.sock_sendall(sock, raw("GET", "absent") * requests))
         got = b""
         async with patience():
             while got.count(b"no longer exists") < requests:

@@ -13,10 +13,10 @@ from tests.simulation.transport import Answer, MemoryServer, Request
 
 WITHIN = 10.0
 SILENCE = 10_000.0
-"""Seconds after which nobody waits for an answer any more."""
+"""Seconds after which no push waits for an answer any more."""
 
 Line = int | Answer | float | type[ConnectionError]
-"""A status, a whole answer, nothing for so many seconds and then 200, or a broken connection."""
+"""A status, a whole answer, silence for this number of seconds and then 200, or a broken connection."""
 
 T = TypeVar("T")
 
@@ -101,5 +101,5 @@ def push(
 
 
 def ids(count: int, name: str = "id") -> list[str]:
-    """So many connection ids."""
+    """Return `count` connection ids."""
     return [f"{name}-{number}" for number in range(count)]

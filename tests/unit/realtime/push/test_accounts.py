@@ -34,7 +34,7 @@ class Reaction:
 
 @dataclass(frozen=True)
 class Push:
-    """One push of a plan; cancelled after so many seconds, if it takes that long.
+    """One push of a plan; cancelled after `cancelled_after` seconds, if it takes that long.
 
     `closing` connections are closed by the server when it begins, at their next request.
     """

@@ -157,7 +157,7 @@ def test_cancelled_push_leaves_its_ids_alone() -> None:
 
     endpoint = Endpoint({one: [500] for one in ids(15, "dropped")}, seconds=0.01)
     result, _ = with_client(endpoint, work, in_flight=10)
-    # What was out when the push was cancelled is answered, and counts for nobody.
+    # What was out when the push was cancelled is answered, and counts for no push.
     assert result == PushResult(delivered=1000)
     assert Counter(one.partition("-")[0] for one in endpoint.order) == {"dropped": 20, "kept": 1000}
 

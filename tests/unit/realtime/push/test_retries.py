@@ -68,7 +68,7 @@ def test_too_many_requests_stop_the_lane_and_not_only_the_id() -> None:
     endpoint = Endpoint({"throttled": [asking(429, "5"), 200]})
     result, _ = with_client(endpoint, work, in_flight=1)
     assert result == PushResult(delivered=11)
-    # On the only connection there is nobody else has been tried while it was to rest.
+    # No other id was tried on the only connection while it had to rest.
     assert all(time >= 5 for time in endpoint.times[1:])
 
 

@@ -1,4 +1,4 @@
-"""Signatures, held against botocore's own."""
+"""Signatures, checked against botocore's own."""
 
 import datetime
 from typing import Any
