@@ -82,7 +82,7 @@ async def test_bad_frame_is_answered_and_the_connection_stays_open(
         assert await screen.ask("ping") == {"type": "pong"}
 
 
-async def test_huge_version_is_just_not_the_current_one(sign_up: SignUp) -> None:
+async def test_subscribe_with_a_huge_version_gets_a_snapshot(sign_up: SignUp) -> None:
     async with (await sign_up("Ada")).live() as screen:
         held = {"forest": {"epoch": 10**30, "version": -(10**30)}}
         answer = await screen.ask("subscribe", boards=["forest"], versions=held)
@@ -143,7 +143,9 @@ BAD_REQUESTS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("port", ["http", "ws"])
 @pytest.mark.parametrize("request_", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
-async def test_bad_bytes_get_a_4xx_or_the_door(backend: BackendProcess, port: str, request_: bytes) -> None:
+async def test_bad_http_bytes_are_refused_or_end_the_connection(
+    backend: BackendProcess, port: str, request_: bytes
+) -> None:
     status, body = await _http(getattr(backend.ports, port), request_)
     assert status is None or 400 <= status < 500, body
 
@@ -179,7 +181,7 @@ async def test_garbage_instead_of_a_frame_closes_that_connection_only(sign_up: S
         assert await other.ask("ping") == {"type": "pong"}
 
 
-async def test_after_all_of_it_a_score_still_reaches_a_screen(sign_up: SignUp, arena: str) -> None:
+async def test_score_reaches_a_screen_after_all_bad_frames(sign_up: SignUp, arena: str) -> None:
     ada, bob = await sign_up("Ada"), await sign_up("Bob")
     async with bob.live(arena) as screen:
         await ada.submit(arena, 9)

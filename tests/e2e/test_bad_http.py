@@ -66,7 +66,7 @@ async def test_token_may_come_in_a_second_line_of_the_header(
     assert b"\r\nSec-WebSocket-Protocol: podium\r\n" in head
 
 
-async def test_what_a_client_sends_does_not_steer_the_terminal(
+async def test_control_characters_from_a_client_do_not_reach_the_terminal(
     running_backend: BackendProcess, http: httpx.AsyncClient, sign_up: SignUp
 ) -> None:
     ada = await sign_up("Ada")

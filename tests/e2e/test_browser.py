@@ -67,7 +67,7 @@ async def test_a_game_played_on_the_keyboard_ends_on_the_board(
     assert window.complaints == []
 
 
-async def test_the_window_comes_back_by_itself_and_holds_the_board_as_it_is(
+async def test_window_reconnects_by_itself_and_shows_the_current_board(
     backend: BackendProcess, browser: Browser, sign_up: SignUp
 ) -> None:
     window = await Window.open(browser, backend.rest_url)

@@ -95,7 +95,7 @@ CHOSEN: dict[str, tuple[Callable[[], bytes], set[str], int]] = {
 
 
 @pytest.mark.parametrize("name", CHOSEN)
-async def test_what_the_browser_or_the_server_can_read_becomes_a_portrait(
+async def test_picture_that_browser_or_server_can_read_becomes_a_portrait(
     name: str, backend: BackendProcess, browser: Browser, portrait_models: None, tmp_path: Path
 ) -> None:
     make, sent_as, at_most = CHOSEN[name]

@@ -47,9 +47,7 @@ async def test_broadcast_is_refused_to_a_player(sign_up: SignUp) -> None:
 
 @on_both
 @pytest.mark.parametrize("loss", ["admin_remove_user_from_group", "admin_disable_user"])
-async def test_broadcast_is_refused_to_who_has_ceased_to_be_an_admin(
-    backend: Backend, sign_up: SignUp, loss: str
-) -> None:
+async def test_broadcast_of_a_former_admin_is_refused(backend: Backend, sign_up: SignUp, loss: str) -> None:
     root, bob = await sign_up("Root"), await sign_up("Bob")
     await make_admin(backend, root)
     async with root.live() as desk, bob.live() as other:

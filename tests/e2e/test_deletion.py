@@ -61,7 +61,7 @@ async def test_deleted_player_is_gone_from_the_pool_and_the_name_is_free(
     assert (await ada.submit(arena, 6))["best"] == 7
 
 
-async def test_problem_says_what_happened(sign_up: SignUp) -> None:
+async def test_request_of_a_deleted_player_is_a_410(sign_up: SignUp) -> None:
     ada = await sign_up("Ada")
     await ada.ask("DELETE", "/profile", 204)
     assert_problem(await ada.post_score("forest", 1), 410, "deleted")

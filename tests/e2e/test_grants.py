@@ -38,7 +38,7 @@ async def db(deployment: Deployment) -> AsyncIterator[Database]:
         yield db
 
 
-async def test_functions_may_do_what_they_do_and_nothing_else(
+async def test_functions_have_exactly_the_rights_that_they_use(
     deployment: Deployment, recorded_calls: Path, sign_up: SignUp, db: Database, new_arena: Callable[[], str]
 ) -> None:
     root, ada, bob, eve = [await sign_up(name) for name in ("Root", "Ada", "Bob", "Eve")]

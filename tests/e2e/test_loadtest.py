@@ -56,9 +56,7 @@ def players_left(backend: BackendProcess) -> list[Any]:
     ]
 
 
-async def test_the_promise_holds_and_the_report_says_so(
-    plain_backend: BackendProcess, tmp_path: Path
-) -> None:
+async def test_loadtest_reports_that_the_promise_holds(plain_backend: BackendProcess, tmp_path: Path) -> None:
     target = f"{plain_backend.rest_url}/client-config.json"
     process = await launch(
         target, tmp_path, *("--spectators", "14", "--duration", "10", "--churn", "300", "--seed", "5")
@@ -124,7 +122,7 @@ def kept_back(_: Frame) -> None:
         (kept_back, r"show another board in version \d+ than the server in \d+: at rank"),
     ],
 )
-async def test_a_promise_that_is_broken_is_found_out(
+async def test_loadtest_finds_a_broken_promise(
     lie: Callable[[Frame], Frame | None], told: str, plain_backend: BackendProcess, tmp_path: Path
 ) -> None:
     async with lying_gateway(plain_backend.config()["webSocketUrl"], lie) as address:

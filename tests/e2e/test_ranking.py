@@ -43,7 +43,7 @@ async def test_global_is_the_exact_sum_of_the_areas_that_count(sign_up: SignUp, 
     assert [entry["score"] for entry in page["entries"] if entry["userId"] == ada.user_id] == [1_599_001]
 
 
-async def test_who_reached_a_score_first_ranks_higher(sign_up: SignUp, arena: str) -> None:
+async def test_equal_points_rank_by_who_reached_them_first(sign_up: SignUp, arena: str) -> None:
     players = [await sign_up(name) for name in ("Ada", "Bob", "Cleo")]
     for player in players:
         await player.submit(arena, 77)

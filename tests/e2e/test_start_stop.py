@@ -210,7 +210,7 @@ def test_emulator_that_dies_ends_the_backend_with_one_sentence(
     process.assert_nothing_is_left()
 
 
-async def test_killed_outright_it_goes_on_from_its_last_save(
+async def test_backend_that_was_killed_goes_on_from_its_last_save(
     own_backend: Callable[..., BackendProcess],
 ) -> None:
     first = own_backend()
@@ -253,7 +253,7 @@ def _saves(process: BackendProcess) -> list[Path]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the files of another process")
-def test_full_disk_is_told_at_once_and_the_goodbye_is_true(
+def test_full_disk_is_reported_at_once_and_at_the_end(
     own_backend: Callable[..., BackendProcess],
 ) -> None:
     process = own_backend()

@@ -111,7 +111,7 @@ def test_images_are_built_kept_and_released_by_commands_that_exist(calls: list[C
     assert [images.parser().parse_args(command).command for command in given] == ["build", "keep", "release"]
 
 
-def test_names_are_of_what_a_stage_has(calls: list[Call]) -> None:
+def test_names_on_the_page_are_those_of_a_stage(calls: list[Call]) -> None:
     tables = {
         name.removeprefix("podium-dev-").removeprefix("restored-") for name in options(calls, "table-name")
     }
@@ -121,7 +121,7 @@ def test_names_are_of_what_a_stage_has(calls: list[Call]) -> None:
     assert functions <= GRANTS.keys()
 
 
-def test_make_has_every_target(calls: list[Call]) -> None:
+def test_every_make_target_on_the_page_exists(calls: list[Call]) -> None:
     targets = {call.argv[1] for call in calls if call.argv[0] == "make"}
     known = re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert {"bootstrap", "deploy", "destroy"} <= targets

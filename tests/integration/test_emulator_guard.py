@@ -113,7 +113,7 @@ def _assert_refused(response: httpx.Response) -> None:
     assert "access-control-allow-origin" not in response.headers
 
 
-async def test_name_that_leads_to_this_machine_gets_nothing(scene: Scene) -> None:
+async def test_foreign_host_name_that_resolves_to_this_machine_is_refused(scene: Scene) -> None:
     for path in ("/", f"/{scene.pool}/.well-known/jwks.json", "/_ministack/health"):
         _assert_refused(await scene.http.get(path, headers={"Host": f"evil.example:{scene.emulator.port}"}))
     local = {"Host": f"localhost:{scene.emulator.port}"}
@@ -144,7 +144,7 @@ async def test_game_on_any_origin_signs_up_and_in(scene: Scene) -> None:
     assert (await _cognito(scene, "DeleteUser", AccessToken=token)).status_code == 200
 
 
-async def test_form_and_address_work_from_any_origin_as_they_were_signed(scene: Scene) -> None:
+async def test_presigned_form_and_address_work_from_any_origin(scene: Scene) -> None:
     async with client_of(scene.emulator, "s3", config=AioConfig(signature_version="s3v4")) as s3:
         form = await s3.generate_presigned_post(
             _BUCKET, "uploads/a", {"Content-Type": "image/png"}, [{"Content-Type": "image/png"}]

@@ -411,7 +411,7 @@ async def test_all_is_kept_when_the_disk_has_room_again(
 
 
 @_ON_LINUX
-async def test_picture_goes_with_the_save_that_no_longer_knows_of_it(make_emulator: EmulatorFactory) -> None:
+async def test_picture_is_deleted_with_the_last_save_that_has_it(make_emulator: EmulatorFactory) -> None:
     emulator = make_emulator()
     await emulator.start()
     await _create(emulator)

@@ -196,7 +196,7 @@ async def test_function_answers_what_aws_sends_with_nothing_but_its_zip(
     assert imports.strangers(folder) == set()
 
 
-async def test_module_from_elsewhere_is_found_out(tmp_path: Path) -> None:
+async def test_module_from_outside_of_the_zip_is_found(tmp_path: Path) -> None:
     package, elsewhere, home = (tmp_path / name for name in ("package", "elsewhere", "home"))
     for folder in (package, elsewhere, home):
         folder.mkdir()

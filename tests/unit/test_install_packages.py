@@ -88,7 +88,7 @@ def test_missing_packages_are_installed(run: Run) -> None:
     assert ran.installed == ["chromium", "libegl1", "libgles2"]
 
 
-def test_what_is_tried_is_what_is_done(run: Run) -> None:
+def test_dry_run_has_the_options_of_the_installation(run: Run) -> None:
     ran = run({"apt-get": apt()})
 
     def options(*, simulated: bool) -> set[str]:
@@ -99,7 +99,7 @@ def test_what_is_tried_is_what_is_done(run: Run) -> None:
     assert options(simulated=True) - {"--simulate"} == options(simulated=False) - {"-y"}
 
 
-def test_nothing_waits_for_ever(run: Run) -> None:
+def test_installation_has_a_time_limit(run: Run) -> None:
     asked = run({"apt-get": apt()}).asked
     assert [call.argv[1] for call in asked] == ["update", *["install"] * 4]
     assert all(int(call.environment["LIMIT"]) <= 900 for call in asked)
@@ -119,13 +119,13 @@ def test_installation_that_fails_fails(run: Run) -> None:
 
 
 @pytest.mark.parametrize("browser", ["chromium", "chromium-browser", "google-chrome"])
-def test_nothing_is_asked_where_nothing_is_missing(run: Run, browser: str) -> None:
+def test_installation_asks_nothing_where_nothing_is_missing(run: Run, browser: str) -> None:
     ran = run({"apt-get": apt(), "ldconfig": prints(LIBRARIES), browser: prints("")})
     assert (ran.status, ran.asked) == (0, [])
 
 
 @pytest.mark.parametrize(("user", "more"), [("1000", {"apt-get": apt()}), ("0", {})])
-def test_what_may_not_be_installed_is_named(run: Run, user: str, more: dict[str, Program]) -> None:
+def test_packages_that_may_not_be_installed_are_named(run: Run, user: str, more: dict[str, Program]) -> None:
     ran = run({"id": prints(f"{user}\n"), **more})
     assert (ran.status, ran.asked) == (0, [])
     assert "chromium libegl1 libgles2. THE TESTS THAT NEED THEM WILL BE SKIPPED." in ran.errors

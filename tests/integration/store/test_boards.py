@@ -151,7 +151,7 @@ async def test_loading_many_leaves_out_what_was_never_published(db: Database, ca
         ({"epoch": 10**30}, 500),
     ],
 )
-async def test_board_that_cannot_be_read_is_made_anew_in_a_later_epoch(
+async def test_board_that_cannot_be_read_is_published_again_in_a_later_epoch(
     db: Database, catalogue: Catalogue, forest: Board, damage: dict[str, object], epoch: int
 ) -> None:
     await submit(db, catalogue, Profile(user_id="ada", name="Ada"), "forest", 5, 1000)

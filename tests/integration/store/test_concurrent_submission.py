@@ -20,7 +20,7 @@ SUBMISSIONS = 64
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_best_of_concurrent_submissions_wins_with_one_row_a_board(
+async def test_best_of_concurrent_submissions_wins_with_one_row_per_board(
     aws_environment: str, catalogue: Catalogue, seed: int
 ) -> None:
     rng = random.Random(seed)

@@ -44,7 +44,7 @@ async def test_unsubscribing_leaves_the_other_channels_and_connections(db: Datab
     assert await connections.channels(db, "c1") == ["global"]
 
 
-async def test_closing_a_connection_removes_all_of_its_rows_and_nobody_elses(db: Database) -> None:
+async def test_closing_a_connection_removes_exactly_its_own_rows(db: Database) -> None:
     for connection_id in ("c1", "c2"):
         await connections.open_connection(db, connection_id, "ada", NOW)
         await connections.subscribe(db, connection_id, ["forest"], "ada", NOW)
@@ -55,7 +55,7 @@ async def test_closing_a_connection_removes_all_of_its_rows_and_nobody_elses(db:
         assert await _subscribers(db, channel) == ["c2"]
 
 
-async def test_more_rows_than_one_batch_takes(db: Database) -> None:
+async def test_connection_with_more_rows_than_a_batch_takes_is_written_and_deleted(db: Database) -> None:
     boards = [f"board-{number}" for number in range(60)]
     await connections.subscribe(db, "c1", boards, "ada", NOW)
     assert sorted(await connections.channels(db, "c1")) == sorted(boards)

@@ -92,7 +92,9 @@ async def test_end_drops_the_frames_that_were_pushed_and_no_others(
     assert await stored(db) == ended
 
 
-async def test_end_keeps_the_frames_that_somebody_has_not_got(db: Database, board: PublishedBoard) -> None:
+async def test_end_of_a_fanout_with_a_stuck_subscriber_keeps_its_frames(
+    db: Database, board: PublishedBoard
+) -> None:
     started = await fanouts.start(db, board, fanout(stuck=True))
     ended = await fanouts.finish(db, started, fanout(stuck=True))
     assert (ended.fanout, list(ended.outbox)) == (None, [2, 3, 4])

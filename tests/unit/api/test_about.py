@@ -20,7 +20,7 @@ from tests.unit.realtime.lambda_container import container_of, fake_context
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 
 
-def test_health_asks_nobody(rest: RestScene) -> None:
+def test_health_reads_no_table(rest: RestScene) -> None:
     answer = rest.get("/health")
     assert (answer.status, answer.json) == (200, {"status": "ok"})
     assert rest.log == []
@@ -71,7 +71,7 @@ def test_openapi_names_each_documented_status(rest: RestScene) -> None:
     assert {"GET /health", "GET /client-config.json"} <= statuses.keys()
 
 
-def test_openapi_references_lead_somewhere(rest: RestScene) -> None:
+def test_openapi_references_exist(rest: RestScene) -> None:
     document = description(rest)
 
     def references(node: Any) -> set[str]:
@@ -193,13 +193,13 @@ def test_page_of_a_throttled_board_is_a_503(rest: RestScene) -> None:
     assert rest.log.count("Query Scores") == 4
 
 
-def test_crowd_is_not_asked_to_come_back_at_the_same_moment(rest: RestScene) -> None:
+def test_retry_after_is_spread_over_throttled_callers(rest: RestScene) -> None:
     rest.throttled.add("Query")
     answers = [rest.get("/leaderboard", {"gameArea": "forest"}) for _ in range(12)]
     assert len({comes_back_in(answer) for answer in answers}) > 1
 
 
-def test_one_request_leaves_nothing_for_the_next(rest: RestScene) -> None:
+def test_request_keeps_no_state_for_the_next_one(rest: RestScene) -> None:
     event = recorded("rest_score")
     assert rest.invoke(event).status == 201
     del event["requestContext"]["authorizer"]

@@ -79,14 +79,14 @@ def test_key_of_another_route_is_refused(rest: RestScene) -> None:
     assert progress_of(rest) == NEW
 
 
-def test_key_is_the_players_own(rest: RestScene) -> None:
+def test_same_key_of_two_players_is_two_requests(rest: RestScene) -> None:
     prepare(rest, PICKUP)
     for player in ("ada", "bob"):
         answer = send(rest, "POST", *PICKUP, player=player, Idempotency_Key="k")
         assert answer.json["money"] == 100
 
 
-def test_one_request_spelt_differently_is_the_same(rest: RestScene) -> None:
+def test_request_spelt_differently_is_replayed(rest: RestScene) -> None:
     post(rest, "/money/add", '{"amount":100,"reason":"pickup"}', Idempotency_Key="k")
     again = post(rest, "/money/add", '{ "reason": "pick\\u0075p", "amount": 100 }', Idempotency_Key="k")
     assert (again.status, again.json["money"]) == (200, 100)
@@ -195,7 +195,7 @@ def test_malformed_key_is_refused(rest: RestScene, success: Success) -> None:
 
 
 @pytest.mark.parametrize("key", ["k", "x" * 255, "!~/{}", "3f1c0d9e-0b5c-4b1e-9a53-4f6a9f1a2b3c"])
-def test_any_other_key_will_do(rest: RestScene, key: str) -> None:
+def test_well_formed_key_is_accepted(rest: RestScene, key: str) -> None:
     for _ in range(2):
         assert post(rest, *PICKUP, Idempotency_Key=key).json["money"] == 100
 

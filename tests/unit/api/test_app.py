@@ -58,7 +58,7 @@ def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics")
-def test_portrait_without_a_function_that_makes_it_is_no_failure_of_ours(rest: RestScene) -> None:
+def test_portrait_request_without_a_portrait_function_is_a_503(rest: RestScene) -> None:
     answer = send(rest, "POST", "/avatar/process", {"key": UPLOAD})
     assert answer.problem(503)["detail"] == "portraits are not made here yet"
     assert rest.run(lambda db: profiles.load(db, PLAYER)) is not None
@@ -76,7 +76,7 @@ def test_first_request_writes_down_what_rows_are_written_under(rest: RestScene) 
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics")
-def test_catalogue_that_misreads_rows_serves_nobody_and_says_why(rest: RestScene) -> None:
+def test_catalogue_that_misreads_rows_refuses_every_request_and_says_why(rest: RestScene) -> None:
     deployed = load_catalogue()
     forest = deployed.areas["forest"].model_copy(update={"order": "asc", "counts": False})
     earlier = deployed.model_copy(update={"areas": deployed.areas | {"forest": forest}})

@@ -114,7 +114,7 @@ def test_every_upload_has_a_key_of_its_own(rest: RestScene) -> None:
         ({"key": "uploads/bob/1"}, "key"),
     ],
 )
-def test_other_uploads_are_not_signed(rest: RestScene, change: dict[str, Any], field: str) -> None:
+def test_bad_upload_request_is_refused_by_field(rest: RestScene, change: dict[str, Any], field: str) -> None:
     problem = post(rest, "/avatar/presign", JPEG | change).problem(422)
     assert [error["field"] for error in problem["errors"]] == [f"body.{field}"]
 
@@ -259,7 +259,7 @@ def test_portrait_of_a_player_without_a_profile_is_not_there(rest: RestScene) ->
 @pytest.mark.parametrize(
     "key", [None, 1, ["x"], "x" * 301, f"{UPLOADS}\ud800", f"{UPLOADS}\x00", f"{UPLOADS}é", f"{UPLOADS}1\n"]
 )
-def test_key_that_is_none_is_refused(rest: RestScene, path: str, key: object) -> None:
+def test_malformed_key_is_refused(rest: RestScene, path: str, key: object) -> None:
     problem = post(rest, path, {"key": key}).problem(422)
     assert [error["field"] for error in problem["errors"]] == ["body.key"]
 
@@ -275,7 +275,7 @@ def test_portraits_need_a_player_and_json(rest: RestScene, path: str) -> None:
 
 
 @pytest.mark.parametrize("size", ["48", "128", "512", None])
-def test_view_leads_to_the_picture(rest: RestScene, size: str | None) -> None:
+def test_view_redirects_to_the_picture(rest: RestScene, size: str | None) -> None:
     answer = rest.get("/avatar/view", {"key": PORTRAIT} | ({"size": size} if size else {}))
     assert answer.status == 302
     address = urlsplit(answer.headers["Location"])
@@ -284,7 +284,7 @@ def test_view_leads_to_the_picture(rest: RestScene, size: str | None) -> None:
     assert answer.headers["Cache-Control"] == f"max-age={VIEW_CACHE_SECONDS}"
 
 
-def test_address_of_a_portrait_outlives_neither_what_leads_to_it_nor_renewed_credentials() -> None:
+def test_portrait_address_outlasts_cached_redirects_and_not_its_credentials() -> None:
     assert 2 * VIEW_CACHE_SECONDS <= VIEW_SECONDS
     # The SDK waits for new credentials once the old ones have so long to live.
     waits: Any = AioRefreshableCredentials
@@ -306,7 +306,7 @@ def test_address_of_a_portrait_outlives_neither_what_leads_to_it_nor_renewed_cre
         ({"key": f"avatars/{'x' * 129}/1"}, "key"),
     ],
 )
-def test_view_of_anything_else_is_refused(rest: RestScene, query: dict[str, str], field: str) -> None:
+def test_bad_view_query_is_refused_by_field(rest: RestScene, query: dict[str, str], field: str) -> None:
     problem = rest.get("/avatar/view", query).problem(422)
     assert [error["field"] for error in problem["errors"]] == [f"query.{field}"]
 

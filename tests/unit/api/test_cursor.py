@@ -51,13 +51,13 @@ def test_changed_cursor_is_refused(index: int, character: str) -> None:
 
 
 @given(st.text())
-def test_any_other_text_is_refused(text: str) -> None:
+def test_text_that_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(CursorError):
         decode_cursor(FOREST, text)
 
 
 @given(st.binary())
-def test_any_other_content_is_refused(content: bytes) -> None:
+def test_cursor_with_other_content_is_refused(content: bytes) -> None:
     with pytest.raises(CursorError):
         decode_cursor(FOREST, base64.urlsafe_b64encode(content).decode().rstrip("="))
 

@@ -96,7 +96,7 @@ def test_score_that_is_no_better_is_refused_too(rest: RestScene) -> None:
     assert ask(rest, "POST /score").problem(410)["code"] == "deleted"
 
 
-def test_others_are_not_concerned(rest: RestScene, portraits: None) -> None:
+def test_deletion_leaves_other_players_alone(rest: RestScene, portraits: None) -> None:
     send(rest, "DELETE", "/profile")
     assert send(rest, "GET", "/profile", player="bob").status == 200
     assert send(rest, "POST", "/score", {"gameArea": "forest", "score": 7}, player="bob").status == 201

@@ -26,7 +26,7 @@ def statuses(operation: dict[str, Any]) -> set[int]:
     return {int(status) for status in operation["responses"]}
 
 
-def test_what_a_bad_body_gets_is_named(operations: Operations) -> None:
+def test_status_of_a_bad_body_is_documented(operations: Operations) -> None:
     with_body = {name for name, operation in operations.items() if "requestBody" in operation}
     assert with_body == {name for name in operations if name.startswith(("POST", "PUT"))}
     for name in with_body:
@@ -34,13 +34,13 @@ def test_what_a_bad_body_gets_is_named(operations: Operations) -> None:
         assert operations[name]["requestBody"]["required"] is True, name
 
 
-def test_bad_query_is_named(operations: Operations) -> None:
+def test_status_of_a_bad_query_is_documented(operations: Operations) -> None:
     for name, operation in operations.items():
         if any(parameter["in"] == "query" for parameter in operation.get("parameters", [])):
             assert 422 in statuses(operation), name
 
 
-def test_missing_token_is_named_where_one_is_needed(operations: Operations) -> None:
+def test_status_of_a_missing_token_is_documented_where_one_is_needed(operations: Operations) -> None:
     for name, operation in operations.items():
         assert (401 in statuses(operation)) is (operation.get("security") == [{"idToken": []}]), name
     free = {name for name, operation in operations.items() if not operation.get("security")}
@@ -66,7 +66,7 @@ def test_every_error_is_a_problem_and_every_answer_has_a_schema(operations: Oper
                 assert "$ref" in response["content"]["application/json"]["schema"], name
 
 
-def test_key_may_come_with_every_action(operations: Operations) -> None:
+def test_idempotency_key_is_documented_for_every_action(operations: Operations) -> None:
     actions = {f"POST {success.path}" for success in SUCCESSES}
     for name, operation in operations.items():
         headers = [one["name"].lower() for one in operation.get("parameters", []) if one["in"] == "header"]

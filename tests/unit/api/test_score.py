@@ -51,7 +51,7 @@ def test_bounds_are_included(rest: RestScene, score: int) -> None:
 @pytest.mark.parametrize(
     "content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"]
 )
-def test_json_is_taken_however_it_is_called(rest: RestScene, content_type: str) -> None:
+def test_json_content_type_is_accepted_in_any_form(rest: RestScene, content_type: str) -> None:
     assert rest.post("/score", body(), content_type=content_type).status == 201
 
 
@@ -148,7 +148,7 @@ def test_score_needs_a_player(rest: RestScene) -> None:
 
 
 @pytest.mark.parametrize("claim", [{"token_use": "access"}, {"token_use": None}, {"aud": "another-game"}])
-def test_token_that_the_authorizer_takes_and_that_is_not_meant_for_this(
+def test_token_of_another_use_is_refused_although_the_authorizer_accepts_it(
     rest: RestScene, claim: dict[str, str | None]
 ) -> None:
     event = recorded("rest_score")

@@ -24,7 +24,7 @@ async def gateway_that_answers(answer: object) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-async def test_counts_what_a_gateway_pushes_from_the_start_of_the_count() -> None:
+async def test_clients_count_frames_from_the_start_of_the_count() -> None:
     async with gateway_that_answers(ADMIT) as gateway:
         clients = Clients()
         await clients.connect(gateway.url, 2)
@@ -44,7 +44,7 @@ async def test_counts_what_a_gateway_pushes_from_the_start_of_the_count() -> Non
         assert counted["last_at"] is not None
 
 
-async def test_says_how_many_came_when_the_time_is_over() -> None:
+async def test_clients_say_how_many_frames_came_when_the_time_is_over() -> None:
     async with gateway_that_answers(ADMIT) as gateway:
         clients = Clients()
         await clients.connect(gateway.url, 1)

@@ -18,7 +18,7 @@ def module(folder: Path, name: str, source: str) -> Path:
     return folder
 
 
-async def test_work_counts_and_waiting_does_not(tmp_path: Path) -> None:
+async def test_cold_start_counts_work_and_not_waiting(tmp_path: Path) -> None:
     module(tmp_path, "waits", "import time\ntime.sleep(0.3)")
     module(
         tmp_path,
@@ -29,7 +29,7 @@ async def test_work_counts_and_waiting_does_not(tmp_path: Path) -> None:
     assert await import_seconds(tmp_path, "works") >= 0.3
 
 
-async def test_what_is_installed_here_is_not_seen(tmp_path: Path) -> None:
+async def test_cold_start_does_not_see_installed_packages(tmp_path: Path) -> None:
     module(tmp_path, "entry", "import pydantic")
     with pytest.raises(ImportError, match="entry"):
         await import_seconds(tmp_path, "entry")

@@ -62,7 +62,7 @@ def test_a_failing_benchmark_is_named_and_the_others_still_run(
     assert not page.exists()
 
 
-def test_one_of_them_leaves_the_page_alone_unless_told_to_write(
+def test_single_benchmark_writes_the_page_only_when_asked(
     scales: list[Scale], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     page = tmp_path / "benchmarks.md"
@@ -88,7 +88,7 @@ def test_a_benchmark_that_takes_too_long_has_failed(
 
 
 @pytest.mark.parametrize("arguments", [["--only", "lunch"], ["--rounds", "0"]])
-def test_what_it_does_not_know_is_refused(arguments: list[str]) -> None:
+def test_unknown_benchmark_is_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         bench.main(arguments)
     assert refused.value.code == 2

@@ -32,7 +32,7 @@ def lives(pid: int) -> bool:
     return "\nState:\tZ" not in status
 
 
-async def test_orders_are_answered_and_the_end_is_the_end() -> None:
+async def test_process_answers_orders_and_ends_when_told() -> None:
     async with running(program(ECHO)) as echo:
         assert await echo.read() == {"ready": True}
         assert await echo.ask("add", first=1, second="ü") == {"do": "add", "first": 1, "second": "ü"}

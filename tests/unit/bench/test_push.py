@@ -41,6 +41,6 @@ def test_header_names_may_be_written_in_any_way() -> None:
         pytest.param({"head": request()["head"].partition("Authorization")[0], "body": FRAME}, id="unsigned"),
     ],
 )
-def test_nothing_else_passes(pushed: dict[str, str]) -> None:
+def test_push_without_a_right_signature_or_frame_fails(pushed: dict[str, str]) -> None:
     with pytest.raises(PushBenchError):
         check_signature(URL, pushed)

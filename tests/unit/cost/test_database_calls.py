@@ -62,7 +62,7 @@ def rest(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
 @pytest.mark.parametrize(
     ("points", "operation"), [(40, calls.SCORE_KEPT), (41, calls.SCORE_IMPROVED)], ids=["kept", "improved"]
 )
-async def test_score(meter: Meter, points: int, operation: calls.Operation) -> None:
+async def test_requests_of_a_score(meter: Meter, points: int, operation: calls.Operation) -> None:
     async with recorded_database() as tables:
         await submit(tables.direct, COUNTING, ADA, "forest", 40, NOW)
         with meter.counting() as rows:
@@ -71,7 +71,7 @@ async def test_score(meter: Meter, points: int, operation: calls.Operation) -> N
     assert rows == expected(operation, summed=1)
 
 
-async def test_batch_that_changes_no_board(meter: Meter) -> None:
+async def test_requests_of_a_batch_that_changes_no_board(meter: Meter) -> None:
     async with broadcast_scene() as scene:
         await full_board(scene)
         await scene.score("dee", 1)
@@ -175,7 +175,7 @@ def test_rank_reads_every_row_above(rest: RestScene, meter: Meter) -> None:
 @pytest.mark.parametrize(
     ("path", "operation"), [("/profile", calls.PROFILE), ("/progress", calls.PROGRESS)], ids=str
 )
-def test_what_a_session_begins_with(
+def test_requests_of_the_start_of_a_session(
     rest: RestScene, meter: Meter, path: str, operation: calls.Operation
 ) -> None:
     with meter.counting() as rows:
@@ -184,7 +184,7 @@ def test_what_a_session_begins_with(
 
 
 @pytest.mark.parametrize("path", ["/client-config.json", "/shop"])
-def test_the_rest_of_it_reads_nothing(rest: RestScene, meter: Meter, path: str) -> None:
+def test_rest_of_a_session_reads_nothing(rest: RestScene, meter: Meter, path: str) -> None:
     with meter.counting() as rows:
         assert rest.get(path, player=PLAYER).status == 200
     assert rows == Counter()

@@ -16,5 +16,5 @@ def test_day_has_mean_one_and_its_peak_first(peak_factor: float) -> None:
     assert min(day) == day[MOMENTS // 2] >= 0
 
 
-def test_even_day() -> None:
+def test_even_day_is_equally_busy_at_all_moments() -> None:
     assert activity(1) == pytest.approx((1.0,) * MOMENTS)

@@ -48,5 +48,5 @@ def test_messages_are_counted_in_steps_of_32_kb(size: int, messages: int) -> Non
     assert metered(size) == messages
 
 
-def test_pong() -> None:
+def test_size_of_a_pong_is_that_of_the_frame() -> None:
     assert pong_bytes() == len(Pong().model_dump_json())

@@ -155,5 +155,5 @@ def test_help_describes_every_option(capsys: pytest.CaptureFixture[str]) -> None
         (players(10_522_460), "10.5 M"),
     ],
 )
-def test_figures_as_text(text: str, expected: str) -> None:
+def test_figures_are_formatted_as_text(text: str, expected: str) -> None:
     assert text == expected

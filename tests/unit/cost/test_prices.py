@@ -36,7 +36,7 @@ quantities = st.floats(0, 1e13)
         ("cloudwatch.logs", 5, 0),
     ],
 )
-def test_what_a_quantity_costs(path: str, quantity: float, usd: float) -> None:
+def test_price_of_a_quantity_follows_the_tiers(path: str, quantity: float, usd: float) -> None:
     assert NAMED[path].cost(quantity) == pytest.approx(usd)
 
 
@@ -88,7 +88,7 @@ def test_tiers_must_rise_to_infinity() -> None:
         ("region", "region =", ""),
     ],
 )
-def test_bad_file_is_told_of_by_its_keys(tmp_path: Path, replaced: str, by: str, named: str) -> None:
+def test_bad_file_is_refused_by_its_keys(tmp_path: Path, replaced: str, by: str, named: str) -> None:
     path = tmp_path / "prices.toml"
     text = DEFAULT_PATH.read_text()
     assert replaced in text

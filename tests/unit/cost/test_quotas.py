@@ -22,7 +22,7 @@ def titled(title: str) -> Quota:
 
 @pytest.mark.parametrize("game", GAMES)
 @pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.title)
-def test_so_many_players_use_it_up_and_fewer_do_not(quota: Quota, game: str) -> None:
+def test_quota_is_used_up_by_the_computed_players_and_by_no_fewer(quota: Quota, game: str) -> None:
     workload = GAMES[game]
     players = players_at(quota, workload)
     if players is None:
@@ -121,7 +121,7 @@ def test_busiest_moment_counts() -> None:
     ],
     ids=str,
 )
-def test_what_is_said_to_help_helps(change: dict[str, Any], title: str) -> None:
+def test_suggested_change_lets_the_quota_serve_more_players(change: dict[str, Any], title: str) -> None:
     game = Workload(change_share=1)
     quota = titled(title)
     before, after = players_at(quota, game), players_at(quota, game.with_changes(**change))

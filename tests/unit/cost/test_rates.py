@@ -119,7 +119,7 @@ def test_shares_are_derived_from_a_season_or_as_given() -> None:
 
 
 @given(workloads, st.floats(0, 10))
-def test_rates_are_rates(workload: Workload, activity: float) -> None:
+def test_rates_are_finite_and_not_negative(workload: Workload, activity: float) -> None:
     second = rates(workload, activity)
     for name, value in vars(second).items():
         assert math.isfinite(value), name

@@ -76,7 +76,7 @@ def test_version_published_during_a_fanout_by_hand() -> None:
 
 
 @given(events, seeds)
-def test_conflated_nobody_waits_for_more_than_two_fanouts(event: Event, seed: int) -> None:
+def test_conflated_client_waits_for_at_most_two_fanouts(event: Event, seed: int) -> None:
     run = run_of(event, "conflated", seed)
     limit = 2 * event.fanout_seconds * (1 + 1e-9)
     assert waits(run).greatest <= limit
@@ -86,7 +86,7 @@ def test_conflated_nobody_waits_for_more_than_two_fanouts(event: Event, seed: in
 
 
 @given(events, seeds, st.sampled_from(["one by one", "conflated"]))
-def test_every_version_is_told_of_in_order_and_fanouts_do_not_overlap(
+def test_every_version_is_pushed_in_order_and_fanouts_do_not_overlap(
     event: Event, seed: int, policy: Policy
 ) -> None:
     run = run_of(event, policy, seed)

@@ -9,12 +9,12 @@ PERSON = np.zeros((128, 128), np.float32)
 PERSON[32:96, 32:96] = 1
 
 
-def test_none_leaves_the_picture() -> None:
+def test_background_none_leaves_the_picture_alone() -> None:
     assert replace_background(PICTURE, PERSON, "none") is PICTURE
 
 
 @pytest.mark.parametrize("background", ["blur", "#102030", "#ABCDEF"])
-def test_person_stays(background: Background) -> None:
+def test_colour_leaves_the_person_alone(background: Background) -> None:
     replaced = replace_background(PICTURE, PERSON, background)
     assert np.array_equal(replaced[40:88, 40:88], PICTURE[40:88, 40:88])
     assert replaced.dtype == np.uint8
@@ -33,7 +33,7 @@ def test_edges_are_feathered() -> None:
     assert ((row > 0) & (row < 255)).sum() >= 2
 
 
-def test_unsure_pixels_are_both() -> None:
+def test_segmentation_blends_uncertain_pixels() -> None:
     mixed = replace_background(np.full_like(PICTURE, 255), np.full_like(PERSON, 0.5), "#000000")
     assert 20 < mixed.mean() < 235
 

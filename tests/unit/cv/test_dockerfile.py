@@ -99,7 +99,9 @@ def test_packages_are_installed_with_their_hashes_and_never_built() -> None:
     assert not any(pin.startswith(("opencv-python==", "opencv-contrib-python-headless==")) for pin in pins)
 
 
-def test_image_has_the_libraries_that_a_bare_machine_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_has_the_libraries_that_the_error_on_a_bare_machine_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(vision, "_LIBRARIES", ("libNoSuchThing.so.1",))
     with pytest.raises(vision.GraphicsLibraryError) as missing:
         vision.require_graphics_libraries()

@@ -47,7 +47,7 @@ def test_bad_picture_is_a_result(cloud: Cloud) -> None:
     assert f"/{BUCKET}/{key}" not in cloud.objects
 
 
-def test_event_that_is_none_is_an_error_and_the_next_one_is_served(cloud: Cloud) -> None:
+def test_malformed_event_is_an_error_and_the_next_one_is_served(cloud: Cloud) -> None:
     kind, answer = cloud.invoke({"userId": "ann", "key": "uploads/bob/x"})
     assert kind == "error"
     assert answer["errorType"] == "ValidationError"

@@ -310,7 +310,7 @@ async def test_other_failure_of_the_bucket_is_raised(scene: Scene, monkeypatch: 
         {"size": 512},
     ],
 )
-async def test_event_that_is_none_is_refused(change: dict[str, Any], scene: Scene) -> None:
+async def test_malformed_event_is_refused(change: dict[str, Any], scene: Scene) -> None:
     with pytest.raises(ValidationError):
         await scene.process(EVENT | change)
     assert scene.s3.calls == []

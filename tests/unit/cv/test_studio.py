@@ -131,7 +131,7 @@ async def test_picture_on_a_board_is_never_deleted(
         assert {before, await avatar_on_board(tables)} <= await pictures(studio)
 
 
-async def test_portrait_shown_by_another_hand_is_left(
+async def test_refused_picture_leaves_a_portrait_that_another_writer_set(
     studio: Studio, tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(f"avatars/{ADA}/set")
@@ -154,7 +154,7 @@ async def bury(db: Database) -> None:
     await players.bury(db, ADA, NOW)
 
 
-async def test_player_without_a_profile_is_known_nothing_of(studio: Studio) -> None:
+async def test_load_of_a_player_without_a_profile_is_none(studio: Studio) -> None:
     assert await studio.load("carol") is None
 
 

@@ -22,7 +22,7 @@ def test_applying_a_diff_gives_the_new_board(order: Order, data: st.DataObject) 
 
 @pytest.mark.parametrize("order", ORDERS)
 @given(data=st.data())
-def test_no_change_of_a_diff_can_be_spared(order: Order, data: st.DataObject) -> None:
+def test_diff_has_no_redundant_change(order: Order, data: st.DataObject) -> None:
     old, new = data.draw(boards(order)), data.draw(boards(order))
     changes = diff(old, new)
     for index in range(len(changes)):

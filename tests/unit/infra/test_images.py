@@ -249,7 +249,7 @@ def test_update_of_which_the_answer_was_lost_is_tried(account: Account, run: Any
     assert status == 0
 
 
-def test_refused_update_of_an_unknown_outcome_is_told(account: Account, run: Any) -> None:
+def test_refused_update_of_an_unknown_outcome_is_reported(account: Account, run: Any) -> None:
     account.runs(OLD)
     account.refuses("lambda", "update_function_code", "ServiceException")
     account.settles()
@@ -282,7 +282,7 @@ def test_update_that_cannot_be_seen_to_work_is_rolled_back(account: Account, run
 
 
 @pytest.mark.parametrize("failing", ["update", "settle"])
-def test_rollback_that_fails_is_told(account: Account, run: Any, failing: str) -> None:
+def test_rollback_that_fails_is_reported(account: Account, run: Any, failing: str) -> None:
     account.runs(OLD)
     account.tried(NEW, **BROKEN["raises"])
     if failing == "update":
@@ -337,7 +337,7 @@ def test_wrong_arguments_are_explained(run: Any, command: tuple[str, ...], reaso
     assert reason in errors
 
 
-async def test_handler_answers_the_smoke_event_with_gone_and_tells_no_player() -> None:
+async def test_handler_answers_the_smoke_event_with_gone_and_pushes_no_frame() -> None:
     class Empty:
         async def get_object(self, **_: str) -> None:
             response: Any = {"Error": {"Code": "NoSuchKey"}, "ResponseMetadata": {"HTTPStatusCode": 404}}

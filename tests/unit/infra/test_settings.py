@@ -17,7 +17,7 @@ from infra.settings import STAGES, SettingsError, StageSettings, load_settings, 
         ('email_region = "eu-west-1"', "identity: .*email_region needs email_from"),
     ],
 )
-def test_sender_that_cannot_be_is_refused_by_its_key(tmp_path: Path, content: str, complaint: str) -> None:
+def test_malformed_sender_is_refused_by_its_key(tmp_path: Path, content: str, complaint: str) -> None:
     (tmp_path / "mine.toml").write_text(f"[identity]\n{content}\n")
     with pytest.raises(SettingsError, match=rf"mine\.toml: {complaint}"):
         load_settings("mine", tmp_path)
@@ -38,7 +38,7 @@ def test_sender_that_cannot_be_is_refused_by_its_key(tmp_path: Path, content: st
         ),
     ],
 )
-def test_domain_that_cannot_be_is_refused_by_its_key(tmp_path: Path, content: str, complaint: str) -> None:
+def test_malformed_domain_is_refused_by_its_key(tmp_path: Path, content: str, complaint: str) -> None:
     certificate = 'certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/1"'
     (tmp_path / "mine.toml").write_text(f'region = "eu-west-1"\n[domain]\n{certificate}\n{content}\n')
     with pytest.raises(SettingsError, match=rf"mine\.toml: .*{complaint}"):
@@ -72,7 +72,7 @@ def test_stage_in_earnest_keeps_executions_for_live_connections_and_bounds_the_r
     assert load_settings("dev").concurrency.reserved == {}, "a new account has 10, and 100 must be left"
 
 
-def test_clients_are_told_of_a_domain_as_soon_as_it_is_announced(tmp_path: Path) -> None:
+def test_client_config_names_a_domain_once_it_is_announced(tmp_path: Path) -> None:
     prod = (STAGES / "prod.toml").read_text()
     for announced, host in (
         (True, "api.game.example.com"),
@@ -141,7 +141,7 @@ def test_regions_with_the_low_rate_are_thirteen() -> None:
         ),
     ],
 )
-def test_setting_that_aws_would_not_take_is_refused_by_its_name(
+def test_setting_that_aws_would_refuse_is_refused_by_its_name(
     tmp_path: Path, content: str, complaint: str
 ) -> None:
     with pytest.raises(SettingsError, match=complaint):

@@ -148,7 +148,7 @@ def test_production_keeps_its_data_and_a_trial_does_not(stage: str) -> None:
     assert pool["Properties"]["DeletionProtection"] == ("ACTIVE" if keeps else "INACTIVE")
 
 
-def test_passwords_are_as_everywhere(stage: str) -> None:
+def test_user_pool_uses_the_shared_password_policy(stage: str) -> None:
     (pool,) = properties(stage, "AWS::Cognito::UserPool")
     assert pool["Policies"]["PasswordPolicy"] == {
         "MinimumLength": PASSWORDS.min_length,

@@ -59,7 +59,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_is_watched_is_counted_and_nothing_else_is(
+def test_watched_metrics_are_exactly_those_that_functions_count(
     stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = os.environ["POWERTOOLS_METRICS_NAMESPACE"]
@@ -67,7 +67,7 @@ def test_what_is_watched_is_counted_and_nothing_else_is(
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_functions_count_where_their_stage_looks_and_no_other_does(stage: str) -> None:
+def test_functions_count_in_the_namespace_of_their_stage(stage: str) -> None:
     namespaces = {
         function["FunctionName"]: function["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
         for function in properties(stage, "AWS::Lambda::Function")

@@ -8,7 +8,7 @@ from tests.unit.infra.stage import properties, resources
 WORKLOAD = Workload()
 
 
-def test_as_many_alarms_and_dashboards_are_priced_as_there_are() -> None:
+def test_counts_of_alarms_and_dashboards_match_the_cost_model() -> None:
     assert WORKLOAD.alarms == len(resources("prod", "AWS::CloudWatch::Alarm"))
     assert WORKLOAD.dashboards == len(resources("prod", "AWS::CloudWatch::Dashboard"))
 

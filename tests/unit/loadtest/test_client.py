@@ -233,7 +233,7 @@ async def test_refused_handshakes_are_repeated_until_one_is_not() -> None:
         assert (await play.server.hear())["action"] == "subscribe"
 
 
-async def test_without_a_token_it_tries_again() -> None:
+async def test_client_without_a_token_tries_again() -> None:
     async with scene() as play:
         play.who.refused = True
         play.client.join()
@@ -298,7 +298,7 @@ async def test_it_pings_with_its_versions_and_hangs_up_without_a_pong() -> None:
         (False, True, None, {}),
     ],
 )
-async def test_it_leaves_and_comes_back(
+async def test_client_leaves_and_comes_back(
     politely: bool, forget: bool, code: int | None, versions: dict[str, Any]
 ) -> None:
     async with scene() as play:
@@ -319,7 +319,7 @@ async def test_it_leaves_and_comes_back(
     assert (play.line.counts["reconnects"], play.line.counts["lost"], play.line.counts["opened"]) == (0, 0, 2)
 
 
-async def test_somebody_who_leaves_while_connecting_is_gone() -> None:
+async def test_client_that_leaves_while_connecting_is_gone() -> None:
     async with scene() as play:
         play.client.join()
         play.client.leave(politely=True, forget=True)
@@ -340,7 +340,7 @@ async def test_somebody_who_leaves_while_connecting_is_gone() -> None:
         (snapshot(1, "desert"), "a frame for a board that is not subscribed"),
     ],
 )
-async def test_what_it_should_not_get_is_counted(frame: str, problem: str) -> None:
+async def test_unexpected_frames_are_counted(frame: str, problem: str) -> None:
     async with scene() as play:
         await play.follow()
         await play.server.say(frame, '{"type":"announcement","channel":"all","message":{}}')

@@ -95,7 +95,7 @@ async def test_accounts_that_cannot_be_deleted_are_counted(stand_in: StandIn) ->
     assert finished.left_behind == 2
 
 
-async def test_what_a_worker_cannot_do_ends_all_and_is_told(stand_in: StandIn) -> None:
+async def test_failed_order_of_a_worker_ends_the_fleet_with_its_error(stand_in: StandIn) -> None:
     stand_in.failures["SignUp"].append((400, {"__type": "NotAuthorizedException"}))
     with pytest.raises(LoadTestError, match=r"^Cognito SignUp: NotAuthorizedException$"):
         async with fleet(2) as opened:
@@ -103,7 +103,7 @@ async def test_what_a_worker_cannot_do_ends_all_and_is_told(stand_in: StandIn) -
     assert workers() == set()
 
 
-async def test_worker_that_dies_ends_all_and_is_told(stand_in: StandIn) -> None:
+async def test_worker_that_dies_ends_the_fleet_with_an_error(stand_in: StandIn) -> None:
     async def lose_one() -> None:
         async with fleet(2) as opened:
             await opened.ask(plans(stand_in), Prepared)

@@ -18,7 +18,7 @@ from loadtest.view import Glance, LiveView, PlainView, View
         (("--target", "/nowhere.json"), ["--target: /nowhere.json"]),
     ],
 )
-def test_what_is_wrong_is_said_and_is_status_2(
+def test_wrong_input_is_explained_with_status_2(
     arguments: tuple[str, ...], told: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*arguments]) == 2
@@ -28,7 +28,9 @@ def test_what_is_wrong_is_said_and_is_status_2(
 
 
 @pytest.mark.parametrize("arguments", [["fly"], ["--wings", "2"]])
-def test_what_there_is_not_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_argument_prints_the_usage_with_status_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2

@@ -118,7 +118,7 @@ async def test_target_is_read_from_its_address_or_a_file(stand_in: StandIn, tmp_
     assert await read_target(Options(target=address)) == stand_in.config()
 
 
-async def test_nobody_there_is_told_with_advice() -> None:
+async def test_target_that_does_not_answer_is_refused_with_advice() -> None:
     with pytest.raises(LoadTestError) as refused:
         await read_target(Options(target="http://127.0.0.1:1/client-config.json"))
     assert "No backend answers at http://127.0.0.1:1/client-config.json" in str(refused.value)
@@ -135,7 +135,7 @@ async def test_nobody_there_is_told_with_advice() -> None:
         (None, "--target"),
     ],
 )
-async def test_what_is_no_configuration_is_refused(
+async def test_malformed_configuration_is_refused(
     content: str | bytes | None, told: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "client-config.json"
@@ -167,7 +167,7 @@ async def test_amazons_own_sign_in_is_elsewhere(stand_in: StandIn, tmp_path: Pat
         await read_target(Options(target=str(file)))
 
 
-async def test_nobody_elsewhere_is_even_asked_for_a_configuration() -> None:
+async def test_target_elsewhere_is_refused_before_it_is_asked_for_a_configuration() -> None:
     with pytest.raises(LoadTestError, match=r"^192\.0\.2\.7 is not this machine"):
         await read_target(Options(target="http://192.0.2.7/client-config.json"))
 

@@ -69,7 +69,7 @@ async def test_rate_rises_during_the_ramp(clock: Clock) -> None:
     assert [quarters[n] / 500 for n in range(4)] == pytest.approx([2.5, 7.5, 10, 10], rel=0.1)
 
 
-async def test_the_same_seed_plays_the_same(clock: Clock) -> None:
+async def test_same_seed_gives_the_same_scores(clock: Clock) -> None:
     first = await events(clock, 5, 3, 20)
     clock.now = 0.0
     assert await events(clock, 5, 3, 20) == first
@@ -77,7 +77,7 @@ async def test_the_same_seed_plays_the_same(clock: Clock) -> None:
     assert await events(clock, 5, 3, 20, seed=2) != first
 
 
-async def test_events_missed_while_nobody_looked_keep_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_events_that_are_handled_late_keep_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     hits: list[float] = []
     await poisson(100, 0, 1, lambda: 5.0, random.Random(1), hits.append)
     assert hits
@@ -284,6 +284,6 @@ async def test_failed_request_says_the_same_each_time(
     assert str(failed.value) == told
 
 
-async def test_nobody_there_is_a_failed_request(http: aiohttp.ClientSession) -> None:
+async def test_missing_backend_is_a_failed_request(http: aiohttp.ClientSession) -> None:
     with pytest.raises(RestError, match="GET /leaderboard: ClientConnectorError"):
         await Rest(http, "http://127.0.0.1:1").top("forest", 10)

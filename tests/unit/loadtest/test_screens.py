@@ -120,7 +120,7 @@ def test_steps_count_who_was_watching_and_when() -> None:
     assert absent.watching_since is None
 
 
-def test_somebody_who_left_and_forgot_holds_nothing() -> None:
+def test_client_that_left_and_forgot_holds_nothing() -> None:
     room = Room(2)
     stays, goes = room.screens
     room.take(snapshot(1, entry("ada", 5)))

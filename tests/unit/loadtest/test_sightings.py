@@ -97,7 +97,7 @@ def test_a_score_is_waited_for_until_its_own_is_shown(board: Board) -> None:
     assert board.waits == {(1.0, 2.0): 1, (2.0, 2.0): 1}
 
 
-def test_a_score_below_the_top_is_awaited_by_nobody() -> None:
+def test_score_below_the_top_is_not_awaited() -> None:
     board = Board()
     full = OTHERS | {"alan": 400, "tim": 450}
     board.state(1, 1, full)
@@ -182,7 +182,7 @@ def test_a_score_is_open_until_the_oldest_screen_settles_it(board: Board) -> Non
     assert board.waits == {(2.0, 0.5): 1, (2.0, 2.0): 1}
 
 
-def test_without_anybody_watching_nothing_is_awaited(board: Board) -> None:
+def test_score_on_a_board_without_subscribers_is_not_awaited(board: Board) -> None:
     board.score(1, 700, scheduled=2.0)
     board.sightings.close(None)
     assert board.sightings.awaited == 0

@@ -126,7 +126,7 @@ async def test_an_old_version_is_told_even_where_the_board_is_the_same(
         ({"waiting": 4}, "4 clients still wait for the answer to a subscription"),
     ],
 )
-async def test_whoever_cannot_be_judged_is_told(
+async def test_client_that_cannot_be_judged_is_a_problem_of_the_verdict(
     counts: dict[str, int], told: str, stand_in: StandIn, http: aiohttp.ClientSession
 ) -> None:
     stand_in.boards["forest"] = entries(9)

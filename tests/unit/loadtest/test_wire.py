@@ -141,7 +141,7 @@ async def test_handshake_offers_token_and_path_and_messages_go_both_ways() -> No
 
 
 @pytest.mark.parametrize("politely", [True, False])
-async def test_server_sees_how_somebody_left(politely: bool) -> None:
+async def test_server_sees_how_a_client_left(politely: bool) -> None:
     gone: asyncio.Future[ConnectionClosed] = asyncio.get_running_loop().create_future()
 
     async def handler(server: ServerConnection) -> None:

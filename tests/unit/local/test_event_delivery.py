@@ -183,7 +183,7 @@ async def test_unlimited_retries_never_discard(tmp_path: Path) -> None:
     assert scene.dead == []
 
 
-async def test_delay_doubles_up_to_the_cap_and_starts_anew_after_success(tmp_path: Path) -> None:
+async def test_delay_doubles_up_to_the_cap_and_starts_again_after_success(tmp_path: Path) -> None:
     scene = Scene(tmp_path, *[_report(1)] * 8, None, maximum_retry_attempts=8)
     await scene.deliver(1)
     assert scene.sleeps == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
@@ -192,7 +192,7 @@ async def test_delay_doubles_up_to_the_cap_and_starts_anew_after_success(tmp_pat
     assert scene.sleeps[8:] == [0.2]
 
 
-async def test_delay_starts_anew_after_progress(tmp_path: Path) -> None:
+async def test_delay_starts_again_after_progress(tmp_path: Path) -> None:
     scene = Scene(tmp_path, _report(1), _report(1), _report(2), _report(2))
     await scene.deliver(2)
     assert scene.sleeps == [0.2, 0.4, 0.2, 0.4]

@@ -293,7 +293,7 @@ async def test_transient_errors_are_waited_out(fault: Exception, operation: str,
     assert scene.delivered == [1, 2, 3]
 
 
-async def test_reads_back_off_while_throttled_and_start_anew_after_success(scene: Scene) -> None:
+async def test_reads_back_off_while_throttled_and_start_again_after_success(scene: Scene) -> None:
     throttled = client_error("ThrottlingException")
     async with scene.running():
         scene.streams.faults["get_records"] += [throttled] * 5

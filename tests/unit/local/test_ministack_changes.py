@@ -41,7 +41,7 @@ async def _count(method: str, *targets: str, path: str = "/", kind: str = "http"
         *(f"{COGNITO}.{name}" for name in ("GetUser", "ListUserPools", "DescribeUserPool")),
     ],
 )
-async def test_operation_that_reads_is_none(target: str) -> None:
+async def test_operation_that_reads_is_no_change(target: str) -> None:
     assert await _count("POST", target) == 0
 
 
@@ -56,7 +56,7 @@ async def test_operation_that_reads_is_none(target: str) -> None:
         "Unheard.Of",
     ],
 )
-async def test_any_other_operation_is_one(target: str) -> None:
+async def test_operation_that_does_not_read_is_a_change(target: str) -> None:
     assert await _count("POST", target) == 1
 
 
@@ -75,5 +75,5 @@ async def test_failed_request_may_have_changed_something() -> None:
     assert await _count("PUT", path="/fails") == 1
 
 
-async def test_lifespan_is_none() -> None:
+async def test_lifespan_event_is_no_change() -> None:
     assert await _count("", kind="lifespan") == 0

@@ -135,12 +135,12 @@ def form(secret: str = SECRET) -> dict[str, str]:
     return fields
 
 
-async def test_what_is_signed_passes(emulator: Emulator) -> None:
+async def test_signed_request_passes(emulator: Emulator) -> None:
     body = json.dumps({"TableName": "Scores"}).encode()
     assert await emulator.passes("POST", "/", *signed(body), body=body)
 
 
-async def test_account_of_the_key_is_free(emulator: Emulator) -> None:
+async def test_key_may_name_any_account(emulator: Emulator) -> None:
     headers = dict(signed())
     headers["Authorization"] = headers["Authorization"].replace(
         "Credential=podium", "Credential=000000000042"
@@ -148,28 +148,28 @@ async def test_account_of_the_key_is_free(emulator: Emulator) -> None:
     assert await emulator.passes("POST", "/", *headers.items(), body=b"{}")
 
 
-async def test_another_secret_does_not(emulator: Emulator) -> None:
+async def test_request_signed_with_another_secret_is_refused(emulator: Emulator) -> None:
     status, text = await emulator.ask("POST", "/", *signed(secret="a guess"), body=b"{}")
     assert status == 403
     assert json.loads(text)["__type"] == "AccessDeniedException"
     assert "signature is not right" in json.loads(text)["message"]
 
 
-async def test_signature_of_another_body_does_not(emulator: Emulator) -> None:
+async def test_signature_of_another_body_is_refused(emulator: Emulator) -> None:
     assert not await emulator.passes("POST", "/", *signed(b"{}"), body=b'{"more": 1}')
 
 
-async def test_signature_of_another_operation_does_not(emulator: Emulator) -> None:
+async def test_signature_of_another_operation_is_refused(emulator: Emulator) -> None:
     headers = dict(signed()) | {"X-Amz-Target": "DynamoDB_20120810.DeleteTable"}
     assert not await emulator.passes("POST", "/", *headers.items(), body=b"{}")
 
 
-async def test_signature_for_another_path_does_not(emulator: Emulator) -> None:
+async def test_signature_for_another_path_is_refused(emulator: Emulator) -> None:
     assert not await emulator.passes("POST", "/_ministack/reset", *signed(), body=b"{}")
     assert await emulator.passes("POST", "/_ministack/reset", *signed(url="/_ministack/reset"), body=b"{}")
 
 
-async def test_signed_request_of_a_page_does_not(emulator: Emulator) -> None:
+async def test_signed_request_from_a_page_is_refused(emulator: Emulator) -> None:
     status, text = await emulator.ask("POST", "/", *signed(), ("Origin", ORIGIN), body=b"{}")
     assert (status, "web pages" in text) == (403, True)
 
@@ -183,19 +183,19 @@ async def test_signed_request_of_a_page_does_not(emulator: Emulator) -> None:
         "AWS4-HMAC-SHA256 Credential=podium/20250101/us-east-1/dynamodb/aws4",
     ],
 )
-async def test_authorization_of_another_kind_does_not(emulator: Emulator, authorization: str) -> None:
+async def test_authorization_of_another_kind_is_refused(emulator: Emulator, authorization: str) -> None:
     headers = dict(signed()) | {"Authorization": authorization}
     assert not await emulator.passes("POST", "/", *headers.items(), body=b"{}")
 
 
 @pytest.mark.parametrize("drop", ["x-amz-date", "host"])
-async def test_signature_that_leaves_out_what_must_be_signed_does_not(emulator: Emulator, drop: str) -> None:
+async def test_signature_that_leaves_out_a_required_header_is_refused(emulator: Emulator, drop: str) -> None:
     headers = dict(signed())
     headers["Authorization"] = headers["Authorization"].replace(f"{drop};", "")
     assert not await emulator.passes("POST", "/", *headers.items(), body=b"{}")
 
 
-async def test_body_that_is_too_large_to_verify_does_not(
+async def test_body_that_is_too_large_to_verify_is_refused(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guard, "BODY_BYTES", 20)
@@ -230,7 +230,7 @@ async def test_body_that_is_too_large_to_verify_does_not(
     body=st.sampled_from([b"", b"{}"]),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_nothing_passes_without_a_signature(
+async def test_unsigned_request_is_refused(
     emulator: Emulator, method: str, path: str, query: str, headers: list[tuple[str, str]], body: bytes
 ) -> None:
     assert not await emulator.passes(method, path + query, *headers, body=body)
@@ -253,7 +253,9 @@ async def test_public_operation_of_cognito_passes_from_any_page(emulator: Emulat
     "operation",
     ["AdminConfirmSignUp", "AdminAddUserToGroup", "AdminCreateUser", "ListUsers", "CreateUserPool"],
 )
-async def test_operation_of_cognito_that_takes_rights_does_not(emulator: Emulator, operation: str) -> None:
+async def test_operation_of_cognito_that_takes_rights_is_refused_unsigned(
+    emulator: Emulator, operation: str
+) -> None:
     target = f"AWSCognitoIdentityProviderService.{operation}"
     assert not await emulator.passes("POST", "/", ("X-Amz-Target", target))
 
@@ -295,7 +297,7 @@ async def test_presigned_address_passes_as_it_is(emulator: Emulator) -> None:
     ],
     ids=["method", "key", "query", "expiry", "lower case", "second signature", "secret"],
 )
-async def test_presigned_address_that_was_changed_does_not(
+async def test_presigned_address_that_was_changed_is_refused(
     emulator: Emulator, changed: Callable[[str, str], tuple[str, str]]
 ) -> None:
     assert not await emulator.passes(*changed("GET", address()))
@@ -332,7 +334,7 @@ async def _form_passes(
     return await emulator.passes("POST", path, ("Content-Type", FORM), *headers, body=body)
 
 
-async def test_presigned_form_that_was_changed_does_not(emulator: Emulator) -> None:
+async def test_presigned_form_that_was_changed_is_refused(emulator: Emulator) -> None:
     policy = base64.b64encode(b'{"expiration": "2099-01-01T00:00:00Z", "conditions": []}').decode()
     assert not await _form_passes(emulator, form() | {"policy": policy})
     assert not await _form_passes(emulator, form("a guess"))
@@ -358,14 +360,14 @@ async def test_preflight_passes(emulator: Emulator) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example:4566", "127.0.0.1", "127.0.0.1:80", "localhost.evil.example:4566", None]
 )
-async def test_another_host_does_not_pass_whatever_it_asks(emulator: Emulator, host: str | None) -> None:
+async def test_request_for_another_host_is_refused(emulator: Emulator, host: str | None) -> None:
     status, text = await emulator.ask("POST", "/", ("X-Amz-Target", SIGN_UP), host=host)
     assert status == 403
     assert f"use {HOST}" in text
     assert not await emulator.passes("GET", address(), host=host)
 
 
-async def test_second_host_does_not_pass(emulator: Emulator) -> None:
+async def test_request_with_two_hosts_is_refused(emulator: Emulator) -> None:
     assert not await emulator.passes("POST", "/", ("Host", HOST), ("X-Amz-Target", SIGN_UP))
 
 

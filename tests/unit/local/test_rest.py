@@ -107,7 +107,7 @@ def test_backend_with_addresses_of_its_own_is_allowed() -> None:
 @pytest.mark.parametrize(
     "file", sorted(PAGES.rglob("*.html")) + sorted(PAGES.rglob("*.js")), ids=lambda f: f.name
 )
-def test_page_has_nothing_inline(file: Path) -> None:
+def test_page_has_no_inline_scripts_or_styles(file: Path) -> None:
     """So that it works under this policy wherever it is served."""
     text = file.read_text()
     assert re.findall(r"<style|\sstyle=|\son[a-z]+=\"|javascript:", text) == []

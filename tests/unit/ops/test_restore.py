@@ -35,7 +35,7 @@ async def mishap(tables: InterruptedDatabase) -> None:
     await client.delete_item(TableName=SCORES.name, Key=key)
 
 
-async def test_rows_are_as_they_were(tables: InterruptedDatabase, restored: Database) -> None:
+async def test_restore_gives_the_rows_back(tables: InterruptedDatabase, restored: Database) -> None:
     before = await tables.rows()
     await mishap(tables)
     assert await restore(restored, tables.db, SCORES, apply=True) == Changes(written=2, deleted=1)
@@ -43,7 +43,7 @@ async def test_rows_are_as_they_were(tables: InterruptedDatabase, restored: Data
     assert by_text(after[SCORES.name]) == by_text(before[SCORES.name])
 
 
-async def test_what_would_be_done_is_only_said(tables: InterruptedDatabase, restored: Database) -> None:
+async def test_restore_without_apply_writes_nothing(tables: InterruptedDatabase, restored: Database) -> None:
     await mishap(tables)
     before = await tables.rows()
     assert await restore(restored, tables.db, SCORES, apply=False) == Changes(written=2, deleted=1)
@@ -81,5 +81,5 @@ async def test_player_deleted_since_stays_deleted(
     assert BOB in rows
 
 
-def test_what_follows_from_other_tables_is_not_restored() -> None:
+def test_derived_and_temporary_tables_are_not_restored() -> None:
     assert set(TABLES) - set(RESTORED) == {BUDGETS, CONNECTIONS, LEADERBOARDS, PLAYERS}

@@ -44,7 +44,7 @@ def deep(levels: int) -> str:
         (frame(action=LONG), "action"),
     ],
 )
-async def test_frame_that_no_route_takes(scene: LiveScene, body: str, named: str) -> None:
+async def test_frame_of_an_unknown_action_is_refused(scene: LiveScene, body: str, named: str) -> None:
     (answer,) = await scene.ask_text(body)
     assert answer["type"] == "error"
     assert answer["code"] in {"bad_frame", "unknown_action"}
@@ -134,7 +134,7 @@ async def test_frame_that_no_route_takes(scene: LiveScene, body: str, named: str
         ),
     ],
 )
-async def test_frame_that_its_route_refuses(
+async def test_frame_with_a_bad_field_is_refused(
     scene: LiveScene, route: str, body: str, code: str, named: str
 ) -> None:
     (answer,) = await scene.ask_text(body, route=route, groups="admins")
@@ -158,7 +158,7 @@ async def test_frame_is_measured_in_bytes(scene: LiveScene, filling: str) -> Non
     assert (answer["code"], str(FRAME_LIMIT) in answer["message"]) == ("too_large", True)
 
 
-async def test_frame_of_just_the_limit_is_served(scene: LiveScene) -> None:
+async def test_frame_of_exactly_the_limit_is_served(scene: LiveScene) -> None:
     body = '{"action":"ping"}'.ljust(FRAME_LIMIT)
     assert await scene.ask_text(body, route="ping") == [{"type": "pong"}]
     (answer,) = await scene.ask_text(body + " ", route="ping")
@@ -171,7 +171,7 @@ async def test_frame_without_a_body_is_refused(scene: LiveScene, changes: dict[s
     assert [frame["code"] for _, frame in scene.push.frames] == ["bad_frame"]
 
 
-async def test_huge_version_is_merely_not_the_one_published(scene: LiveScene) -> None:
+async def test_ping_with_a_huge_version_gets_a_snapshot(scene: LiveScene) -> None:
     held = {"epoch": 10**300, "version": -(10**300)}
     pong, snapshot = await scene.ask({"action": "ping", "versions": {"area-1": held}})
     assert (pong["type"], snapshot["type"]) == ("pong", "snapshot")

@@ -30,7 +30,7 @@ def test_connections_that_do_not_close_are_waited_for_together(count: int) -> No
     assert seconds <= HANG_UP_SECONDS
 
 
-def test_error_of_a_closing_is_the_callers() -> None:
+def test_error_of_a_closing_reaches_the_caller() -> None:
     class Failing:
         async def push(self, frame: str, connection_ids: Collection[str], *, within: float) -> PushResult:
             raise NotImplementedError

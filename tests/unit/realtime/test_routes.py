@@ -328,7 +328,7 @@ async def test_broadcast_of_a_connection_without_a_known_expiry_is_refused(scene
     assert answer["code"] == "token_expired"
 
 
-async def test_broadcast_of_who_is_no_admin_any_more_is_refused(scene: LiveScene) -> None:
+async def test_broadcast_of_a_former_admin_is_refused(scene: LiveScene) -> None:
     scene.members.there.clear()
     assert await refusal_of_a_broadcast(scene) == "forbidden"
 

@@ -102,7 +102,7 @@ async def test_key_of_a_refused_request_is_taken_too(tables: InterruptedDatabase
     assert (await stored(tables)).money == 0
 
 
-async def test_key_is_the_players_own(tables: InterruptedDatabase) -> None:
+async def test_same_key_of_two_players_is_two_requests(tables: InterruptedDatabase) -> None:
     await do(tables, EARN, "k")
     answer = await act(tables.db, "bob", QUEST.decide(), QUEST.key("k", "bob"), NOW)
     assert answer.status == 200
@@ -141,7 +141,7 @@ async def test_two_purchases_at_once_with_money_for_one(
 
 
 @pytest.mark.parametrize("key", [None, "k"])
-async def test_rules_decide_anew_on_what_others_wrote(tables: InterruptedDatabase, key: str | None) -> None:
+async def test_rules_decide_again_on_what_others_wrote(tables: InterruptedDatabase, key: str | None) -> None:
     tables.before[1] = lambda: do_meanwhile(tables, QUEST)
     assert await do(tables, EARN, key) == Answer(status=200, body="earn: 65 left")
 

@@ -73,7 +73,7 @@ async def test_rows_keep_their_place(tables: InterruptedDatabase) -> None:
     assert after == tuple(entry.model_copy(update={"name": "Lovelace"}) for entry in before)
 
 
-async def test_change_that_nobody_sees_writes_no_board(tables: InterruptedDatabase) -> None:
+async def test_change_that_no_board_shows_writes_no_board(tables: InterruptedDatabase) -> None:
     await score_everywhere(tables.direct)
     await rename(tables.direct, "Lovelace")
     records = len(aws.score_records())

@@ -230,7 +230,7 @@ async def test_only_what_depends_on_the_board_is_dropped(
     assert await players(tables, "forest") == ["bo", "ada"]
 
 
-async def test_best_without_its_row_is_none_under_the_new_rules(tables: InterruptedDatabase) -> None:
+async def test_best_without_its_row_does_not_count_under_the_new_rules(tables: InterruptedDatabase) -> None:
     await settle(tables.direct, PLAIN)
     await score(tables, "ada", 50)
     await score(tables, "ada", 5, "desert")
@@ -308,7 +308,7 @@ async def test_worst_rows_go_first(tables: InterruptedDatabase, monkeypatch: pyt
         assert await players(tables, board) == left
 
 
-async def test_rows_that_others_write_meanwhile_are_told_of(tables: InterruptedDatabase) -> None:
+async def test_rows_that_are_written_during_a_drop_are_reported(tables: InterruptedDatabase) -> None:
     await settle(tables.direct, PLAIN)
     await score(tables, "ada", 50, "sprint")
 
@@ -323,7 +323,7 @@ async def test_rows_that_others_write_meanwhile_are_told_of(tables: InterruptedD
     assert await refused(tables, catalogue(sprint={"order": "desc"})) == ["sprint"]
 
 
-async def test_board_that_there_is_not_is_named(tables: InterruptedDatabase) -> None:
+async def test_unknown_board_is_named(tables: InterruptedDatabase) -> None:
     with pytest.raises(UnknownBoardError, match="'forrest'; there are desert, forest, global, sprint"):
         await drop(tables, PLAIN, "forrest")
 

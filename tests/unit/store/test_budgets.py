@@ -51,7 +51,7 @@ async def sold_until(db: Database, value: object) -> None:
     await db.client.put_item(TableName=db.name(BUDGETS), Item=to_item({"id": "pushes", "soldUntil": value}))
 
 
-async def test_slots_follow_each_other_whoever_buys_them(db: Database) -> None:
+async def test_slots_of_all_buyers_follow_each_other(db: Database) -> None:
     now = Clock()
     ada, bo = (Budget(db, "pushes", 100, now) for _ in range(2))
     assert [await ada.claim(10), await bo.claim(20), await ada.claim(5)] == [0, 0.1, 0.3]
@@ -81,14 +81,14 @@ async def test_claim_of_one_who_has_not_seen_the_last_is_two_writes(db: Database
     assert counted.requests == 2
 
 
-async def test_budgets_have_nothing_to_do_with_each_other(db: Database) -> None:
+async def test_budgets_are_independent(db: Database) -> None:
     now = Clock()
     await Budget(db, "others", 1, now).claim(5)
     assert await Budget(db, "pushes", 1, now).claim(5) == 0
 
 
 @pytest.mark.parametrize("value", [START + (HORIZON_SECONDS + 1) * 1_000_000, None])
-async def test_row_that_cannot_be_true_is_not_waited_for(db: Database, value: object) -> None:
+async def test_impossible_row_is_not_waited_for(db: Database, value: object) -> None:
     await sold_until(db, value)
     now = Clock()
     budget = Budget(db, "pushes", 100, now)
@@ -111,7 +111,7 @@ def test_rate_that_is_not_bounded_has_no_budget() -> None:
         st.tuples(st.integers(0, 4), st.integers(1, 50), st.sampled_from([0.0, 0.0, 0.01, 0.3])), max_size=40
     )
 )
-def test_in_no_time_is_more_sold_than_the_rate_allows(claims: list[tuple[int, int, float]]) -> None:
+def test_budget_never_sells_more_than_the_rate_allows(claims: list[tuple[int, int, float]]) -> None:
     """Five claimants at once, each of whom pauses before its claims."""
     rate = 200
 

@@ -162,7 +162,7 @@ def test_lost_race_is_run_fifty_times(reason: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [cancelled("ValidationError"), refused("ValidationException")])
-def test_what_no_repetition_mends_is_raised_at_once(answer: Answer) -> None:
+def test_permanent_error_is_raised_at_once(answer: Answer) -> None:
     script = Script(answer)
     outcome, _ = timed(script, transact)
     assert isinstance(outcome, RequestError)

@@ -15,7 +15,7 @@ from store.schema import (
 from tests.simulation import aws
 
 
-def test_keys_are_the_designs() -> None:
+def test_keys_match_the_design() -> None:
     assert {table.name: (table.partition_key, table.sort_key) for table in TABLES} == {
         "UserProfiles": ("userId", None),
         "UserProgress": ("userId", None),

@@ -14,7 +14,7 @@ from tests.unit.realtime.fakes import NOW
 from tests.unit.streams.broadcast_scene import CATALOGUE, BroadcastScene, full_board, number, told
 
 
-async def test_batch_is_one_diff_a_board_however_many_records(scene: BroadcastScene) -> None:
+async def test_batch_of_any_size_is_one_diff_per_board(scene: BroadcastScene) -> None:
     await full_board(scene)
     await full_board(scene, "desert")
     for points in (40, 41, 42):
@@ -65,7 +65,7 @@ async def test_score_over_the_bar_is_published(
     assert [(one["op"], one["userId"]) for one in frame["changes"]] == [("remove", "cy"), ("set", "dee")]
 
 
-async def test_anything_matters_while_there_is_room(scene: BroadcastScene) -> None:
+async def test_any_score_is_published_while_the_board_has_room(scene: BroadcastScene) -> None:
     await scene.score("ada", 30)
     await scene.published()
     scene.records()
@@ -192,7 +192,7 @@ async def test_board_that_was_rebuilt_meanwhile_is_published_in_its_new_epoch(sc
     assert await scene.shown() == ["dee", "ada", "bo"]
 
 
-async def test_sweep_publishes_what_no_record_told_of(scene: BroadcastScene) -> None:
+async def test_sweep_publishes_changes_without_a_record(scene: BroadcastScene) -> None:
     await full_board(scene)
     await scene.score("dee", 40)
     report = Report()

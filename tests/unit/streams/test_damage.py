@@ -123,7 +123,7 @@ async def check(scene: BroadcastScene) -> None:
     assert [entry.rank for entry in everybody] == list(range(1, len(everybody) + 1))
 
 
-async def test_row_of_the_issue_is_left_out_and_logged_by_key(scene: BroadcastScene, caplog: Any) -> None:
+async def test_damaged_row_is_left_out_and_logged_by_key(scene: BroadcastScene, caplog: Any) -> None:
     await full_board(scene)
     await scene.direct.client.put_item(TableName=SCORES.name, Item=ISSUE)
     await scene.score("dee", 40)
@@ -193,7 +193,7 @@ async def test_text_that_is_no_frame_is_not_pushed(scene: BroadcastScene, frame:
     assert (pushed["type"], pushed["epoch"], pushed["version"]) == ("snapshot", before.epoch + 1, 1)
 
 
-async def test_board_that_another_one_publishes_anew_meanwhile_is_taken_as_it_is(
+async def test_board_that_another_function_publishes_meanwhile_is_taken_as_it_is(
     scene: BroadcastScene,
 ) -> None:
     await full_board(scene)
@@ -208,7 +208,7 @@ async def test_board_that_another_one_publishes_anew_meanwhile_is_taken_as_it_is
     assert (await scene.published()).position == (NOW + 50, 1)
 
 
-async def test_board_that_breaks_while_it_is_published_is_published_anew(scene: BroadcastScene) -> None:
+async def test_board_that_breaks_while_it_is_published_is_published_again(scene: BroadcastScene) -> None:
     await full_board(scene)
 
     async def breaks() -> None:

@@ -1,4 +1,4 @@
-"""Boards with many subscribers: who pushes what to whom, and what a pusher or subscriber that fails changes."""
+"""Boards with many subscribers: who pushes what to whom, and the outcome when a part of it fails."""
 
 from collections.abc import AsyncIterator, Collection
 
@@ -88,7 +88,7 @@ async def test_what_is_published_meanwhile_goes_out_as_one_snapshot_by_the_last_
     await assert_quiet(scene)
 
 
-async def test_waiting_frames_collapse_and_nobody_misses_them(scene: BroadcastScene) -> None:
+async def test_waiting_frames_collapse_and_reach_every_subscriber(scene: BroadcastScene) -> None:
     await publish(scene, "dee", 1)
     for points in range(2, OUTBOX_LIMIT + 6):
         await publish(scene, "dee", points)
@@ -153,7 +153,7 @@ async def test_pusher_that_dies_half_way_is_resumed_where_it_was(
     await assert_quiet(scene)
 
 
-async def test_stuck_connection_stops_nobody_and_keeps_the_frame(scene: BroadcastScene) -> None:
+async def test_stuck_connection_holds_up_no_other_and_keeps_the_frame(scene: BroadcastScene) -> None:
     stuck = VIEWERS[3]
     scene.push.failing = scene.push.unclosable = {stuck}
     await publish(scene, "dee", 40)
@@ -178,7 +178,7 @@ async def test_stuck_connection_does_not_hold_up_the_next_version(scene: Broadca
     assert all(told(scene, viewer)[-1][1] == 3 for viewer in VIEWERS if viewer != stuck)
 
 
-async def test_gone_and_failing_connections_are_seen_to(scene: BroadcastScene) -> None:
+async def test_gone_connections_are_forgotten_and_failing_ones_closed(scene: BroadcastScene) -> None:
     gone, failing = VIEWERS[2], VIEWERS[7]
     scene.push.gone, scene.push.failing = {gone}, {failing}
     await publish(scene, "dee", 40)
@@ -189,7 +189,9 @@ async def test_gone_and_failing_connections_are_seen_to(scene: BroadcastScene) -
     await assert_quiet(scene)
 
 
-async def test_shard_without_a_pusher_is_pushed_to_by_who_found_out(scene: BroadcastScene) -> None:
+async def test_shard_whose_pusher_does_not_start_is_pushed_by_the_function_that_noticed(
+    scene: BroadcastScene,
+) -> None:
     scene.unstartable = True
     await publish(scene, "dee", 40)
     assert all(len(told(scene, viewer)) == 1 for viewer in VIEWERS)
@@ -204,7 +206,7 @@ async def test_rebuilt_board_has_no_use_for_the_pushers_of_the_old_one(scene: Br
     await assert_quiet(scene)
 
 
-async def test_two_who_start_a_fanout_at_once_start_one(scene: BroadcastScene) -> None:
+async def test_two_functions_that_start_a_fanout_at_once_start_one(scene: BroadcastScene) -> None:
     await scene.score("dee", 40)
     records = scene.records()
     other: list[list[str]] = []
@@ -240,7 +242,7 @@ async def test_late_pusher_notices_that_it_was_replaced(scene: BroadcastScene) -
     assert (held.id, held.pending) == ("another", published.fanout.pending)
 
 
-async def test_time_until_everybody_has_a_score_is_reported_by_the_last_pusher(scene: BroadcastScene) -> None:
+async def test_time_until_all_have_a_score_is_reported_by_the_last_pusher(scene: BroadcastScene) -> None:
     await publish(scene, "dee", 40, at=NOW - 500)
     scene.now += 2000
     report = await scene.run_pushers()

@@ -103,6 +103,6 @@ def test_odd_record_is_named_by_its_number(change: Callable[[dict[str, Any]], No
 
 
 @pytest.mark.parametrize("odd", [{}, {"dynamodb": None}, {"dynamodb": {}}, {"dynamodb": "change"}])
-def test_record_without_a_number_is_none(odd: dict[str, Any]) -> None:
+def test_record_without_a_number_is_refused(odd: dict[str, Any]) -> None:
     with pytest.raises(RecordError, match=r"\(no number\)"):
         parse(odd)

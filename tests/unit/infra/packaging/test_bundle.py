@@ -17,7 +17,7 @@ def test_runtimes_are_those_that_the_cdk_knows_and_we_run_on() -> None:
 
 @pytest.mark.parametrize("target", [ARM64, X86_64], ids=["arm64", "x86_64"])
 @pytest.mark.parametrize("python", ["3.10", "3.99"])
-def test_python_that_lambda_has_not_is_refused_for_lambda(
+def test_python_that_lambda_lacks_is_refused_for_lambda(
     target: Target, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Target, "python", python)
@@ -33,7 +33,7 @@ def test_this_machine_may_have_any_python(monkeypatch: pytest.MonkeyPatch) -> No
     HOST.require_runtime()
 
 
-def test_sizes_are_told_in_megabytes(tmp_path: Path) -> None:
+def test_sizes_are_printed_in_megabytes(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "module.py").write_bytes(bytes(2_340_000))
     (tmp_path / "files.zip").write_bytes(bytes(1_060_000))

@@ -98,7 +98,7 @@ def test_clients_name_their_services(checkout: Path) -> None:
         ("from . import other", "a relative import"),
     ],
 )
-def test_what_cannot_be_told_is_refused(checkout: Path, source: str, says: str) -> None:
+def test_client_whose_service_is_no_literal_is_refused(checkout: Path, source: str, says: str) -> None:
     with pytest.raises(SourceError, match=f"shop/app.py:2: .*{says}"):
         with_app(checkout, f"\n{source}\n")
 

@@ -75,7 +75,7 @@ async def test_lost_tcp_connection_is_1006() -> None:
     assert len(backend.events["$disconnect"]) == 1
 
 
-async def test_failing_disconnect_handler_hurts_nobody() -> None:
+async def test_failing_disconnect_handler_leaves_other_connections_alone() -> None:
     backend = Backend()
     backend.answers["$disconnect"] = RuntimeError("no table")
     async with running(backend) as gateway, connect(gateway.url) as other:

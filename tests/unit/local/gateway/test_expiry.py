@@ -87,7 +87,7 @@ async def test_connection_that_is_gone_is_left_alone() -> None:
         assert not gone.expired
 
 
-async def test_there_is_one_sleep_for_all() -> None:
+async def test_expiry_sleeps_once_for_all_connections() -> None:
     async with scene() as it:
         connections = [it.add(str(n)) for n in range(100)]
         await it.advance(10)
@@ -95,7 +95,7 @@ async def test_there_is_one_sleep_for_all() -> None:
         assert it.sleeps == 1
 
 
-async def test_begins_again_when_all_have_gone() -> None:
+async def test_expiry_begins_again_when_all_connections_have_gone() -> None:
     async with scene() as it:
         for _ in range(2):
             connection = it.add("again")

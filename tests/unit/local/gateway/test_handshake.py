@@ -180,7 +180,7 @@ async def test_no_compression_is_negotiated() -> None:
         assert "Sec-WebSocket-Extensions" not in client.response.headers
 
 
-async def test_plain_get_is_no_handshake_and_asks_nobody() -> None:
+async def test_plain_get_is_426_and_runs_no_handler() -> None:
     backend = Backend()
     async with running(backend) as gateway, request(gateway, "GET", "/local") as response:
         assert response.status == 426

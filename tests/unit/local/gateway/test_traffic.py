@@ -106,7 +106,7 @@ async def test_pushes_do_not_get_into_the_pongs() -> None:
         assert await receiving == [str(n) * 40 for n in range(200)]
 
 
-async def test_requester_that_does_not_read_its_answers_is_slowed_down_and_hinders_nobody() -> None:
+async def test_requester_that_does_not_read_is_slowed_down_and_hinders_no_other() -> None:
     backend = Backend()
     async with running(backend) as gateway, connect(gateway.url) as client, small_requester(gateway) as stuck:
         loop = asyncio.get_running_loop()

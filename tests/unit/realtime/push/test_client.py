@@ -19,7 +19,7 @@ def test_frame_reaches_every_connection_as_its_bytes() -> None:
         assert (request.method, request.body) == ("POST", "frame é".encode())
 
 
-def test_nobody_to_push_to_is_no_request() -> None:
+def test_push_to_no_connection_sends_no_request() -> None:
     endpoint = Endpoint()
     assert push(endpoint) == (PushResult(), 0)
     assert not endpoint.attempts

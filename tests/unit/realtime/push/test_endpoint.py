@@ -44,7 +44,7 @@ def _no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("https://[::1]:8443/x/", Address("::1", 8443, secure=True, endpoint=Endpoint("[::1]:8443", "/x"))),
     ],
 )
-def test_url_in_parts(url: str, address: Address) -> None:
+def test_url_is_split_into_its_parts(url: str, address: Address) -> None:
     assert parse_url(url) == address
 
 

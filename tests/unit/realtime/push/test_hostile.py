@@ -109,7 +109,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("line", GOOD.values(), ids=GOOD.keys())
-def test_good_answer_of_any_form_is_one(run: Run[Any], line: Reply) -> None:
+def test_good_answer_is_read_in_any_form(run: Run[Any], line: Reply) -> None:
     everybody = ids(20)
     result, server = run(play({one: [line] for one in everybody}, *everybody, "other", in_flight=3))
     assert result == PushResult(delivered=21)
@@ -123,7 +123,9 @@ def test_good_answer_of_any_form_is_one(run: Run[Any], line: Reply) -> None:
     [(400, "failed"), (403, "failed"), (404, "failed"), (410, "gone"), (413, "failed"), (302, "failed")],
 )
 @pytest.mark.parametrize("headers", [(), ("Connection: close",)])
-def test_answer_that_settles_an_id(run: Run[Any], status: int, where: str, headers: tuple[str, ...]) -> None:
+def test_final_answer_settles_an_id_at_the_first_attempt(
+    run: Run[Any], status: int, where: str, headers: tuple[str, ...]
+) -> None:
     make = last_words if headers else reply
     result, server = run(play({"one": [make(answer(status, *headers))]}, "one", *ids(10), in_flight=1))
     assert result.delivered == 10
@@ -173,7 +175,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("line", PASSING.values(), ids=PASSING.keys())
-def test_bad_answer_is_not_the_last_one(run: Run[Any], line: Reply) -> None:
+def test_id_is_tried_again_after_a_bad_answer(run: Run[Any], line: Reply) -> None:
     result, server = run(play({"one": [line, line, reply(OK)]}, "one", *ids(10), in_flight=2))
     assert result == PushResult(delivered=11)
     assert server.attempts["one"] == 3
@@ -189,7 +191,7 @@ SILENT = {
 
 
 @pytest.mark.parametrize("line", SILENT.values(), ids=SILENT.keys())
-def test_silence_is_not_the_last_answer(run: Run[Any], line: Reply) -> None:
+def test_id_is_tried_again_after_silence(run: Run[Any], line: Reply) -> None:
     result, server = run(
         play({"one": [line, line, reply(OK)]}, "one", *ids(10), in_flight=2, attempt_timeout=0.2)
     )
@@ -210,7 +212,9 @@ def test_answer_longer_than_the_limit_is_not_waited_for(run: Run[Any]) -> None:
 
 @pytest.mark.parametrize("requests", [1, 2, 7])
 @pytest.mark.parametrize("last", [OK, OK_AND_CLOSE], ids=["without a word", "announced"])
-def test_server_that_closes_after_some_requests(run: Run[Any], requests: int, last: bytes) -> None:
+def test_ids_are_delivered_by_a_server_that_closes_after_some_requests(
+    run: Run[Any], requests: int, last: bytes
+) -> None:
     def few(number: int) -> Reply:
         return reply(OK) if number < requests else last_words(last)
 
@@ -244,7 +248,7 @@ def test_connections_closed_while_idle_cost_nothing_but_new_ones(run: Run[Any]) 
     assert 1 <= new <= 10
 
 
-def test_nobody_listens(run: Run[Any]) -> None:
+def test_push_to_a_port_without_a_listener_leaves_ids_untried(run: Run[Any]) -> None:
     async def work() -> PushResult:
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
@@ -254,7 +258,7 @@ def test_nobody_listens(run: Run[Any]) -> None:
     assert run(work()) == PushResult(untried=ids(200))
 
 
-def test_no_such_host(run: Run[Any]) -> None:
+def test_push_to_an_unknown_host_leaves_ids_untried(run: Run[Any]) -> None:
     async def work() -> PushResult:
         async with client_of("http://host.invalid") as client:
             return await client.push("frame", ["one"], within=0.3)
@@ -263,7 +267,7 @@ def test_no_such_host(run: Run[Any]) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 200, 410])
-def test_closing_a_connection(run: Run[Any], status: int) -> None:
+def test_close_of_a_connection_is_confirmed(run: Run[Any], status: int) -> None:
     async def work() -> bool:
         scripts = {
             "one": [reply(answer(status, body=b"") if status != 204 else GOOD["without content"].pieces[0])]
@@ -293,11 +297,11 @@ async def push_over_tls(server: Certificate, trusted: Certificate) -> PushResult
         return result
 
 
-def test_over_tls(run: Run[Any], good_certificate: Certificate) -> None:
+def test_push_over_tls_is_delivered(run: Run[Any], good_certificate: Certificate) -> None:
     assert run(push_over_tls(good_certificate, good_certificate)) == PushResult(delivered=50)
 
 
-def test_server_that_nobody_vouches_for_gets_nothing(
+def test_server_with_an_untrusted_certificate_gets_nothing(
     run: Run[Any], good_certificate: Certificate, tmp_path: Path
 ) -> None:
     other = certificate(tmp_path, "127.0.0.1")

@@ -14,7 +14,7 @@ def job_of(count: int) -> Job:
     return Job(Payload("POST", b"frame"), ids(count), deadline=10)
 
 
-async def test_ids_are_everywhere_once_at_the_end() -> None:
+async def test_every_id_has_one_outcome_at_the_end() -> None:
     job = job_of(6)
     taken = [job.take() for _ in range(5)]
     assert taken == [(one, 0) for one in ids(5)]
@@ -61,7 +61,7 @@ def test_backoff_is_spread_over_all_of_its_range(failures: int) -> None:
     assert longest * 19 / 20 < max(pauses) <= longest
 
 
-def test_job_of_nobody_is_done() -> None:
+def test_job_without_ids_is_done_at_once() -> None:
     async def run() -> PushResult:
         job = job_of(0)
         await job.done

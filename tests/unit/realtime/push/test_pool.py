@@ -162,7 +162,7 @@ def test_cancelled_push_leaves_its_ids_alone() -> None:
     assert Counter(one.partition("-")[0] for one in endpoint.order) == {"dropped": 20, "kept": 1000}
 
 
-def test_answer_after_the_deadline_counts_for_nobody() -> None:
+def test_answer_after_the_deadline_counts_for_no_push() -> None:
     async def work(scene: Scene) -> list[PushResult]:
         first = await scene.client.push("frame", ["slow"], within=1)
         second = await scene.client.push("frame", ["slower"], within=10)

@@ -30,11 +30,11 @@ def asking(value: bytes) -> bytes:
         (b"", None),
     ],
 )
-def test_retry_after(value: bytes, seconds: float | None) -> None:
+def test_retry_after_is_read_in_seconds_or_as_a_date(value: bytes, seconds: float | None) -> None:
     assert retry_after(asking(value), NOW) == seconds
 
 
-def test_no_retry_after() -> None:
+def test_answer_without_retry_after_asks_for_no_pause() -> None:
     assert retry_after(b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n", NOW) is None
 
 
@@ -46,7 +46,7 @@ def test_retry_after_of_the_answer_proper_counts() -> None:
 @example(b"Sun, 06 Nov 0001 08:49:37 +2359")
 @example(b"Fri, 31 Dec 9999 23:59:59 -2359")
 @example(b"9" * 400)
-def test_nothing_that_is_asked_is_an_error(value: bytes) -> None:
+def test_retry_after_of_any_bytes_raises_no_error(value: bytes) -> None:
     seconds = retry_after(asking(value), NOW)
     assert seconds is None or seconds >= 0
 

@@ -51,7 +51,7 @@ def test_retry_after_the_deadline_is_not_waited_for(status: int) -> None:
     assert endpoint.attempts["shaky"] == 1
 
 
-def test_lane_does_not_rest_for_as_long_as_it_is_asked_to() -> None:
+def test_connection_cool_down_is_bounded_whatever_retry_after_asks() -> None:
     async def work(scene: Scene) -> list[PushResult]:
         return [await scene.client.push("frame", [one], within=1000) for one in ("shaky", "next")]
 
@@ -61,7 +61,7 @@ def test_lane_does_not_rest_for_as_long_as_it_is_asked_to() -> None:
     assert seconds == pytest.approx(COOL_DOWN_LIMIT_SECONDS)
 
 
-def test_too_many_requests_stop_the_lane_and_not_only_the_id() -> None:
+def test_throttled_answer_stops_the_connection_and_not_only_the_id() -> None:
     async def work(scene: Scene) -> PushResult:
         return await scene.client.push("frame", ["throttled", *ids(10)], within=60)
 
@@ -72,7 +72,7 @@ def test_too_many_requests_stop_the_lane_and_not_only_the_id() -> None:
     assert all(time >= 5 for time in endpoint.times[1:])
 
 
-def test_lane_rests_longer_each_time_that_it_is_throttled() -> None:
+def test_cool_down_grows_each_time_that_a_connection_is_throttled() -> None:
     async def work(scene: Scene) -> PushResult:
         return await scene.client.push("frame", ids(2000), within=100)
 
@@ -85,7 +85,7 @@ def test_lane_rests_longer_each_time_that_it_is_throttled() -> None:
 
 
 @pytest.mark.parametrize("another", [200, 410, 400])
-def test_lane_that_is_throttled_again_after_another_answer_starts_over(another: int) -> None:
+def test_cool_down_starts_small_again_after_another_answer(another: int) -> None:
     async def work(scene: Scene) -> float:
         await scene.client.push("frame", ["first"], within=100)
         started = scene.seconds
@@ -154,7 +154,7 @@ def test_silent_connection_is_tried_again() -> None:
     assert 5 <= seconds <= 6.1
 
 
-def test_silence_is_as_long_as_it_is_said_to_be() -> None:
+def test_silent_attempt_is_given_up_after_the_attempt_timeout() -> None:
     endpoint = Endpoint({"silent": [SILENCE, 200]})
     result, seconds = push(endpoint, "silent", within=30, attempt_timeout=0.5)
     assert result == PushResult(delivered=1)
@@ -170,7 +170,7 @@ def test_slow_answer_counts_when_it_comes_in_time() -> None:
 
 
 @pytest.mark.parametrize("line", [429, 500, SILENCE, ConnectionResetError])
-def test_what_was_never_tried_is_told_from_what_failed(line: Line) -> None:
+def test_untried_ids_are_told_apart_from_failed_ones(line: Line) -> None:
     endpoint = Endpoint({one: [line] for one in ids(500)})
     result, seconds = push(endpoint, *ids(500), within=3, in_flight=10)
     assert seconds <= 3
@@ -181,7 +181,7 @@ def test_what_was_never_tried_is_told_from_what_failed(line: Line) -> None:
 
 
 @pytest.mark.parametrize("within", [0, -1])
-def test_no_time_at_all_is_no_request(within: float) -> None:
+def test_push_without_time_sends_no_request(within: float) -> None:
     async def work(scene: Scene) -> PushResult:
         await scene.client.push("frame", ids(2), within=10)
         return await scene.client.push("frame", ["one", "two"], within=within)
@@ -213,7 +213,7 @@ def test_trouble_with_the_endpoint_is_over_with_its_first_answer(status: int) ->
     assert 0 < with_client(Endpoint({"one": [status]}), work, refusals=20)[0] <= 0.05
 
 
-def test_nothing_is_held_against_ids_when_nobody_can_be_asked() -> None:
+def test_endpoint_that_refuses_connections_leaves_ids_untried() -> None:
     endpoint = Endpoint()
     assert push(endpoint, "one", "two", within=3, refusals=10**6) == (PushResult(untried=["one", "two"]), 3)
 

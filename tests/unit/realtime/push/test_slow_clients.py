@@ -133,7 +133,7 @@ def test_no_healthy_client_is_given_up_while_the_account_is_throttled(
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_account_out_of_tokens_gives_up_nobody(seed: int) -> None:
+def test_no_client_is_given_up_while_the_account_is_out_of_tokens(seed: int) -> None:
     """A token bucket that others have emptied, and that they leave a tenth of what it takes."""
     random.seed(seed)
     tokens, filled = 0.0, 0.0
