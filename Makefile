@@ -80,7 +80,7 @@ lint: $(VENVS)/dev/.synced ## Check style and types
 	@$(VENVS)/dev/bin/mypy
 
 .PHONY: docs
-docs: $(VENVS)/local/.synced ## Write docs/rest-api.md and docs/frames.md from the code
+docs: $(VENVS)/local/.synced ## Write the reference pages and the web client's constants from the code
 	@$(LOCAL) -m local.reference
 
 .PHONY: format

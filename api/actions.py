@@ -14,6 +14,7 @@ from api.backend import Backend, RequestBody, backend_of, caller
 from api.problems import CONTENT_TYPE, FieldError, Problem, ProblemError, invalid, responses
 from api.progress_view import ProgressView, fields
 from game import strict_json
+from game.headers import IDEMPOTENCY_KEY
 from game.model import Model
 from game.player import Refusal, RefusedError, StaleVersionError
 from store import actions
@@ -23,7 +24,7 @@ from store.progress import Progress
 IdempotencyKey = Annotated[
     str | None,
     params.Header(
-        alias="Idempotency-Key",
+        alias=IDEMPOTENCY_KEY,
         description="1 to 255 printable ASCII characters: the same request gets the same answer for a day",
     ),
 ]
@@ -132,7 +133,9 @@ def _key(request: Request, user_id: str, key: str | None, body: Model) -> Reques
     if key is None:
         return None
     if not _KEY.fullmatch(key):
-        raise ProblemError(400, "Idempotency-Key: must be 1 to 255 printable ASCII characters without spaces")
+        raise ProblemError(
+            400, f"{IDEMPOTENCY_KEY}: must be 1 to 255 printable ASCII characters without spaces"
+        )
     # The fields come in the model's order, whatever was sent. In ASCII: pydantic's own JSON cannot carry half
     # of a surrogate pair.
     values = body.model_dump()

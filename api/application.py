@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from api.problems import FieldError, ProblemError, field_errors, invalid, to_response
 from api.routes import about, avatar, economy, leaderboard, profile, score
 from api.validation import validate
-from game.headers import REQUEST_HEADERS, RESPONSE_HEADERS
+from game.headers import IDEMPOTENCY_KEY, REQUEST_HEADERS, RESPONSE_HEADERS
 from game.version import VERSION
 from store.errors import ConflictError, RowError, throttled
 from store.idempotency import KeyReusedError
@@ -66,7 +66,7 @@ def configure(app: ApiGatewayResolver) -> None:
 
     @app.exception_handler(KeyReusedError)
     def on_reused_key(_: KeyReusedError) -> Response[str]:
-        error = FieldError(field="header.Idempotency-Key", detail="came with another request before")
+        error = FieldError(field=f"header.{IDEMPOTENCY_KEY}", detail="came with another request before")
         return to_response(invalid([error]).problem)
 
     _answer_failures(app)

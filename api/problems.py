@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
+from game.headers import RETRY_AFTER
 from game.model import Model
 
 CONTENT_TYPE = "application/problem+json"
@@ -91,9 +92,9 @@ def to_response(problem: Problem, retry_after: int | None = None) -> Response[st
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(random.randint(1, RETRY_AFTER_LIMIT))
+        headers[RETRY_AFTER] = str(random.randint(1, RETRY_AFTER_LIMIT))
     elif retry_after is not None:
-        headers["Retry-After"] = str(retry_after)
+        headers[RETRY_AFTER] = str(retry_after)
     return Response(
         status_code=problem.status,
         content_type=CONTENT_TYPE,

@@ -9,7 +9,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from game.headers import RESPONSE_HEADERS
+from game.headers import RESPONSE_HEADERS, RETRY_AFTER
 from infra.lambdas import RETENTION, removal
 from infra.settings import StageSettings
 
@@ -170,7 +170,7 @@ def _block(status: int, body: str) -> wafv2.CfnWebACL.RuleActionProperty:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         headers |= {
             "Access-Control-Expose-Headers": ",".join(RESPONSE_HEADERS),
-            "Retry-After": str(_RETRY_AFTER),
+            RETRY_AFTER: str(_RETRY_AFTER),
         }
     response = wafv2.CfnWebACL.CustomResponseProperty(
         response_code=status,

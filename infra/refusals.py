@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from aws_cdk import aws_apigateway as apigateway
 
-from game.headers import RESPONSE_HEADERS
+from game.headers import RESPONSE_HEADERS, RETRY_AFTER
 
 _NO_ROUTE = "there is no such resource, or not with this method"
 _REFUSALS: Mapping[str, tuple[int, str | None]] = {
@@ -36,8 +36,8 @@ _FIELDS = {"BAD_REQUEST_BODY": "body", "BAD_REQUEST_PARAMETERS": "query"}
 # API Gateway knows no random numbers: the clients of this project add their own to the second.
 _FURTHER_HEADERS = {
     401: {"WWW-Authenticate": "Bearer"},
-    429: {"Retry-After": "1"},
-    503: {"Retry-After": "1"},
+    429: {RETRY_AFTER: "1"},
+    503: {RETRY_AFTER: "1"},
 }
 
 

@@ -7,12 +7,11 @@
  * itself thinks, it is let go of and the next one begins.
  */
 import { backoff } from "./backoff.js";
+import { PING_MS, SUBPROTOCOL } from "./constants.js";
 import { PodiumError } from "./error.js";
 
 /** Milliseconds to wait for a handshake, a pong, or the answer to a request. */
 export const ANSWER_MS = 10_000;
-/** Milliseconds from ping to ping: half of API Gateway's idle limit of 10 minutes. */
-export const PING_MS = 300_000;
 /** Milliseconds after which a connection counts as stable, and the failures before it are forgotten. */
 export const STABLE_MS = 60_000;
 
@@ -113,7 +112,7 @@ export class Connection {
       const token = await session.token({ fresh });
       if (link !== this.#link) return;
       this.#renewed ||= fresh;
-      link.socket = new WebSocket(url, ["podium", token]);
+      link.socket = new WebSocket(url, [SUBPROTOCOL, token]);
     } catch (error) {
       if (link === this.#link) this.#failed();
       if (error.code !== "SignedOut") onError(error);

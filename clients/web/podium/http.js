@@ -1,3 +1,4 @@
+import { RETRY_AFTER } from "./constants.js";
 import { PodiumError } from "./error.js";
 
 /** Milliseconds that an answer may take. API Gateway itself gives up after 29 seconds. */
@@ -38,7 +39,7 @@ export async function exchange({ fetch, clock, timeout = TIMEOUT_MS }, url, init
 async function answer(fetch, url, init) {
   const response = await fetch(url, init);
   const { ok, status } = response;
-  return { ok, status, body: parse(await response.text()), retryAfter: seconds(response.headers.get("Retry-After")) };
+  return { ok, status, body: parse(await response.text()), retryAfter: seconds(response.headers.get(RETRY_AFTER)) };
 }
 
 /** Return a `Retry-After` in seconds; undefined where there is none, or a date, which this API does not send. */

@@ -1,9 +1,8 @@
+import { MIN_SIDE } from "./constants.js";
 import { PodiumError } from "./error.js";
 
 /** Pixels of the longer side that are sent: a portrait has 512, of a part of the picture. */
 export const LONGER_SIDE = 2048;
-/** Pixels of the shorter side that stay: a picture of fewer is refused. */
-const SHORTER_SIDE = 64;
 /** Bytes of a file that is sent as it is, if it is no larger than the longer side either. */
 const SMALL_BYTES = 1024 * 1024;
 const QUALITY = 0.9;
@@ -50,7 +49,7 @@ async function scaled(file, type, bitmap, accepted) {
   const { width, height } = bitmap;
   const [longer, shorter] = [Math.max(width, height), Math.min(width, height)];
   if (accepted && file.size <= SMALL_BYTES && longer <= LONGER_SIDE) return withType(file, type);
-  const scale = Math.min(1, Math.max(LONGER_SIDE / longer, SHORTER_SIDE / shorter));
+  const scale = Math.min(1, Math.max(LONGER_SIDE / longer, MIN_SIDE / shorter));
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
   const context = canvas.getContext("2d");

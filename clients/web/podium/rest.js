@@ -43,6 +43,7 @@
  * @property {?number} updatedAt
  */
 import { backoff } from "./backoff.js";
+import { IDEMPOTENCY_KEY } from "./constants.js";
 import { PodiumError } from "./error.js";
 import { exchange } from "./http.js";
 import { randomText } from "./random.js";
@@ -236,7 +237,7 @@ export class Rest {
    */
   async request(method, path, body, { headers = {}, repeatable } = {}) {
     const player = this.#session.user?.id;
-    const isHarmless = repeatable ?? (method !== "POST" || "Idempotency-Key" in headers);
+    const isHarmless = repeatable ?? (method !== "POST" || IDEMPOTENCY_KEY in headers);
     for (let failures = 0; ; ) {
       try {
         const answer = await this.#send(player, method, path, body, headers);
@@ -290,7 +291,7 @@ export class Rest {
   async #act(path, body, { key = randomText(KEY_LENGTH) } = {}) {
     const player = this.#session.user?.id;
     for (let failures = 0; ; ) {
-      const sent = this.#send(player, "POST", path, body, { "Idempotency-Key": key });
+      const sent = this.#send(player, "POST", path, body, { [IDEMPOTENCY_KEY]: key });
       const answer = await sent.catch((error) => ({ error }));
       if (answer.ok && answer.body) return answer.body;
       const error = answer.error ?? this.#failure(player, path, answer);

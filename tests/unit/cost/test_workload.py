@@ -1,24 +1,12 @@
 """The inputs: described, bounded, and by default those of the code."""
 
-import re
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
 from cost.prices import load_prices
 from cost.workload import Workload
 from game.catalogue import load_catalogue
-from game.live import PING_SECONDS
 from infra.settings import load_settings
-
-ROOT = Path(__file__).parents[3]
-
-
-def test_defaults_are_those_of_the_code() -> None:
-    client = (ROOT / "clients/web/podium/connection.js").read_text()
-    (ping,) = re.findall(r"PING_MS = ([\d_]+);", client)
-    assert int(ping) == PING_SECONDS * 1000
 
 
 def test_defaults_are_those_of_the_catalogue_that_comes_with_podium() -> None:

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { backoff } from "../../../clients/web/podium/backoff.js";
+import { PING_MS } from "../../../clients/web/podium/constants.js";
 import { entry, FakeServer, makeClient, makeWatcher, settle, snapshot } from "./harness.mjs";
 
-const PING_MS = 300_000;
 const states = (events) => events.filter(([name]) => name === "state").map(([, state]) => state);
 
 test("backoff is anywhere under a bound that doubles up to 30 seconds", () => {

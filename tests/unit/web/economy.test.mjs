@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { LEVEL_XP, PICKUP_LIMIT, TASKS, UNLOCKS } from "../../../clients/web/demo/catalogue.js";
@@ -16,31 +15,6 @@ import { plainWords } from "../../../clients/web/demo/format.js";
 
 const NEW = { level: 1, xp: 0, checkpoint: null, version: 0, unlocked: [], tasks: {}, money: 0, inventory: {}, bests: {} };
 const TODAY = "2026-11-22";
-
-/** The tables of a TOML file whose values are all on one line, each by its name. */
-function readToml(path) {
-  const tables = {};
-  let table = {};
-  for (const line of readFileSync(new URL(path, import.meta.url), "utf8").split("\n")) {
-    const [, name] = line.match(/^\[([\w.-]+)\]/) ?? [];
-    if (name) table = tables[name] = {};
-    const [, key, value] = line.match(/^(\w+) = ("[^"]*"|\[[^\]]*\]|\{[^}]*\}|[\w.]+)/) ?? [];
-    if (key) table[key] = JSON.parse(value.replace(/(?<=\d)_(?=\d)/g, "").replace(/(\w+) =/g, '"$1":'));
-  }
-  return tables;
-}
-
-test("the page's table says what the catalogue says", () => {
-  const tables = readToml("../../../game/catalogue.toml");
-  const of = (kind) =>
-    Object.entries(tables)
-      .filter(([name]) => name.startsWith(`${kind}.`))
-      .map(([name, table]) => ({ id: name.slice(kind.length + 1), ...table }));
-  assert.deepEqual(TASKS, of("tasks"));
-  assert.deepEqual(UNLOCKS, of("unlocks").map((unlock) => ({ requires: [], ...unlock })));
-  assert.deepEqual(LEVEL_XP, tables.levels.xp);
-  assert.equal(PICKUP_LIMIT, tables["money.pickup"].perRequest);
-});
 
 const [firstScore, dailyVisit] = TASKS;
 

@@ -1,0 +1,16 @@
+/** Generated from game/ by `make docs`: do not edit. */
+
+/** Milliseconds from ping to ping: half of API Gateway's idle limit of 10 minutes. */
+export const PING_MS = 300000;
+
+/** The WebSocket subprotocol; the token travels beside it. */
+export const SUBPROTOCOL = "podium";
+
+/** The header of an action's key: the same key, the same action. */
+export const IDEMPOTENCY_KEY = "Idempotency-Key";
+
+/** The header that says when to come back, in seconds. */
+export const RETRY_AFTER = "Retry-After";
+
+/** Pixels that each side of a picture must have. */
+export const MIN_SIDE = 64;
