@@ -30,7 +30,7 @@ _ID_TOKEN = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "descrip
 
 
 def serialize(value: Any) -> str:
-    """A route's answer, models included, as JSON text."""
+    """Return a route's answer, models included, as JSON text."""
     return pydantic_core.to_json(value, by_alias=True).decode()
 
 

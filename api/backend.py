@@ -25,7 +25,7 @@ class RequestBody(Model, validate_by_name=False):
 
 
 class Deployment(Model):
-    """What a client needs to reach this deployment: its configuration, but for the catalogue's part."""
+    """The configuration of a client for this deployment, but for the catalogue's part."""
 
     region: str
     rest_url: str
@@ -38,7 +38,7 @@ class Deployment(Model):
 
 
 class PictureLimits(Model):
-    """What a picture may be of which a portrait is to be made."""
+    """The limits of a picture of which a portrait is to be made."""
 
     content_types: tuple[ContentType, ...] = CONTENT_TYPES
     max_bytes: int = MAX_BYTES
@@ -94,11 +94,11 @@ class Backend:
     """Required before the first request; None where that was done at the start."""
 
     def board(self, game_area: str) -> Board:
-        """A board by id. Raises a 404 that names it."""
+        """Return a board by id. Raises a 404 that names it."""
         return _find(self.catalogue.boards, game_area)
 
     def area(self, game_area: str) -> Area:
-        """An area by id: a board to score on. Raises a 404 that names it."""
+        """Return an area by id: a board to score on. Raises a 404 that names it."""
         return _find(self.catalogue.areas, game_area)
 
 
@@ -111,7 +111,7 @@ def _find(offered: Mapping[str, T], game_area: str) -> T:
 
 
 def backend_of(request: Request) -> Backend:
-    """The backend that this request is served by."""
+    """Return the backend that this request is served by."""
     backend: Backend = request.context["backend"]
     return backend
 

@@ -28,13 +28,13 @@ class Cursor(NamedTuple):
 
 
 def encode_cursor(board: Board, cursor: Cursor) -> str:
-    """The cursor as URL-safe text."""
+    """Return the cursor as URL-safe text."""
     content = f"{cursor.rank}|{cursor.score}"
     return base64.urlsafe_b64encode(f"{_checksum(board, content)}|{content}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(board: Board, text: str) -> Cursor:
-    """The cursor behind a text. Raises CursorError where `encode_cursor` did not write it for this board."""
+    """Return the cursor behind a text. Raises CursorError unless `encode_cursor` wrote it for this board."""
     try:
         padded = text + "=" * (-len(text) % 4)
         checksum, _, content = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition("|")

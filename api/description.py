@@ -8,7 +8,7 @@ from api.application import CORS, configure, serialize
 
 
 def describe() -> str:
-    """The description as JSON text; `GET /openapi.json` answers the same."""
+    """Return the description as JSON text; `GET /openapi.json` answers the same."""
     app = APIGatewayRestResolver(cors=CORS, serializer=serialize)
     configure(app)
     return str(app.get_openapi_json_schema())

@@ -71,7 +71,7 @@ def invalid(errors: Sequence[FieldError], rule: str | None = None) -> ProblemErr
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[FieldError]:
-    """pydantic's error list as ours; at most 10, each field's name at most 100 characters."""
+    """Return pydantic's errors as ours; at most 10, each field's name at most 100 characters."""
     return [
         FieldError(field=".".join(map(str, error["loc"]))[:100], detail=_message(error))
         for _, error in zip(range(10), errors, strict=False)
@@ -104,7 +104,7 @@ def to_response(problem: Problem, retry_after: int | None = None) -> Response[st
 
 
 def responses(*statuses: int) -> dict[int, Any]:
-    """The OpenAPI description of a route's error responses."""
+    """Return the OpenAPI description of a route's error responses."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,

@@ -20,7 +20,7 @@ class ProfileView(Model):
 
 
 def show(profile: Profile) -> ProfileView:
-    """A profile as its player sees it."""
+    """Return a profile as its player sees it."""
     return ProfileView(
         user_id=profile.user_id,
         name=profile.name,

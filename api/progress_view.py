@@ -25,12 +25,12 @@ class ProgressView(Model):
 
 
 def fields(progress: Progress) -> dict[str, Any]:
-    """The fields of a ProgressView, or of an answer that says more."""
+    """Return the fields of a ProgressView, or of an answer that says more."""
     shared = ("level", "xp", "checkpoint", "version", "unlocked", "tasks", "money", "inventory")
     bests = {board: best.points for board, best in progress.bests.items() if board != GLOBAL_BOARD}
     return {name: getattr(progress, name) for name in shared} | {"bests": bests}
 
 
 def view(progress: Progress) -> ProgressView:
-    """A player's progress as clients see it."""
+    """Return a player's progress as clients see it."""
     return ProgressView(**fields(progress))

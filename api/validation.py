@@ -51,7 +51,7 @@ async def validate(app: ApiGatewayResolver, next_middleware: Next) -> Response[A
 
 
 def _no_more(_: ApiGatewayResolver) -> None:
-    """The end of the validator's own chain: what it found out is in the app's context by now."""
+    """End the validator's own chain: its findings are in the app's context by now."""
 
 
 def _check_body(app: ApiGatewayResolver) -> None:

@@ -30,7 +30,7 @@ _INNER = 0.4
 
 
 def shows_face(person: npt.NDArray[np.float32], face_box: tuple[float, float, float, float]) -> bool:
-    """Whether `person` has the face in it; `face_box` is left, top, width and height in its pixels.
+    """Return whether `person` has the face in it; `face_box` is left, top, width and height in its pixels.
 
     Drawings and hard light mislead the network: it may take a face for the background.
     """
@@ -43,7 +43,7 @@ def shows_face(person: npt.NDArray[np.float32], face_box: tuple[float, float, fl
 
 
 def replace_background(pixels: Pixels, person: npt.NDArray[np.float32], background: Background) -> Pixels:
-    """The picture with its background replaced; `person` is each pixel's confidence, 0 to 1.
+    """Return the picture with its background replaced; `person` is each pixel's confidence, 0 to 1.
 
     Raises ValueError for a background that is neither a word nor a `#rrggbb` colour.
     """
@@ -65,7 +65,7 @@ def _feathered(person: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _blurred(pixels: Pixels, weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The background's own colours blurred: the person's would stand around them as a halo."""
+    """Return the background's own colours blurred: the person's would stand around them as a halo."""
     sigma = pixels.shape[0] * _BLUR
     colours = cv2.GaussianBlur((pixels * weight).astype(np.float32), (0, 0), sigma)
     weights = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), sigma)[..., np.newaxis]

@@ -28,7 +28,7 @@ _NCLX = b"colrnclx"
 
 
 def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in sRGB, mode RGB or RGBA.
+    """Return the picture in sRGB, mode RGB or RGBA.
 
     A profile that cannot be read, or is of another kind of colour than the picture, counts as none.
     """
@@ -41,14 +41,14 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def nclx_profile(nclx: tuple[int, int] | None) -> bytes | None:
-    """The ICC profile of H.273's primaries and transfer; None where they are sRGB's, or not supported."""
+    """Return the ICC profile of H.273's primaries and transfer; None where sRGB's, or not supported."""
     if nclx is None or nclx[0] not in _PRIMARIES or nclx[1] in _BRIGHT_TRANSFERS:
         return None
     return screen_profile(_PRIMARIES[nclx[0]], SRGB_CURVE)
 
 
 def find_nclx(picture: bytes) -> tuple[int, int] | None:
-    """H.273's primaries and transfer of an AVIF file (ISO/IEC 14496-12, section 12.1.5); None without."""
+    """Return H.273's primaries and transfer of an AVIF file (ISO/IEC 14496-12, section 12.1.5), or None."""
     at = picture.find(_NCLX) + len(_NCLX)
     if at < len(_NCLX) or at + 4 > len(picture):
         return None

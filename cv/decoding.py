@@ -68,7 +68,7 @@ pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_image
 
 
 def decode(picture: bytes) -> Pixels:
-    """The picture upright, in 8-bit sRGB whatever it was stored in, of at most WORKING_PIXELS.
+    """Return the picture upright, in 8-bit sRGB whatever it was stored in, of at most WORKING_PIXELS.
 
     Transparent parts are on white, or on grey where more than half of what is seen is nearly white. Of an
     animation it is the first frame. Raises PictureError.
@@ -112,7 +112,7 @@ def _load(kind: str, picture: bytes) -> Image.Image:
 
 
 def _open(kind: str, file: bytes) -> ImageFile.ImageFile:
-    """A picture within the limits, not decoded yet; a large JPEG will be decoded half as wide and high."""
+    """Return a picture within the limits, not decoded yet; a large JPEG's will be half as wide and high."""
     try:
         image = Image.open(BytesIO(file), formats=[kind])
     except Image.DecompressionBombError as error:
@@ -125,7 +125,7 @@ def _open(kind: str, file: bytes) -> ImageFile.ImageFile:
 
 
 def _marked(kind: str, file: bytes) -> Image.Image:
-    """What there is of a damaged picture; the rows that are not have the mark's colour."""
+    """Return what there is of a damaged picture; missing rows have the mark's colour."""
     image = _open(kind, file)
     image.im = _blank(image.mode, image.size).im
     with suppress(*_DAMAGE):
@@ -148,7 +148,7 @@ def _require_rows(image: Image.Image) -> None:
 
 
 def _rows_alike(image: Image.Image) -> int:
-    """How many rows at the lower edge are of one colour, the same in all."""
+    """Return how many rows at the lower edge are of one colour, the same in all."""
     last = _row(image, image.height - 1)
     pixel = len(last) // image.width
     if not pixel or last != last[:pixel] * image.width:
@@ -164,7 +164,7 @@ def _row(image: Image.Image, y: int) -> bytes:
 
 
 def _profile(image: Image.Image, picture: bytes) -> bytes | None:
-    """The colour profile; where a file has numbers instead, the one that they stand for."""
+    """Return the colour profile; where a file has numbers instead, the one that they stand for."""
     profile: bytes | None = image.info.get("icc_profile")
     if profile:
         return profile
@@ -176,7 +176,7 @@ def _profile(image: Image.Image, picture: bytes) -> bytes | None:
 
 
 def _finish(image: Image.Image, profile: bytes | None) -> Pixels:
-    """Smaller, upright, in sRGB, opaque: in this order, for the least memory."""
+    """Return it smaller, upright, in sRGB, opaque: in this order, for the least memory."""
     orientation = _orientation(image)
     simple = _simple(image)
     if _is_large(simple):
@@ -193,7 +193,7 @@ def _is_large(image: Image.Image) -> bool:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's 1 to 8 (Exif 2.32, section 4.6.4); 1 where Pillow or libheif has turned the pixels already."""
+    """Return EXIF's 1 to 8 (Exif 2.32, section 4.6.4); 1 where Pillow or libheif has turned the pixels."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except _DAMAGE:
@@ -201,7 +201,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _simple(image: Image.Image) -> Image.Image:
-    """The same with 8 bits a channel: grey, red-green-blue or CMYK, the first two perhaps with alpha."""
+    """Return the same with 8 bits per channel: grey or RGB, perhaps with alpha, or CMYK."""
     if image.mode in _16_BITS:
         return Image.fromarray(cv2.convertScaleAbs(np.asarray(image, np.uint16), alpha=1 / 257))
     if "transparency" in image.info or image.mode in {"PA", "La", "RGBa"}:
@@ -214,7 +214,7 @@ def _simple(image: Image.Image) -> Image.Image:
 
 
 def _opaque(stored: MatLike) -> Pixels:
-    """Colour on its backing; one channel at a time, to keep the largest picture within memory."""
+    """Put colour on its backing; one channel at a time, to keep the largest picture within memory."""
     if stored.shape[2] == 3:
         return stored
     alpha = cv2.extractChannel(stored, 3)

@@ -39,7 +39,7 @@ class Frame:
         return self.side / 2 * (abs(math.cos(angle)) + abs(math.sin(angle)))
 
     def to_picture(self, x: float, y: float, size: int) -> tuple[float, float]:
-        """The picture's point under a point of the frame drawn `size` pixels wide."""
+        """Return the picture's point under a point of the frame drawn `size` pixels wide."""
         angle = math.radians(self.angle)
         right = (x / size - 0.5) * self.side
         down = (y / size - 0.5) * self.side
@@ -49,7 +49,7 @@ class Frame:
         )
 
     def from_picture(self, x: float, y: float, size: int) -> tuple[float, float]:
-        """The inverse of `to_picture`."""
+        """Return the inverse of `to_picture`."""
         angle = math.radians(self.angle)
         right, down = x - self.x, y - self.y
         return (
@@ -78,7 +78,7 @@ def frame_face(face: Face, width: int, height: int) -> Frame:
 
 
 def _slid(face: Face, side: float, edge: float, width: int, height: int) -> Frame:
-    """The square of this side that holds a face, `edge` pixels from the picture's, slid into the picture."""
+    """Return the square of this side around a face, `edge` pixels inside the picture, slid into it."""
     around = Frame(face.x, face.y, side, face.angle)
     lifted = _moved(around, 0.5, 0.5 - _lift(face.size / side))
     right, down = around.from_picture(*_within(lifted, width, height), 1)
@@ -93,13 +93,13 @@ def _is_inside(frame: Frame, width: int, height: int) -> bool:
 
 
 def _moved(frame: Frame, right: float, down: float) -> Frame:
-    """The frame whose centre is at this point of the frame, 0 to 1 each way."""
+    """Return the frame whose centre is at this point of the frame, 0 to 1 each way."""
     x, y = frame.to_picture(right, down, 1)
     return replace(frame, x=x, y=y)
 
 
 def _lift(size: float) -> float:
-    """How far above a face, `size` sides of the square high, its square's middle is, in sides.
+    """Return how far above a face, `size` sides of the square high, its square's middle is, in sides.
 
     A square with less than ROOM first loses what is below the head, and never the chin.
     """
@@ -107,7 +107,7 @@ def _lift(size: float) -> float:
 
 
 def _within(frame: Frame, width: int, height: int) -> tuple[float, float]:
-    """The centre nearest to the frame's where it lies inside the picture, or leaves both edges as far."""
+    """Return the centre nearest to the frame's that is inside the picture, or leaves both edges as far."""
     x, y = (
         min(max(centre, frame.reach), length - frame.reach) if 2 * frame.reach < length else length / 2
         for centre, length in ((frame.x, width), (frame.y, height))
@@ -116,7 +116,7 @@ def _within(frame: Frame, width: int, height: int) -> tuple[float, float]:
 
 
 def _near(position: float, slack: float) -> float:
-    """A position across the frame, 0 to 1, kept within so much of its middle."""
+    """Return a position across the frame, 0 to 1, kept within this much of its middle."""
     return min(max(position, 0.5 - slack), 0.5 + slack)
 
 
@@ -130,7 +130,7 @@ def frame_middle(width: int, height: int) -> Frame:
 
 
 def draw(pixels: Pixels, frame: Frame, size: int) -> Pixels:
-    """The frame's content, `size` pixels wide and high; beyond the picture's edge, its reflection."""
+    """Return the frame's content, `size` pixels wide and high; beyond the picture's edge, its reflection."""
     height, width = pixels.shape[:2]
     left, top = (max(0, math.floor(at - frame.reach - _MARGIN)) for at in (frame.x, frame.y))
     right = min(width, math.ceil(frame.x + frame.reach + _MARGIN))

@@ -26,7 +26,7 @@ logger = Logger(service="podium")
 
 @dataclass(frozen=True)
 class Studio:
-    """What a container keeps between invocations. `boards` are those of the catalogue."""
+    """The clients and models that a container keeps between invocations. `boards` are the catalogue's."""
 
     bucket: PortraitBucket
     models: Models

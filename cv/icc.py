@@ -22,7 +22,7 @@ _TAG_BYTES = 12
 
 
 def screen_profile(primaries: Sequence[float], curve: Sequence[float]) -> bytes:
-    """The profile of a screen whose white is D65.
+    """Return the profile of a screen whose white is D65.
 
     `primaries` are x and y of red, green and blue; `curve` is a gamma, or the five parameters of SRGB_CURVE.
     """
@@ -35,7 +35,7 @@ def screen_profile(primaries: Sequence[float], curve: Sequence[float]) -> bytes:
 
 
 def to_xyz(primaries: Sequence[float]) -> Matrix:
-    """The matrix from linear red, green and blue to X, Y and Z under D65."""
+    """Return the matrix from linear red, green and blue to X, Y and Z under D65."""
     pairs = zip(primaries[::2], primaries[1::2], strict=True)
     directions = np.column_stack([_direction(x, y) for x, y in pairs])
     return directions * np.linalg.solve(directions, _direction(*D65))
@@ -46,14 +46,14 @@ def _direction(x: float, y: float) -> Matrix:
 
 
 def adaptation(white: Matrix, other: Matrix) -> Matrix:
-    """The matrix from colours seen under one white to how they look under the other."""
+    """Return the matrix from colours seen under one white to how they look under the other."""
     gains = (_BRADFORD @ other) / (_BRADFORD @ white)
     adapted: Matrix = np.linalg.inv(_BRADFORD) @ (gains[:, np.newaxis] * _BRADFORD)
     return adapted
 
 
 def profile(space: bytes, connection: bytes, tags: Mapping[bytes, bytes]) -> bytes:
-    """The file of a profile for colours of this kind, with these tags."""
+    """Return the file of a profile for colours of this kind, with these tags."""
     at = _HEADER_BYTES + 4 + _TAG_BYTES * len(tags)
     table, bodies = [struct.pack(">I", len(tags))], []
     for name, body in tags.items():
@@ -70,10 +70,10 @@ def _xyz_tag(values: Sequence[float] | Matrix) -> bytes:
 
 
 def curve_tag(parameters: Sequence[float]) -> bytes:
-    """A curve from what is stored to light: a gamma, or the five parameters of SRGB_CURVE."""
+    """Return a curve from what is stored to light: a gamma, or the five parameters of SRGB_CURVE."""
     return struct.pack(">4s4xHxx", b"para", _CURVE_TYPES[len(parameters)]) + _numbers(parameters)
 
 
 def _numbers(values: Sequence[float] | Matrix) -> bytes:
-    """Signed, with 16 bits behind the point (section 4.6)."""
+    """Return the numbers signed, with 16 bits behind the point (section 4.6)."""
     return b"".join(struct.pack(">i", round(float(value) * 65536)) for value in values)

@@ -35,7 +35,7 @@ class Portrait:
 
 
 def make_portrait(picture: bytes, *, background: Background = "none", models: Models) -> Portrait:
-    """The portrait in a JPEG, PNG or WebP file; the same bytes for the same file.
+    """Return the portrait in a JPEG, PNG or WebP file; the same bytes for the same file.
 
     The largest face is cut out with its eyes level. Without a face it is the upper middle of the picture,
     `face` is False, and the background stays, for there is no person to stand before it. It stays too where

@@ -32,7 +32,7 @@ logger = Logger(service="podium", child=True)
 
 
 class Result(TypedDict):
-    """What became of an upload: `avatar` and `face`, or the word `error` and a sentence for the player."""
+    """The outcome of an upload: `avatar` and `face`, or the word `error` and a sentence for the player."""
 
     userId: str
     key: str

@@ -60,7 +60,7 @@ def find_face(pixels: Pixels, models: Models) -> Face | None:
 
 
 def look(pixels: Pixels, expected: Face, models: Models) -> Face | None:
-    """The mean of what is seen of a face that is expected about there; None where no look sees one."""
+    """Return the mean of what is seen of a face that is expected about there; None where no look sees one."""
     seen: list[Face] = []
     for room in _ROOMS:
         frame = Frame(expected.x, expected.y, room * expected.size, expected.angle)
@@ -81,7 +81,7 @@ def look(pixels: Pixels, expected: Face, models: Models) -> Face | None:
 
 
 def _largest(pixels: Pixels, candidates: list[Face], sure: float, models: Models) -> Face | None:
-    """The largest of the faces once their places are known; the candidates are the largest first."""
+    """Return the largest of the faces once their places are known; the candidates are the largest first."""
     found: list[Face] = []
     tried: list[Face] = []
     for candidate in candidates:
@@ -103,7 +103,7 @@ def _apart(one: Face, other: Face) -> float:
 
 
 def _alike(one: Face, other: Face) -> bool:
-    """Whether looks at a candidate would show what they showed of another, no smaller one."""
+    """Return whether looks at a candidate would show what they showed of another, no smaller one."""
     return one.size * _ROUGH > other.size and _apart(one, other) < one.size / 4
 
 
@@ -121,7 +121,7 @@ def _settle(pixels: Pixels, candidate: Face, models: Models) -> Face | None:
 
 
 def _candidates(pixels: Pixels, tile: int, models: Models) -> list[Face]:
-    """What may be faces in the whole picture and in squares this wide, the largest first."""
+    """Return possible faces in the whole picture and in squares this wide, the largest first."""
     height, width = pixels.shape[:2]
     scale = min(1.0, _TILE_SIDE / tile)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -152,13 +152,13 @@ def views(width: int, height: int, tile: int) -> Iterator[tuple[int, int, int, i
 
 
 def _starts(length: int, tile: int, most: int) -> list[int]:
-    """Where along a side the squares begin, evenly from one end to the other."""
+    """Return where along a side the squares begin, evenly from one end to the other."""
     count = min(1 + math.ceil(2 * (length - tile) / tile), most)
     return [round(at * (length - tile) / max(1, count - 1)) for at in range(count)]
 
 
 def _nearest(faces: list[Face], expected: Face) -> list[Face]:
-    """The face that was looked for, not a neighbour's; empty where none is near."""
+    """Return the face that was looked for, not a neighbour's; empty where none is near."""
     near = [face for face in faces if _apart(face, expected) < expected.size / 2]
     return sorted(near, key=lambda face: _apart(face, expected))[:1]
 

@@ -63,7 +63,7 @@ class Models:
         )
 
     def close(self) -> None:
-        """Frees the networks; needed only where the process goes on without them."""
+        """Free the networks; needed only where the process goes on without them."""
         for task in (self._short_range, self._full_range, self._segmenter):
             task.close()
 
@@ -76,7 +76,8 @@ class Models:
         self.close()
 
     def faces(self, pixels: Pixels) -> list[Face]:
-        """Every face found at any distance, the largest first; one found by both networks is there twice.
+        """Return every face found at any distance, the largest first; one found by both networks is there
+        twice.
 
         The short-range network sees faces from a tenth of the picture's side, the full-range one from a
         twentieth.
@@ -85,18 +86,18 @@ class Models:
         return sorted(found, key=lambda face: face.size, reverse=True)
 
     def close_faces(self, pixels: Pixels) -> list[Face]:
-        """The faces that the short-range network finds: exact where a face fills much of the picture."""
+        """Return the faces of the short-range network: exact where a face fills much of the picture."""
         return _detect(self._short_range, pixels)
 
     def person(self, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """For each pixel, 0 to 1, how surely it belongs to a person."""
+        """Return for each pixel, 0 to 1, how surely it belongs to a person."""
         (mask,) = self._segmenter.segment(_image(pixels)).confidence_masks
         # The view is into memory that MediaPipe frees with its image.
         return np.array(mask.numpy_view(), dtype=np.float32).reshape(pixels.shape[:2])
 
 
 def require_graphics_libraries() -> None:
-    """Raises GraphicsLibraryError, naming the packages, unless what MediaPipe links is on this machine."""
+    """Raise GraphicsLibraryError, naming the packages, unless what MediaPipe links is on this machine."""
     for name in _LIBRARIES:
         try:
             ctypes.CDLL(name)

@@ -10,7 +10,7 @@ from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order, encode
 
 
 class Position(NamedTuple):
-    """Where a board's history stands: versions count up by one within an epoch (milliseconds)."""
+    """The place in a board's history: versions count up by one within an epoch (milliseconds)."""
 
     epoch: int
     version: int
@@ -65,7 +65,7 @@ Change = Annotated[SetEntry | RemoveEntry, Field(discriminator="op")]
 
 
 def ranked(order: Order, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """The entries in the board's order, with the ranks that follow from it."""
+    """Return the entries in the board's order, with the ranks that follow from it."""
     ordered = sorted(
         entries,
         key=lambda entry: encode(order, entry.score, entry.achieved_at, entry.user_id),
@@ -78,7 +78,8 @@ def ranked(order: Order, entries: Iterable[Entry]) -> tuple[Entry, ...]:
 
 
 def diff(old: Sequence[Entry], new: Sequence[Entry]) -> list[Change]:
-    """The least changes that turn one ranked board into another: `apply(order, old, diff(old, new)) == new`.
+    """Return the least changes that turn one ranked board into another: `apply(order, old, diff(old, new)) ==
+    new`.
 
     A player whose rank alone moved is not named: ranks follow from the order. Removals come first.
     """
@@ -94,7 +95,7 @@ def diff(old: Sequence[Entry], new: Sequence[Entry]) -> list[Change]:
 
 
 def apply(order: Order, entries: Sequence[Entry], changes: Iterable[Change]) -> tuple[Entry, ...]:
-    """The ranked board after the changes."""
+    """Return the ranked board after the changes."""
     board = {entry.user_id: entry for entry in entries}
     for change in changes:
         if isinstance(change, RemoveEntry):

@@ -26,7 +26,7 @@ from game.scoring import Order, better
 
 
 class BoardRules(Model):
-    """What a board's rows are written under: an area's bounds, or the areas that a sum is over."""
+    """The rules that a board's rows are written under: an area's bounds, or the areas that a sum is over."""
 
     model_config = ConfigDict(extra="ignore")  # a newer release may keep more
 
@@ -42,7 +42,7 @@ class BoardRules(Model):
 
 
 class Sample(NamedTuple):
-    """What the best row of a board that can be read tells: its order, and its points. None: none can."""
+    """The order and points that the best readable row of a board tells; None where no row can be read."""
 
     order: Order | None
     points: int | None

@@ -71,7 +71,7 @@ class GlobalBoard(Model):
 
 
 class Board(Model):
-    """What the live path knows of a board: its id, its order and how many entries it shows (K)."""
+    """A board as the live path knows it: its id, its order and how many entries it shows (K)."""
 
     id: str
     order: Order

@@ -31,7 +31,7 @@ class Levels(Model):
     """Whether a save may lower level and xp."""
 
     def level(self, xp: int) -> int:
-        """The level of a player with so much xp, counting from 1."""
+        """Return the level of a player with this xp, counting from 1."""
         return sum(threshold <= xp for threshold in self.xp)
 
 
@@ -46,7 +46,7 @@ class Unlock(Model):
 
 
 class Requirements(Model):
-    """What a player must have reached or own to complete a task: all that is named here."""
+    """The conditions of a task: all that is named here must be reached or owned."""
 
     score: Literal[True] | None = None
     """A score in any area."""
@@ -93,14 +93,14 @@ class ShopItem(Model):
 
 
 class Earning(Model):
-    """How much money a game may add for one reason: in a request, and in a day (UTC)."""
+    """The money that a game may add for one reason: in a request, and in a day (UTC)."""
 
     per_request: Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
     per_day: Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
 
 
 class Economy(Model):
-    """All of it; every part may be left out of a game."""
+    """The whole economy section of the catalogue; every part is optional."""
 
     levels: Levels = Levels(xp=(0,), xp_per_save=AMOUNT_LIMIT, backwards=False)
     unlocks: dict[ItemId, Unlock] = Field(default_factory=dict)
@@ -109,7 +109,7 @@ class Economy(Model):
     money: dict[ItemId, Earning] = Field(default_factory=dict)
 
     def broken_references(self) -> list[str]:
-        """What names something that is not there, each by its table and key."""
+        """Return the references to missing things, each by its table and key."""
         problems = []
         for name, unlock in self.unlocks.items():
             problems += [

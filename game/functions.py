@@ -48,7 +48,7 @@ class Function:
 
     @property
     def handler(self) -> str:
-        """What Lambda calls the handler of a zip: module and function."""
+        """Lambda's name for the handler of a zip: module and function."""
         return f"{ENTRY}.{self.entry}"
 
 

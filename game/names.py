@@ -126,7 +126,7 @@ def _names_an_account(text: str) -> bool:
 
 
 def _cut(text: str) -> str:
-    """The longest beginning of a text that has a name's length."""
+    """Return the longest beginning of a text that has a name's length."""
     cut = ""
     for length, one in enumerate(grapheme.graphemes(_composed(text)), start=1):
         if length > NAME_MAX or _size(cut + one) > NAME_BYTES:
@@ -137,7 +137,7 @@ def _cut(text: str) -> str:
 
 
 def _size(name: str) -> int:
-    """Bytes of a name in a frame, without the quotation marks around it."""
+    """Return the bytes of a name in a frame, without the quotation marks around it."""
     return len(name.encode(errors="surrogatepass")) + name.count('"') + name.count("\\")
 
 
@@ -176,7 +176,7 @@ def _misplaced(name: str) -> Iterator[str]:
 
 
 def _inner_positions(name: str) -> frozenset[int]:
-    """The positions in a name at which no grapheme begins."""
+    """Return the positions in a name at which no grapheme begins."""
     starts, at = set(), 0
     for length in grapheme.grapheme_lengths(name):
         starts.add(at)
@@ -186,7 +186,7 @@ def _inner_positions(name: str) -> frozenset[int]:
 
 @lru_cache(maxsize=1024)
 def _extends(character: str) -> bool:
-    """Whether a character belongs to the one before: a mark, joiner, variation selector, tag, skin tone."""
+    """Return whether a character extends the one before: a mark, joiner, selector, tag, skin tone."""
     return bool(grapheme.length(f"a{character}") == 1)
 
 

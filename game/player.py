@@ -92,7 +92,7 @@ P = TypeVar("P", bound=Player)
 
 
 def save(economy: Economy, player: P, *, level: int, xp: int, checkpoint: JsonValue, version: int) -> P:
-    """The player with a game's save. Raises StaleVersionError, or RefusedError for a leap."""
+    """Return the player with a game's save. Raises StaleVersionError, or RefusedError for a leap."""
     if version != player.version:
         raise StaleVersionError(player.version)
     levels = economy.levels
@@ -114,7 +114,7 @@ def save(economy: Economy, player: P, *, level: int, xp: int, checkpoint: JsonVa
 
 
 def unlock(economy: Economy, player: P, name: str) -> P:
-    """The player with something opened and paid. Raises RefusedError."""
+    """Return the player with something opened and paid. Raises RefusedError."""
     offer = economy.unlocks.get(name)
     if offer is None:
         raise RefusedError(Refusal.UNKNOWN, "id", f"there is no unlock {name!r:.100}")
@@ -185,7 +185,7 @@ def complete_task(
 
 
 def add_money(economy: Economy, player: P, *, amount: int, reason: str, today: date) -> P:
-    """The player with money that the game gives for a reason. Raises RefusedError."""
+    """Return the player with money that the game gives for a reason. Raises RefusedError."""
     caps = economy.money.get(reason)
     if caps is None:
         raise RefusedError(Refusal.OVER_LIMIT, "reason", f"there is no reason {reason!r:.100}")
@@ -213,7 +213,7 @@ def add_money(economy: Economy, player: P, *, amount: int, reason: str, today: d
 
 
 def buy(economy: Economy, player: P, *, name: str, quantity: int) -> P:
-    """The player with something bought. Raises RefusedError."""
+    """Return the player with something bought. Raises RefusedError."""
     item = economy.shop.get(name)
     if item is None:
         raise RefusedError(Refusal.UNKNOWN, "itemId", f"the shop has no {name!r:.100}")

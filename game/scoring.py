@@ -24,7 +24,7 @@ _SEPARATOR = "#"
 
 
 class ScoreKey(NamedTuple):
-    """What a sort key says. `achieved_at` is in milliseconds since the epoch, UTC."""
+    """The content of a sort key. `achieved_at` is in milliseconds since the epoch, UTC."""
 
     points: int
     achieved_at: int
@@ -36,7 +36,7 @@ class ScoreKeyError(ValueError):
 
 
 def encode(order: Order, points: int, achieved_at: int, user_id: str) -> str:
-    """The sort key of a score on a board of this order.
+    """Return the sort key of a score on a board of this order.
 
     Raises ScoreKeyError where a part is out of its range: the key would sort wrongly.
     """
@@ -53,7 +53,7 @@ def encode(order: Order, points: int, achieved_at: int, user_id: str) -> str:
 
 
 def decode(order: Order, key: str) -> ScoreKey:
-    """The score behind a sort key of a board of this order.
+    """Return the score behind a sort key of a board of this order.
 
     Raises ScoreKeyError where `encode` would never have written it.
     """
@@ -88,7 +88,7 @@ def order_of(key: str, achieved_at: int) -> Order | None:
 
 
 def better(order: Order, points: int, best: int) -> bool:
-    """Whether points beat a best so far. Equal points do not: the first to reach them keeps the place."""
+    """Return whether points beat a best. Equal points do not: the first to reach them keeps the place."""
     return points > best if order == "desc" else points < best
 
 

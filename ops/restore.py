@@ -41,14 +41,14 @@ class RefusedError(Exception):
 
 @dataclass
 class Changes:
-    """How many rows of a table were written and deleted, or would be."""
+    """The numbers of rows of a table that were written and deleted, or would be."""
 
     written: int = 0
     deleted: int = 0
 
 
 async def obstacles(restored: Database, db: Database, *, emptied: Collection[str] = ()) -> list[str]:
-    """Why nothing may be restored, a sentence each: what is missing, the wrong way round, misread or empty.
+    """Return why nothing may be restored, a sentence each: what is missing, reversed, misread or empty.
 
     `emptied` are the names of tables of which every row may go.
     """

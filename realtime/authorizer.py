@@ -15,7 +15,7 @@ class UnauthorizedError(Exception):
 
 
 def find_token(event: Event) -> str | None:
-    """The token of a connection request: the one beside `podium` in the subprotocols, or the query's."""
+    """Return a connection request's token: the one beside `podium` in the subprotocols, or the query's."""
     match offered_subprotocols(event):
         case [protocol, token] if protocol == SUBPROTOCOL and token:
             return token

@@ -14,7 +14,7 @@ Boards = Annotated[list[str], Field(min_length=1, max_length=BOARDS_LIMIT)]
 
 
 class Version(Model):
-    """What a client says that it holds of a board."""
+    """The version of a board that a client says it holds."""
 
     epoch: int
     version: int
@@ -117,7 +117,7 @@ class Announcement(Model):
 
 
 class Broadcasted(Model):
-    """How many connections took an announcement, and how many could not be reached."""
+    """The numbers of connections that took an announcement, and that could not be reached."""
 
     type: Literal["broadcasted"] = "broadcasted"
     delivered: int
@@ -136,7 +136,7 @@ class Avatar(Model):
 
 
 class ErrorFrame(Model):
-    """What was wrong with a client's frame; the connection stays open."""
+    """The error in a client's frame; the connection stays open."""
 
     type: Literal["error"] = "error"
     code: str
@@ -149,7 +149,7 @@ ServerFrame = (
 
 
 def encode(frame: ServerFrame) -> str:
-    """A frame as JSON text."""
+    """Return a frame as JSON text."""
     # An entry without a portrait says so; an avatar frame says what there is.
     return frame.model_dump_json(by_alias=True, exclude_none=isinstance(frame, Avatar))
 
@@ -157,7 +157,7 @@ def encode(frame: ServerFrame) -> str:
 def encode_change(
     board: str, size: int, read: Position, old: Sequence[Entry], new: Sequence[Entry]
 ) -> str | None:
-    """The frame that takes subscribers from the board as read to its next version; None when nothing changed.
+    """Return the frame from the board as read to its next version; None when nothing changed.
 
     A diff, or the snapshot where that is smaller.
     """
@@ -172,12 +172,12 @@ def encode_change(
 
 
 def encode_snapshot(board: str, size: int, position: Position, entries: Sequence[Entry]) -> str:
-    """A whole board as JSON text. The catalogue's bound on K keeps it within one frame."""
+    """Return a whole board as JSON text. The catalogue's bound on K keeps it within one frame."""
     return encode(Snapshot(board=board, size=size, entries=tuple(entries), **position._asdict()))
 
 
 def explain(errors: Sequence[Mapping[str, Any]]) -> str:
-    """What pydantic found wrong with a frame, as a sentence that names the fields; at most 500 characters."""
+    """Return pydantic's errors in a frame as a sentence that names the fields; at most 500 characters."""
     return "; ".join(
         ": ".join(filter(None, [".".join(map(str, error["loc"])), str(error["msg"])])) for error in errors
     )[:500]

@@ -11,7 +11,7 @@ from game.scoring import Order
 
 
 class Outcome(Enum):
-    """What became of a frame."""
+    """The outcome of a frame."""
 
     APPLIED = "applied"
     IGNORED = "ignored"

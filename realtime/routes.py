@@ -59,7 +59,7 @@ IsMember = Callable[[str, str, str], Awaitable[bool]]
 
 @dataclass(frozen=True)
 class Live:
-    """What the routes work with. `clock` gives milliseconds since the epoch, UTC."""
+    """The clients that the routes work with. `clock` gives milliseconds since the epoch, UTC."""
 
     db: Database
     catalogue: Catalogue
@@ -70,7 +70,7 @@ class Live:
 
 
 async def connect(live: Live, event: Event) -> Response:
-    """`$connect`: record the connection, which the authorizer has let in; 403 for a deleted player.
+    """Record the connection, which the authorizer has let in (`$connect`); 403 for a deleted player.
 
     Recorded first: a deletion that comes after the look at the player finds the connection, and closes it.
     """
@@ -88,7 +88,7 @@ async def connect(live: Live, event: Event) -> Response:
 
 
 async def disconnect(live: Live, event: Event) -> Response:
-    """`$disconnect`: forget the connection."""
+    """Forget the connection (`$disconnect`)."""
     await connections.close_connection(live.db, _connection_id(event))
     return OK
 
@@ -222,7 +222,7 @@ def _forbidden() -> FrameError:
 
 
 async def default(_: Live, event: Event) -> Response:
-    """`$default`: whatever no other route took. Says what is wrong with it."""
+    """Say what is wrong with a frame that no other route took (`$default`)."""
     actions = ", ".join(sorted(get_args(Action)))
     frame = _parse(_AnyFrame, event)
     if frame.action in get_args(Action):
@@ -283,7 +283,7 @@ def _parse(model: type[_FrameT], event: Event) -> _FrameT:
 
 
 def _known(catalogue: Catalogue, field: str, names: Collection[str]) -> list[str]:
-    """The names without repeats. Raises FrameError for one that is no board."""
+    """Return the names without repeats. Raises FrameError for one that is no board."""
     for name in names:
         if name not in catalogue.boards:
             known = ", ".join(sorted(catalogue.boards))

@@ -42,7 +42,7 @@ class TokenVerifier:
     async def verify(
         self, token: str, *, uses: frozenset[str] = frozenset({"id", "access"})
     ) -> dict[str, Any]:
-        """The claims of a good token whose `token_use` is one of `uses`.
+        """Return the claims of a good token whose `token_use` is one of `uses`.
 
         Raises TokenError for a token that is not good, KeySetError when the keys cannot be read.
         """

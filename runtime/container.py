@@ -31,7 +31,7 @@ class Container(Generic[T]):
         self._resources: T | None = None
 
     def run(self, work: Callable[[T], Awaitable[R]]) -> R:
-        """The outcome of one invocation's work."""
+        """Return the outcome of one invocation's work."""
         if self._loop is None:
             self._loop = self._new_loop()
         return self._loop.run_until_complete(self._work(work))

@@ -9,5 +9,5 @@ except ImportError:  # on Windows
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """An event loop that runs nothing yet."""
+    """Return an event loop that runs nothing yet."""
     return _loops.new_event_loop()

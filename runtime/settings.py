@@ -24,6 +24,6 @@ class Settings(BaseModel):
 
     @classmethod
     def read(cls) -> Self:
-        """The settings of this process. Raises ValidationError, which names each variable that is wrong."""
+        """Return this process's settings. Raises ValidationError, which names each variable that is wrong."""
         ours = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
         return cls.model_validate(ours)

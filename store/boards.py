@@ -84,7 +84,7 @@ class PublishedBoard(Row):
 
     @property
     def position(self) -> Position:
-        """Where the board's history stands."""
+        """The place in the board's history."""
         return Position(self.epoch, self.version)
 
     @property
@@ -219,7 +219,7 @@ async def clear_outbox(db: Database, pushed: PublishedBoard) -> None:
 
 
 def outbox_paths(versions: Iterable[int]) -> tuple[list[str], dict[str, str]]:
-    """The frames of these versions in an update expression: their paths, and the names that those need."""
+    """Return the frames of these versions for an update expression: their paths, and the paths' names."""
     names = {f"#v{version}": str(version) for version in versions}
     return [f"#outbox.{name}" for name in names], {"#outbox": "outbox", **names}
 

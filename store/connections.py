@@ -49,7 +49,7 @@ _LEAST_ID = "\0"
 
 
 def user_channel(user_id: str) -> str:
-    """The channel of one player's connections."""
+    """Return the channel of one player's connections."""
     return f"user#{user_id}"
 
 
@@ -117,7 +117,7 @@ async def close_connection(db: Database, connection_id: str) -> None:
 
 
 async def channels(db: Database, connection_id: str) -> list[str]:
-    """The channels of a connection, as the index shows them: eventually consistent."""
+    """Return the channels of a connection, as the index shows them: eventually consistent."""
     stored = [row["channel"] async for page in _rows(db, connection_id) for row in page]
     return [EVERYONE if channel in _EVERYONE_PARTS else channel for channel in stored]
 
@@ -133,7 +133,7 @@ async def subscribers(db: Database, channel: str, ids: IdRange = EVERY_ID) -> As
 
 
 async def greatest_subscriber(db: Database, channel: str) -> str | None:
-    """The last of a channel's connection ids, read consistently; None when there is none."""
+    """Return the last of a channel's connection ids, read consistently; None when there is none."""
     request = _subscribers_request(db, channel, EVERY_ID)
     request["ScanIndexForward"] = False
     request["Limit"] = 1

@@ -74,7 +74,7 @@ class Database:
         object.__setattr__(self, "client", translating(self.client))
 
     def name(self, table: Table) -> str:
-        """The table's name in this deployment."""
+        """Return the table's name in this deployment."""
         return self.prefix + table.name
 
 
@@ -87,12 +87,12 @@ async def open_database(session: aioboto3.Session, prefix: str = "") -> AsyncIte
 
 
 def to_item(values: Mapping[str, Any]) -> Item:
-    """Plain Python values as DynamoDB attribute values; None is left out."""
+    """Return plain Python values as DynamoDB attribute values; None is left out."""
     return {name: _serializer.serialize(value) for name, value in values.items() if value is not None}
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """DynamoDB attribute values as plain Python values; numbers become Decimals."""
+    """Return DynamoDB attribute values as plain Python values; numbers become Decimals."""
     return {name: _deserializer.deserialize(value) for name, value in item.items()}
 
 
@@ -171,7 +171,7 @@ async def batch_get(
 
 
 async def query_pages(db: Database, request: "QueryInputTypeDef") -> AsyncIterator[list[dict[str, Any]]]:
-    """The rows that a Query finds, a page of at most 1 MB at a time; empty pages are passed over."""
+    """Yield the rows that a Query finds, a page of at most 1 MB at a time; empty pages are passed over."""
     while True:
         answer = await db.client.query(**request)
         if answer["Items"]:

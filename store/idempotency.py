@@ -67,12 +67,12 @@ def request_key(user_id: str, key: str, *parts: str, former: Sequence[str] | Non
 
 
 def get(db: Database, key: RequestKey) -> "TransactGetItemTypeDef":
-    """The transaction's part that reads the answer given before."""
+    """Return the transaction's part that reads the answer given before."""
     return {"Get": {"TableName": db.name(IDEMPOTENCY), "Key": to_item({"id": key.id})}}
 
 
 def parse(key: RequestKey, item: Mapping[str, Any] | None, now: int) -> Answer | None:
-    """The answer given before, if there is one. Raises KeyReusedError where it was to another request.
+    """Return the answer given before, if any. Raises KeyReusedError where it was to another request.
 
     `now` in milliseconds since the epoch: DynamoDB deletes expired rows late. Raises RowError where the row
     cannot be read: then it is not known whether the request was done.
@@ -88,7 +88,7 @@ def parse(key: RequestKey, item: Mapping[str, Any] | None, now: int) -> Answer |
 
 
 def put(db: Database, key: RequestKey, answer: Answer, now: int) -> "TransactWriteItemTypeDef":
-    """The transaction's part that keeps an answer, unless the key has one already."""
+    """Return the transaction's part that keeps an answer, unless the key has one already."""
     row = {
         "id": key.id,
         "userId": key.user_id,
@@ -108,7 +108,7 @@ def put(db: Database, key: RequestKey, answer: Answer, now: int) -> "TransactWri
 
 
 async def ids(db: Database, user_id: str) -> list[str]:
-    """The ids of a player's rows, as far as the index shows them: one of this moment may escape it."""
+    """Return the ids of a player's rows, as the index shows them: one of this moment may escape it."""
     request: QueryInputTypeDef = {
         "TableName": db.name(IDEMPOTENCY),
         "IndexName": BY_USER_ID.name,

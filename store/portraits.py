@@ -66,7 +66,7 @@ class UndeletedError(StoreError):
 
 @dataclass(frozen=True)
 class Upload:
-    """Where and how to POST a picture, as multipart/form-data: `fields` first, then the file as `file`."""
+    """The POST of a picture, as multipart/form-data: `fields` first, then the file as `file`."""
 
     url: str
     fields: Mapping[str, str]
@@ -110,7 +110,7 @@ class PortraitBucket:
         return Upload(url=post["url"], fields=post["fields"], key=key)
 
     async def exists(self, key: str) -> bool:
-        """Whether something lies there."""
+        """Return whether something lies there."""
         try:
             await self.client.head_object(Bucket=self.name, Key=key)
         except RequestError as error:
@@ -186,13 +186,13 @@ class PortraitBucket:
 
 
 def upload_prefix(user_id: str) -> str:
-    """What the keys of a player's uploads start with."""
+    """Return what the keys of a player's uploads start with."""
     return f"uploads/{user_id}/"
 
 
 @asynccontextmanager
 async def open_bucket(session: aioboto3.Session, name: str) -> AsyncIterator[PortraitBucket]:
-    """The bucket of this deployment; endpoint, Region and credentials come from the SDK's own settings."""
+    """Yield the bucket of this deployment; endpoint, Region and credentials are the SDK's own settings."""
     # Presigned addresses are made with Signature Version 4, which every Region takes.
     config = SDK_CONFIG.merge(AioConfig(signature_version="s3v4"))
     async with session.client("s3", config=config) as client:

@@ -31,7 +31,7 @@ class TooManyPortraitsError(StoreError):
 
 
 class Outcome(Row):
-    """What became of an upload: a portrait, or an `error` for programs and a `message` for the player.
+    """The outcome of an upload: a portrait, or an `error` for programs and a `message` for the player.
 
     `upload` is its key. `picture` is the last part of the portrait's key, and tells an upload's contents and
     backgrounds apart, also where no portrait was made. `face` says whether a face was found.
@@ -110,7 +110,7 @@ def avatar_prefix(user_id: str) -> str:
 
 
 def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
-    """The transaction's part that reads a player's row."""
+    """Return the transaction's part that reads a player's row."""
     return {"Get": {"TableName": db.name(USER_PROFILES), "Key": to_item({"userId": user_id})}}
 
 
@@ -155,7 +155,7 @@ async def count_portrait(db: Database, user_id: str, now: int) -> None:
 
 
 def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemTypeDef":
-    """The transaction's part that makes a player's row the new one, unless it changed since it was read."""
+    """Return the transaction's part that replaces a player's row, unless it changed since it was read."""
     # Most players have none of these, and each read of a profile costs by its size.
     changed: dict[str, Any] = {name: getattr(new, name) or None for name in ("unshown", "asked")}
     changed["outcomes"] = [one.model_dump(exclude_none=True) for one in new.outcomes] or None

@@ -53,7 +53,7 @@ class Progress(Player):
 
 
 def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
-    """The transaction's part that reads a player's row."""
+    """Return the transaction's part that reads a player's row."""
     return {"Get": {"TableName": db.name(USER_PROGRESS), "Key": to_item({"userId": user_id})}}
 
 
@@ -79,7 +79,7 @@ async def load(db: Database, user_id: str) -> Progress:
 
 
 def replace(db: Database, read: Progress, new: Progress) -> "TransactWriteItemTypeDef":
-    """The transaction's part that makes a player's row the new one, unless it changed since it was read."""
+    """Return the transaction's part that replaces a player's row, unless it changed since it was read."""
     before, after = _attributes(read), _attributes(new)
     changed = {name: value for name, value in after.items() if value != before[name]}
     changed["revision"] = secrets.token_hex(8)
@@ -126,7 +126,7 @@ async def score_keys(db: Database, user_id: str) -> ScoreKeys:
 
 
 def unchanged(db: Database, read: Progress) -> "TransactWriteItemTypeDef":
-    """The transaction's part that fails it if a player's row changed since it was read."""
+    """Return the transaction's part that fails it if a player's row changed since it was read."""
     return {"ConditionCheck": _condition(db, read)}
 
 

@@ -47,7 +47,7 @@ TABLES = (USER_PROFILES, USER_PROGRESS, SCORES, CONNECTIONS, LEADERBOARDS, IDEMP
 
 
 def create_request(table: Table, physical_name: str) -> "CreateTableInputTypeDef":
-    """The CreateTable request, for the engines that no CDK deploys to: the laptop's and the tests'."""
+    """Return the CreateTable request, for engines that no CDK deploys to: the laptop's and the tests'."""
     attributes = set(table.keys)
     key_schema: list[KeySchemaElementTypeDef] = [{"AttributeName": table.partition_key, "KeyType": "HASH"}]
     if table.sort_key:

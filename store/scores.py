@@ -63,7 +63,7 @@ class Score(Row):
     achieved_at: StoredNumber[Milliseconds]
 
     def entry(self, rank: int) -> Entry:
-        """The row as a board shows it."""
+        """Return the row as a board shows it."""
         return Entry(
             rank=rank,
             user_id=self.user_id,
@@ -75,13 +75,13 @@ class Score(Row):
 
 
 def new_best(board: Board, points: int, achieved_at: int, user_id: str) -> Best:
-    """A player's best on a board, with the sort key of its row."""
+    """Return a player's best on a board, with the sort key of its row."""
     score = encode(board.order, points, achieved_at, user_id)
     return Best(points=points, achieved_at=achieved_at, score=score)
 
 
 def new_score(board: str, best: Best, profile: Profile) -> Score:
-    """The row of a player's best on a board."""
+    """Return the row of a player's best on a board."""
     return Score(
         game_area=board,
         score=best.score,
@@ -94,12 +94,12 @@ def new_score(board: str, best: Best, profile: Profile) -> Score:
 
 
 def put(db: Database, score: Score) -> "TransactWriteItemTypeDef":
-    """The transaction's part that writes a row."""
+    """Return the transaction's part that writes a row."""
     return {"Put": {"TableName": db.name(SCORES), "Item": to_item(score.model_dump(by_alias=True))}}
 
 
 def delete(db: Database, board: str, best: Best) -> "TransactWriteItemTypeDef":
-    """The transaction's part that deletes the row of a player's earlier best."""
+    """Return the transaction's part that deletes the row of a player's earlier best."""
     return {"Delete": {"TableName": db.name(SCORES), "Key": _key(board, best.score)}}
 
 
@@ -263,7 +263,7 @@ async def rank_behind(db: Database, board: Board, key: str, rank: int) -> int:
 
 
 async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> tuple[Entry, ...]:
-    """A player's entry with up to `neighbours` above it and below it, with their ranks on the board.
+    """Return a player's entry with up to `neighbours` above it and below it, with their ranks on the board.
 
     The player is missing from the answer when the row of `best` is gone, or cannot be read: read the best
     again. Costs a count of every row above, one consistent read unit for each 4 KB of them.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Submission:
-    """What a submitted score came to: the player's best now, and whether this score made it."""
+    """The outcome of a submitted score: the player's best now, and whether this score made it."""
 
     best: int
     improved: bool

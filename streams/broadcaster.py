@@ -93,7 +93,7 @@ class Broadcaster:
         ]
 
     async def sweep(self, report: Report) -> list[str]:
-        """Reconcile every board with its table and push what was left over; the ids of boards that failed."""
+        """Reconcile every board with its table and push what was left over; return boards that failed."""
         await self._admit()
         return [*await self._each(self._catalogue.boards, lambda board: self._refresh(board, None, report))]
 

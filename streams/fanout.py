@@ -80,7 +80,7 @@ class UnpushedError(Exception):
 
 
 class Shard(Model):
-    """What a pusher is given: a shard of a board's fan-out. Its range and frames are in the board's row."""
+    """The order to a pusher: a shard of a board's fan-out. Its range and frames are in the board's row."""
 
     board: str
     epoch: int
@@ -155,7 +155,7 @@ class FanOut:
             logger.info("board %s: another worker is at it", board.game_area)
 
     async def push_shard(self, task: Shard, report: Report, *, time_left: TimeLeft = _endless) -> None:
-        """A pusher's work. Nothing is done where the shard is done already, or the fan-out is over.
+        """Push to a shard. Nothing is done where the shard is done already, or the fan-out is over.
 
         With less than HAND_OVER_SECONDS left, another pusher is started for what is left of the shard; one
         page is pushed to in any case. Raises UnpushedError when this was the last shard, and some subscribers
@@ -309,7 +309,7 @@ class FanOut:
         return True
 
     def _frame(self, board: PublishedBoard, fanout: Fanout) -> str:
-        """The one frame of a fan-out: the diff, or the newest snapshot where it stands for several."""
+        """Return the one frame of a fan-out: the diff, or the newest snapshot where it stands for several."""
         versions = [version for version in board.outbox if version <= fanout.to]
         if versions == [fanout.to]:
             return board.outbox[fanout.to]

@@ -15,7 +15,7 @@ _DIGITS = 6
 
 
 def split(least: str, greatest: str, parts: int) -> list[IdRange]:
-    """Up to `parts` ranges in order, disjoint, which together hold every id there can be.
+    """Return up to `parts` ranges in order, disjoint, which together hold every id there can be.
 
     Their sizes are alike where ids are spread evenly from `least` to `greatest`; there are fewer where these
     two leave no room for more.
@@ -38,7 +38,7 @@ def _common_prefix(one: str, other: str) -> str:
 
 
 def _to_number(text: str) -> int:
-    """The first characters as a number that sorts as they do; what is not in the alphabet rounds down."""
+    """Return the first characters as a number that sorts as they do; unknown characters round down."""
     number = 0
     for position in range(_DIGITS):
         digit = 0

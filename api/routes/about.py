@@ -19,7 +19,7 @@ class Health(Model):
 
 @router.get("/health", summary="Liveness")
 async def get_health() -> Health:
-    """Answers as long as the API runs; says nothing of what is behind it."""
+    """Answer as long as the API runs, and say nothing of what is behind it."""
     return Health(status="ok")
 
 
@@ -34,7 +34,7 @@ async def get_health() -> Health:
     },
 )
 async def get_client_config(request: Request) -> dict[str, Any]:
-    """Addresses and ids of this deployment, and the areas of the catalogue."""
+    """Return addresses and ids of this deployment, and the areas of the catalogue."""
     backend = backend_of(request)
     config = ClientConfig(**backend.deployment.model_dump(), game_areas=backend.catalogue.game_areas)
     return config.model_dump(by_alias=True, exclude_none=True)
@@ -42,6 +42,6 @@ async def get_client_config(request: Request) -> dict[str, Any]:
 
 @router.get("/openapi.json", summary="This description", include_in_schema=False)
 async def get_openapi() -> Response[Any]:
-    """The API's OpenAPI description."""
+    """Return the API's OpenAPI description."""
     app = cast(ApiGatewayResolver, router.api_resolver)
     return Response(status_code=200, content_type="application/json", body=app.get_openapi_json_schema())

@@ -87,7 +87,7 @@ class UpdateRequest(RequestBody):
     security=[{"idToken": []}],
 )
 async def presign(request: Request, body: Annotated[PresignRequest, Body()]) -> PresignResponse:
-    """A presigned POST to a new key of the caller's: exactly this type, at most this long, for 5 minutes."""
+    """Presign a POST to a new key of the caller's: exactly this type, at most this long, for 5 minutes."""
     player, backend = caller(request), backend_of(request)
     await players.require_alive(backend.db, player.user_id)
     upload = await backend.portraits.presign_upload(player.user_id, body.content_type, body.content_length)
@@ -171,7 +171,7 @@ def _no_portrait() -> ProblemError:
     responses={302: {"description": "Where the picture is", "content": {}}} | responses(422),
 )
 async def get_view(request: Request, key: AvatarKey, size: Size = "128") -> Response[Any]:
-    """Lead to a portrait's picture: the bucket itself is not public."""
+    """Redirect to a portrait's picture: the bucket itself is not public."""
     url = await backend_of(request).portraits.view_url(key, int(size))
     headers = {"Location": url, "Cache-Control": f"max-age={VIEW_CACHE_SECONDS}"}
     return Response(status_code=302, body="", headers=headers)

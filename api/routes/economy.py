@@ -37,7 +37,7 @@ Count = Annotated[int, Field(ge=0, le=AMOUNT_LIMIT, strict=True)]
     security=[{"idToken": []}],
 )
 async def get_progress(request: Request) -> ProgressView:
-    """Level, xp, checkpoint, money and all that the caller owns."""
+    """Return level, xp, checkpoint, money and all that the caller owns."""
     profile, backend = caller(request), backend_of(request)
     return view(await progress.load(backend.db, profile.user_id))
 
@@ -66,13 +66,13 @@ def save_progress(backend: Backend, read: Progress, body: SaveRequest) -> Progre
 
 
 class UnlockRequest(RequestBody):
-    """What to open."""
+    """The id of what to open."""
 
     id: str
 
 
 class UnlockResponse(ProgressView):
-    """What is open now, and the progress after it."""
+    """The id of what is open now, and the progress after it."""
 
     id: str
 
@@ -92,13 +92,13 @@ def post_unlock(backend: Backend, read: Progress, body: UnlockRequest) -> Progre
 
 
 class TaskRequest(RequestBody):
-    """What was done."""
+    """The id of the task that was done."""
 
     task_id: str
 
 
 class TaskResponse(ProgressView):
-    """What was done, and the progress with its reward."""
+    """The id of the task, and the progress with its reward."""
 
     task_id: str
 
@@ -140,7 +140,7 @@ class MoneyRequest(RequestBody):
 
 
 class MoneyResponse(ProgressView):
-    """What was added, and the progress after it."""
+    """The money that was added, and the progress after it."""
 
     amount: int
     reason: str
@@ -165,7 +165,7 @@ class Offer(Model):
 
 
 class Shop(Model):
-    """All that the shop sells."""
+    """The items that the shop sells."""
 
     items: list[Offer]
 
@@ -177,20 +177,20 @@ class Shop(Model):
     security=[{"idToken": []}],
 )
 async def get_shop(request: Request) -> Shop:
-    """Every item of the catalogue's shop."""
+    """Return every item of the catalogue's shop."""
     items = backend_of(request).catalogue.shop.items()
     return Shop(items=[Offer(item_id=name, **item.model_dump()) for name, item in items])
 
 
 class BuyRequest(RequestBody):
-    """What to buy, and how many of it."""
+    """The id of the item to buy, and how many of it."""
 
     item_id: str
     quantity: Annotated[int, Field(ge=1, le=QUANTITY_LIMIT, strict=True)] = 1
 
 
 class BuyResponse(ProgressView):
-    """What was bought, and the progress after it."""
+    """The item that was bought, and the progress after it."""
 
     item_id: str
     quantity: int

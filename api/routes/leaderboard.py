@@ -51,7 +51,7 @@ class Standing(Model):
 async def get_leaderboard(
     request: Request, game_area: GameArea, limit: Limit = 20, cursor: PageCursor = ""
 ) -> Page:
-    """A page of a board, best first."""
+    """Return a page of a board, best first."""
     backend = backend_of(request)
     return await _page(backend, backend.board(game_area), limit, cursor)
 
@@ -62,7 +62,7 @@ async def get_leaderboard(
     responses={200: {"description": "The page"}} | responses(422),
 )
 async def get_global_leaderboard(request: Request, limit: Limit = 20, cursor: PageCursor = "") -> Page:
-    """A page of the board over all areas, best first."""
+    """Return a page of the board over all areas, best first."""
     backend = backend_of(request)
     return await _page(backend, backend.board(GLOBAL_BOARD), limit, cursor)
 
@@ -74,7 +74,7 @@ async def get_global_leaderboard(request: Request, limit: Limit = 20, cursor: Pa
     security=[{"idToken": []}],
 )
 async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5) -> Standing:
-    """The caller's rank on a board, and the neighbours."""
+    """Return the caller's rank on a board, and the neighbours."""
     player, backend = caller(request), backend_of(request)
     board = backend.board(game_area)
     before = None

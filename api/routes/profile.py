@@ -31,7 +31,7 @@ class ProfileRequest(RequestBody):
     security=[{"idToken": []}],
 )
 async def get_profile(request: Request) -> ProfileView:
-    """The stored profile, or the name that comes with the token."""
+    """Return the stored profile, or the name that comes with the token."""
     player, backend = caller(request), backend_of(request)
     return show(await profiles.load(backend.db, player.user_id) or player)
 

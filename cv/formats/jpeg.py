@@ -58,7 +58,7 @@ class _Scan:
 
 
 def read(picture: bytes) -> Essence:
-    """The essence of a baseline or progressive JPEG.
+    """Return the essence of a baseline or progressive JPEG.
 
     Raises PictureError: `truncated` where a colour has no scan, or a progressive one ends before all of it
     has been seen once, if coarsely; `unsupported_type` for lossless, arithmetic and 12-bit ones.
@@ -96,7 +96,7 @@ def _components(marker: int, content: bytes) -> bytes:
 
 
 def _scan(content: bytes) -> _Scan:
-    """T.81, section B.2.3."""
+    """Read a scan's header: T.81, section B.2.3."""
     count = content[0] if content else 0
     if len(content) < 4 + 2 * count:
         raise PictureError("truncated")
@@ -105,7 +105,7 @@ def _scan(content: bytes) -> _Scan:
 
 
 def _is_sharp(scans: list[_Scan], luma: int) -> bool:
-    """Whether the scans name every coefficient of the brightness.
+    """Return whether the scans name every coefficient of the brightness.
 
     A last scan that leaves bits to later ones does not count: those never came, and it may have been cut.
     """
@@ -115,7 +115,7 @@ def _is_sharp(scans: list[_Scan], luma: int) -> bool:
 
 
 def _segments(picture: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Marker, content, and the segment with the scan's data behind it, to the end or the first damage."""
+    """Yield marker, content, and the segment with its scan's data, to the end or the first damage."""
     at = len(_START)
     for _ in range(MAX_SEGMENTS):
         start = _MARKER.match(picture, at)

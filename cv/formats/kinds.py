@@ -42,7 +42,7 @@ def kind_of(picture: bytes) -> str:
 
 
 def _box_kind(picture: bytes) -> str:
-    """A file may say `mif1` of itself, and only among its compatible brands what it is coded in."""
+    """Return the kind; a file may say `mif1` of itself, and its coding only among its compatible brands."""
     brands = picture[8 : min(int.from_bytes(picture[:4]), _SNIFFED_BYTES)]
     named = [brands[:4], *(brands[at : at + 4] for at in range(8, len(brands), 4))]
     if not {*named} & (_AVIF_BRANDS | _HEIF_BRANDS):

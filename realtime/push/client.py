@@ -194,7 +194,7 @@ async def open_push_client(
     claim: Claim | None = None,
     in_flight: int = IN_FLIGHT,
 ) -> AsyncIterator[PushClient]:
-    """A push client for `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, or http:// on the laptop.
+    """Yield a push client for `https://{api}.execute-api.{region}.amazonaws.com/{stage}`, or http:// locally.
 
     Region, credentials and CA bundle are those of the session.
 

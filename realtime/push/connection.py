@@ -15,13 +15,13 @@ class ConnectionOwner(Protocol):
     tick: int
 
     def connected(self, connection: "Connection") -> None:
-        """The connection can take its first request."""
+        """Hear that the connection can take its first request."""
 
     def answered(self, connection: "Connection", status: int, response: bytes) -> None:
-        """The connection's request is answered; the connection can take another one, unless it is dead."""
+        """Hear that the request is answered; the connection can take another one, unless it is dead."""
 
     def lost(self, connection: "Connection", *, unheard: bool) -> None:
-        """The connection is dead, its request unanswered; `unheard` when not one byte came back."""
+        """Hear that the connection is dead, its request unanswered; `unheard` when not one byte came back."""
 
 
 class _UnaskedError(Exception):
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
         return self._transport is None or self._transport.is_closing()
 
     def sent_for(self, tick: int) -> int:
-        """For how many of the owner's ticks an answer has been waited for; 0 when none is expected."""
+        """Return for how many of the owner's ticks an answer is awaited; 0 when none is expected."""
         return tick - self._sent_tick if self.job is not None and self._transport is not None else 0
 
     def send(self, request: bytes) -> None:

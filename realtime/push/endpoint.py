@@ -59,21 +59,21 @@ def parse_url(connections_url: str) -> Address:
 
 
 def tls_context(session: aioboto3.Session) -> ssl.SSLContext:
-    """Verifies servers against `AWS_CA_BUNDLE` or the profile's `ca_bundle`, else botocore's own bundle."""
+    """Return a context that trusts `AWS_CA_BUNDLE` or the profile's `ca_bundle`, else botocore's bundle."""
     # The session underneath is botocore's, which alone knows its configuration.
     bundle = session._session.get_config_variable("ca_bundle")  # noqa: SLF001
     return ssl.create_default_context(cafile=bundle or get_cert_path(True))
 
 
 def region_of(session: aioboto3.Session) -> str:
-    """The session's Region. Raises NoRegionError."""
+    """Return the session's Region. Raises NoRegionError."""
     if not session.region_name:
         raise NoRegionError
     return str(session.region_name)
 
 
 async def credentials_of(session: aioboto3.Session) -> Credentials:
-    """The session's credentials as they are now; those that are about to expire are refreshed first.
+    """Return the session's credentials as they are now; those about to expire are refreshed first.
 
     Raises NoCredentialsError when the session finds none, and what the refresh raises.
     """

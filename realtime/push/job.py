@@ -61,7 +61,7 @@ class FirstTries:
 
 @dataclass
 class PushResult:
-    """What became of one frame, by connection id."""
+    """The outcome of one frame, by connection id."""
 
     delivered: int = 0
     gone: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ class PushResult:
 
 
 def backoff(failures: int, *, base: float = BACKOFF_BASE_SECONDS, cap: float = BACKOFF_CAP_SECONDS) -> float:
-    """Seconds to wait after `failures` in a row, 1 or more: exponential, capped, with full jitter.
+    """Return seconds to wait after `failures` in a row, 1 or more: exponential, capped, with full jitter.
 
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
@@ -122,7 +122,7 @@ class Job:
         self._settled(0)
 
     def request(self, stamp: Stamp, connection_id: str) -> bytes:
-        """The signed request for an id. Raises ValueError for an id that no request can name."""
+        """Return the signed request for an id. Raises ValueError for an id that no request can name."""
         if stamp is not self._stamp:
             self._stamp = stamp
             self._template = stamp.template(self._payload)
@@ -130,7 +130,7 @@ class Job:
 
     @property
     def takeable(self) -> int:
-        """How many ids could be tried now."""
+        """The number of ids that could be tried now."""
         return len(self._ready) + (self._new if len(self._waiting) < WAITING_LIMIT else 0)
 
     @property
@@ -140,7 +140,7 @@ class Job:
 
     @property
     def due(self) -> float | None:
-        """When the next waiting id is to be tried again."""
+        """The time at which the next waiting id is to be tried again."""
         return self._waiting[0][0] if self._waiting else None
 
     @property
@@ -184,12 +184,12 @@ class Job:
         self._settled()
 
     def gone(self, connection_id: str) -> None:
-        """The id's connection is no more."""
+        """Settle the id: its connection is no more."""
         self.result.gone.append(connection_id)
         self._settled()
 
     def failed(self, connection_id: str) -> None:
-        """The id is given up."""
+        """Settle the id: it is given up."""
         self.result.failed.append(connection_id)
         self._settled()
 
@@ -215,7 +215,7 @@ class Job:
             self._ready.append((connection_id, tries))
 
     def end(self, out: Collection[str]) -> None:
-        """The time is up, while these ids are out: settle every id, and close."""
+        """End at the deadline, while these ids are out: settle every id, and close."""
         if not self.open:
             return
         self.result.failed += out
@@ -228,7 +228,7 @@ class Job:
         self.close()
 
     def close(self, error: Exception | None = None) -> None:
-        """From here on nothing is taken, and nothing that comes back counts."""
+        """Close: from here on nothing is taken, and nothing that comes back counts."""
         self.open = False
         self._new = 0
         self._ready.clear()

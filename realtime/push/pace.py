@@ -7,7 +7,7 @@ BURST_SECONDS = 0.01
 
 
 class AnyPace(Protocol):
-    """What decides when requests go out."""
+    """The rule that decides when requests go out."""
 
     @property
     def ready(self) -> int:
@@ -56,7 +56,7 @@ class Pace:
 
     @property
     def full_at(self) -> float:
-        """When a full burst will have been saved up."""
+        """The time at which a full burst will have been saved up."""
         return self._filled_at + (self._burst - self._tokens) / self._rate
 
     def want(self) -> None:

@@ -306,7 +306,7 @@ class ConnectionPool:
             self._ticker = self._loop.call_later(self._tick_seconds, self._on_tick)
 
     def _work(self) -> int:
-        """How many requests could go out now."""
+        """Return how many requests could go out now."""
         work = self._paced_work()
         unpaced = sum(job.takeable for job in self._runnable if job.unpaced)
         return unpaced + (work if self._pace is None else min(work, self._pace.ready))
@@ -322,7 +322,7 @@ class ConnectionPool:
             self._runnable.append(job)
 
     def _end(self, job: Job) -> None:
-        """The job's time is up. Answers to its requests that are out count for nothing."""
+        """End a job whose time is up. Answers to its requests that are out count for nothing."""
         job.end([connection.connection_id for connection in self._connections if connection.job is job])
 
     # Opening and cooling down

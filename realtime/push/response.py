@@ -37,7 +37,7 @@ class _Headers:
 
 
 def read_until_eof(received: bytes) -> int | None:
-    """The status of an answer whose end is the connection's end; None when it should have gone on.
+    """Return the status of an answer whose end is the connection's end; None when it should have gone on.
 
     https://datatracker.ietf.org/doc/html/rfc9112#section-6.3 (8)
     """
@@ -47,7 +47,7 @@ def read_until_eof(received: bytes) -> int | None:
 
 
 def retry_after(response: bytes, now: float) -> float | None:
-    """For how many seconds from `now` (since the epoch) an answer asks to be left alone.
+    """Return for how many seconds from `now` (since the epoch) an answer asks to be left alone.
 
     None when it does not ask, or not for anything that can be understood.
 

@@ -42,7 +42,7 @@ class Credentials(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """Where requests go: the `Host` header and the path in front of `/@connections`, as they are sent."""
+    """The target of requests: the `Host` header and the path in front of `/@connections`, as sent."""
 
     host: str
     path: str = ""
@@ -58,7 +58,7 @@ class ConnectionsSigner:
         self._key = b""
 
     def stamp(self, credentials: Credentials, now: float) -> "Stamp":
-        """What all requests of one second have in common. `now` is in seconds since the epoch."""
+        """Return what all requests of one second have in common. `now` is in seconds since the epoch."""
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         day = moment[:8]
         if self._key_for != (credentials.secret_key, day):
@@ -88,11 +88,11 @@ class Hmac:
         self._outer = sha256(padded.translate(_OUTER_PAD))
 
     def digest(self, rest: bytes) -> bytes:
-        """The code of the beginning and the rest together."""
+        """Return the code of the beginning and the rest together."""
         return bytes.fromhex(self.hexdigest(rest))
 
     def hexdigest(self, rest: bytes) -> str:
-        """The same, in hexadecimal."""
+        """Return the same, in hexadecimal."""
         inner = self._inner.copy()
         inner.update(rest)
         outer = self._outer.copy()
@@ -101,7 +101,7 @@ class Hmac:
 
 
 class Payload:
-    """What a request sends: its method and its body, which is hashed once."""
+    """The content of a request: its method and its body, which is hashed once."""
 
     def __init__(self, method: Method, body: bytes = b"") -> None:
         self.method = method
@@ -110,7 +110,7 @@ class Payload:
 
 
 class Stamp:
-    """What all requests of one second have in common."""
+    """The part that all requests of one second have in common."""
 
     def __init__(
         self, endpoint: Endpoint, credentials: Credentials, moment: str, *, scope: str, key: bytes
@@ -122,7 +122,7 @@ class Stamp:
         self._hmac = Hmac(key, f"{_ALGORITHM}\n{moment}\n{scope}\n".encode())
 
     def template(self, payload: Payload) -> "Template":
-        """What all requests with one payload have in common in this second."""
+        """Return what all requests with one payload have in common in this second."""
         host, path = self._endpoint
         token = self._credentials.token
         signed = {"host": host, "x-amz-date": self.moment} | (
@@ -158,7 +158,7 @@ class Template:
         self._before, self._after, self._body = request
 
     def request(self, connection_id: str) -> bytes:
-        """The bytes to send. Raises ValueError for an id that cannot be part of a path."""
+        """Return the bytes to send. Raises ValueError for an id that cannot be part of a path."""
         name = encode_id(connection_id)
         canonical = f"{self._canonical_before}{name.replace('%', '%25')}{self._canonical_after}"
         signature = self._sign(sha256(canonical.encode()).hexdigest().encode())
@@ -166,7 +166,7 @@ class Template:
 
 
 def encode_id(connection_id: str) -> str:
-    """A connection id as a segment of a path, percent-encoded as botocore does it.
+    """Return a connection id as a segment of a path, percent-encoded as botocore does it.
 
     Raises ValueError for what no path can name: nothing, dots that mean a folder, and lone surrogates.
     """
