@@ -11,7 +11,7 @@ import hashlib
 from typing import NamedTuple
 
 from game.catalogue import Board
-from game.scoring import ScoreKeyError, decode
+from game.scoring import SortKeyError, decode
 
 _CHECKSUM_CHARACTERS = 12
 
@@ -24,12 +24,12 @@ class Cursor(NamedTuple):
     """The entry behind which the next page starts: its rank when it was read, and its sort key."""
 
     rank: int
-    score: str
+    sort_key: str
 
 
 def encode_cursor(board: Board, cursor: Cursor) -> str:
     """Return the cursor as URL-safe text."""
-    content = f"{cursor.rank}|{cursor.score}"
+    content = f"{cursor.rank}|{cursor.sort_key}"
     return base64.urlsafe_b64encode(f"{_checksum(board, content)}|{content}".encode()).decode().rstrip("=")
 
 
@@ -38,10 +38,10 @@ def decode_cursor(board: Board, text: str) -> Cursor:
     try:
         padded = text + "=" * (-len(text) % 4)
         checksum, _, content = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition("|")
-        rank, _, score = content.partition("|")
-        cursor = Cursor(int(rank), score)
-        decode(board.order, score)
-    except (binascii.Error, UnicodeError, ValueError, ScoreKeyError) as error:
+        rank, _, sort_key = content.partition("|")
+        cursor = Cursor(int(rank), sort_key)
+        decode(board.order, sort_key)
+    except (binascii.Error, UnicodeError, ValueError, SortKeyError) as error:
         raise CursorError("not a cursor of this board") from error
     if cursor.rank < 1 or encode_cursor(board, cursor) != text or checksum != _checksum(board, content):
         raise CursorError("not a cursor of this board")

@@ -23,7 +23,7 @@ _TIME_DIGITS = 15
 _SEPARATOR = "#"
 
 
-class ScoreKey(NamedTuple):
+class SortKey(NamedTuple):
     """The content of a sort key. `achieved_at` is in milliseconds since the epoch, UTC."""
 
     points: int
@@ -31,58 +31,58 @@ class ScoreKey(NamedTuple):
     user_id: str
 
 
-class ScoreKeyError(ValueError):
+class SortKeyError(ValueError):
     """The text is not a sort key."""
 
 
 def encode(order: Order, points: int, achieved_at: int, user_id: str) -> str:
     """Return the sort key of a score on a board of this order.
 
-    Raises ScoreKeyError where a part is out of its range: the key would sort wrongly.
+    Raises SortKeyError where a part is out of its range: the key would sort wrongly.
     """
     if not -POINTS_LIMIT < points < POINTS_LIMIT:
-        raise ScoreKeyError(f"points must be within ±{POINTS_LIMIT - 1}, not {points}")
+        raise SortKeyError(f"points must be within ±{POINTS_LIMIT - 1}, not {points}")
     if not 0 <= achieved_at < TIME_LIMIT:
-        raise ScoreKeyError(f"achieved_at must be from 0 to {TIME_LIMIT - 1}, not {achieved_at}")
+        raise SortKeyError(f"achieved_at must be from 0 to {TIME_LIMIT - 1}, not {achieved_at}")
     if not user_id:
-        raise ScoreKeyError("user_id must not be empty")
+        raise SortKeyError("user_id must not be empty")
     return (
         f"{points + POINTS_LIMIT:0{_POINTS_DIGITS}d}{_SEPARATOR}"
         f"{_time(order, achieved_at):0{_TIME_DIGITS}d}{_SEPARATOR}{user_id}"
     )
 
 
-def decode(order: Order, key: str) -> ScoreKey:
+def decode(order: Order, sort_key: str) -> SortKey:
     """Return the score behind a sort key of a board of this order.
 
-    Raises ScoreKeyError where `encode` would never have written it.
+    Raises SortKeyError where `encode` would never have written it.
     """
-    points, time, user_id = _parts(key)
-    score = ScoreKey(int(points) - POINTS_LIMIT, _time(order, int(time)), user_id)
-    if encode(order, *score) != key:
-        raise ScoreKeyError(f"not a sort key: {key!r}")
-    return score
+    points, time, user_id = _parts(sort_key)
+    parts = SortKey(int(points) - POINTS_LIMIT, _time(order, int(time)), user_id)
+    if encode(order, *parts) != sort_key:
+        raise SortKeyError(f"not a sort key: {sort_key!r}")
+    return parts
 
 
-def is_owned_by(key: str, user_id: str) -> bool:
+def is_owned_by(sort_key: str, user_id: str) -> bool:
     """Return whether a text is the sort key of a player's row, whatever the order of its board."""
     try:
-        return _parts(key)[2] == user_id
-    except ScoreKeyError:
+        return _parts(sort_key)[2] == user_id
+    except SortKeyError:
         return False
 
 
-def points_of(key: str) -> int:
-    """Return the points in a sort key, whatever the order of its board. Raises ScoreKeyError."""
-    return int(_parts(key)[0]) - POINTS_LIMIT
+def points_of(sort_key: str) -> int:
+    """Return the points in a sort key, whatever the order of its board. Raises SortKeyError."""
+    return int(_parts(sort_key)[0]) - POINTS_LIMIT
 
 
-def order_of(key: str, achieved_at: int) -> Order | None:
+def order_of(sort_key: str, achieved_at: int) -> Order | None:
     """Return the order of the board whose sort key has this time; None where neither has.
 
     The time is inverted on a `desc` board, and no time is its own inverse.
     """
-    time = int(_parts(key)[1])
+    time = int(_parts(sort_key)[1])
     orders: tuple[Order, ...] = ("desc", "asc")
     return next((order for order in orders if _time(order, time) == achieved_at), None)
 
@@ -92,11 +92,11 @@ def better(order: Order, points: int, best: int) -> bool:
     return points > best if order == "desc" else points < best
 
 
-def _parts(key: str) -> tuple[str, str, str]:
-    points, _, rest = key.partition(_SEPARATOR)
+def _parts(sort_key: str) -> tuple[str, str, str]:
+    points, _, rest = sort_key.partition(_SEPARATOR)
     time, _, user_id = rest.partition(_SEPARATOR)
     if (len(points), len(time)) != (_POINTS_DIGITS, _TIME_DIGITS) or not (points + time).isdecimal():
-        raise ScoreKeyError(f"not a sort key: {key!r}")
+        raise SortKeyError(f"not a sort key: {sort_key!r}")
     return points, time, user_id
 
 

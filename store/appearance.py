@@ -107,7 +107,7 @@ async def _write(
             for board in (before.unshown if seen else boards)
             if board in boards
             and board in achieved.bests
-            and (board, achieved.bests[board].score) not in missing
+            and (board, achieved.bests[board].sort_key) not in missing
         ]
         shown, unshown = behind[:ROWS_AT_ONCE], behind[ROWS_AT_ONCE:]
         new = new.model_copy(update={"unshown": tuple(unshown)})
@@ -124,7 +124,7 @@ async def _write(
             codes = error.reasons[1:]
             if _FAILED not in codes[:own]:
                 failed = [board for board, code in zip(shown, codes[own:], strict=False) if code == _FAILED]
-                missing.update((board, achieved.bests[board].score) for board in failed)
+                missing.update((board, achieved.bests[board].sort_key) for board in failed)
             raise
         return new
 

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 class Best(Row):
     """A player's best on one board: points, and when they were reached (milliseconds since the epoch).
 
-    `score` is the sort key of its row, which stays deletable when its board has left the catalogue.
+    `sort_key` names its row, which stays deletable when its board has left the catalogue.
     """
 
     points: Points
     achieved_at: Milliseconds
-    score: str
+    sort_key: str = Field(alias="score")
 
 
 class Progress(Player):
@@ -47,7 +47,7 @@ class Progress(Player):
     def _check(self) -> Self:
         # What becomes of a best becomes of the row that it names.
         for board, best in self.bests.items():
-            if not is_owned_by(best.score, self.user_id):
+            if not is_owned_by(best.sort_key, self.user_id):
                 raise ValueError(f"bests.{board}.score: is no sort key of this player")
         return self
 

@@ -9,10 +9,12 @@ tells of another score, a second row of a player) still counts there.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from pydantic import Field
+
 from game.board import Avatar, Entry, Milliseconds, Name, Points, UserId
 from game.board_rules import Sample
 from game.catalogue import Board
-from game.scoring import Order, ScoreKeyError, decode, encode, is_owned_by, order_of, points_of
+from game.scoring import Order, SortKeyError, decode, encode, is_owned_by, order_of, points_of
 from store.database import (
     BATCH_GET_LIMIT,
     PATIENT_ATTEMPTS,
@@ -52,10 +54,10 @@ RANKS_COUNTED = 500
 
 
 class Score(Row):
-    """A row: `score` is the sort key (see `game.scoring`), `points` the number that it stands for."""
+    """A row: `sort_key` (stored as `score`, see `game.scoring`) sorts as `points`, the number, do."""
 
     game_area: str
-    score: str
+    sort_key: str = Field(alias="score")
     points: StoredNumber[Points]
     user_id: UserId
     name: Name
@@ -76,15 +78,15 @@ class Score(Row):
 
 def new_best(board: Board, points: int, achieved_at: int, user_id: str) -> Best:
     """Return a player's best on a board, with the sort key of its row."""
-    score = encode(board.order, points, achieved_at, user_id)
-    return Best(points=points, achieved_at=achieved_at, score=score)
+    sort_key = encode(board.order, points, achieved_at, user_id)
+    return Best(points=points, achieved_at=achieved_at, sort_key=sort_key)
 
 
 def new_score(board: str, best: Best, profile: Profile) -> Score:
     """Return the row of a player's best on a board."""
     return Score(
         game_area=board,
-        score=best.score,
+        sort_key=best.sort_key,
         points=best.points,
         user_id=profile.user_id,
         name=profile.name,
@@ -100,7 +102,7 @@ def put(db: Database, score: Score) -> "TransactWriteItemTypeDef":
 
 def delete(db: Database, board: str, best: Best) -> "TransactWriteItemTypeDef":
     """Return the transaction's part that deletes the row of a player's earlier best."""
-    return {"Delete": {"TableName": db.name(SCORES), "Key": _key(board, best.score)}}
+    return {"Delete": {"TableName": db.name(SCORES), "Key": _key(board, best.sort_key)}}
 
 
 def show(db: Database, board: str, best: Best, profile: Profile) -> "TransactWriteItemTypeDef":
@@ -109,7 +111,7 @@ def show(db: Database, board: str, best: Best, profile: Profile) -> "TransactWri
     return {
         "Update": {
             "TableName": db.name(SCORES),
-            "Key": _key(board, best.score),
+            "Key": _key(board, best.sort_key),
             "UpdateExpression": "SET #name = :name"
             + (" REMOVE avatar" if profile.avatar is None else ", avatar = :avatar"),
             "ConditionExpression": "attribute_exists(gameArea)",
@@ -127,14 +129,14 @@ async def with_rows(db: Database, bests: Mapping[str, Best], boards: Collection[
     names = [name for name in bests if name in boards]
     gone = set(names)
     for start in range(0, len(names), BATCH_GET_LIMIT):
-        keys = [_key(name, bests[name].score) for name in names[start : start + BATCH_GET_LIMIT]]
+        keys = [_key(name, bests[name].sort_key) for name in names[start : start + BATCH_GET_LIMIT]]
         gone -= {item["gameArea"]["S"] for item in (await batch_get(db, {SCORES: keys}))[SCORES]}
     return {name: best for name, best in bests.items() if name not in gone}
 
 
 async def delete_rows(db: Database, keys: Iterable[tuple[str, str]]) -> None:
     """Delete rows by board and sort key; what is not there is no error."""
-    requests = [{"DeleteRequest": {"Key": _key(board, score)}} for board, score in keys]
+    requests = [{"DeleteRequest": {"Key": _key(board, sort_key)}} for board, sort_key in keys]
     await batch_write(db, SCORES, requests)
 
 
@@ -170,7 +172,7 @@ async def top(db: Database, board: Board) -> tuple[Entry, ...]:
 async def top_with_bar(db: Database, board: Board) -> Top:
     """Return the truth about a board: its best K rows, read consistently, in one Query."""
     found = await rows(db, board, limit=board.top)
-    return Top(_entries(found, 1), found[-1].score if len(found) == board.top else None)
+    return Top(_entries(found, 1), found[-1].sort_key if len(found) == board.top else None)
 
 
 async def page(
@@ -268,7 +270,7 @@ async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> 
     The player is missing from the answer when the row of `best` is gone, or cannot be read: read the best
     again. Costs a count of every row above, one consistent read unit for each 4 KB of them.
     """
-    own = best.score
+    own = best.sort_key
     above = await _query(db, board, limit=neighbours, key=own, condition=_better(board), towards_better=True)
     better, _ = await _count(db, board, own, _better(board))
     rank = 1 + better
@@ -276,8 +278,8 @@ async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> 
     return _entries([*reversed(above), *rows], max(1, rank - len(above)))
 
 
-def _key(board: str, score: str) -> Item:
-    return to_item({"gameArea": board, "score": score})
+def _key(board: str, sort_key: str) -> Item:
+    return to_item({"gameArea": board, "score": sort_key})
 
 
 def _better(board: Board) -> str:
@@ -327,8 +329,8 @@ def _parse(board: Board, item: Item) -> Score:
     """Return the row behind a DynamoDB item. Raises RowError, also for the sort key of another score."""
     row = parse_row(Score, SCORES, item)
     try:
-        told = decode(board.order, row.score)
-    except ScoreKeyError as error:
+        told = decode(board.order, row.sort_key)
+    except SortKeyError as error:
         raise row_error(SCORES, item, error) from error
     if told != (row.points, row.achieved_at, row.user_id):
         raise row_error(

@@ -180,7 +180,7 @@ def _matters(board: Board, published: PublishedBoard, touch: Touch) -> bool:
     bar = _bar(board, published)
     if bar is None:
         return True
-    return touch.score >= bar if board.order == "desc" else touch.score <= bar
+    return touch.sort_key >= bar if board.order == "desc" else touch.sort_key <= bar
 
 
 def _lowers_bar(board: Board, before: str | None, after: str | None) -> bool:

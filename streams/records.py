@@ -16,13 +16,13 @@ class RecordError(Exception):
 class Touch(NamedTuple):
     """A row that was written or removed.
 
-    `score` is its sort key; `achieved_at` (milliseconds) is None unless the row is a new score: another name
+    `achieved_at` (milliseconds) is None unless the row is a new score: another name
     or portrait rewrites it too. `written_at` is the stream's own time, in seconds.
     """
 
     sequence_number: str
     board: str
-    score: str
+    sort_key: str
     achieved_at: int | None
     written_at: float
 
@@ -45,7 +45,7 @@ def parse(record: Mapping[str, Any]) -> Touch:
         return Touch(
             sequence_number=str(change["SequenceNumber"]),
             board=str(keys["gameArea"]),
-            score=str(keys["score"]),
+            sort_key=str(keys["score"]),
             achieved_at=_achieved_at(record),
             written_at=float(change["ApproximateCreationDateTime"]),
         )

@@ -98,8 +98,8 @@ async def _page(backend: Backend, board: Board, limit: int, cursor: str) -> Page
             start = decode_cursor(board, cursor)
         except CursorError as error:
             raise invalid([FieldError(field="query.cursor", detail=str(error))]) from error
-        after = start.score
-        rank = await scores.rank_behind(backend.db, board, start.score, start.rank)
+        after = start.sort_key
+        rank = await scores.rank_behind(backend.db, board, start.sort_key, start.rank)
     published = await boards.load(backend.db, board.id)
     # One more than asked for tells whether there is a next page.
     rows = await scores.rows(backend.db, board, limit=limit + 1, after=after)
@@ -108,5 +108,5 @@ async def _page(backend: Backend, board: Board, limit: int, cursor: str) -> Page
         game_area=board.id,
         version=published.version if published else 0,
         entries=tuple(row.entry(place) for place, row in enumerate(page, start=rank)),
-        next_cursor=encode_cursor(board, Cursor(rank + limit - 1, page[-1].score)) if more else None,
+        next_cursor=encode_cursor(board, Cursor(rank + limit - 1, page[-1].sort_key)) if more else None,
     )

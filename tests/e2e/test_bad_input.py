@@ -131,8 +131,12 @@ async def test_forged_foreign_and_cut_cursors_are_refused(
     board = backend.catalogue().boards[arena]
     key = encode(board.order, entry.score, entry.achieved_at, entry.user_id)
     content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    checksum, rank, score = content.split("|")
-    forged = [f"{checksum}|{int(rank) + 1}|{score}", f"{checksum}|{rank}|{score}x", f"{rank}|{score}"]
+    checksum, rank, sort_key = content.split("|")
+    forged = [
+        f"{checksum}|{int(rank) + 1}|{sort_key}",
+        f"{checksum}|{rank}|{sort_key}x",
+        f"{rank}|{sort_key}",
+    ]
     refused = {
         "foreign": encode_cursor(backend.catalogue().boards[GLOBAL_BOARD], Cursor(entry.rank, key)),
         "cut": cursor[:-4],

@@ -173,9 +173,9 @@ class World:
             if stored and stored.unshown:
                 await submit(self.direct, self._catalogue, stored, name, area.min, now())
 
-    async def put_bad_score(self, board: str, score: str) -> None:
+    async def put_bad_score(self, board: str, sort_key: str) -> None:
         """A row that no release of ours writes comes into `Scores`."""
-        row = {"gameArea": board, "score": score, "points": "many", "userId": "stranger"}
+        row = {"gameArea": board, "score": sort_key, "points": "many", "userId": "stranger"}
         await self.direct.client.put_item(TableName=SCORES.name, Item=to_item(row))
         self.deliver()
 

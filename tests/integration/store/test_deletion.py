@@ -93,7 +93,7 @@ async def test_renames_at_once_leave_one_name(db: Database) -> None:
 async def test_rename_brings_no_row_back(db: Database) -> None:
     await hold(db)
     best = (await progress.load(db, ADA.user_id)).bests[BOARDS[7]]
-    await scores.delete_rows(db, [(BOARDS[7], best.score)])
+    await scores.delete_rows(db, [(BOARDS[7], best.sort_key)])
     await rename(db, "Lovelace")
     items = (await db.client.scan(TableName=db.name(SCORES)))["Items"]
     assert len(items) == len(BOARDS) - 1

@@ -212,7 +212,7 @@ def test_score_that_an_operator_took_away_completes_no_task(rest: RestScene) -> 
 
     async def remove(db: Database) -> None:
         bests = (await progress.load(db, PLAYER)).bests
-        await scores.delete_rows(db, [(board, best.score) for board, best in bests.items()])
+        await scores.delete_rows(db, [(board, best.sort_key) for board, best in bests.items()])
 
     rest.run(remove)
     post(rest, *TASK).problem(409)

@@ -39,9 +39,9 @@ PROFILE = to_item(
 )
 
 
-def best_named(score: str) -> Item:
+def best_named(sort_key: str) -> Item:
     """A stored best, of a row of `Scores` with this sort key."""
-    return {"M": to_item({"points": 5, "achievedAt": NOW, "score": score})}
+    return {"M": to_item({"points": 5, "achievedAt": NOW, "score": sort_key})}
 
 
 REQUESTS: list[tuple[str, str, Any]] = [

@@ -65,8 +65,8 @@ def test_cursor_with_other_content_is_refused(content: bytes) -> None:
 @pytest.mark.parametrize(
     "cursor",
     [
-        Cursor(0, CURSOR.score),
-        Cursor(-1, CURSOR.score),
+        Cursor(0, CURSOR.sort_key),
+        Cursor(-1, CURSOR.sort_key),
         Cursor(1, ""),
         Cursor(1, "x"),
         Cursor(1, "9" * 5000 + "#1#x"),

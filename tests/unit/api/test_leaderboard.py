@@ -62,7 +62,7 @@ def test_cursor_is_the_stored_key_of_the_last_row_on_the_page(rest: RestScene, a
     query: dict[str, Any] = {"gameArea": area, "limit": 2}
     for last in (2, 4):
         query["cursor"] = rest.get("/leaderboard", query).json["nextCursor"]
-        assert decode_cursor(board, query["cursor"]) == (last, stored[last - 1].score)
+        assert decode_cursor(board, query["cursor"]) == (last, stored[last - 1].sort_key)
 
 
 def climb(rest: RestScene, area: str, *players: str) -> None:
@@ -104,7 +104,7 @@ def test_ranks_of_the_next_page_are_right_though_a_row_in_front_is_gone(rest: Re
 
     async def remove(db: Database) -> None:
         best = (await progress.load(db, gone)).bests[area]
-        await scores.delete_rows(db, [(area, best.score)])
+        await scores.delete_rows(db, [(area, best.sort_key)])
 
     rest.run(remove)
     everybody = ranks(rest, {"gameArea": area})

@@ -10,8 +10,8 @@ from game.scoring import (
     POINTS_LIMIT,
     TIME_LIMIT,
     Order,
-    ScoreKey,
-    ScoreKeyError,
+    SortKey,
+    SortKeyError,
     better,
     decode,
     encode,
@@ -19,10 +19,10 @@ from game.scoring import (
 )
 from tests.unit.game.strategies import ORDERS, points, times, user_ids
 
-KEYS = st.builds(ScoreKey, points, times, user_ids)
+KEYS = st.builds(SortKey, points, times, user_ids)
 
 
-def ranks_above(order: Order, one: ScoreKey, other: ScoreKey) -> bool:
+def ranks_above(order: Order, one: SortKey, other: SortKey) -> bool:
     """The board's order in words: points, then who was first, then the user id."""
     if one.points != other.points:
         return one.points > other.points if order == "desc" else one.points < other.points
@@ -33,7 +33,7 @@ def ranks_above(order: Order, one: ScoreKey, other: ScoreKey) -> bool:
 
 @pytest.mark.parametrize("order", ORDERS)
 @given(one=KEYS, other=KEYS)
-def test_keys_sort_in_the_documented_order(order: Order, one: ScoreKey, other: ScoreKey) -> None:
+def test_keys_sort_in_the_documented_order(order: Order, one: SortKey, other: SortKey) -> None:
     first, second = encode(order, *one), encode(order, *other)
     assert (first > second if order == "desc" else first < second) == ranks_above(order, one, other)
     assert (first == second) == (one == other)
@@ -41,7 +41,7 @@ def test_keys_sort_in_the_documented_order(order: Order, one: ScoreKey, other: S
 
 @pytest.mark.parametrize("order", ORDERS)
 @given(key=KEYS)
-def test_decode_gives_back_what_was_encoded(order: Order, key: ScoreKey) -> None:
+def test_decode_gives_back_what_was_encoded(order: Order, key: SortKey) -> None:
     assert decode(order, encode(order, *key)) == key
     assert is_owned_by(encode(order, *key), key.user_id)
     assert not is_owned_by(encode(order, *key), key.user_id + "x")
@@ -57,7 +57,7 @@ def test_key_is_the_documented_text() -> None:
 def test_decode_refuses_or_reads_back_the_very_text(order: Order, text: str) -> None:
     try:
         key = decode(order, text)
-    except ScoreKeyError:
+    except SortKeyError:
         return
     assert encode(order, *key) == text
 
@@ -83,7 +83,7 @@ def test_decode_refuses_or_reads_back_the_very_text(order: Order, text: str) -> 
     ],
 )
 def test_decode_refuses_what_encode_never_writes(text: str) -> None:
-    with pytest.raises(ScoreKeyError):
+    with pytest.raises(SortKeyError):
         decode("desc", text)
 
 
@@ -99,7 +99,7 @@ def test_decode_refuses_what_encode_never_writes(text: str) -> None:
 )
 def test_encode_refuses_a_part_that_would_sort_wrongly(part: dict[str, Any], named: str) -> None:
     arguments: dict[str, Any] = {"points": 1, "achieved_at": 1, "user_id": "ada"} | part
-    with pytest.raises(ScoreKeyError, match=named):
+    with pytest.raises(SortKeyError, match=named):
         encode("desc", **arguments)
 
 

@@ -226,9 +226,9 @@ async def test_bar_is_the_stored_sort_key_of_the_last_row(scene: BroadcastScene)
         assert await scene.process() == []
         last = (await scores.rows(scene.direct, scene.board(area), limit=3))[-1]
         published = await scene.published(area)
-        assert (published.version, published.bar) == (2, last.score)
+        assert (published.version, published.bar) == (2, last.sort_key)
         await boards.rebuild(scene.direct, scene.board(area), NOW)
-        assert (await scene.published(area)).bar == last.score
+        assert (await scene.published(area)).bar == last.sort_key
 
 
 async def test_bar_that_a_release_without_bars_left_behind_is_not_believed(scene: BroadcastScene) -> None:

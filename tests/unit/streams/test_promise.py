@@ -111,10 +111,10 @@ class Sweep(NamedTuple):
 
 class BadScore(NamedTuple):
     board: str
-    score: str
+    sort_key: str
 
     async def happen(self, world: World) -> None:
-        await world.put_bad_score(self.board, self.score)
+        await world.put_bad_score(self.board, self.sort_key)
 
 
 class BreakBoard(NamedTuple):
