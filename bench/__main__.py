@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None, page: Path = PAGE) -> int:
 
 
 async def _until_signal(names: Sequence[str], scale: Scale) -> dict[str, list[Figure] | None]:
-    """SIGTERM ends it as Ctrl-C does: by cancellation, so that every benchmark stops what it started."""
+    """End at SIGTERM as at Ctrl-C: by cancellation, so that every benchmark stops what it started."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

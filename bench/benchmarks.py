@@ -18,6 +18,6 @@ MODULES = {
 
 
 def find(name: str) -> Benchmark:
-    """A benchmark, imported only now: what one of them needs, the others may lack."""
+    """Return a benchmark, imported only now: what one of them needs, the others may lack."""
     benchmark: Benchmark = importlib.import_module(MODULES[name]).run
     return benchmark

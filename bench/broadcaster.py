@@ -56,7 +56,7 @@ class BroadcasterBenchError(Exception):
 
 
 class Case(NamedTuple):
-    """How many subscribers get how many scores at once."""
+    """The numbers of subscribers, and of scores that they get at once."""
 
     subscribers: int
     batch: int
@@ -69,7 +69,7 @@ QUICK_CASES = (Case(10, 3),)
 
 
 class Outcome(NamedTuple):
-    """What a batch came to: seconds until the last subscriber was current, frames and bytes sent."""
+    """The outcome of a batch: seconds until the last subscriber was current, frames and bytes sent."""
 
     seconds: float
     frames: float
@@ -132,7 +132,7 @@ async def _scene(case: Case) -> AsyncIterator["_Scene"]:
 
 
 async def _subscribe(db: Database, ids: list[str]) -> None:
-    """What `$connect` and `subscribe` write of these connections; and for the sample, its `$connect`."""
+    """Write what `$connect` and `subscribe` write of these connections; for the sample, its `$connect`."""
     await sample.create_table(db.client)
     await sample.add_connections(db.client, ids)
     waiting = iter(ids)
@@ -234,7 +234,7 @@ class _ScoreStream:
         self._arrived = asyncio.Event()
 
     async def take(self, event: dict[str, Any]) -> None:
-        """A batch of the stream. The global board's rows and those that were deleted are left out."""
+        """Take a batch of the stream, without the global board's rows and deleted ones."""
         self._records += [
             record
             for record in event["Records"]

@@ -61,7 +61,7 @@ class Sdk:
 
 
 async def run(scale: Scale) -> list[Figure]:
-    """CPU milliseconds of the import, and megabytes unpacked and zipped, of each package and of the SDK."""
+    """Return import milliseconds (CPU), and megabytes unpacked and zipped, per package and for the SDK."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sdk, bundles = await asyncio.to_thread(prepare, folder)
@@ -87,7 +87,7 @@ def prepare(folder: Path) -> tuple[Sdk, dict[Package, Bundle]]:
 
 
 async def import_seconds(folder: Path, module: str) -> float:
-    """CPU seconds that a new interpreter takes to import a module that is found in the folder."""
+    """Return CPU seconds that a new interpreter takes to import a module from the folder."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-S", "-B", "-c", _TIMED_IMPORT, str(folder), module),
         env={},

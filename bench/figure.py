@@ -25,7 +25,7 @@ class Figure:
         return over / under if under else math.inf
 
     def to_json(self) -> str:
-        """`{"bench","case","ours","peer","peer_name","ratio","unit"}` on one line; null for infinity."""
+        """Return `{"bench","case","ours","peer","peer_name","ratio","unit"}` as a line; null for infinity."""
         return json.dumps(
             {
                 "bench": self.bench,
@@ -41,7 +41,7 @@ class Figure:
 
 
 def number(value: float) -> str:
-    """Three significant digits and more: 0.0123, 1.23, 12.3, 123, 1,234."""
+    """Return three significant digits and more: 0.0123, 1.23, 12.3, 123, 1,234."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))

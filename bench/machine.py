@@ -15,7 +15,7 @@ _GB = 1 << 30
 
 
 def describe() -> dict[str, str]:
-    """What there is to say, by its name. What cannot be found out is called unknown."""
+    """Return the machine's properties by name; a property that cannot be found out is unknown."""
     return {
         "Processor": processor(),
         "Cores": str(_cores()),
@@ -30,7 +30,7 @@ def describe() -> dict[str, str]:
 
 
 def load() -> str:
-    """How busy the machine is with other things: to be asked before anything is run."""
+    """Return how busy the machine is with other things: to be called before anything is run."""
     return f"{os.getloadavg()[0]:.1f} processes running, on average over a minute"
 
 

@@ -39,7 +39,7 @@ class Cores(NamedTuple):
 
 
 def cores() -> Cores:
-    """A core for what is measured, and one for everything around it."""
+    """Return a core for what is measured, and one for everything around it."""
     if not hasattr(os, "sched_getaffinity"):
         return Cores(None, None)
     usable = sorted(os.sched_getaffinity(0))
@@ -47,12 +47,12 @@ def cores() -> Cores:
 
 
 def python(module: str, *arguments: object) -> list[str]:
-    """The command of one of our programs."""
+    """Return the command of one of our programs."""
     return [sys.executable, "-m", module, *map(str, arguments)]
 
 
 def node(script: str, *arguments: object) -> list[str]:
-    """The command of a program in `bench/node`. Raises ProcessError when the packages are not installed."""
+    """Return the command of a program in `bench/node`. Raises ProcessError without its packages."""
     if not (CHECKOUT / "node_modules").is_dir():
         raise ProcessError("The peers on Node are not installed: run `npm ci`, or `make bench`.")
     return ["node", str(CHECKOUT / "bench" / "node" / script), *map(str, arguments)]
@@ -79,7 +79,7 @@ class Process:
         return self._process.pid
 
     async def read(self, within: float = _START_SECONDS) -> dict[str, Any]:
-        """The next line that it says, in `within` seconds. Raises ProcessError."""
+        """Return the next line that it says, in `within` seconds. Raises ProcessError."""
         assert self._process.stdout is not None
         try:
             async with asyncio.timeout(within):
@@ -102,7 +102,7 @@ class Process:
         return await self.read(within)
 
     def cpu_seconds(self) -> float:
-        """What it has used of its core until now, in user and kernel mode together. Linux only."""
+        """Return what it has used of its core until now, in user and kernel mode together. Linux only."""
         # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -50,7 +50,7 @@ class PushBenchError(Exception):
 
 
 async def run(scale: Scale) -> list[Figure]:
-    """Requests a second over TLS and plain, ours against each peer."""
+    """Measure requests per second over TLS and plain, ours against each peer."""
     figures = []
     with tempfile.TemporaryDirectory() as folder:
         certificate_file, key_file = certificate.make(Path(folder))
@@ -124,7 +124,7 @@ class _Contestant:
         self._requests = round(rate * _MEASURED_SECONDS)
 
     async def measure(self) -> float:
-        """Requests a second, in one run."""
+        """Return the requests per second of one run."""
         await self._push(min(self._requests, max(_LEAST_WARM_UP, round(self._requests * _WARM_UP))))
         await self._settle()
         connections = await self._connections()

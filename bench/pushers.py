@@ -118,12 +118,12 @@ class _OurSigner:
         self._credentials = Credentials(*MADE_UP_CREDENTIALS.values())
 
     def template(self, frame: bytes) -> Template:
-        """Signs requests with this frame, dated now."""
+        """Sign requests with this frame, dated now."""
         return self._signer.stamp(self._credentials, time.time()).template(Payload("POST", frame))
 
 
 def _parts(request: bytes) -> tuple[str, list[tuple[str, str]]]:
-    """The path and the headers of a request."""
+    """Return the path and the headers of a request."""
     line, *lines = request[: request.index(b"\r\n\r\n")].decode().split("\r\n")
     return line.split(" ")[1], [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
 
@@ -179,7 +179,7 @@ class _Crt:
         ]
 
     def push(self, frame: bytes, ids: list[str]) -> None:
-        """Returns when everything is answered."""
+        """Push, and return when everything is answered."""
         sign = self._sign_ourselves(frame) if self._signer else self._sign(frame)
         run = _CrtRun(sign, ids)
         for connection in self._connections:

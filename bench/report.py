@@ -12,12 +12,12 @@ Outcomes = Mapping[str, list[Figure] | None]
 
 
 def verdicts(name: str, figures: Sequence[Figure]) -> list[str]:
-    """A benchmark's targets, each in a sentence: met or missed, and by what."""
+    """Return a benchmark's targets, each in a sentence: met or missed, and by what."""
     return [target.verdict(figures) for target in SECTIONS[name].targets]
 
 
 def to_table(name: str, figures: Sequence[Figure]) -> Table:
-    """A benchmark's figures for the terminal."""
+    """Return a benchmark's figures for the terminal."""
     table = Table(title=SECTIONS[name].title)
     for heading in ("case", "unit", "ours", "peer", "", "ratio"):
         table.add_column(heading, justify="left" if heading in ("case", "unit", "peer") else "right")
@@ -37,7 +37,7 @@ def to_table(name: str, figures: Sequence[Figure]) -> Table:
 def to_markdown(
     outcomes: Outcomes, machine: Mapping[str, str], *, command: str, date: str, rounds: int
 ) -> str:
-    """The page."""
+    """Return the page."""
     parts = [
         "# Benchmarks",
         "Ours beside what people would use instead, in the same run on the same machine. Written by"

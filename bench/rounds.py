@@ -23,6 +23,6 @@ async def interleaved(
 
 
 async def medians(contestants: Mapping[str, Measure], rounds: int) -> dict[str, float]:
-    """The median of each contestant's interleaved runs."""
+    """Return the median of each contestant's interleaved runs."""
     measured = await interleaved(contestants, rounds)
     return {name: statistics.median(values) for name, values in measured.items()}

@@ -26,7 +26,7 @@ _deserializer = TypeDeserializer()
 
 
 async def create_table(client: "DynamoDBClient") -> None:
-    """The sample's one table."""
+    """Create the sample's one table."""
     await client.create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
@@ -37,7 +37,7 @@ async def create_table(client: "DynamoDBClient") -> None:
 
 
 async def add_connections(client: "DynamoDBClient", ids: Sequence[str]) -> None:
-    """What the sample's `$connect` writes."""
+    """Write what the sample's `$connect` writes."""
     for start in range(0, len(ids), 25):
         answer = await client.batch_write_item(
             RequestItems={
@@ -48,7 +48,7 @@ async def add_connections(client: "DynamoDBClient", ids: Sequence[str]) -> None:
 
 
 def message(record: Mapping[str, Any]) -> str:
-    """What is posted of a record: the row that was written."""
+    """Return what is posted of a record: the row that was written."""
     image = record["dynamodb"]["NewImage"]
     row = {name: _deserializer.deserialize(value) for name, value in image.items()}
     return json.dumps({"type": "score", **row}, default=int)

@@ -9,7 +9,7 @@ from bench.figure import Figure, number
 
 @dataclass(frozen=True)
 class Target:
-    """What the figures of a benchmark should come to: their ratio, or with `under` our own value.
+    """The target of a benchmark's figures: their ratio, or with `under` our own value.
 
     It is about the figures whose case contains `case`, whose unit is `unit` and whose peer is `peer`; empty
     ones leave it open.
@@ -23,7 +23,7 @@ class Target:
     unit: str = ""
 
     def verdict(self, figures: Iterable[Figure]) -> str:
-        """Whether the worst of the figures meets it, in a sentence."""
+        """Return in a sentence whether the worst of the figures meets it."""
         about = [figure for figure in figures if self._concerns(figure)]
         if not about:
             return f"{self.says}: not measured."

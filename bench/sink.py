@@ -30,7 +30,7 @@ _NO_LENGTH = b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\nConnection: 
 
 
 class Sink:
-    """What has come."""
+    """A counter of the requests that have come."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -39,11 +39,11 @@ class Sink:
         self.body = b""
 
     async def count(self) -> dict[str, Any]:
-        """How many requests and connections."""
+        """Return how many requests and connections have come."""
         return {"requests": self.requests, "connections": self.connections}
 
     async def last(self) -> dict[str, Any]:
-        """The last request."""
+        """Return the last request."""
         return {"head": self.head.decode(), "body": self.body.decode()}
 
 

@@ -32,7 +32,7 @@ class Clients:
         self.told_at: dict[str, float] = {}
 
     def status(self, connection_id: str) -> int:
-        """The answer to a frame."""
+        """Return the answer to a frame."""
         if connection_id in self.slow:
             return 429
         self.told_at.setdefault(connection_id, time.monotonic())
@@ -45,7 +45,7 @@ class Clients:
         return {}
 
     async def told(self) -> dict[str, Any]:
-        """Who has a frame, and since when."""
+        """Return which connections have a frame, and since when."""
         return {"told": len(self.told_at), "last_at": max(self.told_at.values(), default=0.0)}
 
 

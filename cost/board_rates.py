@@ -33,7 +33,7 @@ Boards = tuple[BoardRates, BoardRates]
 
 
 def board_rates(workload: Workload, activity: float = 1.0) -> Boards:
-    """The boards at a moment that is so busy. Clients follow the global board first, then any area."""
+    """Return the boards' rates at this activity. Clients follow the global board first, then any area."""
     share = shares(workload)
     scores, connected = workload.scores * activity, workload.connected * activity
     followed, areas = workload.boards_followed, workload.areas
@@ -56,14 +56,14 @@ def board_rates(workload: Workload, activity: float = 1.0) -> Boards:
 
 
 def fans_out_alone(workload: Workload, board: BoardRates) -> bool:
-    """Whether the broadcaster pushes to the board's subscribers itself."""
+    """Return whether the broadcaster pushes to the board's subscribers itself."""
     return board.subscribers <= workload.direct_limit
 
 
 def _board(
     workload: Workload, *, count: int, subscribers: float, records: float, changes: float
 ) -> BoardRates:
-    """Batches begin with a record and gather for a window; a version comes of each that holds a change."""
+    """Return a board's rates. Batches gather for a window; each that holds a change makes a version."""
     batches = versions = 0.0
     if records > 0:
         gathering = max(workload.window, POLL_SECONDS)

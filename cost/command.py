@@ -23,7 +23,7 @@ _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options: a field each of the game and of the crowd, the price file, and where the report goes."""
+    """Add an option per field of the game and the crowd, the price file, and where the report goes."""
     _add_fields(parser.add_argument_group("the game"), Workload)
     _add_fields(parser.add_argument_group("a crowd at one board"), Crowd)
     report = parser.add_argument_group("the report")
@@ -103,7 +103,7 @@ def _show(console: Console, found: Study) -> None:
 
 
 def _rich(table: Table) -> RichTable:
-    """The table without its remarks, which the page has."""
+    """Return the table without its remarks, which the page has."""
     shown = RichTable(
         title=table.title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
     )

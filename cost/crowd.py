@@ -51,7 +51,7 @@ class Crowd(BaseModel):
     seed: int = Field(1, ge=0, description="of the random times")
 
     def event(self, *, quota: float, window: float, subscribers: int | None = None) -> Event:
-        """The event under a quota and a window; with another number of subscribers, if one is given."""
+        """Return the event under a quota and a window; with another number of subscribers, if given."""
         return Event(
             subscribers=self.subscribers if subscribers is None else subscribers,
             room=quota * (1 - self.rest_share) / self.crowded_boards,
@@ -63,7 +63,7 @@ class Crowd(BaseModel):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the clients of an event saw."""
+    """The staleness that clients of an event saw."""
 
     policy: Policy
     event: Event

@@ -73,7 +73,7 @@ class Units(NamedTuple):
         return Units(self.reads + other.reads, self.writes + other.writes)
 
     def times(self, count: float) -> "Units":
-        """These units multiplied by `count`."""
+        """Return these units multiplied by `count`."""
         return Units(self.reads * count, self.writes * count)
 
 
@@ -234,12 +234,12 @@ OPERATIONS = (
 
 
 def units(operation: Operation, row_bytes: Mapping[Row, float], variables: Mapping[Variable, float]) -> Units:
-    """What an operation costs, with rows of these sizes and these values for its variables."""
+    """Return what an operation costs, with rows of these sizes and these values for its variables."""
     return sum((_cost(call, row_bytes, variables) for call in operation.calls), Units(0, 0))
 
 
 def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Row, float]:
-    """Typical sizes of rows, attribute names included; that of a board's row is given.
+    """Return typical sizes of rows, attribute names included; that of a board's row is given.
 
     A player has a best on each of `boards`; `portrait_share` is the share of players with a portrait.
     """
@@ -257,12 +257,12 @@ def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Row, 
 
 
 def read_units(size: float) -> float:
-    """Units of a consistent read of one row, or of one Query, of `size` bytes."""
+    """Return the units of a consistent read of one row, or of one Query, of `size` bytes."""
     return max(1, math.ceil(size / _READ_BYTES))
 
 
 def write_units(size: float) -> float:
-    """Units of a write of one row of `size` bytes."""
+    """Return the units of a write of one row of `size` bytes."""
     return max(1, math.ceil(size / _WRITE_BYTES))
 
 

@@ -15,7 +15,7 @@ MOMENTS = 24
 
 @cache
 def activity(peak_factor: float) -> tuple[float, ...]:
-    """How busy each moment of the day is against the average: a bell with mean 1 and this maximum.
+    """Return how busy each moment of the day is against the average: a bell with mean 1 and this maximum.
 
     `exp(s cos)`, with the sharpness s that gives the maximum; the first moment is the busiest.
     """

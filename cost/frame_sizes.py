@@ -17,7 +17,7 @@ _AVATAR = "avatars/{}/0b9f3e61-6d1c-4a2e-9c55-0a6d3f7a2b11"
 
 
 def diff_bytes(top: int, changes: int, portrait_share: float) -> float:
-    """Bytes of the frame for a full board that this number of players have just entered, and as many left.
+    """Return the bytes of the frame for a full board that this number of players entered, and as many left.
 
     `portrait_share` is the share of players with a portrait. The frame is the snapshot where that is smaller.
     """
@@ -25,18 +25,18 @@ def diff_bytes(top: int, changes: int, portrait_share: float) -> float:
 
 
 def snapshot_bytes(top: int, portrait_share: float) -> float:
-    """Bytes of a full board."""
+    """Return the bytes of a full board."""
     return _mixed(portrait_share, _snapshot(top, False), _snapshot(top, True))
 
 
 @cache
 def pong_bytes() -> int:
-    """Bytes of the answer to a ping."""
+    """Return the bytes of the answer to a ping."""
     return len(protocol.encode(protocol.Pong()).encode())
 
 
 def metered(size: float) -> int:
-    """Messages that API Gateway counts for a frame: one for each 32 KB of it, or part of them."""
+    """Return the messages that API Gateway counts for a frame: one per 32 KB of it, or part of them."""
     return max(1, -(-int(size) // FRAME_LIMIT))
 
 

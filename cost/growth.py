@@ -22,7 +22,7 @@ class Point:
 
 
 def growth(workload: Workload, prices: Prices, points: int = 41) -> Sequence[Point]:
-    """The game from a hundred players to a million."""
+    """Return the game from a hundred players to a million."""
     counts = np.geomspace(FEWEST_PLAYERS, MOST_PLAYERS, points).round().astype(int)
     games = [workload.grown(int(players)) for players in counts]
     return [Point(game, bill(game, prices)) for game in games]

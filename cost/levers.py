@@ -57,7 +57,7 @@ def levers(workload: Workload, prices: Prices) -> Levers:
 
 
 def busiest(workload: Workload) -> Workload:
-    """The same game where every score changes its boards."""
+    """Return the same game where every score changes its boards."""
     return workload.model_copy(update={"change_share": 1.0, "improving_share": 1.0})
 
 

@@ -55,7 +55,7 @@ class Bill:
 
 
 def bill(workload: Workload, prices: Prices) -> Bill:
-    """What a month costs."""
+    """Return what a month costs."""
     mean = Rates.mean([rates(workload, moment) for moment in activity(workload.peak_factor)])
     lines = tuple(
         Line(service, path, price.unit, quantity, _cost(workload, price, quantity))
@@ -69,7 +69,7 @@ def _cost(workload: Workload, price: Price, quantity: float) -> float:
 
 
 def _metered(workload: Workload, mean: Rates, prices: Prices) -> Iterator[tuple[str, str, Price, float]]:
-    """What each service counts: service, path of the price, price, quantity."""
+    """Yield what each service counts: service, path of the price, price, quantity."""
     month = SECONDS_A_MONTH
     named = dict(prices.named())
     logs = mean.invocations * month * workload.log_bytes / GB

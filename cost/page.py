@@ -81,7 +81,7 @@ def write(path: Path, study: Study) -> None:
 
 
 def summary(study: Study) -> list[str]:
-    """The study in a few sentences."""
+    """Return the study in a few sentences."""
     dearest = max(study.bill.lines, key=lambda line: line.usd)
     cheapest = min(study.levers.changed, key=lambda lever: lever.calm.usd)
     saved = study.levers.given.calm.usd - cheapest.calm.usd
@@ -140,7 +140,7 @@ def _row(row: Row) -> tuple[str, ...]:
 
 @contextmanager
 def _wide_plot(title: str, x: str, y: str) -> Iterator[Plot]:
-    """A plot with its legend beside it, and room for both."""
+    """Yield a plot with its legend beside it, and room for both."""
     with plot(title, x, y) as drawn:
         yield drawn
         drawn.axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)

@@ -29,7 +29,7 @@ class Tier(NamedTuple):
 
 
 class Price(_Part):
-    """What a unit costs. `usd` of the tiers is for `per` units.
+    """The price of a unit. `usd` of the tiers is for `per` units.
 
     `page` is where AWS publishes the price, `entry` what was read of it, and `as_of` when.
     """
@@ -59,7 +59,7 @@ class Price(_Part):
         return usd / self.per
 
     def without_allowance(self) -> "Price":
-        """The same where others use up the account's allowance: the free units cost as those after them."""
+        """Return the same without the account's allowance: the free units cost as those after them."""
         paid = tuple(tier for tier in self.tiers if tier.usd > 0)
         return self.model_copy(update={"tiers": paid})
 
@@ -138,7 +138,7 @@ class Prices(_Part):
     cloudwatch: CloudWatchPrices
 
     def named(self) -> Iterator[tuple[str, Price]]:
-        """Every price with its path in the file."""
+        """Yield every price with its path in the file."""
         for service, part in self:
             if isinstance(part, BaseModel):
                 yield from ((f"{service.rstrip('_')}.{name}", price) for name, price in part)

@@ -46,7 +46,7 @@ class Quota:
     page: str
 
     def used(self, workload: Workload) -> float:
-        """The part that is used; above 1 it is not enough."""
+        """Return the part that is used; above 1 it is not enough."""
         return self.usage(workload) / self.limit(workload)
 
 
@@ -59,13 +59,13 @@ class Reached(NamedTuple):
 
 
 def reached(workload: Workload) -> list[Reached]:
-    """Every quota, the one that is reached first at the front."""
+    """Return every quota, the one that is reached first at the front."""
     found = [Reached(quota, quota.used(workload), players_at(quota, workload)) for quota in QUOTAS]
     return sorted(found, key=lambda one: (one.players or math.inf, -one.used))
 
 
 def players_at(quota: Quota, workload: Workload) -> int | None:
-    """The least number of players with whom the quota is used up, everything else as it is."""
+    """Return the least number of players with whom the quota is used up, everything else as it is."""
     low, high = 1, MOST_PLAYERS
     if quota.used(workload.grown(high)) < 1:
         return None
@@ -152,7 +152,7 @@ def _fan_out_seconds(workload: Workload) -> float:
 
 
 def _score_writes(workload: Workload) -> float:
-    """On the global board: a row goes and a row comes with every new best, each at twice the price."""
+    """Return the writes on the global board: a new best deletes a row and puts one, at twice the price."""
     improved = traffic(workload, workload.peak_factor).improved
     return improved * 4 * calls.write_units(row_bytes(workload)["score"])
 

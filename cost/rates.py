@@ -49,7 +49,7 @@ class Rates:
 
     @classmethod
     def mean(cls, moments: list[Self]) -> Self:
-        """The mean of several moments."""
+        """Return the mean of several moments."""
         return cls(
             **{
                 field.name: sum(getattr(moment, field.name) for moment in moments) / len(moments)
@@ -82,7 +82,7 @@ class _Functions:
 
 
 def rates(workload: Workload, activity: float = 1.0) -> Rates:
-    """Everything at a moment that is so busy: 1 is the average."""
+    """Return everything at this activity: 1 is the average."""
     players = traffic(workload, activity)
     pushing = _pushing(workload, board_rates(workload, activity), players)
     snapshot = frame_sizes.snapshot_bytes(workload.top, workload.portrait_share)
@@ -126,7 +126,7 @@ def _pushing(workload: Workload, boards: Boards, players: Traffic) -> _Pushing:
 
 
 def _frame_bytes(workload: Workload, pushing: _Pushing, snapshot: float) -> float:
-    """The mean size of a pushed frame: a diff, or the snapshot that stands for several."""
+    """Return the mean size of a pushed frame: a diff, or the snapshot that stands for several."""
     diffs = 0.0
     for board in pushing.boards:
         if board.wanted_pushes:
@@ -160,12 +160,12 @@ def _functions(workload: Workload, players: Traffic, pushing: _Pushing) -> _Func
 
 
 def _pushers(workload: Workload, board: BoardRates) -> float:
-    """Invocations of pushers, beside those of the broadcaster."""
+    """Return the invocations of pushers, beside those of the broadcaster."""
     return 0.0 if fans_out_alone(workload, board) else board.count * board.versions * workload.pushers
 
 
 def _push_seconds(workload: Workload, board: BoardRates, pushing: _Pushing) -> float:
-    """Seconds of Lambda that pushing takes: as fast as a function can, or as the quota lets all of them."""
+    """Return the seconds of Lambda that pushing takes: at a function's rate, or at the quota's for all."""
     if not board.wanted_pushes or not pushing.room:
         return 0.0
     side_by_side = 1 if fans_out_alone(workload, board) else workload.pushers

@@ -22,18 +22,18 @@ _ROW_OVERHEAD = 100
 
 
 class Ledger:
-    """What operations cost in one game."""
+    """The costs of operations in one game."""
 
     def __init__(self, workload: Workload) -> None:
         self._workload = workload
         self.row_bytes = row_bytes(workload)
 
     def units(self, operation: Operation, subscribers: float = 0) -> Units:
-        """What an operation costs; `subscribers` of the board that it is about."""
+        """Return what an operation costs; `subscribers` are those of its board."""
         return calls.units(operation, self.row_bytes, _variables(self._workload, subscribers))
 
     def board_units(self, boards: Boards, served: float) -> Units:
-        """A second of the boards, where this share of the versions gets a fan-out of its own."""
+        """Return a second of the boards, where this share of the versions gets a fan-out of its own."""
         total = self.units(calls.SWEEP).times(self._workload.boards / SWEEP_SECONDS)
         for board in boards:
             alone = fans_out_alone(self._workload, board)
@@ -49,7 +49,7 @@ class Ledger:
         return total
 
     def player_units(self, traffic: Traffic) -> Units:
-        """A second of what players do."""
+        """Return a second of what players do."""
         sessions = traffic.sessions
         rated = (
             (calls.SCORE_KEPT, traffic.scores - traffic.improved),
@@ -70,13 +70,13 @@ class Ledger:
 
 
 def row_bytes(workload: Workload) -> dict[Row, float]:
-    """How large rows are in this game; a board's holds its entries, and what is about to be pushed."""
+    """Return how large rows are in this game; a board's holds its entries, and what is about to be pushed."""
     board = snapshot_bytes(workload.top, workload.portrait_share) + _BOARD_ROW_REST
     return calls.row_bytes(boards=workload.boards, portrait_share=workload.portrait_share, board=board)
 
 
 def stored_bytes(workload: Workload) -> float:
-    """What lies in the tables: players' rows, and a day's request keys."""
+    """Return the bytes in the tables: players' rows, and a day's request keys."""
     sizes = {row: size + _ROW_OVERHEAD for row, size in row_bytes(workload).items()}
     player = sizes["profile"] + sizes["progress"] + sizes["score"] * workload.boards
     requests = workload.sessions * workload.actions_per_session * SECONDS_A_DAY

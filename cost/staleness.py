@@ -64,7 +64,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Run:
-    """What happened: when versions were published, and when each fan-out began, with the newest it had.
+    """The course of an event: when versions were published, when each fan-out began, and its newest version.
 
     The client at place p, from 0 (first) to 1 (last), gets a frame p * `fanout_seconds` after the start.
     """
@@ -104,14 +104,14 @@ def simulate(event: Event, policy: Policy, rng: np.random.Generator) -> Run:
 
 
 def waits(run: Run) -> Spread:
-    """From a version's publication to each client's screen, over versions and clients."""
+    """Return the times from a version's publication to each client's screen, over versions and clients."""
     fanouts = np.searchsorted(run.newest, np.arange(len(run.published)))
     earliest = run.started[fanouts] - run.published
     return _spread(earliest, earliest + run.event.fanout_seconds, np.ones(len(earliest)), current=0.0)
 
 
 def staleness(run: Run, clients: int = 100) -> Spread:
-    """How stale clients are, over clients and over the time in which scores come."""
+    """Return how stale clients are, over clients and over the time in which scores come."""
     lows, highs, current = [], [], 0.0
     for place in _places(clients):
         low, high, fresh = _stale_stretches(run, place)
@@ -123,19 +123,19 @@ def staleness(run: Run, clients: int = 100) -> Spread:
 
 
 def staleness_at(run: Run, times: Floats, clients: int = 100) -> Floats:
-    """How stale each client (a row) is at each time (a column), in seconds."""
+    """Return how stale each client (a row) is at each time (a column), in seconds."""
     since = _missing_since(run)
     frames = [np.searchsorted(_received(run, place), times, side="right") for place in _places(clients)]
     return np.maximum(0.0, times - since[np.array(frames)])
 
 
 def versions_a_push(run: Run) -> float:
-    """How many versions one push to a client stands for."""
+    """Return how many versions one push to a client stands for."""
     return len(run.published) / len(run.started) if len(run.started) else 1.0
 
 
 def _publications(event: Event, rng: np.random.Generator) -> Floats:
-    """A change opens a window, and what comes in it joins; the next change after it opens another."""
+    """Return the publications: a change opens a window, which later changes join until it is over."""
     gathering = event.gathering_seconds
     published: list[float] = []
     now = 0.0
@@ -155,13 +155,13 @@ def _received(run: Run, place: float) -> Floats:
 
 
 def _missing_since(run: Run) -> Floats:
-    """When the oldest version still missing after this many frames was published; infinite when none is."""
+    """Return when the oldest version missing after this many frames was published; infinite when none is."""
     since: Floats = np.append(run.published, np.inf)[np.append(0, run.newest + 1)]
     return since
 
 
 def _stale_stretches(run: Run, place: float) -> tuple[Floats, Floats, float]:
-    """The stretches in which a client is stale: how stale when they begin and end; and the rest of its time.
+    """Return a client's stale stretches, how stale when they begin and end, and the rest of its time.
 
     Between two frames the oldest version that is missing stays the same one, so staleness grows by a second a
     second, from the moment that version is published.
@@ -180,7 +180,7 @@ def _stale_stretches(run: Run, place: float) -> tuple[Floats, Floats, float]:
 
 
 def _spread(low: Floats, high: Floats, weight: Floats, *, current: float) -> Spread:
-    """Of a mixture: uniform from `low` to `high` with these weights, and 0 with the weight `current`."""
+    """Return the spread of a mixture: uniform from `low` to `high` with these weights, 0 with `current`'s."""
     total = float(weight.sum()) + current
     if not len(low) or total <= 0:
         return Spread(0.0, 0.0, 0.0, 0.0)

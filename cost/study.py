@@ -45,7 +45,7 @@ def study(workload: Workload, prices: Prices, crowd: Crowd) -> Study:
 
 
 def to_json(found: Study) -> dict[str, Any]:
-    """The study as JSON values. Money in USD per month, times in seconds, rates per second."""
+    """Return the study as JSON values. Money in USD per month, times in seconds, rates per second."""
     return {
         "workload": found.workload.model_dump(),
         "shares": asdict(found.shares),

@@ -37,19 +37,19 @@ class Table:
 
 
 def usd(value: float) -> str:
-    """Dollars: with cents below a thousand."""
+    """Return dollars as text: with cents below a thousand."""
     return f"${value:,.2f}" if value < 1000 else f"${value:,.0f}"
 
 
 def more(value: float) -> str:
-    """A difference in dollars, with its sign."""
+    """Return a difference in dollars, with its sign."""
     if abs(value) < 0.005:
         return "±$0"
     return f"{'+' if value > 0 else '-'}{usd(abs(value))}"
 
 
 def amount(value: float) -> str:
-    """A count: whole below a million, then millions (M) and billions (G) with three figures."""
+    """Return a count: whole below a million, then millions (M) and billions (G) with three figures."""
     for size, name in ((1e9, " G"), (1e6, " M")):
         if value >= size:
             scaled = value / size
@@ -58,7 +58,7 @@ def amount(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """A time: milliseconds, seconds, minutes or hours."""
+    """Return a time: milliseconds, seconds, minutes or hours."""
     if value >= 7200:
         return f"{value / 3600:,.0f} h"
     if value >= 600:
@@ -71,7 +71,7 @@ def seconds(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A part of a whole, to two figures where it is small."""
+    """Return a part of a whole, to two figures where it is small."""
     if 0 < value < 0.0005:
         return "< 0.1 %"
     if value >= 10:
@@ -80,7 +80,7 @@ def share(value: float) -> str:
 
 
 def players(count: int | None) -> str:
-    """A number of players; three figures are as many as the model knows."""
+    """Return a number of players; three figures are as many as the model knows."""
     if count is None:
         return "out of reach"
     if count >= 1_000_000:
@@ -89,7 +89,7 @@ def players(count: int | None) -> str:
 
 
 def value(given: object) -> str:
-    """An input as it was given, or as it is by default."""
+    """Return an input as it was given, or as it is by default."""
     if isinstance(given, bool):
         return "yes" if given else "no"
     if isinstance(given, float):
@@ -98,7 +98,7 @@ def value(given: object) -> str:
 
 
 def bill_table(workload: Workload, month: Bill, prices: Prices) -> Table:
-    """The month, line by line."""
+    """Return the month, line by line."""
     named = dict(prices.named())
     rows = [
         Row(
@@ -123,7 +123,7 @@ def bill_table(workload: Workload, month: Bill, prices: Prices) -> Table:
 
 
 def growth_table(points: Sequence[Point]) -> Table:
-    """The bill by service, as players grow."""
+    """Return the bill by service, as players grow."""
     chosen = [min(points, key=lambda point: abs(point.workload.players - goal)) for goal in MILESTONES]
     services = list(chosen[0].bill.by_service)
     rows = [
@@ -146,7 +146,7 @@ def growth_table(points: Sequence[Point]) -> Table:
 
 
 def quota_table(workload: Workload, found: Sequence[Reached]) -> Table:
-    """The quotas, the first that is reached at the front."""
+    """Return the quotas, the first that is reached at the front."""
     rows = [
         Row(
             (
@@ -168,7 +168,7 @@ def quota_table(workload: Workload, found: Sequence[Reached]) -> Table:
 
 
 def calm_table(found: Levers) -> Table:
-    """What each setting buys, with boards that change as given or derived."""
+    """Return what each setting buys, with boards that change as given or derived."""
     return Table(
         "What each setting buys a month",
         ("setting", *_EFFECT_HEAD),
@@ -180,7 +180,7 @@ def calm_table(found: Levers) -> Table:
 
 
 def busy_table(found: Levers) -> Table:
-    """What each setting buys, with boards that every score changes."""
+    """Return what each setting buys, with boards that every score changes."""
     return Table(
         "The same, if every score changed its boards",
         ("setting", *_EFFECT_HEAD, "last\nclient", "players"),
@@ -200,7 +200,7 @@ def busy_table(found: Levers) -> Table:
 
 
 def window_table(found: CrowdStudy) -> Table:
-    """What clients see, by policy and window."""
+    """Return what clients see, by policy and window."""
     return Table(
         f"{found.crowd.subscribers:,} clients at one board, {found.quota:,.0f} requests per second",
         ("policy, window", *_OUTCOME_HEAD),
@@ -215,7 +215,7 @@ def window_table(found: CrowdStudy) -> Table:
 
 
 def requests_table(found: CrowdStudy) -> Table:
-    """What a raised quota does."""
+    """Return what a raised quota does."""
     return Table(
         "The same, conflated, with a quota that AWS has raised",
         ("requests\na second", "a\nfan-out", *_OUTCOME_HEAD),
@@ -230,7 +230,7 @@ def requests_table(found: CrowdStudy) -> Table:
 
 
 def price_table(prices: Prices) -> Table:
-    """Every price, with its page and its day."""
+    """Return every price, with its page and its day."""
     rows = [
         Row((path, _tiers(price), price.unit, price.as_of.isoformat()), note=f"{price.page}, {price.entry}")
         for path, price in prices.named()
@@ -239,7 +239,7 @@ def price_table(prices: Prices) -> Table:
 
 
 def input_table(study: Study) -> Table:
-    """Every input as it was used."""
+    """Return every input as it was used."""
     derived = {"change_share": study.shares.changing, "improving_share": study.shares.improving}
     rows = [
         Row((option(name), value(given)), note=field.description or "")
@@ -254,18 +254,18 @@ def input_table(study: Study) -> Table:
 
 
 def option(name: str) -> str:
-    """An input's name on the command line."""
+    """Return an input's name on the command line."""
     return f"--{name.replace('_', '-')}"
 
 
 def limit(one: Reached, workload: Workload) -> str:
-    """A quota's limit with its unit."""
+    """Return a quota's limit with its unit."""
     space = "" if one.quota.unit.startswith("/") else " "
     return f"{amount(one.quota.limit(workload))}{space}{one.quota.unit}"
 
 
 def list_price(price: Price, quantity: float) -> str:
-    """The prices that a quantity falls under, the allowance apart."""
+    """Return the prices that a quantity falls under, the allowance apart."""
     paid = price.without_allowance().tiers
     lower = 0.0
     used: list[float] = []

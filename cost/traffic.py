@@ -52,7 +52,7 @@ class Traffic:
 
 
 def shares(workload: Workload) -> Shares:
-    """The shares given, or those that follow from a season's scores on one area."""
+    """Return the shares given, or those that follow from a season's scores on one area."""
     season = workload.scores * workload.season_days * SECONDS_A_DAY / workload.areas
     changing = workload.change_share
     if changing is None:
@@ -65,7 +65,7 @@ def shares(workload: Workload) -> Shares:
 
 
 def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
-    """What players do at a moment that is so busy: 1 is the average."""
+    """Return what players do at this activity: 1 is the average."""
     sessions, connected = workload.sessions * activity, workload.connected * activity
     scores = workload.scores * activity
     uploads = workload.players * workload.uploads_per_player / SECONDS_A_MONTH * activity
@@ -86,13 +86,13 @@ def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
 
 
 def _session_requests(workload: Workload) -> float:
-    """REST requests of a session, but for its scores and pictures."""
+    """Return the REST requests of a session, but for its scores and pictures."""
     asked = START_REQUESTS + workload.actions_per_session + workload.rank_lookups_per_session
     return asked + workload.browser_share * _preflights(workload)
 
 
 def _preflights(workload: Workload) -> float:
-    """OPTIONS requests of a browser's session: one for each address with a token, good for an hour."""
+    """Return a browser session's OPTIONS requests: one per address with a token, good for an hour."""
     scores = workload.scores / workload.sessions if workload.sessions else 0.0
     return (
         # All but client-config.json, which needs no token.

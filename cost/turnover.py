@@ -18,17 +18,17 @@ _EULER = 0.5772156649015329
 
 
 def harmonic(n: float) -> float:
-    """1 + 1/2 + … + 1/n, for any n of at least 1: Euler and Maclaurin's approximation, within 0.01."""
+    """Return 1 + 1/2 + … + 1/n, for any n of at least 1: by Euler and Maclaurin, within 0.01."""
     return math.log(n) + _EULER + 1 / (2 * n) - 1 / (12 * n * n)
 
 
 def improving_share(scores: float) -> float:
-    """The share of a player's first `count` scores on a board that were the best until then."""
+    """Return the share of a player's first `count` scores on a board that were the best until then."""
     return 1.0 if scores <= 1 else min(1.0, harmonic(scores) / scores)
 
 
 def change_share(top: int, scores: float) -> float:
-    """The share of the first `count` scores on a board that changed its top K."""
+    """Return the share of the first `count` scores on a board that changed its top K."""
     if scores <= top:
         return 1.0
     return min(1.0, top * (1 + harmonic(scores) - harmonic(top)) / scores)

@@ -196,12 +196,12 @@ class Workload(BaseModel):
         return self.emails / SECONDS_A_MONTH
 
     def grown(self, players: int) -> "Workload":
-        """The same game with other players: scores that are given as a rate grow with them."""
+        """Return the same game with other players: scores that are given as a rate grow with them."""
         scores = self.scores_per_second
         if scores is not None:
             scores *= players / self.players
         return self.model_copy(update={"players": players, "scores_per_second": scores})
 
     def with_changes(self, **changes: object) -> "Workload":
-        """The same with other values, checked like any. Raises pydantic's ValidationError."""
+        """Return the same with other values, checked like any. Raises pydantic's ValidationError."""
         return Workload.model_validate(self.model_dump() | changes)

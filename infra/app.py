@@ -49,7 +49,7 @@ def add_stacks(app: App, settings: StageSettings, code: CodeOf, image: str | Non
 
 
 def main() -> int:
-    """Synthesize. What a person can mend is one sentence on standard error."""
+    """Synthesize the stacks. An error that a person can mend is one sentence on standard error."""
     parser = argparse.ArgumentParser(prog="python -m infra.app", description=__doc__)
     parser.add_argument("--stage", help="a file of infra/stages; by default the context's `stage`, or dev")
     parser.add_argument("--image", help="the portraits' image; by default the context's `image`, or none")

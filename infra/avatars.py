@@ -22,7 +22,7 @@ _IMAGES = 20
 
 
 class RegistryStack(Stack):
-    """Where the pipeline puts the container's images."""
+    """The repository to which the pipeline pushes the container's images."""
 
     def __init__(self, scope: Construct, settings: StageSettings, **options: object) -> None:
         super().__init__(scope, f"{settings.prefix}registry", **options)  # type: ignore[arg-type]  # jsii's

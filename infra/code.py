@@ -21,14 +21,14 @@ _BUNDLED_STACKS = "aws:cdk:bundling-stacks"
 
 
 def code_for(app: App, architecture: str, out: Path) -> CodeOf:
-    """The functions' code for the command that the app is synthesized for. Raises BundleError."""
+    """Return the functions' code for the command that the app is synthesized for. Raises BundleError."""
     if app.node.try_get_context(_BUNDLED_STACKS) == []:
         return left_out
     return bundled(architecture, out)
 
 
 def bundled(architecture: str, out: Path) -> CodeOf:
-    """The real zips, in `out`. Raises BundleError."""
+    """Return the real zips, in `out`. Raises BundleError."""
     target = TARGETS[architecture]
     zips = {package.name: bundle.zip for package, bundle in build_all(target, out).items()}
     functions = {function.name: function for function in ZIPPED}

@@ -15,7 +15,7 @@ UPLOAD_DAYS = 1
 
 
 class DataStack(Stack):
-    """What `store/schema.py` defines, on demand and encrypted, and the bucket of the portraits."""
+    """The tables of `store/schema.py`, on demand and encrypted, and the bucket of the portraits."""
 
     def __init__(self, scope: Construct, settings: StageSettings, **options: object) -> None:
         super().__init__(scope, f"{settings.prefix}data", **options)  # type: ignore[arg-type]  # jsii's

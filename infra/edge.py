@@ -153,7 +153,7 @@ def _rule(
     statement: wafv2.CfnWebACL.StatementProperty,
     action: wafv2.CfnWebACL.RuleActionProperty | None,
 ) -> wafv2.CfnWebACL.RuleProperty:
-    """A rule; `action` None: it is a group, whose rules have theirs."""
+    """Return a rule; `action` None: it is a group, whose rules have theirs."""
     return wafv2.CfnWebACL.RuleProperty(
         name=name,
         priority=priority,

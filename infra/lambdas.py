@@ -41,7 +41,7 @@ class Storage:
 
 
 def removal(settings: StageSettings) -> RemovalPolicy:
-    """What becomes of data and logs when a stack is destroyed.
+    """Return what happens to data and logs when a stack is destroyed.
 
     What a first deployment has made and then failed is not kept: by its name it would be in the way of the
     second. (Tables and user pool of a stage that retains are protected even so: docs/deploy.md, "Rollback".)
@@ -50,7 +50,7 @@ def removal(settings: StageSettings) -> RemovalPolicy:
 
 
 def log_group(scope: Construct, settings: StageSettings, name: str) -> logs.LogGroup:
-    """A log group whose logs are kept as long as the stage says."""
+    """Return a log group whose logs are kept as long as the stage says."""
     return logs.LogGroup(
         scope,
         "Logs",
@@ -168,10 +168,10 @@ class PodiumFunction(Construct):
 
 
 def metrics_namespace(settings: StageSettings) -> str:
-    """Where CloudWatch keeps what the stage's functions count: stages of one account do not mix."""
+    """Return the CloudWatch namespace of the stage's functions: stages of one account do not mix."""
     return f"Podium/{settings.stage}"
 
 
 def function_name(settings: StageSettings, function: Function) -> str:
-    """The physical name of a function of the stage."""
+    """Return the physical name of a function of the stage."""
     return f"{settings.prefix}{function.name}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PasswordPolicy:
-    """What a user pool asks of a password: a least length, and characters of these kinds."""
+    """The rules of a user pool for a password: a least length, and characters of these kinds."""
 
     min_length: int
     require_lowercase: bool

@@ -241,7 +241,7 @@ def _wait_for_policies(pipeline: codepipeline.Pipeline) -> None:
 
 
 def _excuse_generated(construct: Construct, bucket: s3.Bucket) -> None:
-    """What the CDK writes into the policies of a pipeline: actions on the artifacts' bucket, by prefix."""
+    """Excuse the policies that the CDK writes for a pipeline: actions on the artifacts' bucket, by prefix."""
     reason = "Written by the CDK, for one bucket that holds nothing but this pipeline's artifacts."
     for action in ("Abort*", "DeleteObject*", "GetBucket*", "GetObject*", "List*"):
         excuse(construct, "AwsSolutions-IAM5", reason, f"Action::s3:{action}")

@@ -18,7 +18,7 @@ def excuse_wildcard(construct: IConstruct, arn: str, reason: str) -> None:
 
 
 def _plain(value: Any) -> str:
-    """A resolved value as cdk-nag writes it: what is known at deployment only is `<name>`."""
+    """Return a resolved value as cdk-nag writes it: what is known at deployment only is `<name>`."""
     match value:
         case str():
             return value

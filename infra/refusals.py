@@ -60,7 +60,7 @@ def add_refusals(api: apigateway.RestApi) -> None:
 
 
 def _problem(status: int, detail: str | None, field: str | None) -> str:
-    """The template of a problem; API Gateway's own words come as a JSON string."""
+    """Return the template of a problem; API Gateway's own words come as a JSON string."""
     ours = json.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status})[1:-1]
     words = "$context.error.messageString" if detail is None else json.dumps(detail)
     errors = f', "errors": [{{"field": "{field}", "detail": {words}}}]' if field else ""

@@ -235,7 +235,7 @@ class RestStack(Stack):
 
 
 def describe() -> dict[str, Any]:
-    """The API's description, by the API itself: no route is defined twice."""
+    """Return the API's description, by the API itself: no route is defined twice."""
     result = subprocess.run(
         [sys.executable, "-m", "api.description"], cwd=CHECKOUT, capture_output=True, text=True, check=True
     )

@@ -9,7 +9,7 @@ _DROPPED = {"title", "description", "default", "examples"}
 
 
 def draft4(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    """A schema of OpenAPI 3.1 (JSON Schema 2020-12) as draft 4, with every reference put in its place.
+    """Return a schema of OpenAPI 3.1 (JSON Schema 2020-12) as draft 4, with every reference put in its place.
 
     A definition that refers to itself accepts anything from there on.
     """

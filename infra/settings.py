@@ -48,7 +48,7 @@ class Google(_Settings):
 
 
 class Identity(_Settings):
-    """How players sign in."""
+    """The settings of players' sign-in."""
 
     hosted_ui_prefix: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,63}$")
     """The hosted pages are at `https://{prefix}.auth.{region}.amazoncognito.com`; none by default."""
@@ -78,7 +78,7 @@ class Identity(_Settings):
 
 
 class Live(_Settings):
-    """How the broadcaster gathers scores and pushes boards. K is the catalogue's, board by board."""
+    """The settings of the broadcaster and its pushes. K is the catalogue's, board by board."""
 
     window_seconds: int = Field(default=0, ge=0, le=300)
     """How long the first score of a batch waits for others: the longer, the fewer diffs; 0 by default."""
@@ -119,7 +119,7 @@ class Concurrency(_Settings, extra="allow"):
 
     @property
     def reserved(self) -> dict[str, int]:
-        """What is reserved, by the function's name."""
+        """The reserved executions, by the function's name."""
         return dict(self.__pydantic_extra__)
 
     @model_validator(mode="after")
@@ -138,7 +138,7 @@ class Concurrency(_Settings, extra="allow"):
 
 
 class Warm(_Settings):
-    """What a table can take at once, without having grown to it; its index has the same.
+    """The load that a table takes at once, without having grown to it; its index has the same.
 
     A new table takes 12,000 read units and 4,000 write units per second, and doubles that within 30 minutes
     of being asked for more. Raising it costs once, by the unit; it cannot be lowered again.
@@ -152,7 +152,7 @@ class Warm(_Settings):
 
 
 class Throttle(_Settings):
-    """What API Gateway lets through, for all callers together; the firewall limits a single address.
+    """The requests that API Gateway lets through, for all callers; the firewall limits a single address.
 
     A limit a player would take API keys, and a key in a game is everybody's.
     """
@@ -200,7 +200,7 @@ class Domain(_Settings):
 
 
 class Addresses(_Settings):
-    """Where clients and functions reach the APIs; `{api}`, `{region}` and `{stage}` are filled in.
+    """The addresses of the APIs; `{api}`, `{region}` and `{stage}` are filled in.
 
     For an engine other than AWS.
     """
@@ -313,7 +313,7 @@ class StageSettings(_Settings):
 
     @property
     def prefix(self) -> str:
-        """What the names of this stage's resources begin with."""
+        """The beginning of the names of this stage's resources."""
         return f"podium-{self.stage}-"
 
 

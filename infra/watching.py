@@ -30,7 +30,7 @@ _SWEEPS_MISSED = 5
 
 
 class WatchingStack(Stack):
-    """What a stage tells of itself. `live_api_id` is the WebSocket API's."""
+    """The alarms and dashboards of a stage. `live_api_id` is the WebSocket API's."""
 
     def __init__(
         self,

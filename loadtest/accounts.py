@@ -40,7 +40,7 @@ class Cognito:
     async def open(
         cls, http: aiohttp.ClientSession, config: TargetConfig, password: str
     ) -> AsyncIterator[Self]:
-        """A client of the target's user pool.
+        """Yield a client of the target's user pool.
 
         On AWS the codes that are mailed to made-up players are not read: they are confirmed with the caller's
         own AWS credentials. The emulator takes any code.
@@ -148,14 +148,14 @@ class Account:
 
     @classmethod
     async def make(cls, cognito: Cognito, username: str, name: str) -> Self:
-        """A new account, signed in. Raises AccountError."""
+        """Return a new account, signed in. Raises AccountError."""
         await cognito.sign_up(username, name)
         account = cls(cognito, username)
         await account.token()
         return account
 
     async def token(self) -> str:
-        """An id token that has at least a minute left. Raises AccountError."""
+        """Return an id token that has at least a minute left. Raises AccountError."""
         async with self._signing_in:
             if time.monotonic() > self._expires_at - _RENEW_SECONDS:
                 tokens = await self._cognito.sign_in(self._username)

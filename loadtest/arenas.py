@@ -16,12 +16,12 @@ class Arena(Model):
     floor: float
 
     def points(self, quality: float) -> int:
-        """The score of an attempt: from the floor, at quality 0, up to the best that there can be, at 1."""
+        """Return the score of an attempt: from the floor, at quality 0, up to the best possible, at 1."""
         above = round((self.floor + (1 - self.floor) * quality) * (self.area.max - self.area.min))
         return self.area.min + above if self.area.order == "desc" else self.area.max - above
 
 
 def quality_of(area: Area, points: int) -> float:
-    """The quality of a score, from 0 to 1."""
+    """Return the quality of a score, from 0 to 1."""
     share = (points - area.min) / (area.max - area.min)
     return min(1.0, max(0.0, share if area.order == "desc" else 1 - share))

@@ -32,15 +32,15 @@ BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
 
 
 class Tokens(Protocol):
-    """Who a client is signed in as."""
+    """The tokens of a client's player."""
 
     async def token(self) -> str:
-        """A token that is good for a while yet. Raises AccountError."""
+        """Return a token that is good for a while yet. Raises AccountError."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """What the clients of a process share. `now` is in seconds since the start of play.
+    """The part that clients of a process share. `now` is in seconds since the start of play.
 
     `counts` and `errors` are since they were last reported.
     """
@@ -124,7 +124,7 @@ class Client:
             self._send("ping", versions=self._versions(self.screens))
 
     def received(self, payload: bytes) -> None:
-        """A message has come."""
+        """Take a message."""
         line = self._line
         line.counts["frames"] += 1
         line.counts["bytes"] += len(payload)
@@ -241,7 +241,7 @@ class Client:
 
 
 def _reason(error: Exception) -> str:
-    """The same for the same failure, whatever the system says of it."""
+    """Return the same for the same failure, whatever the system says of it."""
     if isinstance(error, TimeoutError):
         return "no answer"
     return type(error).__name__ if isinstance(error, OSError) else str(error)

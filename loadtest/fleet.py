@@ -130,7 +130,7 @@ class _WorkerProcess:
         await self._process.wait()
 
     async def _complaint(self) -> str:
-        """The last that the worker said on standard error, read until it ends."""
+        """Return the last that the worker said on standard error, read until it ends."""
         last = b""
         if self._process.stderr is not None:
             while more := await self._process.stderr.read(_COMPLAINT_BYTES):

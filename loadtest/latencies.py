@@ -15,7 +15,7 @@ _CURVE_STEPS = 6
 
 
 class Latencies:
-    """How long something took, by when it was due."""
+    """The latencies of something, by when it was due."""
 
     def __init__(self) -> None:
         self._whole = _histogram(_WHOLE_DIGITS)
@@ -35,7 +35,7 @@ class Latencies:
             self._whole.record_value(value, count)
 
     def whole(self) -> Latency:
-        """All that was measured."""
+        """Return the latencies of all that was measured."""
         histogram = self._whole
         count = histogram.get_total_count()
         if not count:
@@ -53,12 +53,12 @@ class Latencies:
         )
 
     def second(self, second: int) -> dict[str, float]:
-        """`p50`, `p90`, `p99` and `max` of what was due in the second that ends then; empty without any."""
+        """Return `p50`, `p90`, `p99` and `max` of what was due in the second that ends then, if any."""
         histogram = self._seconds.get(second)
         return _summary(histogram) if histogram else {}
 
     def recent(self, since: int) -> dict[str, float]:
-        """The same of what was due in all seconds from this one on."""
+        """Return the same of what was due in all seconds from this one on."""
         merged = _histogram(_SECOND_DIGITS)
         for second, histogram in self._seconds.items():
             if second >= since:
@@ -88,7 +88,7 @@ def _milliseconds(microseconds: float) -> float:
 
 
 def _percentiles(count: int) -> Iterator[float]:
-    """Ever closer to 100, up to where a single sample is left above."""
+    """Yield percentiles ever closer to 100, up to where a single sample is left above."""
     step = 0
     while (left := 2 ** (-step / _CURVE_STEPS)) * count > 1:
         yield round(100 * (1 - left), 6)

@@ -14,7 +14,7 @@ _IDLE, _WAITING = 3, 4
 
 
 def describe() -> Machine:
-    """What a reader of figures wants to know of it."""
+    """Return what a reader of figures wants to know of it."""
     return Machine(
         system=platform.platform(terse=True),
         processor=processor(),
@@ -26,13 +26,13 @@ def describe() -> Machine:
 
 
 class BusyShare:
-    """How busy all cores together were since the last look, from 0 to 1; None where /proc does not say."""
+    """The busy share of all cores since the last look, from 0 to 1; None where /proc does not say."""
 
     def __init__(self) -> None:
         self._busy, self._all = self._times()
 
     def look(self) -> float | None:
-        """Since the last look."""
+        """Return the share since the last look."""
         busy, all_ = self._times()
         passed = all_ - self._all
         share = (busy - self._busy) / passed if passed else None
@@ -50,7 +50,7 @@ class BusyShare:
 
 
 def processor() -> str:
-    """The processor's name, or its kind where the system has no name for it."""
+    """Return the processor's name, or its kind where the system has no name for it."""
     try:
         lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
     except OSError:

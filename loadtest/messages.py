@@ -99,7 +99,7 @@ class Attempted(Model):
 
 
 class Answered(Model):
-    """What came of an attempt: it improved the player's best, or left it as it was, or failed."""
+    """The outcome of an attempt: it improved the player's best, or left it as it was, or failed."""
 
     said: Literal["answered"] = "answered"
     number: int
@@ -134,7 +134,7 @@ class ShownStep(Model):
 
 
 class Tick(Model):
-    """What happened since the last tick. `second` is the full second of play that is over.
+    """The events since the last tick. `second` is the full second of play that is over.
 
     `oldest` is the oldest state on a screen, by board. `lag` is the most that the event loop was late, in
     seconds; `cpu` is the share of a core that the process took. `forgotten` are numbers of states that will
@@ -175,7 +175,7 @@ class Holding(Model):
 
 
 class Looked(Model):
-    """What the screens show.
+    """The boards that the screens show.
 
     `offline` counts the clients without a connection, `blank` the screens that show nothing yet, `waiting`
     the clients who know that they may be behind.

@@ -30,7 +30,7 @@ Boards = Annotated[
 
 
 class Options(Model):
-    """What to simulate, where, for how long. Each field is an option of the same name."""
+    """The options: what to simulate, where, for how long. Each field is an option of the same name."""
 
     players: int = Field(20, ge=1, le=5_000, description="players: they watch, and submit scores")
     spectators: int = Field(200, ge=0, le=20_000, description="connections that only watch")
@@ -76,15 +76,15 @@ class Options(Model):
         return self.players + self.spectators
 
     def players_of(self, worker: int) -> range:
-        """The players, by number from 0, that one of the processes plays."""
+        """Return the players, by number from 0, that one of the processes plays."""
         return range(worker, self.players, self.processes)
 
     def spectators_of(self, worker: int) -> range:
-        """The spectators, by number from 0, that one of the processes plays."""
+        """Return the spectators, by number from 0, that one of the processes plays."""
         return range(worker, self.spectators, self.processes)
 
     def spectator_accounts_of(self, worker: int) -> range:
-        """Those of its spectators after whom an account is named: it serves them and the next few."""
+        """Return those of its spectators that an account is named for: it serves them and the next few."""
         spectators = self.spectators_of(worker)
         return spectators[: -(-len(spectators) // self.spectators_per_account)]
 
@@ -95,7 +95,7 @@ class Options(Model):
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options, with what they say of themselves."""
+    """Add the options, with their descriptions."""
     for name, field in Options.model_fields.items():
         default = field.get_default()
         if field.annotation is bool:
@@ -106,7 +106,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_options(arguments: argparse.Namespace) -> Options:
-    """The options as given. Raises LoadTestError, which names every one that is wrong."""
+    """Return the options as given. Raises LoadTestError, which names every one that is wrong."""
     given = {name: getattr(arguments, name) for name in Options.model_fields}
     try:
         return Options.model_validate(given)

@@ -26,7 +26,7 @@ _LUCK = 0.15
 
 
 class Skill:
-    """How well a player does in an area. Talent is log-normal: most are middling, few are far ahead.
+    """The skill of a player in an area. Talent is log-normal: most are middling, few are far ahead.
 
     With every attempt a player gets better, by ever smaller steps, and is more or less lucky: so players keep
     beating their bests, though not each time, and no board is ever finished.
@@ -38,7 +38,7 @@ class Skill:
         self._level = talent / (1 + talent)
 
     def attempt(self) -> float:
-        """The quality of the next attempt, above 0 and below 1."""
+        """Return the quality of the next attempt, above 0 and below 1."""
         self._level += (1 - self._level) * min(0.5, _PRACTICE * self._rng.expovariate(1))
         return self._level * (1 - _LUCK * self._rng.random())
 
@@ -68,7 +68,7 @@ async def poisson(
 
 @dataclass(frozen=True)
 class Rules:
-    """What the players of a process share. `report` is called for each score before it is sent, and after."""
+    """The part that players of a process share. `report` is called before each score is sent, and after."""
 
     arenas: tuple[Arena, ...]
     watched: frozenset[str]

@@ -74,7 +74,7 @@ class Recorder:
 
     @property
     def broken(self) -> list[str]:
-        """What must not be, a sentence each, with how often it was seen."""
+        """The broken rules, a sentence each, with how often each was seen."""
         found = self._broken.copy()
         for board in self._boards.values():
             found.update(board.broken)
@@ -107,13 +107,13 @@ class Recorder:
         self._closed = True
 
     def own(self, second: int, cpu: float, machine: float | None) -> None:
-        """What this process took of a core in the second that ends now, and how busy all cores were."""
+        """Note this process's share of a core in the second that ends now, and how busy all cores were."""
         row = self._rows[second]
         row.cpu += cpu
         row.machine = machine
 
     def rates(self, seconds: int) -> dict[str, float]:
-        """Of the last full seconds: each count, a second."""
+        """Return each count of the last full seconds, per second."""
         last = self.ticks
         rows = [self._rows[second].counts for second in range(last - seconds + 1, last + 1) if second > 0]
         total: Counter[str] = Counter()
@@ -122,7 +122,7 @@ class Recorder:
         return {name: count / max(1, len(rows)) for name, count in total.items()}
 
     def seconds(self) -> tuple[Second, ...]:
-        """The run, second by second."""
+        """Return the run, second by second."""
         live: dict[int, int] = {}
         seconds = []
         for number in range(1, max(self._rows, default=0) + 1):
@@ -132,7 +132,7 @@ class Recorder:
         return tuple(seconds)
 
     def scores(self, unanswered: int) -> Scores:
-        """What became of the scores; `unanswered` is how many the workers gave up at the end."""
+        """Return the outcomes of the scores; `unanswered` is how many the workers gave up at the end."""
         totals = self.totals
         answered = totals["improved"] + totals["kept"] + totals["failed"]
         return Scores(
@@ -144,7 +144,7 @@ class Recorder:
         )
 
     def boards(self) -> tuple[BoardResult, ...]:
-        """What became of the scores on each board."""
+        """Return the outcomes of the scores on each board."""
         return tuple(
             BoardResult(
                 board=name,
@@ -159,7 +159,7 @@ class Recorder:
         )
 
     def tester(self, played: int, left_behind: int) -> OwnLoad:
-        """What the tester itself took in the measured seconds."""
+        """Return what the tester itself took in the measured seconds."""
         measured = [row for second, row in self._rows.items() if self._ramp < second <= played]
         return OwnLoad(
             cpu=round(sum(row.cpu for row in measured) / max(1, len(measured)), 3),

@@ -39,7 +39,7 @@ class _Progress(Model, extra="ignore"):
 
 
 def open_http() -> aiohttp.ClientSession:
-    """An HTTP client whose requests never wait for one another."""
+    """Return an HTTP client whose requests never wait for one another."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     )
@@ -58,7 +58,7 @@ class Rest:
         return await self._ask(ScoreAnswer, "POST", "/score", 201, token=token, json=body)
 
     async def bests(self, token: str) -> dict[str, int]:
-        """The player's bests, by area."""
+        """Return the player's bests, by area."""
         return (await self._ask(_Progress, "GET", "/progress", 200, token=token)).bests
 
     async def delete_profile(self, token: str) -> None:
@@ -66,7 +66,7 @@ class Rest:
         await self._request("DELETE", "/profile", 204, token=token)
 
     async def top(self, board: str, size: int) -> Page:
-        """The first `size` entries of a board, of a length that may take several pages to read."""
+        """Return the first `size` entries of a board, of a length that may take several pages to read."""
         entries: list[Entry] = []
         cursor: str | None = ""
         while cursor is not None and len(entries) < size:

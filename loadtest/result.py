@@ -37,7 +37,7 @@ class Latency(Model):
 
 
 class Verdict(Model):
-    """Whether what is promised held. `broken` says what did not, a sentence each."""
+    """The judgement whether the promise held. `broken` says what did not, a sentence each."""
 
     held: bool
     broken: tuple[str, ...]
@@ -49,7 +49,7 @@ class Verdict(Model):
 
 
 class Scores(Model):
-    """What became of the scores that players were due to submit."""
+    """The outcomes of the scores that players were due to submit."""
 
     scheduled: int
     improved: int
@@ -62,7 +62,7 @@ class Scores(Model):
 
 
 class BoardResult(Model):
-    """One board: what became of the improved scores on it, and what it took to show them."""
+    """One board: the outcomes of the improved scores on it, and what it took to show them."""
 
     board: str
     shown: int
@@ -115,7 +115,7 @@ class Second(Model):
 
 
 class OwnLoad(Model):
-    """What the tester itself took. Where it is saturated, latencies are its own as well."""
+    """The tester's own load. Where it is saturated, latencies are its own as well."""
 
     cpu: float
     """Cores used, on average of the measured seconds."""
@@ -132,7 +132,7 @@ class OwnLoad(Model):
 
 
 class Machine(Model):
-    """Where the tester ran."""
+    """The machine on which the tester ran."""
 
     system: str
     processor: str
@@ -173,7 +173,7 @@ class Result(Model):
 
 
 def read_result(folder: Path) -> Result:
-    """The result in a run's folder. Raises OSError or pydantic's ValidationError."""
+    """Return the result in a run's folder. Raises OSError or pydantic's ValidationError."""
     return Result.model_validate_json((folder / REPORT).read_bytes())
 
 

@@ -37,7 +37,7 @@ _WORN_OUT = 0.999
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Add the command's options."""
     add_options(parser)
 
 
@@ -115,7 +115,7 @@ class LoadTest:
             self._ticked.set()
 
     async def _arenas(self) -> tuple[Arena, ...]:
-        """The areas to score in. Where a board is full, newcomers must be able to get onto it."""
+        """Return the areas to score in. Where a board is full, newcomers must be able to get onto it."""
         arenas = []
         for name, area in self._ground.areas.items():
             try:

@@ -61,13 +61,13 @@ class State:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """What is shown."""
+        """The entries that are shown."""
         return self.replica.entries
 
 
 @dataclass(eq=False, slots=True)
 class Step:
-    """What a frame does to a screen that shows `before`.
+    """The effect of a frame on a screen that shows `before`.
 
     `seen` counts the screens that took the step: by (the second since which they were watching, the tick).
     """
@@ -94,7 +94,7 @@ class Frames:
         self._frames: dict[bytes, Frame] = {}
 
     def decode(self, payload: bytes) -> Frame:
-        """The frame in a message."""
+        """Return the frame in a message."""
         frame = self._frames.get(payload)
         if frame is None:
             if len(self._frames) >= _FRAMES:
@@ -116,11 +116,11 @@ class Boards:
         self._numbers = 0
 
     def screens(self) -> dict[str, "Screen"]:
-        """A blank screen a board."""
+        """Return one blank screen per board."""
         return {board: Screen(history) for board, history in self.histories.items()}
 
     def add(self, board: str, size: int, replica: Replica) -> State:
-        """A new state."""
+        """Add a new state."""
         self._numbers += 1
         state = State(self._numbers, board, position_of(replica), size, replica)
         self.states.append(state)
@@ -137,7 +137,7 @@ class History:
         self._states: dict[Position, State] = {}
 
     def blank(self) -> Replica:
-        """A replica that holds nothing yet."""
+        """Return a replica that holds nothing yet."""
         return Replica(self._order)
 
     def step(self, before: State | None, frame: Frame, change: BoardChange) -> Step:
@@ -177,7 +177,7 @@ class History:
         return state
 
     def held(self) -> Position | None:
-        """The oldest position on a screen."""
+        """Return the oldest position on a screen."""
         return min((position for position, state in self._states.items() if state.holders), default=None)
 
     def forget(self) -> list[State]:
@@ -285,19 +285,19 @@ class Screen:
 
 
 def position_of(replica: Replica) -> Position:
-    """Where a replica stands. Raises ValueError when it holds nothing."""
+    """Return the position of a replica. Raises ValueError when it holds nothing."""
     if replica.position is None:
         raise ValueError("a blank replica stands nowhere")
     return replica.position
 
 
 def not_the_same(position: Position) -> str:
-    """What is broken when two screens show one version differently."""
+    """Return the error of two screens that show one version differently."""
     return f"{_named(position)} is not the same on all screens"
 
 
 def digest(entries: Sequence[Entry]) -> str:
-    """A short text that is the same for the same entries, and for no others."""
+    """Return a short text that is the same for the same entries, and for no others."""
     content = [entry.model_dump() for entry in entries]
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=12).hexdigest()
 

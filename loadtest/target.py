@@ -26,7 +26,7 @@ class TargetArea(Model, extra="ignore"):
 
 
 class TargetConfig(Model, extra="ignore"):
-    """What a client needs of `client-config.json`. Without `cognito_endpoint`, sign-in is Amazon's own."""
+    """The part of `client-config.json` that clients need. Without `cognito_endpoint`, sign-in is Amazon's."""
 
     region: str
     rest_url: str
@@ -38,13 +38,13 @@ class TargetConfig(Model, extra="ignore"):
 
     @property
     def cognito_url(self) -> str:
-        """Where Cognito's JSON protocol is spoken."""
+        """The address of Cognito's JSON protocol."""
         return self.cognito_endpoint or f"https://cognito-idp.{self.region}.amazonaws.com/"
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What is played: boards that are watched, by id with their order, and areas that are scored in."""
+    """The boards that are watched, by id with their order, and the areas that are scored in."""
 
     boards: dict[str, Order]
     areas: dict[str, Area]
@@ -71,7 +71,7 @@ async def read_target(options: Options) -> TargetConfig:
 
 
 def choose_ground(options: Options, config: TargetConfig) -> Ground:
-    """The boards that are watched, and where players score.
+    """Return the boards that are watched, and where players score.
 
     The bounds of scores are not part of `client-config.json`; they come from the catalogue. Where `global` is
     all that is watched, the areas that count are played. Raises LoadTestError for a board that is not known.

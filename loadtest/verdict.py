@@ -21,7 +21,7 @@ _EXPLAINED = 5
 
 
 class Comparison(NamedTuple):
-    """What is wrong at the moment, and how many clients and boards were compared."""
+    """The present problems, and how many clients and boards were compared."""
 
     problems: list[str]
     clients: int
@@ -100,7 +100,7 @@ async def _differences(
 
 
 def difference(shown: Sequence[Entry], true: Sequence[Entry]) -> str:
-    """Where two boards first differ, as a sentence's end."""
+    """Return where two boards first differ, as a sentence's end."""
     for rank in range(1, max(len(shown), len(true)) + 1):
         ours, theirs = _at(shown, rank), _at(true, rank)
         if ours != theirs:

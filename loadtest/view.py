@@ -38,21 +38,21 @@ class View:
         self._console.print(text, markup=False, highlight=False)
 
     def phase(self, name: str, total: float) -> None:
-        """Something begins that has so much to do."""
+        """Begin a phase that has this much to do."""
         raise NotImplementedError
 
     def advance(self, done: float) -> None:
-        """So much of it is done."""
+        """Show that this much of it is done."""
         raise NotImplementedError
 
     def glance(self, glance: Glance) -> None:
-        """Another second has been played."""
+        """Show another second of play."""
         raise NotImplementedError
 
 
 @contextmanager
 def open_view() -> Iterator[View]:
-    """The view for standard output as it is."""
+    """Yield the view for standard output as it is."""
     console = Console()
     if not console.is_terminal:
         yield PlainView(console)

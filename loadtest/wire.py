@@ -58,10 +58,10 @@ class WireError(Exception):
 
 
 class Receiver(Protocol):
-    """Who a connection belongs to."""
+    """The owner of a connection."""
 
     def received(self, payload: bytes) -> None:
-        """A message has come."""
+        """Take a message."""
 
     def lost(self, reason: str) -> None:
         """The open connection is gone, not by `leave` or `vanish`; `reason` as in WireError."""
@@ -69,7 +69,7 @@ class Receiver(Protocol):
 
 @dataclass(frozen=True)
 class Address:
-    """Where to connect to; `tls` is None for a plain connection."""
+    """The server to connect to; `tls` is None for a plain connection."""
 
     url: str
     tls: ssl.SSLContext | None

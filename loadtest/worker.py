@@ -371,7 +371,7 @@ async def serve(end: socket.socket) -> None:
 
 
 def _report_faults(link: Link[AnyOrder]) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-    """A fault of ours in a callback must end the test, not pass for one of the backend's."""
+    """Return a handler for our faults in callbacks: they must end the test, not pass for the backend's."""
 
     def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         fault = context.get("exception")

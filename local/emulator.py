@@ -73,7 +73,7 @@ class EmulatorError(Exception):
 
 @dataclass(frozen=True)
 class Tls:
-    """What an emulator needs to speak TLS, as AWS does: a certificate and its key (PEM).
+    """The certificate and key (PEM) that an emulator needs to speak TLS, as AWS does.
 
     plain_port: where it asks itself, without TLS, for the keys of the tokens that it has to verify.
     """

@@ -66,7 +66,7 @@ class EventSourceSettings(BaseModel):
 
 
 def backoff(failures: int, random: Callable[[], float]) -> float:
-    """Seconds to wait after this number of failures in a row: full jitter under 0.2 s, doubling up to 10 s.
+    """Return seconds to wait after failures in a row: full jitter under 0.2 s, doubling up to 10 s.
 
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
@@ -131,7 +131,7 @@ class EventDelivery:
             await self._sleep(backoff(failures_in_a_row, self._random))
 
     def _after(self, failure: _Failure, batch: _Batch) -> list[_Batch]:
-        """The batches to deliver in place of the failed one, in order."""
+        """Return the batches to deliver in place of the failed one, in order."""
         tried = replace(batch, invocations=batch.invocations + 1, function_error=failure.function_error)
         if failure.first > 0:
             return [replace(tried, records=batch.records[failure.first :], failures=1)]
@@ -194,7 +194,7 @@ class EventDelivery:
 
 
 def _first_failure(response: Mapping[str, Any] | None, records: Sequence[Record]) -> int | None:
-    """Index of the lowest reported failure; None when the batch is done.
+    """Return the index of the lowest reported failure; None when the batch is done.
 
     Raises ValueError where AWS takes the whole batch for failed: no list of objects with an `itemIdentifier`
     each, or an identifier that is empty or none of the batch's.

@@ -239,7 +239,7 @@ def _is_transient(error: ClientError | ConnectionError | HTTPClientError) -> boo
 
 
 def to_lambda_record(record: Mapping[str, Any], stream_arn: str) -> Record:
-    """A record as botocore's GetRecords parses it, in the form that Lambda gives to a handler.
+    """Return a record as botocore's GetRecords parses it, in the form that Lambda gives to a handler.
 
     Serialisable as JSON: times are numbers of seconds, binary attributes base64 strings.
     https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html

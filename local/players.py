@@ -28,7 +28,7 @@ class PlayersError(Exception):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """Add the command's options."""
     parser.add_argument(
         "--config", default="http://127.0.0.1:8000/client-config.json", help="address of client-config.json"
     )

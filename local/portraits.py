@@ -72,7 +72,7 @@ class PortraitWorkers:
         )
 
     async def _run(self, event: dict[str, Any]) -> dict[str, Any] | None:
-        """The handler's result; None when the process failed or took too long."""
+        """Return the handler's result; None when the process failed or took too long."""
         try:
             process = await self._start_process()
         except OSError as error:
@@ -111,7 +111,7 @@ class PortraitWorkers:
 
 @asynccontextmanager
 async def portrait_workers(db: Database, push: PushClient, bucket: str) -> AsyncIterator[PortraitWorkers]:
-    """Workers that are stopped at the end."""
+    """Yield workers that are stopped at the end."""
     workers = PortraitWorkers(db, push, bucket)
     try:
         yield workers

@@ -54,7 +54,7 @@ async def _create_table(db: Database, table: Table) -> None:
 
 
 async def _add_index(db: Database, table: Table, name: str) -> None:
-    """The index of a table that was created before the schema had one."""
+    """Add the index of a table that was created before the schema had one."""
     request = create_request(table, name)
     described = await db.client.describe_table(TableName=name)
     existing = {index["IndexName"] for index in described["Table"].get("GlobalSecondaryIndexes", [])}
@@ -96,7 +96,7 @@ async def create_bucket(session: aioboto3.Session) -> None:
 
 
 async def create_user_pool(session: aioboto3.Session) -> UserPool:
-    """The user pool, its app client and the admins' group; created where they are missing."""
+    """Return the user pool, its app client and the admins' group; create what is missing."""
     async with session.client("cognito-idp") as cognito:
         pool_id = await _pool_id(cognito)
         with suppress(cognito.exceptions.GroupExistsException):

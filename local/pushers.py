@@ -44,7 +44,7 @@ class TaskPushers:
 
 @asynccontextmanager
 async def task_pushers(push_shard: Callable[[Shard], Awaitable[None]]) -> AsyncIterator[TaskPushers]:
-    """Pushers that are stopped at the end."""
+    """Yield pushers that are stopped at the end."""
     pushers = TaskPushers(push_shard)
     try:
         yield pushers

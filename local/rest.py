@@ -137,7 +137,7 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
 
 
 def _decodable(scope: Scope) -> Scope:
-    """The scope with its Latin-1 header values and query as UTF-8, which the resolver takes them for."""
+    """Return the scope with its Latin-1 headers and query as UTF-8, which the resolver takes them for."""
     headers = [(name, value.decode("latin-1").encode()) for name, value in scope["headers"]]
     query = scope["query_string"].decode("latin-1").encode()
     return {**scope, "headers": headers, "query_string": query}

@@ -34,7 +34,7 @@ class LocalSettings(BaseSettings):
 
 
 def has_own_endpoint(environment: MutableMapping[str, str]) -> bool:
-    """Whether an endpoint of the caller's is to be used, so that no emulator is started."""
+    """Return whether an endpoint of the caller's is to be used, so that no emulator is started."""
     return "AWS_ENDPOINT_URL" in environment
 
 
@@ -60,7 +60,7 @@ def point_at_emulator(
 
 
 def set_region(environment: MutableMapping[str, str]) -> str:
-    """The Region that the SDK will use, us-east-1 where the environment names none."""
+    """Set the SDK's Region, us-east-1 where the environment names none, and return it."""
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION
     environment["AWS_REGION"] = environment["AWS_DEFAULT_REGION"] = region
     return region

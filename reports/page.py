@@ -53,7 +53,7 @@ class Plot:
 
 @contextmanager
 def plot(title: str, x: str, y: str) -> Iterator[Plot]:
-    """A plot to draw on, with the names and units of its axes. Its `svg` is there after the block."""
+    """Yield a plot to draw on, with its axes' names and units. Its `svg` is there after the block."""
     with mpl.rc_context(_STYLE):
         figure = Figure()
         axes = figure.add_subplot()

@@ -57,7 +57,7 @@ class BundleError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """What a package runs on: this minor version of Python, on a platform by uv's name (None: this one)."""
+    """The target of a package: this minor version of Python, on a platform by uv's name (None: this one)."""
 
     platform: str | None = None
 
@@ -68,7 +68,7 @@ class Target:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What requirements' markers are judged by (PEP 508)."""
+        """The environment by which requirements' markers are judged (PEP 508)."""
         values = {name: str(value) for name, value in default_environment().items()}
         if self.platform:
             machine = self.platform.partition("-")[0]
@@ -166,7 +166,7 @@ def install(requirements: str, target: Target, folder: Path) -> None:
 
 
 def direct(requirements: str) -> Iterator[Requirement]:
-    """The requirements that we state ourselves, before locking, with their extras."""
+    """Yield the requirements that we state ourselves, before locking, with their extras."""
     for line in _file(requirements, "in").read_text(encoding="utf-8").splitlines():
         stated = line.partition("#")[0].strip()
         if stated.startswith("-r "):
@@ -203,7 +203,7 @@ def zip_folder(folder: Path, file: Path) -> None:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all the files in a folder."""
+    """Return the bytes of all the files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 

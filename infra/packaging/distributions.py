@@ -23,14 +23,15 @@ class DistributionError(Exception):
 
 
 class Distributions:
-    """Those installed in a folder (by `uv pip install --target`); `environment` is what judges markers."""
+    """The distributions in a folder (`uv pip install --target`); `environment` is what judges markers."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._installed = {canonicalize_name(one.name): one for one in distributions(path=[str(folder)])}
 
     def needed(self, libraries: Iterable[str], direct: Iterable[Requirement]) -> set[NormalizedName]:
-        """The distributions that provide the libraries (top-level modules), and all that those require.
+        """Return the distributions that provide the libraries (top-level modules), and all that those
+        require.
 
         `direct` are the requirements as we state them: they say which extras are wanted. Raises
         DistributionError for a library that none provides.
@@ -56,14 +57,14 @@ class Distributions:
         return needed
 
     def files(self, name: NormalizedName, services: Collection[str]) -> Iterator[PurePosixPath]:
-        """A distribution's files that may run, by their paths in the folder.
+        """Return a distribution's files that may run, by their paths in the folder.
 
         Of botocore's service descriptions, those of the named services and of the credential chain's.
         """
         return (path for path in self.every_file(name) if _may_run(path, services))
 
     def every_file(self, name: NormalizedName) -> Iterator[PurePosixPath]:
-        """A distribution's files as installed, but for scripts that lie outside of the folder."""
+        """Return a distribution's files as installed, but for scripts that lie outside of the folder."""
         paths = (PurePosixPath(file) for file in self._distribution(name).files or ())
         return (path for path in paths if ".." not in path.parts)
 

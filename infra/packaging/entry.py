@@ -42,6 +42,6 @@ gc.enable()
 
 
 def source(module: str, handlers: Sequence[str], needs: Needs) -> str:
-    """The source of an entry that imports handlers from a module; `needs` are those of the module."""
+    """Return the source of an entry that imports handlers from a module; `needs` are those of the module."""
     template = _PLAIN if "aiohttp" in needs.libraries else _WITHOUT_CERTIFICATES
     return template.format(module=module, handlers=", ".join(handlers))

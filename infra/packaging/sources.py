@@ -22,7 +22,7 @@ class SourceError(Exception):
 
 @dataclass
 class Needs:
-    """What a module needs, with all that it imports.
+    """The needs of a module, with all that it imports.
 
     files: our own modules, and the data files that lie beside them; paths relative to the checkout.
     libraries: top-level modules that are neither ours nor in the standard library.
@@ -65,7 +65,7 @@ def _parsed(checkout: Path, file: Path) -> ast.Module:
 
 
 def _files(checkout: Path, name: str) -> Iterator[Path]:
-    """The files behind a dotted name: every package on the way, and the module, where it is one."""
+    """Yield the files behind a dotted name: every package on the way, and the module, where it is one."""
     path = Path()
     for part in name.split("."):
         path /= part

@@ -57,7 +57,7 @@ class IntegrationError(Exception):
 
 
 async def invoke(handler: Handler, event: Event, seconds: float) -> Mapping[str, Any] | None:
-    """Runs a handler as Lambda would. Raises `IntegrationError`."""
+    """Run a handler as Lambda would. Raises `IntegrationError`."""
     try:
         async with asyncio.timeout(seconds):
             return await handler(event)
@@ -67,7 +67,7 @@ async def invoke(handler: Handler, event: Event, seconds: float) -> Mapping[str,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What all connections of a gateway have in common."""
+    """The part that all connections of a gateway have in common."""
 
     routes: Mapping[str, Handler]
     limits: Limits
@@ -105,17 +105,17 @@ class GatewayConnection:
 
     @property
     def connected_at(self) -> float:
-        """When its handshake began, in seconds since the epoch."""
+        """The time at which its handshake began, in seconds since the epoch."""
         return self._client.connected_at
 
     @property
     def identity(self) -> dict[str, str]:
-        """Who calls."""
+        """The caller's identity."""
         return self._client.identity
 
     @property
     def expires_at(self) -> float:
-        """When it will have been idle for too long or will be too old, in seconds since the epoch."""
+        """The time at which it will be idle for too long or too old, in seconds since the epoch."""
         limits = self._gateway.limits
         return min(self.connected_at + limits.connection_seconds, self.last_active_at + limits.idle_seconds)
 
@@ -147,16 +147,16 @@ class GatewayConnection:
         return Push.SENT
 
     def close(self, code: int, reason: str) -> None:
-        """Begins the closing handshake; drops the TCP connection of a client that takes no part in it."""
+        """Begin the closing handshake; drop the TCP connection of a client that takes no part in it."""
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(code, reason))
 
     def expire(self) -> None:
-        """Closes it because its time is over."""
+        """Close it because its time is over."""
         self.close(CloseCode.GOING_AWAY, "Going away")
 
     async def run(self) -> None:
-        """Routes messages until the connection is closed from any side, then runs `$disconnect`."""
+        """Route messages until the connection is closed from any side, then run `$disconnect`."""
         try:
             while self._closing is None:
                 await self._dispatch(await self._websocket.recv())

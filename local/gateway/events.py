@@ -24,7 +24,7 @@ _API_ARN = f"arn:aws:execute-api:us-east-1:000000000000:{_API_ID}"
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """What is known of a client from its handshake, the same for the connection's whole life."""
+    """The data of a client from its handshake, the same for the connection's whole life."""
 
     connection_id: str
     connected_at: float  # seconds since the epoch
@@ -34,13 +34,13 @@ class Client:
     query: Sequence[tuple[str, str]]
 
     def header(self, name: str) -> str | None:
-        """The last value of a header, whatever its case; `None` when it was not sent."""
+        """Return the last value of a header, whatever its case; `None` when it was not sent."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return values[-1] if values else None
 
     @property
     def identity(self) -> dict[str, str]:
-        """Who calls, as in `requestContext.identity` and in the answer of `get-connection`."""
+        """The caller, as in `requestContext.identity` and in the answer of `get-connection`."""
         user_agent = self.header("User-Agent")
         return {"sourceIp": self.source_ip} | ({"userAgent": user_agent} if user_agent else {})
 
@@ -51,7 +51,8 @@ class Client:
 
 
 def new_id() -> str:
-    """A connection, message or request id: 16 characters of base64, its last one `=`, as API Gateway's.
+    """Return a connection, message or request id: 16 characters of base64, its last one `=`, as API
+    Gateway's.
 
     The `+` and `/` of the standard alphabet are rarer in AWS; here they are kept so that a caller of
     `@connections` which forgets to percent-encode the id is found out early.
@@ -60,7 +61,7 @@ def new_id() -> str:
 
 
 def authorizer_event(client: Client, now: float) -> Event:
-    """The event of a REQUEST authorizer; `now` in seconds since the epoch, as in every function here."""
+    """Return the event of a REQUEST authorizer; `now` in seconds since the epoch, as everywhere here."""
     return {
         "type": "REQUEST",
         "methodArn": client.method_arn,
@@ -72,7 +73,7 @@ def authorizer_event(client: Client, now: float) -> Event:
 
 
 def connect_event(client: Client, authorizer: dict[str, str], now: float) -> Event:
-    """The event of the `$connect` route."""
+    """Return the event of the `$connect` route."""
     query = _multi("queryStringParameters", "multiValueQueryStringParameters", client.query)
     return {
         **_multi("headers", "multiValueHeaders", client.headers),
@@ -85,7 +86,7 @@ def connect_event(client: Client, authorizer: dict[str, str], now: float) -> Eve
 def message_event(
     client: Client, authorizer: dict[str, str], route_key: str, message: str | bytes, now: float
 ) -> Event:
-    """The event of one message; a binary one comes as base64."""
+    """Return the event of one message; a binary one comes as base64."""
     context = _request_context(client, route_key, "MESSAGE", now, authorizer=authorizer, messageId=new_id())
     binary = isinstance(message, bytes)
     body = base64.b64encode(message).decode() if isinstance(message, bytes) else message
@@ -93,7 +94,7 @@ def message_event(
 
 
 def disconnect_event(client: Client, authorizer: dict[str, str], code: int, reason: str, now: float) -> Event:
-    """The event of the `$disconnect` route, with the WebSocket close code and reason."""
+    """Return the event of the `$disconnect` route, with the WebSocket close code and reason."""
     host = [("Host", client.header("Host") or "")]
     return {
         **_multi("headers", "multiValueHeaders", host),
@@ -111,7 +112,7 @@ def disconnect_event(client: Client, authorizer: dict[str, str], code: int, reas
 
 
 def select_route(message: str | bytes, route_keys: Iterable[str]) -> str:
-    """The route of a message by `$request.body.action`: `$default` for all that names no custom route."""
+    """Return a message's route by `$request.body.action`: `$default` where that is no custom route."""
     if isinstance(message, bytes):
         return "$default"
     try:

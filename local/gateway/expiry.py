@@ -11,7 +11,7 @@ class Expiring(Protocol):
 
     @property
     def expires_at(self) -> float:
-        """When it is to be closed, on the clock given to `Expiry`. It may move, but only to later."""
+        """The time at which it is to be closed, on `Expiry`'s clock. It may move, but only to later."""
 
     def expire(self) -> None:
         """Close it."""

@@ -40,7 +40,7 @@ _BURST_SECONDS = 0.1
 
 
 class _Wait(Flag):
-    """What has to end before more is read from a client."""
+    """The work that has to end before more is read from a client."""
 
     NOTHING = 0
     HANDLERS = auto()
@@ -62,13 +62,13 @@ class SharedPort:
         self._undecided: set[asyncio.Transport] = set()
 
     def __call__(self, protocol: ServerProtocol, server: Server, **settings: Any) -> ServerConnection:
-        """A connection of which it is not yet known who serves it."""
+        """Make a connection of which it is not yet known which server takes it."""
         return _SharedPortConnection(
             protocol, server, self._http, self._undecided, self._unread_seconds, **settings
         )
 
     def abort_undecided(self) -> None:
-        """Drops the TCP connections of which it is still not known."""
+        """Drop the TCP connections of which it is still not known."""
         for transport in self._undecided:
             transport.abort()
 
@@ -218,7 +218,7 @@ class _SharedPortConnection(ServerConnection):
         self.transport.abort()
 
     def _settle(self, transport: asyncio.Transport) -> bytes:
-        """Returns what has been held back."""
+        """Return what has been held back."""
         self._undecided_transport = None
         self._undecided.discard(transport)
         self._deadline.cancel()

@@ -36,7 +36,7 @@ class _Answer(BaseModel):
 
 
 def authorize(answer: object, method_arn: str) -> dict[str, str] | None:
-    """Returns the `requestContext.authorizer` that the routes see, or `None` when the policy denies it.
+    """Return the `requestContext.authorizer` that the routes see, or `None` when the policy denies it.
 
     A policy that says nothing of `method_arn` denies it. The context's values are strings afterwards, as in
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html

@@ -100,7 +100,7 @@ class Gateway:
         self._tasks: dict[asyncio.Task[Any], GatewayConnection | None] = {}
 
     async def start(self, host: str, port: int) -> None:
-        """Starts to listen; port 0 takes a free one. Raises `OSError` when the port is taken."""
+        """Start to listen; port 0 takes a free one. Raises `OSError` when the port is taken."""
         self._http = HttpServer(
             ConnectionsApi(self._connections, stage=self._stage, payload_bytes=self._limits.message_bytes)
         )
@@ -134,7 +134,7 @@ class Gateway:
         return f"ws://{self._host}:{self._port}"
 
     async def stop(self) -> None:
-        """Stops listening, closes every connection with 1001 and waits for the `$disconnect` of each."""
+        """Stop listening, close every connection with 1001 and wait for the `$disconnect` of each."""
         self._server.close(code=CloseCode.GOING_AWAY, reason="Going away")
         for connection in self._connections.values():
             connection.close(CloseCode.GOING_AWAY, "Going away")
@@ -154,7 +154,7 @@ class Gateway:
     async def _admit(
         self, websocket: ServerConnection, request: Request, response: Response
     ) -> Response | None:
-        """Completes a handshake: returns a refusal, or nothing when `response` accepts the client."""
+        """Complete a handshake: return a refusal, or nothing when `response` accepts the client."""
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return None
         client = Client(
@@ -186,7 +186,7 @@ class Gateway:
         return None
 
     async def _run(self, websocket: ServerConnection) -> None:
-        """Looks after a client whose handshake is complete, in the task that `websockets` made for it."""
+        """Look after a client whose handshake is complete, in the task that `websockets` made for it."""
         task = cast(asyncio.Task[Any], asyncio.current_task())
         connection = cast(GatewayConnection, self._tasks[task])
         self._tasks[task] = None
@@ -227,7 +227,7 @@ class Gateway:
         return authorizer
 
     async def _connect(self, client: Client, authorizer: dict[str, str]) -> dict[str, str]:
-        """Returns the headers of `$connect`'s answer, their names in lower case."""
+        """Return the headers of `$connect`'s answer, their names in lower case."""
         event = connect_event(client, authorizer, self._clock())
         try:
             answer = await invoke(self._routes["$connect"], event, self._limits.handler_seconds)
@@ -244,7 +244,7 @@ class Gateway:
 
 
 def _remembered(client: Client) -> Client:
-    """What the events after `$connect` need of a client."""
+    """Return what the events after `$connect` need of a client."""
     headers = [header for header in client.headers if header[0].lower() in ("host", "user-agent")]
     return replace(client, headers=headers, query=())
 

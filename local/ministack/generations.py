@@ -28,11 +28,11 @@ _NAME = re.compile(r"(\d{8,})\.state")
 
 
 class StateError(Exception):
-    """What was saved cannot be read; the message says which file, what is wrong, and what to do."""
+    """A save cannot be read; the message says which file, what is wrong, and what to do."""
 
 
 class ServiceState(NamedTuple):
-    """What one service of the emulator keeps, as `state` in the format `version` of that service."""
+    """The state of one service of the emulator, as `state` in the format `version` of that service."""
 
     service: str
     version: int
@@ -119,7 +119,7 @@ def fsync(path: Path) -> None:
 
 
 class _UnreadableError(Exception):
-    """What is wrong with a file, as a clause."""
+    """The fault of a file, as a clause."""
 
 
 def _numbers(folder: Path) -> list[int]:

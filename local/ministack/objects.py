@@ -16,7 +16,7 @@ from local.ministack import generations
 
 
 class Pending(NamedTuple):
-    """What a save has to do with the objects' files: `written` are to be flushed, and `deleted` removed."""
+    """The objects' files that a save has to treat: `written` are to be flushed, and `deleted` removed."""
 
     written: set[str]
     deleted: set[tuple[str, str, str, str]]

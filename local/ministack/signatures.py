@@ -29,7 +29,7 @@ class BadSignatureError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What a signature may cover: `path` and `query` as they were sent, `headers` by lower-case names."""
+    """The parts that a signature may cover: `path` and `query` as sent, `headers` by lower-case names."""
 
     method: str
     path: str
@@ -41,7 +41,7 @@ class Request:
         return [value for name, value in self.headers if name == header]
 
     def parameters(self) -> list[tuple[str, str]]:
-        """The query's names and values, as they were sent."""
+        """Return the query's names and values, as they were sent."""
         pairs = (pair.partition("=") for pair in self.query.split("&") if pair)
         return [(name, value) for name, _, value in pairs]
 
@@ -129,5 +129,5 @@ def _only(values: Sequence[str]) -> str:
 
 
 def _unsigned(request: Request, signed: Iterable[str]) -> list[str]:
-    """S3 refuses a presigned request with such headers; ministack would take its operation from one."""
+    """Return the headers that S3 refuses in a presigned request; ministack would obey them."""
     return [name for name, _ in request.headers if name.startswith("x-amz-") and name not in signed]
