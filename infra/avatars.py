@@ -25,7 +25,7 @@ class RegistryStack(Stack):
     """The repository to which the pipeline pushes the container's images."""
 
     def __init__(self, scope: Construct, settings: StageSettings, **options: object) -> None:
-        super().__init__(scope, f"{settings.prefix}registry", **options)  # type: ignore[arg-type]  # jsii's
+        super().__init__(scope, f"{settings.prefix}registry", **options)
         self.repository = ecr.Repository(
             self,
             "Portraits",
@@ -61,7 +61,7 @@ class AvatarsStack(Stack):
         image: str,
         **options: object,
     ) -> None:
-        super().__init__(scope, f"{settings.prefix}avatars", **options)  # type: ignore[arg-type]  # jsii's
+        super().__init__(scope, f"{settings.prefix}avatars", **options)
         self.add_stack_dependency(registry)
         # By its name: an export would keep the registry from being deployed again without an image.
         images = ecr.Repository.from_repository_name(self, "Images", f"{settings.prefix}{PORTRAITS.name}")

@@ -18,7 +18,7 @@ class DataStack(Stack):
     """The tables of `store/schema.py`, on demand and encrypted, and the bucket of the portraits."""
 
     def __init__(self, scope: Construct, settings: StageSettings, **options: object) -> None:
-        super().__init__(scope, f"{settings.prefix}data", **options)  # type: ignore[arg-type]  # jsii's
+        super().__init__(scope, f"{settings.prefix}data", **options)
         self._settings = settings
         # Names of buckets are one set for everybody: the account and the Region keep ours apart.
         name = f"{settings.prefix}game-avatars-{self.account}-{self.region}"

@@ -67,7 +67,7 @@ class EdgeStack(Stack):
         user_pool_arn: str,
         **options: object,
     ) -> None:
-        super().__init__(scope, f"{settings.prefix}edge", **options)  # type: ignore[arg-type]  # jsii's
+        super().__init__(scope, f"{settings.prefix}edge", **options)
         self._settings = settings
         self._rest(rest_stage_arn)
         self._players(user_pool_arn)

@@ -19,7 +19,7 @@ class IdentityStack(Stack):
     """A user pool: name and password, e-mail verification, the group `admins`, and Google if it is set."""
 
     def __init__(self, scope: Construct, settings: StageSettings, **options: object) -> None:
-        super().__init__(scope, f"{settings.prefix}identity", **options)  # type: ignore[arg-type]  # jsii's
+        super().__init__(scope, f"{settings.prefix}identity", **options)
         self._settings = settings
         self.pool = self._pool()
         cognito.CfnUserPoolGroup(self, "Admins", user_pool_id=self.pool.user_pool_id, group_name=ADMINS)
@@ -125,4 +125,5 @@ class IdentityStack(Stack):
         domain = self.pool.add_domain(
             "HostedUi", cognito_domain=cognito.CognitoDomainOptions(domain_prefix=prefix)
         )
-        return domain.base_url()
+        url: str = domain.base_url()
+        return url

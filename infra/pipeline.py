@@ -39,7 +39,7 @@ class PipelineStack(Stack):
     def __init__(
         self, scope: Construct, settings: StageSettings, pipeline: Pipeline, **options: object
     ) -> None:
-        super().__init__(scope, f"{settings.prefix}pipeline", **options)  # type: ignore[arg-type]  # jsii's
+        super().__init__(scope, f"{settings.prefix}pipeline", **options)
         self._settings = settings
         self._base_image = pipeline.base_image
         self.image = self._image_project()

@@ -45,7 +45,7 @@ class RealtimeStack(Stack):
         code: CodeOf,
         **options: object,
     ) -> None:
-        super().__init__(scope, f"{settings.prefix}realtime", **options)  # type: ignore[arg-type]  # jsii's
+        super().__init__(scope, f"{settings.prefix}realtime", **options)
         self._settings = settings
         self._storage = storage
         self._code = code

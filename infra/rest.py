@@ -44,7 +44,7 @@ class RestStack(Stack):
         code: CodeOf,
         **options: object,
     ) -> None:
-        super().__init__(scope, f"{settings.prefix}rest", **options)  # type: ignore[arg-type]  # jsii's
+        super().__init__(scope, f"{settings.prefix}rest", **options)
         self._settings = settings
         self.api = self._api()
         self._keep_execution_logs()

@@ -39,7 +39,7 @@ class WatchingStack(Stack):
         live_api_id: str,
         **options: object,
     ) -> None:
-        super().__init__(scope, f"{settings.prefix}watching", **options)  # type: ignore[arg-type]  # jsii's
+        super().__init__(scope, f"{settings.prefix}watching", **options)
         self._settings = settings
         self._live_api_id = live_api_id
         self._topic = self._alarm_topic()
