@@ -182,13 +182,13 @@ def check_signature(url: str, request: Mapping[str, str]) -> None:
         raise PushBenchError(f"wrongly signed: {request['head']}")
 
 
-def _entry(rank: int, score: int) -> Entry:
+def _entry(rank: int, points: int) -> Entry:
     return Entry(
         rank=rank,
         user_id=f"00000000-0000-4000-8000-{rank:012}",
         name=f"Player {rank}",
         avatar=None,
-        score=score,
+        points=points,
         achieved_at=1_763_812_800_000,
     )
 

@@ -68,7 +68,7 @@ def _entries(top: int, newcomers: int, portraits: bool) -> tuple[Entry, ...]:
                 user_id=user_id,
                 name=NAME,
                 avatar=_AVATAR.format(user_id) if portraits else None,
-                score=987_654 - place,
+                points=987_654 - place,
                 achieved_at=_POSITION.epoch + place,
             )
         )

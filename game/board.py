@@ -38,13 +38,13 @@ Milliseconds = Annotated[int, Field(ge=0, lt=TIME_LIMIT)]
 
 
 class Entry(Model):
-    """One player on a board. Ranks count from 1, and each belongs to one player."""
+    """One player on a board. Ranks count from 1, each for one player. In JSON the points are `score`."""
 
     rank: int
     user_id: UserId
     name: Name
     avatar: Avatar | None
-    score: Points
+    points: Points = Field(alias="score")
     achieved_at: Milliseconds
 
 
@@ -68,7 +68,7 @@ def ranked(order: Order, entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Return the entries in the board's order, with the ranks that follow from it."""
     ordered = sorted(
         entries,
-        key=lambda entry: encode(order, entry.score, entry.achieved_at, entry.user_id),
+        key=lambda entry: encode(order, entry.points, entry.achieved_at, entry.user_id),
         reverse=order == "desc",
     )
     return tuple(
@@ -106,4 +106,4 @@ def apply(order: Order, entries: Sequence[Entry], changes: Iterable[Change]) -> 
 
 
 def _content(entry: Entry) -> tuple[Any, ...]:
-    return entry.name, entry.avatar, entry.score, entry.achieved_at
+    return entry.name, entry.avatar, entry.points, entry.achieved_at

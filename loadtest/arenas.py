@@ -16,7 +16,7 @@ class Arena(Model):
     floor: float
 
     def points(self, quality: float) -> int:
-        """Return the score of an attempt: from the floor, at quality 0, up to the best possible, at 1."""
+        """Return the points of an attempt: from the floor, at quality 0, up to the best possible, at 1."""
         above = round((self.floor + (1 - self.floor) * quality) * (self.area.max - self.area.min))
         return self.area.min + above if self.area.order == "desc" else self.area.max - above
 

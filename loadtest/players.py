@@ -121,12 +121,12 @@ class Player:
             if self._bests is None:
                 self._bests = await rules.rest.bests(token)
             arena = self._rng.choice(rules.arenas)
-            score = arena.points(self._skills[arena.id].attempt())
-            points = self._points(arena, score, self._bests)
+            points = arena.points(self._skills[arena.id].attempt())
+            shown = self._shown(arena, points, self._bests)
             user_id = self._account.user_id
-            rules.report(Attempted(number=number, user_id=user_id, scheduled=scheduled, points=points))
+            rules.report(Attempted(number=number, user_id=user_id, scheduled=scheduled, points=shown))
             sent = rules.now()
-            answer = await rules.rest.post_score(token, arena.id, score)
+            answer = await rules.rest.post_score(token, arena.id, points)
         except (AccountError, RestError) as error:
             rules.errors[str(error)] += 1
             self._bests = None
@@ -139,13 +139,13 @@ class Player:
             Answered(number=number, outcome=outcome, scheduled=scheduled, sent=sent, answered=answered)
         )
 
-    def _points(self, arena: Arena, score: int, bests: Mapping[str, int]) -> dict[str, int]:
+    def _shown(self, arena: Arena, points: int, bests: Mapping[str, int]) -> dict[str, int]:
         best = bests.get(arena.id)
-        if best is not None and not better(arena.area.order, score, best):
+        if best is not None and not better(arena.area.order, points, best):
             return {}
-        points = {arena.id: score}
+        shown = {arena.id: points}
         if arena.area.counts:
-            after = {**bests, arena.id: score}
+            after = {**bests, arena.id: points}
             counting = [other.id for other in self._rules.arenas if other.area.counts]
-            points[GLOBAL_BOARD] = sum(after.get(other, 0) for other in counting)
-        return {board: value for board, value in points.items() if board in self._rules.watched}
+            shown[GLOBAL_BOARD] = sum(after.get(other, 0) for other in counting)
+        return {board: value for board, value in shown.items() if board in self._rules.watched}

@@ -52,9 +52,9 @@ class Rest:
         self._http = http
         self._url = url.rstrip("/")
 
-    async def post_score(self, token: str, area: str, score: int) -> ScoreAnswer:
+    async def post_score(self, token: str, area: str, points: int) -> ScoreAnswer:
         """Submit a score."""
-        body = {"gameArea": area, "score": score}
+        body = {"gameArea": area, "score": points}
         return await self._ask(ScoreAnswer, "POST", "/score", 201, token=token, json=body)
 
     async def bests(self, token: str) -> dict[str, int]:

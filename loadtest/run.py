@@ -124,7 +124,7 @@ class LoadTest:
                 raise LoadTestError(
                     f"The backend at {self._config.rest_url} does not work: {error}"
                 ) from error
-            floor = quality_of(area, entries[-1].score) if len(entries) >= area.top else 0.0
+            floor = quality_of(area, entries[-1].points) if len(entries) >= area.top else 0.0
             if floor > _WORN_OUT:
                 self._view.say(f"{name}: even the last entry is as good as a score can be; little will move.")
             arenas.append(Arena(id=name, area=area, floor=floor))

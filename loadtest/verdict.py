@@ -115,4 +115,4 @@ def _at(entries: Sequence[Entry], rank: int) -> Entry | None:
 def _named(entry: Entry | None) -> str:
     if entry is None:
         return "no player"
-    return f"{entry.name} with {entry.score} ({entry.user_id}, at {entry.achieved_at}, rank {entry.rank})"
+    return f"{entry.name} with {entry.points} ({entry.user_id}, at {entry.achieved_at}, rank {entry.rank})"

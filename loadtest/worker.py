@@ -331,7 +331,7 @@ def _shown(state: State) -> messages.ShownState:
         version=state.position.version,
         size=state.size,
         digest=digest(state.entries),
-        scores={entry.user_id: entry.score for entry in state.entries},
+        scores={entry.user_id: entry.points for entry in state.entries},
     )
 
 

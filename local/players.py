@@ -84,17 +84,17 @@ class _Player:
         form = self._form[area["id"]]
         form += (1 - form) * self._random.uniform(0, 0.05)
         self._form[area["id"]] = form
-        score = round(form * 1_000_000) if area["order"] == "desc" else round((1 - form) * 60_000) + 1
+        points = round(form * 1_000_000) if area["order"] == "desc" else round((1 - form) * 60_000) + 1
         async with self._http.post(
             f"{self._config['restUrl']}/score",
-            json={"gameArea": area["id"], "score": score},
+            json={"gameArea": area["id"], "score": points},
             headers={"Authorization": f"Bearer {token}"},
             raise_for_status=False,
         ) as response:
             answer = await response.json()
         # Another catalogue may have other bounds.
         outcome = answer.get("detail") or ("a best" if answer["improved"] else "no best")
-        logger.info("%s: %d in %s: %s", self._name, score, area["id"], outcome)
+        logger.info("%s: %d in %s: %s", self._name, points, area["id"], outcome)
 
     async def _sign_in(self) -> str:
         username = f"player-{self._name.lower()}"

@@ -71,7 +71,7 @@ class Score(Row):
             user_id=self.user_id,
             name=self.name,
             avatar=self.avatar,
-            score=self.points,
+            points=self.points,
             achieved_at=self.achieved_at,
         )
 

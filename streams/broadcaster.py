@@ -171,7 +171,7 @@ def _bar(board: Board, published: PublishedBoard) -> str | None:
         return None
     if published.last is None:  # published by a release that kept no bar; else each record would cost a Query
         last = published.entries[-1]
-        return encode(board.order, last.score, last.achieved_at, last.user_id)
+        return encode(board.order, last.points, last.achieved_at, last.user_id)
     return published.bar
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Request
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import Field
 
 from api.backend import Backend, backend_of, caller
 from api.cursor import Cursor, CursorError, decode_cursor, encode_cursor
@@ -39,7 +40,7 @@ class Standing(Model):
 
     game_area: str
     rank: int
-    score: int
+    points: int = Field(alias="score")
     entries: tuple[Entry, ...]
 
 
@@ -86,7 +87,7 @@ async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5
         entries = await scores.around(backend.db, board, best, neighbours=around)
         for entry in entries:
             if entry.user_id == player.user_id:
-                return Standing(game_area=board.id, rank=entry.rank, score=entry.score, entries=entries)
+                return Standing(game_area=board.id, rank=entry.rank, points=entry.points, entries=entries)
         before = best
     raise ProblemError(503, "your score is changing too quickly to rank it; try again")
 

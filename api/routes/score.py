@@ -5,7 +5,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Request
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import StrictInt
+from pydantic import Field, StrictInt
 
 from api.backend import RequestBody, backend_of, caller
 from api.problems import FieldError, invalid, responses
@@ -20,14 +20,14 @@ class ScoreRequest(RequestBody):
     """A score that the player reached in an area."""
 
     game_area: str
-    score: StrictInt
+    points: StrictInt = Field(alias="score")
 
 
 class ScoreResponse(Model):
     """The score, the player's best in the area now, and whether this score made it."""
 
     game_area: str
-    score: int
+    points: int = Field(alias="score")
     best: int
     improved: bool
 
@@ -43,7 +43,7 @@ async def submit_score(request: Request, body: Annotated[ScoreRequest, Body()]) 
     """Submit a score. Only a better one than the player's best changes anything."""
     player, backend = caller(request), backend_of(request)
     area = backend.area(body.game_area)
-    if not area.min <= body.score <= area.max:
+    if not area.min <= body.points <= area.max:
         raise invalid(
             [
                 FieldError(
@@ -52,9 +52,9 @@ async def submit_score(request: Request, body: Annotated[ScoreRequest, Body()]) 
             ]
         )
     submission = await submit(
-        backend.db, backend.catalogue, player, body.game_area, body.score, backend.clock()
+        backend.db, backend.catalogue, player, body.game_area, body.points, backend.clock()
     )
     backend.count(Metric.SCORES_ACCEPTED)
     return ScoreResponse(
-        game_area=body.game_area, score=body.score, best=submission.best, improved=submission.improved
+        game_area=body.game_area, points=body.points, best=submission.best, improved=submission.improved
     )

@@ -63,15 +63,15 @@ class Player:
         claims: dict[str, str] = jwt.decode(self.id_token, options={"verify_signature": False})
         return claims["sub"]
 
-    async def post_score(self, area: str, score: int) -> httpx.Response:
+    async def post_score(self, area: str, points: int) -> httpx.Response:
         """`POST /score`, whatever the answer."""
         return await self._http.post(
-            "/score", json={"gameArea": area, "score": score}, headers=bearer(self.id_token)
+            "/score", json={"gameArea": area, "score": points}, headers=bearer(self.id_token)
         )
 
-    async def submit(self, area: str, score: int) -> dict[str, Any]:
+    async def submit(self, area: str, points: int) -> dict[str, Any]:
         """Submit a score that must be accepted; the answer."""
-        answer = await self.post_score(area, score)
+        answer = await self.post_score(area, points)
         assert answer.status_code == 201, answer.text
         body: dict[str, Any] = answer.json()
         return body

@@ -129,7 +129,7 @@ async def test_forged_foreign_and_cut_cursors_are_refused(
     cursor: str = page["nextCursor"]
     entry = Entry.model_validate(page["entries"][0])
     board = backend.catalogue().boards[arena]
-    key = encode(board.order, entry.score, entry.achieved_at, entry.user_id)
+    key = encode(board.order, entry.points, entry.achieved_at, entry.user_id)
     content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     checksum, rank, sort_key = content.split("|")
     forged = [

@@ -55,7 +55,7 @@ async def _play(backend: BackendProcess) -> None:
             await ada.submit("forest", 60)
             await screen.follows("forest", await ada.top("forest"))
             await ada.submit("desert", 70)
-            assert [entry.score for entry in await ada.top("desert")] == [70]
+            assert [entry.points for entry in await ada.top("desert")] == [70]
             await screen.follows("desert", await ada.top("desert"))
             standing = (await ada.get("/leaderboard/me", gameArea="desert")).raise_for_status().json()
             assert standing["rank"] == 1

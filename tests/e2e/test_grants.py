@@ -62,7 +62,7 @@ async def test_functions_have_exactly_the_rights_that_they_use(
 
     async def nothing_is_unused() -> bool:
         # The last pusher of a fan-out goes on by itself only when something was published in the meantime.
-        await asyncio.gather(*(ada.submit(storm, score) for score in range(next(scores), next(scores))))
+        await asyncio.gather(*(ada.submit(storm, points) for points in range(next(scores), next(scores))))
         # And the sweep of this minute may make a board before those who are to.
         await create(deployment, db, ada, unborn, next(scores))
         return unused(allowed, needed()) == {}
@@ -85,8 +85,8 @@ async def play(player: Player) -> None:
         await player.ask("POST", "/task/complete", 200, {"taskId": "first-score"}, key="task")
     await player.ask("POST", "/shop/buy", 200, {"itemId": "torch"}, key="torch")
     await player.ask("POST", "/shop/buy", 409, {"itemId": "camel"}, key="camel")
-    for score in (10, 11, 9):
-        await player.submit("forest", score)
+    for points in (10, 11, 9):
+        await player.submit("forest", points)
     await player.ask("PUT", "/profile", 200, {"name": "Lovelace"})
     for path in ("/leaderboard", "/leaderboard/global", "/leaderboard/me"):
         assert (await player.get(path, gameArea="forest")).status_code == 200

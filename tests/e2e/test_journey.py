@@ -40,18 +40,18 @@ async def test_score_of_another_player_arrives_and_the_board_equals_the_table(
     ada, bob = await sign_up("Ada"), await sign_up("Bob")
     async with bob.live(arena, "forest", "global") as screen:
         start = screen.position(arena)
-        for number, score in enumerate((100, 200, 300), start=1):
-            assert await ada.submit(arena, score) == {
+        for number, points in enumerate((100, 200, 300), start=1):
+            assert await ada.submit(arena, points) == {
                 "gameArea": arena,
-                "score": score,
-                "best": score,
+                "score": points,
+                "best": points,
                 "improved": True,
             }
             table = await bob.top(arena)
             await screen.follows(arena, table)
             assert screen.position(arena) == (start.epoch, start.version + number)
         (entry,) = table
-        assert (entry.rank, entry.user_id, entry.name, entry.score) == (1, ada.user_id, "Ada", 300)
+        assert (entry.rank, entry.user_id, entry.name, entry.points) == (1, ada.user_id, "Ada", 300)
         page = (await bob.get("/leaderboard", gameArea=arena)).json()
         assert page["version"] == screen.position(arena).version
         assert {frame["board"] for frame in screen.frames[3:]} == {arena}
@@ -106,8 +106,8 @@ async def test_no_better_score_changes_nothing_and_sends_no_frame(
     await _pushed(backend, arena, after=1)
     async with bob.live(arena) as screen:
         before = screen.position(arena)
-        for score in (99, 100):
-            answer = await ada.submit(arena, score)
+        for points in (99, 100):
+            answer = await ada.submit(arena, points)
             assert (answer["best"], answer["improved"]) == (100, False)
         await bob.submit(arena, 50)
         await screen.receive()

@@ -26,14 +26,14 @@ async def test_lower_times_lead_an_asc_board(sign_up: SignUp) -> None:
         await screen.follows("sprint", table)
     ours = [user for user in _ids(table) if user in {player.user_id for player in players}]
     assert ours == [players[1].user_id, players[0].user_id, players[2].user_id]
-    assert [entry.score for entry in table] == sorted(entry.score for entry in table)
+    assert [entry.points for entry in table] == sorted(entry.points for entry in table)
 
 
 async def test_global_is_the_exact_sum_of_the_areas_that_count(sign_up: SignUp, arena: str) -> None:
     ada = await sign_up("Ada")
     async with ada.live("global") as screen:
-        for area, score in (("forest", 999_000), ("desert", 500_001), ("forest", 7), ("desert", 600_001)):
-            await ada.submit(area, score)
+        for area, points in (("forest", 999_000), ("desert", 500_001), ("forest", 7), ("desert", 600_001)):
+            await ada.submit(area, points)
         await ada.submit("sprint", 99_999)
         await ada.submit(arena, 1_000_000)
         standing = (await ada.get("/leaderboard/me", gameArea="global")).json()
@@ -84,4 +84,4 @@ async def test_pages_cover_a_board_exactly_once(sign_up: SignUp, http: httpx.Asy
         query["cursor"] = page["nextCursor"]
     assert [entry.rank for entry in seen] == list(range(1, 61))
     assert sorted(_ids(seen)) == sorted(player.user_id for player in players)
-    assert [entry.score for entry in seen] == sorted((entry.score for entry in seen), reverse=True)
+    assert [entry.points for entry in seen] == sorted((entry.points for entry in seen), reverse=True)

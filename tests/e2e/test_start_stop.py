@@ -181,10 +181,10 @@ async def test_edit_that_would_break_rows_is_refused_until_they_are_dropped(
         again = Player(process, http, ada.username)
         await again.sign_in()
         assert await again.top("sprint") == ()
-        assert [entry.score for entry in await again.top("forest")] == [12]
+        assert [entry.points for entry in await again.top("forest")] == [12]
         await again.submit("sprint", 20)
         await again.submit("sprint", 30)
-        assert [entry.score for entry in await again.top("sprint")] == [30]
+        assert [entry.points for entry in await again.top("sprint")] == [30]
     assert await asyncio.to_thread(process.stop) == 0
 
 

@@ -58,7 +58,7 @@ async def api(scene: Scene) -> None:
     answer = await scene.function.invoke(recorded("rest_score"))
     assert answer["statusCode"] == 201
     assert json.loads(answer["body"]) == {"gameArea": "forest", "score": 420, "best": 420, "improved": True}
-    assert [(one.user_id, one.score) for one in await scores.top(scene.db, FOREST)] == [(PLAYER, 420)]
+    assert [(one.user_id, one.points) for one in await scores.top(scene.db, FOREST)] == [(PLAYER, 420)]
     assert scene.counted() == {"ScoresAccepted"}
 
     answer = await scene.function.invoke(recorded("rest_client_config"))

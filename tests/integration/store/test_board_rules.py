@@ -33,7 +33,7 @@ async def test_edit_is_refused_until_the_rows_are_dropped(db: Database, catalogu
     assert told == [Dropped("global", 60), Dropped("forest", 60)] * 2
     assert await settle(db, new) == []
     await submit(db, new, Profile(user_id="player-7", name="Ada"), "forest", 900, 2000)
-    assert [(one.user_id, one.score) for one in await scores.top(db, new.boards["forest"])] == [
+    assert [(one.user_id, one.points) for one in await scores.top(db, new.boards["forest"])] == [
         ("player-7", 900)
     ]
     assert [one.board for one in await find_breaks(db, catalogue)] == ["forest"]

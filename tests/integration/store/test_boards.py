@@ -22,10 +22,12 @@ def forest(catalogue: Catalogue) -> Board:
     return catalogue.boards["forest"]
 
 
-def _entries(*scores: int) -> tuple[Entry, ...]:
+def _entries(*all_points: int) -> tuple[Entry, ...]:
     return tuple(
-        Entry(rank=rank, user_id=f"u{score}", name="Ärger 🦔", avatar=None, score=score, achieved_at=score)
-        for rank, score in enumerate(scores, start=1)
+        Entry(
+            rank=rank, user_id=f"u{points}", name="Ärger 🦔", avatar=None, points=points, achieved_at=points
+        )
+        for rank, points in enumerate(all_points, start=1)
     )
 
 

@@ -46,7 +46,7 @@ async def test_best_of_concurrent_submissions_wins_with_one_row_per_board(
         best[GLOBAL_BOARD] = sum(best[area] for area in catalogue.counting_areas)
         for name, board in catalogue.boards.items():
             rows = await scores.page(db, board, limit=100)
-            assert [(row.user_id, row.score) for row in rows] == [("ada", best[name])]
+            assert [(row.user_id, row.points) for row in rows] == [("ada", best[name])]
         read = await progress.load(db, "ada")
     assert {name: one.points for name, one in read.bests.items()} == best
     for (area, points), answer in zip(plan, answers, strict=True):

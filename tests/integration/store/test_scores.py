@@ -49,7 +49,7 @@ async def test_top_is_the_best_k_in_the_boards_order(db: Database, board: Board)
     entries = await scores.top(db, board)
     assert _seen(entries) == _expected(board, 1, 3)
     for entry in entries:
-        assert (entry.score, entry.achieved_at) == ROWS[entry.user_id]
+        assert (entry.points, entry.achieved_at) == ROWS[entry.user_id]
         assert (entry.name, entry.avatar) == (entry.user_id.title(), None)
 
 
@@ -64,7 +64,7 @@ async def test_pages_cover_the_board_once(db: Database, board: Board, limit: int
     while page := await scores.page(db, board, limit=limit, after=after, rank=len(seen) + 1):
         assert len(page) <= limit
         seen += page
-        after = encode(board.order, page[-1].score, page[-1].achieved_at, page[-1].user_id)
+        after = encode(board.order, page[-1].points, page[-1].achieved_at, page[-1].user_id)
     assert _seen(seen) == _expected(board, 1, 6)
 
 
@@ -118,5 +118,5 @@ async def test_page_full_of_bad_rows_does_not_end_a_board(db: Database, board: B
         await db.client.put_item(TableName=db.name(SCORES), Item=item)
     assert _seen(await scores.page(db, board, limit=6)) == _expected(board, 1, 6)
     first = (await scores.page(db, board, limit=1))[0]
-    after = encode(board.order, first.score, first.achieved_at, first.user_id)
+    after = encode(board.order, first.points, first.achieved_at, first.user_id)
     assert _seen(await scores.page(db, board, limit=1, after=after, rank=2)) == _expected(board, 2, 2)

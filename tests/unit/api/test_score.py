@@ -78,6 +78,7 @@ def test_json_content_type_is_accepted_in_any_form(rest: RestScene, content_type
         ('{"gameArea":"forest"}', 422, "body.score"),
         ("{}", 422, "body.gameArea"),
         ('{"game_area":"forest","score":420}', 422, "body.gameArea"),
+        ('{"gameArea":"forest","points":420}', 422, "body.score"),
         (body(gameArea="swamp"), 404, "gameArea"),
         (body(gameArea="global"), 404, "gameArea"),
         (body(gameArea=""), 404, "gameArea"),

@@ -20,14 +20,14 @@ def played(players: int, scores: int, top: int, *, unequal: bool, seed: int) -> 
     best = np.full(players, -np.inf)
     improved = changed = 0
     bar = -np.inf
-    for player, score in zip(who.tolist(), points.tolist(), strict=True):
-        if score <= best[player]:
+    for player, reached in zip(who.tolist(), points.tolist(), strict=True):
+        if reached <= best[player]:
             continue
         improved += 1
-        if score > bar:
+        if reached > bar:
             changed += 1
-        best[player] = score
-        if score > bar:
+        best[player] = reached
+        if reached > bar:
             bar = _bar(best, top)
     return improved / len(who), changed / len(who)
 

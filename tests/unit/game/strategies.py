@@ -23,7 +23,7 @@ def boards(draw: st.DrawFn, order: Order, max_size: int = 6) -> tuple[Entry, ...
             user_id=player,
             name=draw(st.sampled_from(["Ada", "Grace"])),
             avatar=draw(st.sampled_from([None, "portrait"])),
-            score=draw(points),
+            points=draw(points),
             achieved_at=draw(times),
         )
         for player in players

@@ -9,8 +9,8 @@ from game.scoring import Order
 from tests.unit.game.strategies import ORDERS, boards
 
 
-def entry(rank: int, user_id: str, score: int, achieved_at: int = 0) -> Entry:
-    return Entry(rank=rank, user_id=user_id, name="Ada", avatar=None, score=score, achieved_at=achieved_at)
+def entry(rank: int, user_id: str, points: int, achieved_at: int = 0) -> Entry:
+    return Entry(rank=rank, user_id=user_id, name="Ada", avatar=None, points=points, achieved_at=achieved_at)
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -116,7 +116,7 @@ def longest_entry(rank: int, last: str) -> Entry:
         user_id=player,
         name=name,
         avatar=f"avatars/{player}/{uuid.UUID(int=0)}-256.webp",
-        score=1 - POINTS_LIMIT,
+        points=1 - POINTS_LIMIT,
         achieved_at=TIME_LIMIT - 1,
     )
 

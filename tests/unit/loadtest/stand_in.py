@@ -168,14 +168,14 @@ class StandIn:
         return _answer(status, body)
 
 
-def entry(rank: int, score: int) -> dict[str, Any]:
+def entry(rank: int, points: int) -> dict[str, Any]:
     """An entry of a board as REST has it."""
     return {
         "rank": rank,
         "userId": f"user-{rank}",
         "name": f"User {rank}",
         "avatar": None,
-        "score": score,
+        "score": points,
         "achievedAt": rank,
     }
 

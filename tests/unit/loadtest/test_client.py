@@ -140,12 +140,12 @@ async def scene(*boards: str) -> AsyncIterator[Scene]:
 
 
 def snapshot(version: int, board: str = "forest") -> str:
-    entry = Entry(rank=1, user_id="ada", name="Ada", avatar=None, score=version, achieved_at=version)
+    entry = Entry(rank=1, user_id="ada", name="Ada", avatar=None, points=version, achieved_at=version)
     return encode(Snapshot(board=board, epoch=EPOCH, version=version, size=50, entries=(entry,)))
 
 
 def diff(start: int) -> str:
-    entry = SetEntry(rank=1, user_id="ada", name="Ada", avatar=None, score=start + 1, achieved_at=start + 1)
+    entry = SetEntry(rank=1, user_id="ada", name="Ada", avatar=None, points=start + 1, achieved_at=start + 1)
     return encode(Diff(board="forest", epoch=EPOCH, from_=start, to=start + 1, changes=[entry]))
 
 

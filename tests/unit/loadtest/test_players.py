@@ -173,8 +173,8 @@ async def test_score_is_announced_before_it_is_sent(stand_in: StandIn, http: aio
         gate.open.set()
         await play.idle()
         [answer] = play.answers
-    score = stand_in.bests["sub-ada"]["forest"]
-    assert attempt.points == {"forest": score, "global": score}
+    points = stand_in.bests["sub-ada"]["forest"]
+    assert attempt.points == {"forest": points, "global": points}
     assert (attempt.user_id, attempt.scheduled) == ("sub-ada", 0.0)
     assert (answer.number, answer.outcome, answer.scheduled) == (attempt.number, "improved", 0.0)
     assert answer.sent < answer.answered

@@ -15,8 +15,8 @@ SIZE = 6
 EPOCH = 1_763_812_800_000
 
 
-def entry(user_id: str, score: int, rank: int = 1) -> Entry:
-    return Entry(rank=rank, user_id=user_id, name=user_id, avatar=None, score=score, achieved_at=score)
+def entry(user_id: str, points: int, rank: int = 1) -> Entry:
+    return Entry(rank=rank, user_id=user_id, name=user_id, avatar=None, points=points, achieved_at=points)
 
 
 def snapshot(version: int, *entries: Entry, size: int = SIZE, epoch: int = EPOCH) -> bytes:
@@ -29,8 +29,8 @@ def change(version: int, *changes: SetEntry | RemoveEntry, to: int | None = None
     return encode(frame).encode()
 
 
-def set_entry(user_id: str, score: int) -> SetEntry:
-    return SetEntry.model_validate(entry(user_id, score).model_dump())
+def set_entry(user_id: str, points: int) -> SetEntry:
+    return SetEntry.model_validate(entry(user_id, points).model_dump())
 
 
 class Room:

@@ -20,7 +20,7 @@ VERSION = 7
 
 
 def entries(*scores: int) -> list[dict[str, Any]]:
-    return [entry(rank, score) for rank, score in enumerate(scores, start=1)]
+    return [entry(rank, points) for rank, points in enumerate(scores, start=1)]
 
 
 def board(*scores: int) -> tuple[Entry, ...]:

@@ -27,7 +27,7 @@ AT = Position(1_763_812_800_000, 12)
 
 def entry(rank: int, name: str = "Ada") -> Entry:
     return Entry(
-        rank=rank, user_id=f"player-{rank}", name=name, avatar=None, score=100 - rank, achieved_at=rank
+        rank=rank, user_id=f"player-{rank}", name=name, avatar=None, points=100 - rank, achieved_at=rank
     )
 
 

@@ -241,10 +241,10 @@ async def test_best_without_its_row_does_not_count_under_the_new_rules(tables: I
         "worse than 50, but alone"
     )
     (entry,) = await scores.top(tables.direct, FLIPPED.boards["forest"])
-    assert (entry.user_id, entry.score) == ("ada", 60)
+    assert (entry.user_id, entry.points) == ("ada", 60)
     await score(tables, "ada", 6, "desert", FLIPPED)
     (total,) = await scores.top(tables.direct, FLIPPED.boards["global"])
-    assert total.score == 6, "the sum is over what counts now"
+    assert total.points == 6, "the sum is over what counts now"
 
 
 async def test_board_is_published_again_in_a_later_epoch_for_its_subscribers(

@@ -283,7 +283,7 @@ async def check_tables(world: World) -> None:
         profile = await profiles.load(world.direct, player)
         bests = (await progress.load(world.direct, player)).bests
         for board, entries in rows.items():
-            own = [entry.score for entry in entries if entry.user_id == player]
+            own = [entry.points for entry in entries if entry.user_id == player]
             assert own == ([bests[board].points] if board in bests else [])
             names = {entry.name for entry in entries if entry.user_id == player}
             assert names <= {profile.name if profile else player}
