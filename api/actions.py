@@ -16,7 +16,7 @@ from api.progress_view import ProgressView, fields
 from game import strict_json
 from game.headers import IDEMPOTENCY_KEY
 from game.model import Model
-from game.player import Refusal, RefusedError, StaleVersionError
+from game.player import ActionRefusedError, Refusal, StaleVersionError
 from store import actions
 from store.idempotency import Answer, RequestKey, request_key
 from store.progress import Progress
@@ -42,7 +42,7 @@ Body = TypeVar("Body", bound=RequestBody)
 Rule = Callable[[Backend, Progress, Body], Progress]
 """What an action makes of a player's progress. Pure: it is asked again where another request was faster.
 
-Raises RefusedError or StaleVersionError, which become 402, 404, 409 or 422.
+Raises ActionRefusedError or StaleVersionError, which become 402, 404, 409 or 422.
 """
 Boards = Callable[[Backend, Body], Collection[str]]
 """The boards whose bests a rule looks at, see `store.actions.act`."""
@@ -119,7 +119,7 @@ async def _act(
     def decide(read: Progress) -> tuple[Progress, Answer]:
         try:
             new = change(read)
-        except (RefusedError, StaleVersionError) as error:
+        except (ActionRefusedError, StaleVersionError) as error:
             problem = _problem(error)
             return read, Answer(status=problem.status, body=_json(problem))
         return new, Answer(status=_OK, body=_json(show(new)))
@@ -146,7 +146,7 @@ def _key(request: Request, user_id: str, key: str | None, body: Model) -> Reques
     return request_key(user_id, key, *route, same, former=(*route, before))
 
 
-def _problem(error: RefusedError | StaleVersionError) -> Problem:
+def _problem(error: ActionRefusedError | StaleVersionError) -> Problem:
     if isinstance(error, StaleVersionError):
         return ProblemError(409, str(error), version=error.version).problem
     field = FieldError(field=f"body.{error.field}", detail=str(error))

@@ -34,7 +34,7 @@ class Refusal(Enum):
     OVER_LIMIT = "over_limit"
 
 
-class RefusedError(Exception):
+class ActionRefusedError(Exception):
     """The rules do not allow it; nothing has changed. `field` is the wrong one of the request.
 
     `rule` is the key of the catalogue that refuses, as `tasks.first-score.requires.score`.
@@ -92,45 +92,49 @@ P = TypeVar("P", bound=Player)
 
 
 def save(economy: Economy, player: P, *, level: int, xp: int, checkpoint: JsonValue, version: int) -> P:
-    """Return the player with a game's save. Raises StaleVersionError, or RefusedError for a leap."""
+    """Return the player with a game's save. Raises StaleVersionError, or ActionRefusedError for a leap."""
     if version != player.version:
         raise StaleVersionError(player.version)
     levels = economy.levels
     if xp > player.xp + levels.xp_per_save:
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.OVER_LIMIT, "xp", f"a save adds at most {levels.xp_per_save} xp to the {player.xp} stored"
         )
     # A level once reached stays with its xp, though the curve may have been raised since.
     kept = player.level if xp >= player.xp else 1
     if level > max(kept, levels.level(xp)):
-        raise RefusedError(Refusal.OVER_LIMIT, "level", f"{xp} xp reach level {levels.level(xp)} at most")
+        raise ActionRefusedError(
+            Refusal.OVER_LIMIT, "level", f"{xp} xp reach level {levels.level(xp)} at most"
+        )
     if not levels.backwards:
         if xp < player.xp:
-            raise RefusedError(Refusal.OVER_LIMIT, "xp", f"must not fall below the {player.xp} stored")
+            raise ActionRefusedError(Refusal.OVER_LIMIT, "xp", f"must not fall below the {player.xp} stored")
         if level < player.level:
-            raise RefusedError(Refusal.OVER_LIMIT, "level", f"must not fall below the {player.level} stored")
+            raise ActionRefusedError(
+                Refusal.OVER_LIMIT, "level", f"must not fall below the {player.level} stored"
+            )
     changes = {"level": level, "xp": xp, "checkpoint": checkpoint, "version": player.version + 1}
     return player.model_copy(update=changes)
 
 
 def unlock(economy: Economy, player: P, name: str) -> P:
-    """Return the player with something opened and paid. Raises RefusedError."""
+    """Return the player with something opened and paid. Raises ActionRefusedError."""
     offer = economy.unlocks.get(name)
     if offer is None:
-        raise RefusedError(Refusal.UNKNOWN, "id", f"there is no unlock {name!r:.100}")
+        raise ActionRefusedError(Refusal.UNKNOWN, "id", f"there is no unlock {name!r:.100}")
     if name in player.unlocked:
-        raise RefusedError(Refusal.CONFLICT, "id", f"{name} is unlocked already")
+        raise ActionRefusedError(Refusal.CONFLICT, "id", f"{name} is unlocked already")
     missing = [required for required in offer.requires if required not in player.unlocked]
     if missing:
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.CONFLICT, "id", f"{name} requires {', '.join(missing)}", f"unlocks.{name}.requires"
         )
     if player.level < offer.level:
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.CONFLICT, "id", f"{name} requires level {offer.level}", f"unlocks.{name}.level"
         )
     if player.money < offer.price:
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.CONFLICT, "id", f"{name} requires {offer.price} money", f"unlocks.{name}.price"
         )
     changes = {"money": player.money - offer.price, "unlocked": (*player.unlocked, name)}
@@ -144,27 +148,27 @@ def complete_task(
     today: date,
     reached: Mapping[str, Reached] = MappingProxyType({}),
 ) -> P:
-    """Return the player with a task's reward. Raises RefusedError.
+    """Return the player with a task's reward. Raises ActionRefusedError.
 
     `reached` are the player's bests by board, of the boards in the catalogue.
     """
     task = economy.tasks.get(name)
     if task is None:
-        raise RefusedError(Refusal.UNKNOWN, "taskId", f"there is no task {name!r:.100}")
+        raise ActionRefusedError(Refusal.UNKNOWN, "taskId", f"there is no task {name!r:.100}")
     last = player.tasks.get(name)
     days = {*player.rewarded.get(name, ()), *([last] if last else [])}
     if last is not None and task.repeat == "once":
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.CONFLICT, "taskId", f"{name} is completed for good", f"tasks.{name}.repeat"
         )
     if today in days:
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.CONFLICT, "taskId", f"{name} is completed for {today.isoformat()}", f"tasks.{name}.repeat"
         )
     missing = dict(_missing(task.requires, player, reached)) if task.requires else {}
     if missing:
         rule = f"tasks.{name}.requires.{next(iter(missing))}"
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.CONFLICT, "taskId", f"{name} requires {' and '.join(missing.values())}", rule
         )
     xp = min(player.xp + task.xp, AMOUNT_LIMIT)
@@ -185,12 +189,12 @@ def complete_task(
 
 
 def add_money(economy: Economy, player: P, *, amount: int, reason: str, today: date) -> P:
-    """Return the player with money that the game gives for a reason. Raises RefusedError."""
+    """Return the player with money that the game gives for a reason. Raises ActionRefusedError."""
     caps = economy.money.get(reason)
     if caps is None:
-        raise RefusedError(Refusal.OVER_LIMIT, "reason", f"there is no reason {reason!r:.100}")
+        raise ActionRefusedError(Refusal.OVER_LIMIT, "reason", f"there is no reason {reason!r:.100}")
     if amount > caps.per_request:
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.OVER_LIMIT,
             "amount",
             f"at most {caps.per_request} a request for {reason}",
@@ -201,7 +205,7 @@ def add_money(economy: Economy, player: P, *, amount: int, reason: str, today: d
     so_far = amounts.get(today, 0)
     if so_far + amount > caps.per_day:
         left = max(0, caps.per_day - so_far)  # the cap may have been lowered since
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.OVER_LIMIT, "amount", f"only {left} more today for {reason}", f"money.{reason}.perDay"
         )
     others = {day: amounts[day] for day in _kept(set(amounts) - {today}, today)}
@@ -213,22 +217,22 @@ def add_money(economy: Economy, player: P, *, amount: int, reason: str, today: d
 
 
 def buy(economy: Economy, player: P, *, name: str, quantity: int) -> P:
-    """Return the player with something bought. Raises RefusedError."""
+    """Return the player with something bought. Raises ActionRefusedError."""
     item = economy.shop.get(name)
     if item is None:
-        raise RefusedError(Refusal.UNKNOWN, "itemId", f"the shop has no {name!r:.100}")
+        raise ActionRefusedError(Refusal.UNKNOWN, "itemId", f"the shop has no {name!r:.100}")
     if item.requires is not None and item.requires not in player.unlocked:
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.CONFLICT, "itemId", f"{name} requires {item.requires}", f"shop.{name}.requires"
         )
     held = player.inventory.get(name, 0)
     if item.unique and held:
-        raise RefusedError(Refusal.CONFLICT, "itemId", f"{name} is yours already")
+        raise ActionRefusedError(Refusal.CONFLICT, "itemId", f"{name} is yours already")
     if item.unique and quantity > 1:
-        raise RefusedError(Refusal.OVER_LIMIT, "quantity", f"there is only one {name}")
+        raise ActionRefusedError(Refusal.OVER_LIMIT, "quantity", f"there is only one {name}")
     price = item.price * quantity
     if player.money < price:
-        raise RefusedError(
+        raise ActionRefusedError(
             Refusal.NOT_ENOUGH_MONEY, "itemId", f"costs {price}, and there is only {player.money}"
         )
     changes = {
@@ -267,5 +271,5 @@ def _kept(days: Iterable[date], today: date) -> tuple[date, ...]:
 
 def _with_money(player: Player, amount: int, field: str) -> int:
     if player.money + amount > AMOUNT_LIMIT:
-        raise RefusedError(Refusal.OVER_LIMIT, field, f"the balance cannot exceed {AMOUNT_LIMIT}")
+        raise ActionRefusedError(Refusal.OVER_LIMIT, field, f"the balance cannot exceed {AMOUNT_LIMIT}")
     return player.money + amount

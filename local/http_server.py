@@ -109,7 +109,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     return body
 
 
-class _RefusedError(Exception):
+class _BadHeadError(Exception):
     """The head of a request breaks a rule that llhttp does not know."""
 
 
@@ -157,8 +157,8 @@ class _HttpProtocol(HttpToolsProtocol):
         try:
             self._feed(data)
             self._check_head(self._head_bytes if self._in_head else 0)
-        except (HttpParserError, _RefusedError) as error:
-            cause = error.__context__ if isinstance(error.__context__, _RefusedError) else error
+        except (HttpParserError, _BadHeadError) as error:
+            cause = error.__context__ if isinstance(error.__context__, _BadHeadError) else error
             if not self.transport.is_closing():
                 self.send_400_response(f"Invalid HTTP request: {cause!s:.200}.")
 
@@ -176,17 +176,17 @@ class _HttpProtocol(HttpToolsProtocol):
             self._check_head(len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers))
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
-            raise _RefusedError("the version must be HTTP/1.1 or HTTP/1.0")
+            raise _BadHeadError("the version must be HTTP/1.1 or HTTP/1.0")
         names = [name for name, _ in self.headers]
         if names.count(b"host") != 1 and (version == "1.1" or b"host" in names):
-            raise _RefusedError("there must be one Host header")
+            raise _BadHeadError("there must be one Host header")
         if version == "1.0" and b"transfer-encoding" in names:
-            raise _RefusedError("HTTP/1.0 has no Transfer-Encoding")
+            raise _BadHeadError("HTTP/1.0 has no Transfer-Encoding")
         if len(self.pipeline) >= PIPELINED_REQUESTS:
-            raise _RefusedError(f"at most {PIPELINED_REQUESTS} requests may wait for their turn")
+            raise _BadHeadError(f"at most {PIPELINED_REQUESTS} requests may wait for their turn")
         # Its target is the authority of another host, of which uvicorn would make a path.
         if self.parser.get_method() == b"CONNECT":
-            raise _RefusedError("CONNECT is for proxies, and there is no proxy here")
+            raise _BadHeadError("CONNECT is for proxies, and there is no proxy here")
         if self.parser.should_upgrade():
             self._wants_upgrade = True
             return
@@ -244,4 +244,4 @@ class _HttpProtocol(HttpToolsProtocol):
     @staticmethod
     def _check_head(size: int) -> None:
         if size > HEAD_BYTES:
-            raise _RefusedError(f"target and headers must be at most {HEAD_BYTES} bytes together")
+            raise _BadHeadError(f"target and headers must be at most {HEAD_BYTES} bytes together")

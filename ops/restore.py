@@ -35,7 +35,7 @@ RESTORED = (USER_PROFILES, USER_PROGRESS, SCORES, IDEMPOTENCY)
 _USABLE = ("ACTIVE", "UPDATING")
 
 
-class RefusedError(Exception):
+class RestoreRefusedError(Exception):
     """The restore would do harm or cannot be done, and nothing was changed; the message has each reason."""
 
 
@@ -144,7 +144,7 @@ async def _restore_all(restored: str, prefix: str, *, emptied: Collection[str], 
     session = aioboto3.Session()
     async with open_database(session, restored) as source, open_database(session, prefix) as db:
         if found := await obstacles(source, db, emptied=emptied):
-            raise RefusedError("\n".join([*found, "Nothing was changed."]))
+            raise RestoreRefusedError("\n".join([*found, "Nothing was changed."]))
         for table in RESTORED:
             changes = await restore(source, db, table, apply=apply)
             verb = "" if apply else "to be "
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         asyncio.run(
             _restore_all(options.restored, options.prefix, emptied=options.empty, apply=options.apply)
         )
-    except RefusedError as error:
+    except RestoreRefusedError as error:
         sys.exit(str(error))
 
 

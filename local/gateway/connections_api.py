@@ -63,7 +63,7 @@ class _Answer(NamedTuple):
     body: Message
 
 
-class _RefusedError(Exception):
+class _CallRefusedError(Exception):
     def __init__(self, answer: _Answer) -> None:
         super().__init__(answer.start["status"])
         self.answer = answer
@@ -91,7 +91,7 @@ class ConnectionsApi:
         """Serve one request."""
         try:
             answer = await self._serve(scope, receive)
-        except _RefusedError as refusal:
+        except _CallRefusedError as refusal:
             answer = refusal.answer
         except ClientLeftError:
             return
@@ -104,13 +104,13 @@ class ConnectionsApi:
         method = self._methods.get(scope["method"])
         authorization = headers.get(b"authorization")
         if match is None or method is None or authorization is None:
-            raise _RefusedError(_MISSING_TOKEN)
+            raise _CallRefusedError(_MISSING_TOKEN)
         if not _SIGNATURE.fullmatch(authorization) or b"x-amz-date" not in headers:
-            raise _RefusedError(_INCOMPLETE_SIGNATURE)
+            raise _CallRefusedError(_INCOMPLETE_SIGNATURE)
         try:
             body = await read_body(scope, receive, self._payload_bytes)
         except BodyTooLargeError:
-            raise _RefusedError(self._too_large) from None
+            raise _CallRefusedError(self._too_large) from None
         # Decoded once: an id may itself contain a percent sign.
         return method(unquote_to_bytes(match[1]).decode(errors="replace"), body)
 

@@ -54,14 +54,14 @@ _websockets_log.setLevel(logging.WARNING)
 _NO_HEADERS = Headers()
 
 
-class _RefusedError(Exception):
+class _HandshakeRefusedError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
 
 
-_FAILED = _RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
+_FAILED = _HandshakeRefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
 
 
 class Gateway:
@@ -167,10 +167,10 @@ class Gateway:
         )
         try:
             if len(request.headers.get_all("Host")) != 1:
-                raise _RefusedError(HTTPStatus.BAD_REQUEST, "Bad request")
+                raise _HandshakeRefusedError(HTTPStatus.BAD_REQUEST, "Bad request")
             authorizer = await self._authorize(client)
             headers = await self._connect(client, authorizer)
-        except _RefusedError as refusal:
+        except _HandshakeRefusedError as refusal:
             return _refuse(websocket, refusal, client)
 
         subprotocol = headers.get("sec-websocket-protocol")
@@ -216,14 +216,16 @@ class Gateway:
         except IntegrationError as error:
             # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
             if str(error) == "Unauthorized":
-                raise _RefusedError(HTTPStatus.UNAUTHORIZED, "Unauthorized") from None
+                raise _HandshakeRefusedError(HTTPStatus.UNAUTHORIZED, "Unauthorized") from None
             log.error("the authorizer failed", exc_info=error.__cause__)
             raise _FAILED from None
         except AuthorizerAnswerError as error:
             log.error("the authorizer's answer is unusable: %s", error)
             raise _FAILED from None
         if authorizer is None:
-            raise _RefusedError(HTTPStatus.FORBIDDEN, "User is not authorized to access this resource")
+            raise _HandshakeRefusedError(
+                HTTPStatus.FORBIDDEN, "User is not authorized to access this resource"
+            )
         return authorizer
 
     async def _connect(self, client: Client, authorizer: dict[str, str]) -> dict[str, str]:
@@ -239,7 +241,7 @@ class Gateway:
             log.error("$connect answered without a statusCode that HTTP knows")
             raise _FAILED
         if not 200 <= status < 300:
-            raise _RefusedError(status, status.phrase)
+            raise _HandshakeRefusedError(status, status.phrase)
         return {name.lower(): str(value) for name, value in (answer.get("headers") or {}).items()}
 
 
@@ -256,7 +258,7 @@ def _status(answer: Mapping[str, Any] | None) -> HTTPStatus | None:
         return None
 
 
-def _refuse(websocket: ServerConnection, refusal: _RefusedError, client: Client) -> Response:
+def _refuse(websocket: ServerConnection, refusal: _HandshakeRefusedError, client: Client) -> Response:
     body = {"message": refusal.message, "connectionId": client.connection_id, "requestId": new_id()}
     response = websocket.respond(refusal.status, json.dumps(body))
     del response.headers["Content-Type"]

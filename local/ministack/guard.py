@@ -35,7 +35,7 @@ _PUBLIC_KEYS = re.compile(r"/[\w-]+/\.well-known/(jwks\.json|openid-configuratio
 _BUCKET = re.compile(r"/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/?")
 
 
-class _RefusedError(Exception):
+class _RequestRefusedError(Exception):
     """Why a request does not pass, as a sentence."""
 
 
@@ -77,7 +77,7 @@ class Guard:
             request = _request(scope)
             try:
                 receive = await self._admit(request, receive)
-            except _RefusedError as error:
+            except _RequestRefusedError as error:
                 await _refuse(request, str(error), send)
             except BadSignatureError:
                 await _refuse(request, f"The signature is not right. {_UNSIGNED}", send)
@@ -89,7 +89,7 @@ class Guard:
         self._check_host(request)
         if request.values("authorization"):
             if request.values("origin"):
-                raise _RefusedError("The emulator takes no signed requests from web pages.")
+                raise _RequestRefusedError("The emulator takes no signed requests from web pages.")
             body, again = await _body(receive) if self._verifier.needs_body(request) else (b"", receive)
             self._verifier.check_headers(request, body)
             return again
@@ -102,12 +102,12 @@ class Guard:
             return again
         if _is_preflight(request) or self._is_public(request):
             return receive
-        raise _RefusedError(_UNSIGNED)
+        raise _RequestRefusedError(_UNSIGNED)
 
     def _check_host(self, request: Request) -> None:
         hosts = request.values("host")
         if len(hosts) != 1 or hosts[0] not in self._hosts:
-            raise _RefusedError(
+            raise _RequestRefusedError(
                 f"Host {', '.join(hosts)!r} is not the emulator's: use {' or '.join(sorted(self._hosts))}."
             )
 
@@ -116,7 +116,7 @@ class Guard:
         self._verifier.check_form(request, fields)
         bucket = _BUCKET.fullmatch(request.path)
         if request.query or bucket is None or bucket[1] not in _buckets(fields["policy"]):
-            raise _RefusedError("The form is signed for another bucket.")
+            raise _RequestRefusedError("The form is signed for another bucket.")
 
     def _is_public(self, request: Request) -> bool:
         targets = request.values("x-amz-target")
@@ -170,7 +170,7 @@ async def _body(receive: Receive) -> tuple[bytes, Receive]:
         messages.append(message)
         size += len(message.get("body", b""))
         if size > BODY_BYTES:
-            raise _RefusedError(f"The body has more than {BODY_BYTES} bytes.")
+            raise _RequestRefusedError(f"The body has more than {BODY_BYTES} bytes.")
         more = message["type"] == "http.request" and message.get("more_body", False)
     body = b"".join(message.get("body", b"") for message in messages)
 

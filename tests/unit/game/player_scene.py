@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from game.economy import Economy
-from game.player import Player, RefusedError
+from game.player import ActionRefusedError, Player
 
 TODAY = date(2025, 11, 22)
 TOMORROW, YESTERDAY = TODAY + timedelta(days=1), TODAY - timedelta(days=1)
@@ -48,8 +48,8 @@ FORGIVING = ECONOMY.model_copy(update={"levels": ECONOMY.levels.model_copy(updat
 Act = Callable[[Player], Player]
 
 
-def refused(act: Act, player: Player) -> RefusedError:
-    with pytest.raises(RefusedError) as caught:
+def refused(act: Act, player: Player) -> ActionRefusedError:
+    with pytest.raises(ActionRefusedError) as caught:
         act(player)
     return caught.value
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.economy import Economy
-from game.player import Player, RefusedError, add_money, buy, complete_task, save, unlock
+from game.player import ActionRefusedError, Player, add_money, buy, complete_task, save, unlock
 
 DAY = date(2025, 11, 22)
 REWARDS = {"quest": 40, "visit": 5}
@@ -136,7 +136,7 @@ def test_player_agrees_with_the_ledger(steps: list[tuple[Action, int]]) -> None:
         before = player
         try:
             player = action.act(player, today)
-        except RefusedError:
+        except ActionRefusedError:
             continue
         action.book(ledger, today)
         assert (player.level, player.xp) >= (before.level, before.xp)
@@ -162,7 +162,7 @@ def test_clock_that_was_ahead_once_locks_nothing(steps: list[tuple[Action, int]]
     """Whatever happened on a day far ahead, each day until then has its reward and its money."""
     player = Player()
     for action, _ in steps:
-        with suppress(RefusedError):
+        with suppress(ActionRefusedError):
             player = action.act(player, DAY + timedelta(days=ahead))
     for day in range(ahead):
         today = DAY + timedelta(days=day)
@@ -171,7 +171,7 @@ def test_clock_that_was_ahead_once_locks_nothing(steps: list[tuple[Action, int]]
         player = Earn("gift", 10).act(player, today)
         assert player.money == money + REWARDS["visit"] + 10
         for again in (Complete("visit"), Earn("gift", 1)):
-            with pytest.raises(RefusedError):
+            with pytest.raises(ActionRefusedError):
                 again.act(player, today)
 
 
@@ -183,7 +183,7 @@ def test_each_day_gives_up_to_its_cap(steps: list[tuple[int, int]]) -> None:
         given_today = 0 if days else given_today
         try:
             player = Earn("pickup", amount).act(player, today)
-        except RefusedError:
+        except ActionRefusedError:
             assert given_today + amount > PER_DAY["pickup"]
         else:
             given_today += amount

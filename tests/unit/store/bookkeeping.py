@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from game.economy import Economy
-from game.player import RefusedError, add_money, buy, complete_task, unlock
+from game.player import ActionRefusedError, add_money, buy, complete_task, unlock
 from store.actions import Decide
 from store.idempotency import Answer, RequestKey, request_key
 from store.progress import Progress
@@ -41,7 +41,7 @@ class Action:
         def decide(read: Progress) -> tuple[Progress, Answer]:
             try:
                 new = self.change(read)
-            except RefusedError as error:
+            except ActionRefusedError as error:
                 return read, Answer(status=409, body=str(error))
             return new, Answer(status=200, body=f"{self.name}: {new.money} left")
 
