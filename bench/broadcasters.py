@@ -25,7 +25,7 @@ from realtime.push.client import open_push_client
 from runtime.clock import now_ms
 from store.database import open_database
 from streams.broadcaster import Broadcaster
-from streams.fanout import FanOut, Shard
+from streams.fanout import FanOutRunner, Slice
 from streams.report import Report
 
 Process = Callable[[list[dict[str, Any]]], Awaitable[None]]
@@ -36,16 +36,16 @@ async def _ours(connections_url: str) -> AsyncIterator[Process]:
     session = aioboto3.Session()
     catalogue = load_catalogue()
 
-    async def push_shard(shard: Shard) -> None:
-        await fan_out.push_shard(shard, Report())
+    async def push_slice(task: Slice) -> None:
+        await runner.push_slice(task, Report())
 
     async with (
         open_database(session) as db,
         open_push_client(session, connections_url) as push,
-        task_pushers(push_shard) as pushers,
+        task_pushers(push_slice) as pushers,
     ):
-        fan_out = FanOut(db, catalogue, push, now_ms, pushers.start)
-        broadcaster = Broadcaster(db, catalogue, fan_out, now_ms)
+        runner = FanOutRunner(db, catalogue, push, now_ms, pushers.start)
+        broadcaster = Broadcaster(db, catalogue, runner, now_ms)
 
         async def process(records: list[dict[str, Any]]) -> None:
             report = Report()

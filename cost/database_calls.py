@@ -31,7 +31,7 @@ Kind = Literal[
     "TransactWriteItems",
 ]
 Variable = Literal[
-    "top", "followed", "held", "above", "boards", "summed", "subscribers", "first_page", "shards", "pages"
+    "top", "followed", "held", "above", "boards", "summed", "subscribers", "first_page", "slices", "pages"
 ]
 Quantity = float | Variable
 
@@ -116,7 +116,7 @@ FANOUT_DIRECT = Operation(
     "streams/fanout.py",
     (Call("Query", {"connection": "subscribers"}), Call("UpdateItem", {"board": 1})),
 )
-# A pusher reads the board's row, then its shard a page at a time, and records each page that it is done with.
+# A pusher reads the board's row, then its slice a page at a time, and records each page that it is done with.
 FANOUT_SPLIT = Operation(
     "a fan-out by several functions",
     "streams/fanout.py",
@@ -124,7 +124,7 @@ FANOUT_SPLIT = Operation(
         Call("Query", {"connection": "first_page"}),
         Call("Query", {"connection": 1}),
         Call("UpdateItem", {"board": 1}),
-        Call("GetItem", {"board": 1}, times="shards"),
+        Call("GetItem", {"board": 1}, times="slices"),
         Call("Query", {"connection": "subscribers"}),
         Call("UpdateItem", {"board": 1}, times="pages"),
         Call("UpdateItem", {"board": 1}),

@@ -84,7 +84,7 @@ def stored_bytes(workload: Workload) -> float:
 
 
 def _variables(workload: Workload, subscribers: float) -> dict[Variable, float]:
-    shard_pages = math.ceil(subscribers / workload.pushers / PAGE_LIMIT)
+    slice_pages = math.ceil(subscribers / workload.pushers / PAGE_LIMIT)
     return {
         "top": workload.top,
         "followed": workload.boards_followed,
@@ -97,6 +97,6 @@ def _variables(workload: Workload, subscribers: float) -> dict[Variable, float]:
         "summed": workload.boards - 1,
         "subscribers": subscribers,
         "first_page": math.ceil((workload.direct_limit + 1) / PAGE_LIMIT) * PAGE_LIMIT,
-        "shards": workload.pushers,
-        "pages": workload.pushers * shard_pages,
+        "slices": workload.pushers,
+        "pages": workload.pushers * slice_pages,
     }

@@ -1,4 +1,4 @@
-"""Pushers on this machine: one task per shard, where AWS has asynchronous invocations of a function."""
+"""Pushers on this machine: one task per slice, where AWS has asynchronous invocations of a function."""
 
 import asyncio
 import logging
@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from streams.broadcaster import PASSING
-from streams.fanout import Shard
+from streams.fanout import Slice
 
 logger = logging.getLogger("podium.pushers")
 
 
 class TaskPushers:
-    """Works on shards beside everything else. What fails is left to the sweep, as it is on AWS in the end."""
+    """Works on slices beside everything else. What fails is left to the sweep, as it is on AWS in the end."""
 
-    def __init__(self, push_shard: Callable[[Shard], Awaitable[None]]) -> None:
-        self._push_shard = push_shard
+    def __init__(self, push_slice: Callable[[Slice], Awaitable[None]]) -> None:
+        self._push_slice = push_slice
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, shard: Shard) -> None:
-        """Have a shard worked on; returns at once."""
-        task = asyncio.create_task(self._run(shard))
+    async def start(self, given: Slice) -> None:
+        """Have a slice worked on; returns at once."""
+        task = asyncio.create_task(self._run(given))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -30,22 +30,22 @@ class TaskPushers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self, shard: Shard) -> None:
+    async def _run(self, given: Slice) -> None:
         try:
-            await self._push_shard(shard)
+            await self._push_slice(given)
         except Exception as error:
             logger.error(
-                "a shard of board %s: %r",
-                shard.board,
+                "a slice of board %s: %r",
+                given.board,
                 error,
                 exc_info=None if isinstance(error, PASSING) else error,
             )
 
 
 @asynccontextmanager
-async def task_pushers(push_shard: Callable[[Shard], Awaitable[None]]) -> AsyncIterator[TaskPushers]:
+async def task_pushers(push_slice: Callable[[Slice], Awaitable[None]]) -> AsyncIterator[TaskPushers]:
     """Yield pushers that are stopped at the end."""
-    pushers = TaskPushers(push_shard)
+    pushers = TaskPushers(push_slice)
     try:
         yield pushers
     finally:

@@ -50,7 +50,7 @@ from store.portraits import open_bucket
 from store.schema import SCORES
 from store.users import open_user_pool
 from streams.broadcaster import Broadcaster
-from streams.fanout import FanOut, Shard
+from streams.fanout import FanOutRunner, Slice
 from streams.report import Report
 
 HOST = "127.0.0.1"
@@ -181,14 +181,14 @@ def _routes(live: Live) -> dict[str, Handler]:
 
 @asynccontextmanager
 async def _broadcaster(db: Database, catalogue: Catalogue, push: PushClient) -> AsyncIterator[Broadcaster]:
-    async def push_shard(shard: Shard) -> None:
+    async def push_slice(task: Slice) -> None:
         report = Report()
-        await fan_out.push_shard(shard, report)
+        await runner.push_slice(task, report)
         _log_report(report)
 
-    async with task_pushers(push_shard) as pushers:
-        fan_out = FanOut(db, catalogue, push, now_ms, pushers.start)
-        yield Broadcaster(db, catalogue, fan_out, now_ms)
+    async with task_pushers(push_slice) as pushers:
+        runner = FanOutRunner(db, catalogue, push, now_ms, pushers.start)
+        yield Broadcaster(db, catalogue, runner, now_ms)
 
 
 async def _start_event_source(

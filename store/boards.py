@@ -33,11 +33,11 @@ class StaleBoardError(StoreError):
     """Another function published the board first: read it again."""
 
 
-class Fanout(Row):
+class FanOutRow(Row):
     """Frames of the outbox on their way to subscribers, by several pushers: see `store.fanouts`.
 
-    `to` is the newest version in it; `pending` are the shards, by name, to which it has not been pushed yet;
-    `stuck` says that a subscriber in another shard has neither got it nor been closed. Times are in
+    `to` is the newest version in it; `pending` are the slices, by name, to which it has not been pushed yet;
+    `stuck` says that a subscriber in another slice has neither got it nor been closed. Times are in
     milliseconds since the epoch: after `expires_at` no pusher is at work on it any more; at `scored_at` the
     oldest of the scores in it was achieved.
     """
@@ -70,7 +70,7 @@ class PublishedBoard(Row):
     entries: tuple[Entry, ...]
     last: Bar | None = None
     outbox: dict[int, Frame] = Field(default_factory=dict)
-    fanout: Fanout | None = None
+    fanout: FanOutRow | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,8 +1,8 @@
 """A board's fan-out: who still has to push the frames of its outbox, kept in the board's row.
 
-    start -> advance, a page of subscribers at a time, for each shard -> finish, when no shard is left
+    start -> advance, a page of subscribers at a time, for each slice -> finish, when no slice is left
 
-A board has one fan-out at a time. A pusher that works on a shard puts off the fan-out's expiry with every
+A board has one fan-out at a time. A pusher that works on a slice puts off the fan-out's expiry with every
 page; when all pushers have died it expires, and the next function that notices takes it over: the new one has
 another id, so that a pusher that was only slow finds out, and stops. A board that was rebuilt has no fan-out:
 its epoch differs.
@@ -11,7 +11,7 @@ its epoch differs.
 from collections.abc import Mapping
 from typing import Any
 
-from store.boards import Fanout, PublishedBoard, outbox_paths
+from store.boards import FanOutRow, PublishedBoard, outbox_paths
 from store.database import Database, to_item
 from store.errors import RequestError, RowError, StoreError, lost_race
 from store.schema import LEADERBOARDS
@@ -21,7 +21,7 @@ class SupersededError(StoreError):
     """The fan-out is not as it was read: another function is at work on it, or it is over."""
 
 
-async def start(db: Database, board: PublishedBoard, fanout: Fanout) -> PublishedBoard:
+async def start(db: Database, board: PublishedBoard, fanout: FanOutRow) -> PublishedBoard:
     """Begin a fan-out, or take over the expired one that the row was read with.
 
     Returns the row as written. Raises SupersededError when the fan-out has changed since the row was read.
@@ -42,35 +42,35 @@ async def start(db: Database, board: PublishedBoard, fanout: Fanout) -> Publishe
 async def advance(
     db: Database,
     board: PublishedBoard,
-    fanout: Fanout,
-    shard: str,
+    fanout: FanOutRow,
+    slice_name: str,
     *,
     first: str | None,
     stuck: bool,
     expires_at: int,
 ) -> PublishedBoard:
-    """Record that a shard's subscribers before `first` were pushed to, all of them where it is None.
+    """Record that a slice's subscribers before `first` were pushed to, all of them where it is None.
 
     `stuck` says that some of them have neither got their frames nor been closed. Returns the row as written.
-    Raises SupersededError when the fan-out is another by now, or the shard done.
+    Raises SupersededError when the fan-out is another by now, or the slice done.
     """
     sets: dict[str, dict[str, Any]] = {"#fanout.expiresAt = :expires": {":expires": expires_at}}
     if first is not None:
-        sets["#fanout.pending.#shard[0] = :first"] = {":first": first}
+        sets["#fanout.pending.#slice[0] = :first"] = {":first": first}
     if stuck:
         sets["#fanout.stuck = :stuck"] = {":stuck": True}
     return await _update(
         db,
         board,
-        "SET " + ", ".join(sets) + (" REMOVE #fanout.pending.#shard" if first is None else ""),
-        "#fanout.id = :id AND attribute_exists(#fanout.pending.#shard)",
+        "SET " + ", ".join(sets) + (" REMOVE #fanout.pending.#slice" if first is None else ""),
+        "#fanout.id = :id AND attribute_exists(#fanout.pending.#slice)",
         {name: value for values in sets.values() for name, value in values.items()} | {":id": fanout.id},
-        {"#shard": shard},
+        {"#slice": slice_name},
     )
 
 
-async def finish(db: Database, board: PublishedBoard, fanout: Fanout) -> PublishedBoard:
-    """End a fan-out whose shards are all done, and drop its frames from the outbox of the row as read.
+async def finish(db: Database, board: PublishedBoard, fanout: FanOutRow) -> PublishedBoard:
+    """End a fan-out whose slices are all done, and drop its frames from the outbox of the row as read.
 
     They stay where a subscriber is stuck, to be pushed to all subscribers again. Returns the row as written.
     Raises SupersededError when another function was first.

@@ -20,7 +20,7 @@ from store.board_rules import Admission, find_breaks
 from store.client import translating
 from store.database import open_database
 from streams.broadcaster import Broadcaster
-from streams.fanout import FanOut, Shard
+from streams.fanout import FanOutRunner, Slice
 from streams.report import Report
 from streams.settings import BroadcasterSettings
 
@@ -45,14 +45,14 @@ async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
     ):
         lambdas = translating(functions)
 
-        async def start_pusher(shard: Shard) -> None:
+        async def start_pusher(task: Slice) -> None:
             await lambdas.invoke(
                 FunctionName=settings.pusher_function,
                 InvocationType="Event",
-                Payload=shard.model_dump_json(by_alias=True),
+                Payload=task.model_dump_json(by_alias=True),
             )
 
-        fan_out = FanOut(
+        runner = FanOutRunner(
             db,
             catalogue,
             push,
@@ -61,7 +61,7 @@ async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
             direct_limit=settings.direct_limit,
             pushers=settings.pushers,
         )
-        yield Broadcaster(db, catalogue, fan_out, now_ms, Admission(db, catalogue, find_breaks))
+        yield Broadcaster(db, catalogue, runner, now_ms, Admission(db, catalogue, find_breaks))
 
 
 _container = Container(_open_broadcaster, new_event_loop)
@@ -95,7 +95,7 @@ def sweep_handler(_: dict[str, Any], __: LambdaContext) -> None:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def pusher_handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Push to one shard of a large board. Raises UnpushedError, so that Lambda invokes it again."""
+    """Push to one slice of a large board. Raises UnpushedError, so that Lambda invokes it again."""
     report = Report()
 
     def time_left() -> float:
@@ -103,8 +103,8 @@ def pusher_handler(event: dict[str, Any], context: LambdaContext) -> None:
 
     try:
         _container.run(
-            lambda broadcaster: broadcaster.fan_out.push_shard(
-                Shard.model_validate(event), report, time_left=time_left
+            lambda broadcaster: broadcaster.runner.push_slice(
+                Slice.model_validate(event), report, time_left=time_left
             )
         )
     finally:

@@ -37,7 +37,7 @@ from store.board_rules import Admission
 from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
 from store.database import Database, backoff
 from store.errors import StoreError
-from streams.fanout import FanOut, UnpushedError
+from streams.fanout import FanOutRunner, UnpushedError
 from streams.records import RecordError, Touch, parse
 from streams.report import Report
 
@@ -50,7 +50,7 @@ logger = logging.getLogger("podium.broadcaster")
 class Broadcaster:
     """Keeps published boards true and their subscribers current. `clock` gives epoch milliseconds.
 
-    `fan_out` brings the outboxes to the subscribers. `admission` is required before boards are read by the
+    `runner` brings the outboxes to the subscribers. `admission` is required before boards are read by the
     catalogue; None where that was done at the start.
     """
 
@@ -58,13 +58,13 @@ class Broadcaster:
         self,
         db: Database,
         catalogue: Catalogue,
-        fan_out: FanOut,
+        runner: FanOutRunner,
         clock: Callable[[], int],
         admission: Admission | None = None,
     ) -> None:
         self._db = db
         self._catalogue = catalogue
-        self.fan_out = fan_out
+        self.runner = runner
         self._clock = clock
         self._admission = admission
 
@@ -126,7 +126,7 @@ class Broadcaster:
         if touches is None or relevant:
             published = await self._publish(board, published, report)
         scored = [touch.achieved_at for touch in relevant if touch.achieved_at is not None]
-        await self.fan_out.push_outbox(published, report, min(scored, default=None))
+        await self.runner.push_outbox(published, report, min(scored, default=None))
 
     async def _load(self, board: Board) -> PublishedBoard:
         return await boards.load_or_create(self._db, board, self._clock(), protocol.encode_snapshot)

@@ -1,9 +1,9 @@
 """From a board's outbox to its subscribers: by the function that published, or by several pushers at once.
 
     up to `direct_limit` subscribers   push to each, then clear the outbox; what takes too long is a pusher's
-    more                               record a fan-out in the board's row, in shards by ranges of connection
+    more                               record a fan-out in the board's row, in slices by ranges of connection
                                        ids; start a pusher for each of them, and do not wait
-    a pusher                           reads its shard a page at a time, pushes, records how far it has come;
+    a pusher                           reads its slice a page at a time, pushes, records how far it has come;
                                        short of time, it starts another one, which goes on from there
     the last pusher                    ends the fan-out, and goes on with what was published meanwhile
 
@@ -14,8 +14,8 @@ What must hold, whichever process dies at any moment:
 - A pusher that dies is invoked again by Lambda; when all of them are dead the fan-out expires, and the next
   batch or the sweep takes over what is pending. The same follows where a pusher could not hand over.
 - One slow board does not hold up the others of a batch: their function does not push to it for longer than
-  DIRECT_SECONDS. One slow client does not hold up its shard: the next page does not wait for it.
-- The shards together hold every id there can be, and are read after the version was written: one who
+  DIRECT_SECONDS. One slow client does not hold up its slice: the next page does not wait for it.
+- The slices together hold every id there can be, and are read after the version was written: one who
   subscribed later has the version in the snapshot.
 - A board has one fan-out at a time, so that a slow one is not overtaken by the next, whose diffs would then
   make everybody ask for a snapshot. What is published meanwhile waits in the outbox.
@@ -29,6 +29,8 @@ import math
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from pydantic import Field
+
 from game.catalogue import Catalogue
 from game.live import DIRECT_LIMIT, PUSHERS
 from game.model import Model
@@ -36,12 +38,12 @@ from realtime import protocol
 from realtime.gone import forget, hang_up
 from realtime.push.client import PushClient
 from store import boards, connections, fanouts
-from store.boards import Fanout, PublishedBoard
+from store.boards import FanOutRow, PublishedBoard
 from store.connections import IdRange
 from store.database import Database
 from store.errors import RequestError
 from store.fanouts import SupersededError
-from streams import shards
+from streams import slices
 from streams.page_queue import PageQueue, Served, Watched
 from streams.report import Report
 
@@ -64,7 +66,7 @@ BEAT_SECONDS = LEASE_SECONDS / 3
 """How often a pusher gives a sign of life, at the least; every page that is done is one."""
 
 PAGES_AT_ONCE = 4
-"""Pages of a shard under way: one whose ids are being tried, and others that wait for slow clients."""
+"""Pages of a slice under way: one whose ids are being tried, and others that wait for slow clients."""
 
 HAND_OVER_SECONDS = 240
 """A pusher with less time than this hands over: it has run for less than the alarm on its time allows."""
@@ -79,17 +81,20 @@ class UnpushedError(Exception):
     """Subscribers have neither their frames nor been closed: the frames stay in the outbox."""
 
 
-class Shard(Model):
-    """The order to a pusher: a shard of a board's fan-out. Its range and frames are in the board's row."""
+class Slice(Model):
+    """The order to a pusher: a slice of a board's fan-out. Its range and frames are in the board's row.
+
+    `name` is `shard` in the event, so that functions of the release before and of this one start each other.
+    """
 
     board: str
     epoch: int
     fanout: str
-    shard: str
+    name: str = Field(alias="shard")
 
 
-StartPusher = Callable[[Shard], Awaitable[None]]
-"""Has a pusher work on a shard, and does not wait for it."""
+StartPusher = Callable[[Slice], Awaitable[None]]
+"""Has a pusher work on a slice, and does not wait for it."""
 
 TimeLeft = Callable[[], float]
 """How many seconds a function may go on for."""
@@ -99,11 +104,11 @@ def _endless() -> float:
     return math.inf
 
 
-class FanOut:
+class FanOutRunner:
     """Brings outboxes to subscribers. `clock` gives epoch milliseconds.
 
     direct_limit: the most subscribers of a board to whom the function that published it pushes alone.
-    pushers: how many shards a larger board is split into.
+    pushers: how many slices a larger board is split into.
     """
 
     def __init__(
@@ -154,11 +159,11 @@ class FanOut:
             # The function that came first finds in the row all that we did.
             logger.info("board %s: another worker is at it", board.game_area)
 
-    async def push_shard(self, task: Shard, report: Report, *, time_left: TimeLeft = _endless) -> None:
-        """Push to a shard. Nothing is done where the shard is done already, or the fan-out is over.
+    async def push_slice(self, task: Slice, report: Report, *, time_left: TimeLeft = _endless) -> None:
+        """Push to a slice. Nothing is done where the slice is done already, or the fan-out is over.
 
-        With less than HAND_OVER_SECONDS left, another pusher is started for what is left of the shard; one
-        page is pushed to in any case. Raises UnpushedError when this was the last shard, and some subscribers
+        With less than HAND_OVER_SECONDS left, another pusher is started for what is left of the slice; one
+        page is pushed to in any case. Raises UnpushedError when this was the last slice, and some subscribers
         of any of them are stuck; or when the time is up, and no other pusher could be started.
         """
         board = await boards.load(self._db, task.board)
@@ -167,7 +172,7 @@ class FanOut:
             board is None
             or fanout is None
             or (board.epoch, fanout.id) != (task.epoch, task.fanout)
-            or task.shard not in fanout.pending
+            or task.name not in fanout.pending
         ):
             return
         try:
@@ -196,15 +201,15 @@ class FanOut:
             ranges = [IdRange(undone)]
         else:
             greatest = await connections.greatest_subscriber(self._db, board.game_area)
-            ranges = shards.split(pages[0][0], greatest or pages[-1][-1], self._pushers)
+            ranges = slices.split(pages[0][0], greatest or pages[-1][-1], self._pushers)
         now = self._clock()
-        fanout = Fanout(
+        fanout = FanOutRow(
             id="",
             to=max(board.outbox),
             started_at=now,
             expires_at=now,
             scored_at=scored_at,
-            pending={str(number): shard for number, shard in enumerate(ranges)},
+            pending={str(number): ids for number, ids in enumerate(ranges)},
             stuck=stuck > 0,
         )
         await self._split(board, fanout, report, time_left)
@@ -241,26 +246,26 @@ class FanOut:
         return None, stuck
 
     async def _split(
-        self, board: PublishedBoard, fanout: Fanout, report: Report, time_left: TimeLeft
+        self, board: PublishedBoard, fanout: FanOutRow, report: Report, time_left: TimeLeft
     ) -> None:
         """Record a fan-out under a new id, and start its pushers."""
         new = fanout.model_copy(update={"id": uuid.uuid4().hex, "expires_at": self._expiry()})
         await fanouts.start(self._db, board, new)
         tasks = [
-            Shard(board=board.game_area, epoch=board.epoch, fanout=new.id, shard=name) for name in new.pending
+            Slice(board=board.game_area, epoch=board.epoch, fanout=new.id, name=name) for name in new.pending
         ]
         started = await asyncio.gather(*map(self._start_pusher, tasks), return_exceptions=True)
         for task, error in zip(tasks, started, strict=True):
             if isinstance(error, RequestError):
-                logger.error("no pusher for a shard of board %s: %s", board.game_area, error)
-                await self.push_shard(task, report, time_left=time_left)
+                logger.error("no pusher for a slice of board %s: %s", board.game_area, error)
+                await self.push_slice(task, report, time_left=time_left)
             elif error:
                 raise error
 
     async def _work_off(
-        self, board: PublishedBoard, fanout: Fanout, task: Shard, report: Report, time_left: TimeLeft
+        self, board: PublishedBoard, fanout: FanOutRow, task: Slice, report: Report, time_left: TimeLeft
     ) -> PublishedBoard | None:
-        """Push to a shard's pages in order; return the row at the end, None where another pusher goes on."""
+        """Push to a slice's pages in order; return the row at the end, None where another pusher goes on."""
         frame = self._frame(board, fanout)
 
         async def deliver(ids: Sequence[str], served: Served) -> int:
@@ -271,7 +276,7 @@ class FanOut:
                 self._db,
                 board,
                 fanout,
-                task.shard,
+                task.name,
                 first=first,
                 stuck=pages.stuck > 0,
                 expires_at=self._expiry(),
@@ -279,7 +284,7 @@ class FanOut:
 
         begun = False
         async with PageQueue(deliver, advance, beat_seconds=BEAT_SECONDS, limit=PAGES_AT_ONCE) as pages:
-            async for ids in connections.subscribers(self._db, board.game_area, fanout.pending[task.shard]):
+            async for ids in connections.subscribers(self._db, board.game_area, fanout.pending[task.name]):
                 hand_over = begun and time_left() < HAND_OVER_SECONDS
                 while pages.full or pages.oldest_is_done or (hand_over and pages.first is not None):
                     await pages.finish_oldest()
@@ -294,21 +299,21 @@ class FanOut:
                     await advance(pages.first)
             return await advance(None)
 
-    async def _hand_over(self, task: Shard, time_left: TimeLeft) -> bool:
-        """Start another pusher for the rest of a shard; return whether it was started.
+    async def _hand_over(self, task: Slice, time_left: TimeLeft) -> bool:
+        """Start another pusher for the rest of a slice; return whether it was started.
 
         Raises UnpushedError when it was not, and there is no time left to go on.
         """
         try:
             await self._start_pusher(task)
         except RequestError as error:
-            logger.error("a shard of board %s cannot be handed over: %s", task.board, error)
+            logger.error("a slice of board %s cannot be handed over: %s", task.board, error)
             if time_left() < LAST_SECONDS:
                 raise UnpushedError("a pusher's time is up, and no other could be started") from error
             return False
         return True
 
-    def _frame(self, board: PublishedBoard, fanout: Fanout) -> str:
+    def _frame(self, board: PublishedBoard, fanout: FanOutRow) -> str:
         """Return the one frame of a fan-out: the diff, or the newest snapshot where it stands for several."""
         versions = [version for version in board.outbox if version <= fanout.to]
         if versions == [fanout.to]:
@@ -316,12 +321,12 @@ class FanOut:
         size = self._catalogue.boards[board.game_area].top
         return protocol.encode_snapshot(board.game_area, size, board.position, board.entries)
 
-    async def _finish(self, board: PublishedBoard, fanout: Fanout, report: Report) -> PublishedBoard:
+    async def _finish(self, board: PublishedBoard, fanout: FanOutRow, report: Report) -> PublishedBoard:
         rest = await fanouts.finish(self._db, board, fanout)
         report.finished(fanout, self._clock())
         if fanout.stuck and max(rest.outbox, default=0) <= fanout.to:
             # Nothing newer is there to be pushed to them at once: the sweep, or the next batch, tries again.
-            raise UnpushedError("a shard has connections with neither their frames nor closed")
+            raise UnpushedError("a slice has connections with neither their frames nor closed")
         return rest
 
     async def _deliver(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from realtime.push.client import PushResult
-from store.boards import Fanout
+from store.boards import FanOutRow
 from streams.records import Touch
 
 
@@ -34,7 +34,7 @@ class Report:
         if scored_at is not None:
             self.score_to_pushed = max(self.score_to_pushed or 0.0, float(now - scored_at))
 
-    def finished(self, fanout: Fanout, now: int) -> None:
+    def finished(self, fanout: FanOutRow, now: int) -> None:
         """Take note that the last pusher of a fan-out is done."""
         self.fanout_time = max(self.fanout_time or 0.0, float(now - fanout.started_at))
         self.pushed(fanout.scored_at, now)

@@ -12,8 +12,8 @@ class BroadcasterSettings(RealtimeSettings):
     """Each field is the environment variable `PODIUM_<FIELD>`, beside those of RealtimeSettings."""
 
     pusher_function: str
-    """The name of the Lambda function that pushes to one shard of a large board."""
+    """The name of the Lambda function that pushes to one slice of a large board."""
     direct_limit: Annotated[int, Field(ge=1)] = DIRECT_LIMIT
     """Subscribers of one board; with more of them, pushers are started. 5,000 by default."""
     pushers: Annotated[int, Field(ge=1, le=100)] = PUSHERS
-    """Into how many shards a large board's subscribers are split; 8 by default."""
+    """Into how many slices a large board's subscribers are split; 8 by default."""

@@ -15,7 +15,7 @@ from local.emulator import Emulator
 from runtime.clock import now_ms
 from store import connections, scores
 from streams.broadcaster import Broadcaster
-from streams.fanout import FanOut, Shard
+from streams.fanout import FanOutRunner, Slice
 from streams.report import Report
 from tests.integration.package_process import DEPLOYMENT, FunctionError, running
 from tests.integration.package_scene import CATALOGUE, CONNECTION, FOREST, PLAYER, Scene, playing
@@ -138,19 +138,21 @@ async def sweep(scene: Scene) -> None:
 
 
 async def pusher(scene: Scene) -> None:
-    """The shard that the broadcaster of a large board has started a pusher for is on the screen."""
-    started: list[Shard] = []
+    """The slice that the broadcaster of a large board has started a pusher for is on the screen."""
+    started: list[Slice] = []
 
-    async def start_pusher(shard: Shard) -> None:
-        started.append(shard)
+    async def start_pusher(task: Slice) -> None:
+        started.append(task)
 
     before = await scene.follow_the_forest()
     await scene.score()
-    fan_out = FanOut(scene.db, CATALOGUE, RecordingPush(), now_ms, start_pusher, direct_limit=0, pushers=1)
+    runner = FanOutRunner(
+        scene.db, CATALOGUE, RecordingPush(), now_ms, start_pusher, direct_limit=0, pushers=1
+    )
     records = recorded("dynamodb_stream")["Records"]
-    assert await Broadcaster(scene.db, CATALOGUE, fan_out, now_ms).process(records, Report()) == []
-    (shard,) = started
-    assert await scene.function.invoke(json.loads(shard.model_dump_json(by_alias=True))) is None
+    assert await Broadcaster(scene.db, CATALOGUE, runner, now_ms).process(records, Report()) == []
+    (task,) = started
+    assert await scene.function.invoke(json.loads(task.model_dump_json(by_alias=True))) is None
     await scene.check_everybody_has_the_score(before)
     assert {"DiffsPushed", "ScoreToPushed", "FanOutTime"} <= scene.counted()
 

@@ -20,7 +20,7 @@ from store.profiles import Profile
 from store.schema import LEADERBOARDS, SCORES
 from store.submission import submit
 from streams.broadcaster import Broadcaster
-from streams.fanout import HAND_OVER_SECONDS, LEASE_SECONDS, FanOut, Shard, UnpushedError
+from streams.fanout import HAND_OVER_SECONDS, LEASE_SECONDS, FanOutRunner, Slice, UnpushedError
 from streams.report import Report
 from tests.simulation import aws
 from tests.simulation.client import ANSWER_SECONDS, History, SimulatedClient
@@ -106,10 +106,10 @@ class World:
         self._history = engine.history
         self._db = db
         self._live = Live(db, catalogue, push, now, _no_members)
-        self._fan_out = FanOut(
+        self._runner = FanOutRunner(
             db, catalogue, push, now, self._start_pusher, direct_limit=direct_limit, pushers=3
         )
-        self._broadcaster = Broadcaster(db, catalogue, self._fan_out, now)
+        self._broadcaster = Broadcaster(db, catalogue, self._runner, now)
         self._users: dict[str, str] = {}
         self._ids = (f"connection-{number}=" for number in itertools.count())
         self._delivered = 0
@@ -268,15 +268,15 @@ class World:
             records = records[min(map(numbers.index, failed)) :] if failed else []
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _start_pusher(self, shard: Shard) -> None:
+    async def _start_pusher(self, task: Slice) -> None:
         await self._faults.point()
         self.fans_out = True
-        self.background.start(self._run_pusher(shard))
+        self.background.start(self._run_pusher(task))
         # An event may be delivered more than once.
         if self._faults.happens(self._faults.rates.redelivery):
-            self.background.start(self._run_pusher(shard))
+            self.background.start(self._run_pusher(task))
 
-    async def _run_pusher(self, shard: Shard) -> None:
+    async def _run_pusher(self, task: Slice) -> None:
         """An asynchronous invocation: Lambda tries it again twice."""
         for pause in ASYNC_RETRY_SECONDS:
             await asyncio.sleep(pause)
@@ -284,7 +284,7 @@ class World:
                 suppress(InvocationError),
                 self._faults.invocation(StoreError, UnpushedError),
             ):
-                await self._fan_out.push_shard(shard, Report(), time_left=self._time_left)
+                await self._runner.push_slice(task, Report(), time_left=self._time_left)
                 return
 
     def _time_left(self) -> float:

@@ -9,7 +9,7 @@ from store import connections
 from store.connections import LIFETIME_SECONDS, IdRange, stored_channel, user_channel
 from store.database import Database, from_item
 from store.schema import CONNECTIONS
-from streams.shards import split
+from streams.slices import split
 from tests.integration.real_time import NOW
 
 

@@ -4,17 +4,17 @@ import pytest
 
 from game.catalogue import Catalogue
 from store import boards, fanouts
-from store.boards import Fanout, PublishedBoard
+from store.boards import FanOutRow, PublishedBoard
 from store.connections import IdRange
 from store.database import Database
 from store.fanouts import SupersededError
 
 NOW = 1_763_812_800_123
-SHARDS = {"0": IdRange("", "M"), "1": IdRange("M\0", None)}
+SLICES = {"0": IdRange("", "M"), "1": IdRange("M\0", None)}
 
 
-def fanout(name: str = "one", **changes: object) -> Fanout:
-    held = Fanout(id=name, to=3, started_at=NOW, expires_at=NOW + 1000, scored_at=NOW - 5, pending=SHARDS)
+def fanout(name: str = "one", **changes: object) -> FanOutRow:
+    held = FanOutRow(id=name, to=3, started_at=NOW, expires_at=NOW + 1000, scored_at=NOW - 5, pending=SLICES)
     return held.model_copy(update=changes)
 
 
@@ -53,17 +53,17 @@ async def test_taking_over_needs_the_fanout_as_it_was_read(db: Database, board: 
     assert (await stored(db)).fanout == second.fanout == fanout("two")
 
 
-async def test_advance_moves_the_start_of_a_shard_and_the_expiry(db: Database, board: PublishedBoard) -> None:
+async def test_advance_moves_the_start_of_a_slice_and_the_expiry(db: Database, board: PublishedBoard) -> None:
     await fanouts.start(db, board, fanout())
     moved = await fanouts.advance(db, board, fanout(), "1", first="Q", stuck=False, expires_at=NOW + 9)
-    pending = SHARDS | {"1": IdRange("Q", None)}
+    pending = SLICES | {"1": IdRange("Q", None)}
     assert moved.fanout == fanout(pending=pending, expires_at=NOW + 9)
     done = await fanouts.advance(db, board, fanout(), "0", first=None, stuck=True, expires_at=NOW + 10)
     assert done.fanout == fanout(pending={"1": IdRange("Q", None)}, expires_at=NOW + 10, stuck=True)
     assert await stored(db) == done
 
 
-async def test_shard_that_is_done_cannot_advance(db: Database, board: PublishedBoard) -> None:
+async def test_slice_that_is_done_cannot_advance(db: Database, board: PublishedBoard) -> None:
     await fanouts.start(db, board, fanout())
     await fanouts.advance(db, board, fanout(), "0", first=None, stuck=False, expires_at=NOW)
     for first in (None, "K"):

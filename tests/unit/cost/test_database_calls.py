@@ -95,7 +95,7 @@ async def test_published_version_pushed_by_several_functions(
     monkeypatch.setattr(connections, "PAGE_LIMIT", 4)
     async with broadcast_scene(direct_limit=5) as scene:
         await full_board(scene)
-        # As far apart as the letters that begin them, so that the shards are of one size.
+        # As far apart as the letters that begin them, so that the slices are of one size.
         for letter in "BCDEFGHIJKLMNOPQRSTUVWXYZ":
             await scene.subscribe(letter, "forest")
         await connections.unsubscribe(scene.direct, "viewer", ["forest"])
@@ -103,14 +103,14 @@ async def test_published_version_pushed_by_several_functions(
         records = scene.records()
         with meter.counting() as rows:
             await scene.process(records)
-            shards = len(scene.started)
+            slices = len(scene.started)
             await scene.run_pushers()
-    assert shards == 3
-    # Pages of four until there are more than five; then shards of eight or nine, in two or three pages.
+    assert slices == 3
+    # Pages of four until there are more than five; then slices of eight or nine, in two or three pages.
     pages = rows["UpdateItem", "board"] - 3
     assert pages in (7, 8)
     assert rows == expected(
-        BATCH, PUBLICATION, calls.FANOUT_SPLIT, top=3, subscribers=25, first_page=8, shards=3, pages=pages
+        BATCH, PUBLICATION, calls.FANOUT_SPLIT, top=3, subscribers=25, first_page=8, slices=3, pages=pages
     )
 
 

@@ -13,7 +13,7 @@ from game.catalogue import Catalogue
 from realtime.push.client import PushClient, PushResult
 from store.database import Database
 from streams.broadcaster import Broadcaster
-from streams.fanout import FanOut, Shard
+from streams.fanout import FanOutRunner, Slice
 from tests.simulation import aws
 
 NOW = 1_763_812_800_000
@@ -112,7 +112,7 @@ def described(request: AWSPreparedRequest) -> str:
 def broadcaster(db: Database, catalogue: Catalogue, push: PushClient) -> Broadcaster:
     """A broadcaster of boards that are too small for pushers."""
 
-    async def start_pusher(shard: Shard) -> None:
-        raise AssertionError(f"a pusher was started: {shard}")
+    async def start_pusher(task: Slice) -> None:
+        raise AssertionError(f"a pusher was started: {task}")
 
-    return Broadcaster(db, catalogue, FanOut(db, catalogue, push, clock, start_pusher), clock)
+    return Broadcaster(db, catalogue, FanOutRunner(db, catalogue, push, clock, start_pusher), clock)

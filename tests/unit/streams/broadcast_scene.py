@@ -20,7 +20,7 @@ from store.profiles import Profile
 from store.submission import submit
 from streams import app
 from streams.broadcaster import Broadcaster
-from streams.fanout import FanOut, Shard
+from streams.fanout import FanOutRunner, Slice
 from streams.report import Report
 from tests.simulation import aws
 from tests.unit.realtime.fakes import NOW, RecordingPush, described, session
@@ -50,7 +50,7 @@ class BroadcastScene:
     """Boards whose every request is refused."""
     meanwhile: dict[str, Meanwhile] = field(default_factory=dict)
     """What happens right before the first request of a kind."""
-    started: list[Shard] = field(default_factory=list)
+    started: list[Slice] = field(default_factory=list)
     """The pushers that were started and have not run yet."""
     unstartable: bool = False
     """Whether Lambda refuses to invoke pushers."""
@@ -110,7 +110,7 @@ class BroadcastScene:
         """Let every pusher that was started do its work, those too that are started meanwhile."""
         report = Report()
         while self.started:
-            await self.broadcaster.fan_out.push_shard(self.started.pop(0), report)
+            await self.broadcaster.runner.push_slice(self.started.pop(0), report)
         return report
 
 
@@ -139,21 +139,21 @@ async def full_board(
 
 @asynccontextmanager
 async def broadcast_scene(*, direct_limit: int = 1000) -> AsyncIterator[BroadcastScene]:
-    """A scene whose boards of more than `direct_limit` subscribers are split into up to three shards."""
+    """A scene whose boards of more than `direct_limit` subscribers are split into up to three slices."""
     log: list[str] = []
     scene: BroadcastScene
 
     async def respond(request: AWSPreparedRequest) -> tuple[int, bytes]:
         return await scene.respond(request)
 
-    async def start_pusher(shard: Shard) -> None:
+    async def start_pusher(task: Slice) -> None:
         if scene.unstartable:
             raise RequestError(EndpointConnectionError(endpoint_url="http://lambda.invalid"))
-        scene.started.append(shard)
+        scene.started.append(task)
 
     async with aws.database(session(), respond) as (db, direct):
         push = RecordingPush(log)
-        fan_out = FanOut(
+        runner = FanOutRunner(
             db,
             CATALOGUE,
             push,
@@ -162,7 +162,7 @@ async def broadcast_scene(*, direct_limit: int = 1000) -> AsyncIterator[Broadcas
             direct_limit=direct_limit,
             pushers=3,
         )
-        broadcaster = Broadcaster(db, CATALOGUE, fan_out, lambda: scene.clock())
+        broadcaster = Broadcaster(db, CATALOGUE, runner, lambda: scene.clock())
         scene = BroadcastScene(broadcaster, push, log)
         scene.direct = direct
         yield scene

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from store import connections
 from streams import app
 from streams.broadcaster import Broadcaster
-from streams.fanout import HAND_OVER_SECONDS, Shard
+from streams.fanout import HAND_OVER_SECONDS, Slice
 from tests.unit.embedded_metrics import documents
 from tests.unit.events import recorded
 from tests.unit.realtime.fakes import NOW
@@ -92,11 +92,11 @@ def test_sweep_raises_for_boards_that_failed(
     emitted(capsys)
 
 
-def test_pusher_works_on_the_shard_it_is_given(
+def test_pusher_works_on_the_slice_it_is_given(
     scene: BroadcastScene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def play(broadcaster: Broadcaster) -> None:
-        monkeypatch.setattr(broadcaster.fan_out, "_direct_limit", 1)
+        monkeypatch.setattr(broadcaster.runner, "_direct_limit", 1)
         for viewer in ("a", "b", "c"):
             await scene.subscribe(viewer, "forest")
         await scene.published()
@@ -119,20 +119,20 @@ def test_pusher_whose_time_is_nearly_up_starts_another_one(
     monkeypatch.setattr(connections, "PAGE_LIMIT", 2)
 
     async def play(broadcaster: Broadcaster) -> None:
-        monkeypatch.setattr(broadcaster.fan_out, "_direct_limit", 1)
-        monkeypatch.setattr(broadcaster.fan_out, "_pushers", 1)
+        monkeypatch.setattr(broadcaster.runner, "_direct_limit", 1)
+        monkeypatch.setattr(broadcaster.runner, "_pushers", 1)
         for viewer in "abcdef":
             await scene.subscribe(viewer, "forest")
         await scene.published()
         await scene.score("dee", 42)
         assert await scene.process() == []
 
-    def invoke(left: float) -> Shard:
+    def invoke(left: float) -> Slice:
         context = fake_context()
         monkeypatch.setattr(context, "get_remaining_time_in_millis", lambda: round(left * 1000))
-        shard = scene.started.pop(0)
-        app.pusher_handler(json.loads(shard.model_dump_json(by_alias=True)), context)
-        return shard
+        task = scene.started.pop(0)
+        app.pusher_handler(json.loads(task.model_dump_json(by_alias=True)), context)
+        return task
 
     app._container.run(play)
     first = invoke(HAND_OVER_SECONDS - 0.001)

@@ -231,7 +231,7 @@ async def test_fan_out_that_never_expires_is_taken_over(scene: BroadcastScene) -
     await full_board(scene)
     read = await scene.published()
     read = await boards.publish(scene.direct, read, read.entries, FRAME, collapse=False)
-    fanout = boards.Fanout.model_validate(FANOUT | {"expiresAt": NOW * 10, "to": read.version})
+    fanout = boards.FanOutRow.model_validate(FANOUT | {"expiresAt": NOW * 10, "to": read.version})
     await fanouts.start(scene.direct, read, fanout)
     assert await scene.broadcaster.sweep(Report()) == []
     await scene.run_pushers()

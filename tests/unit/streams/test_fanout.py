@@ -8,7 +8,7 @@ from game.board import Entry
 from realtime.push.client import PushResult
 from store import boards, connections, fanouts
 from store.boards import OUTBOX_LIMIT, PublishedBoard
-from streams.fanout import LEASE_SECONDS, Shard, UnpushedError
+from streams.fanout import LEASE_SECONDS, Slice, UnpushedError
 from streams.report import Report
 from tests.unit.realtime.fakes import NOW
 from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene, told
@@ -18,7 +18,7 @@ VIEWERS = [f"{letter}{number}=" for letter in "AKZaz" for number in range(4)]
 
 @pytest.fixture
 async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BroadcastScene]:
-    """A board that many watch, read in pages of two; its fan-outs have three shards."""
+    """A board that many watch, read in pages of two; its fan-outs have three slices."""
     monkeypatch.setattr(connections, "PAGE_LIMIT", 2)
     async with broadcast_scene(direct_limit=5) as scene:
         await scene.published()
@@ -34,11 +34,17 @@ async def publish(scene: BroadcastScene, player: str, points: int, at: int = NOW
     return await scene.published()
 
 
-async def take(scene: BroadcastScene, number: int) -> Shard:
+async def take(scene: BroadcastScene, number: int) -> Slice:
     """Let one of the pushers that wait do its work."""
-    shard = scene.started.pop(number)
-    await scene.broadcaster.fan_out.push_shard(shard, Report())
-    return shard
+    task = scene.started.pop(number)
+    await scene.broadcaster.runner.push_slice(task, Report())
+    return task
+
+
+def test_event_of_a_slice_has_the_names_that_the_release_before_reads() -> None:
+    event = Slice(board="forest", epoch=NOW, fanout="one", name="0").model_dump(by_alias=True)
+    assert event == {"board": "forest", "epoch": NOW, "fanout": "one", "shard": "0"}
+    assert Slice.model_validate(event).name == "0"
 
 
 async def assert_quiet(scene: BroadcastScene) -> None:
@@ -53,7 +59,7 @@ async def test_every_subscriber_gets_the_diff_once(scene: BroadcastScene) -> Non
     assert len(scene.started) == 3
     assert scene.push.frames == []
     assert published.fanout is not None
-    assert set(published.fanout.pending) == {shard.shard for shard in scene.started}
+    assert set(published.fanout.pending) == {task.name for task in scene.started}
     report = await scene.run_pushers()
     assert {viewer: told(scene, viewer) for viewer in VIEWERS} == {
         viewer: [("snapshot", 2)] for viewer in VIEWERS
@@ -81,7 +87,7 @@ async def test_what_is_published_meanwhile_goes_out_as_one_snapshot_by_the_last_
     await take(scene, 0)
     last = await take(scene, 0)
     assert len(scene.started) == 3
-    assert all(shard.fanout != last.fanout for shard in scene.started)
+    assert all(task.fanout != last.fanout for task in scene.started)
     await scene.run_pushers()
     for viewer in VIEWERS:
         assert [version for _, version in told(scene, viewer)] == [2, 5]
@@ -102,12 +108,12 @@ async def test_waiting_frames_collapse_and_reach_every_subscriber(scene: Broadca
 
 async def test_repeated_event_does_nothing(scene: BroadcastScene) -> None:
     await publish(scene, "dee", 40)
-    shard = await take(scene, 0)
+    task = await take(scene, 0)
     before = len(scene.push.frames)
-    await scene.broadcaster.fan_out.push_shard(shard, Report())
+    await scene.broadcaster.runner.push_slice(task, Report())
     assert len(scene.push.frames) == before
     await scene.run_pushers()
-    await scene.broadcaster.fan_out.push_shard(shard, Report())
+    await scene.broadcaster.runner.push_slice(task, Report())
     assert len(scene.push.frames) == len(VIEWERS)
 
 
@@ -120,10 +126,10 @@ async def test_pushers_that_died_are_replaced_once_the_fanout_has_expired(scene:
     assert scene.started == [], "they may be at work"
     scene.now += LEASE_SECONDS * 1000
     assert await scene.broadcaster.sweep(Report()) == []
-    assert [shard.shard for shard in scene.started] == [shard.shard for shard in dead]
+    assert [task.name for task in scene.started] == [task.name for task in dead]
     before = len(scene.push.frames)
-    for shard in dead:
-        await scene.broadcaster.fan_out.push_shard(shard, Report())
+    for task in dead:
+        await scene.broadcaster.runner.push_slice(task, Report())
     assert len(scene.push.frames) == before, "the dead come back too late"
     await scene.run_pushers()
     assert all(len(told(scene, viewer)) == 1 for viewer in VIEWERS)
@@ -146,7 +152,7 @@ async def test_pusher_that_dies_half_way_is_resumed_where_it_was(
     with monkeypatch.context() as patch:
         patch.setattr(scene.push, "push", die_at_second_page)
         with pytest.raises(RuntimeError):
-            await scene.broadcaster.fan_out.push_shard(scene.started[0], Report())
+            await scene.broadcaster.runner.push_slice(scene.started[0], Report())
     scene.started.append(scene.started[0])
     await scene.run_pushers()
     assert {viewer: len(told(scene, viewer)) for viewer in VIEWERS} == dict.fromkeys(VIEWERS, 1)
@@ -189,7 +195,7 @@ async def test_gone_connections_are_forgotten_and_failing_ones_closed(scene: Bro
     await assert_quiet(scene)
 
 
-async def test_shard_whose_pusher_does_not_start_is_pushed_by_the_function_that_noticed(
+async def test_slice_whose_pusher_does_not_start_is_pushed_by_the_function_that_noticed(
     scene: BroadcastScene,
 ) -> None:
     scene.unstartable = True
@@ -218,7 +224,7 @@ async def test_two_functions_that_start_a_fanout_at_once_start_one(scene: Broadc
     scene.meanwhile["Query Connections"] = meanwhile
     assert await scene.broadcaster.process(records, Report()) == []
     assert other == [[]]
-    assert len({shard.fanout for shard in scene.started}) == 1
+    assert len({task.fanout for task in scene.started}) == 1
     await scene.run_pushers()
     assert all(len(told(scene, viewer)) == 1 for viewer in VIEWERS)
     await assert_quiet(scene)
@@ -236,7 +242,7 @@ async def test_late_pusher_notices_that_it_was_replaced(scene: BroadcastScene) -
         await fanouts.start(scene.direct, published, fanout.model_copy(update={"id": "another"}))
 
     scene.meanwhile["UpdateItem Leaderboards"] = replace
-    await scene.broadcaster.fan_out.push_shard(slow, Report())
+    await scene.broadcaster.runner.push_slice(slow, Report())
     held = (await scene.published()).fanout
     assert held is not None
     assert (held.id, held.pending) == ("another", published.fanout.pending)

@@ -23,8 +23,8 @@ from streams.fanout import (
     HAND_OVER_SECONDS,
     LAST_SECONDS,
     LEASE_SECONDS,
-    FanOut,
-    Shard,
+    FanOutRunner,
+    Slice,
     UnpushedError,
 )
 from streams.report import Report
@@ -54,36 +54,36 @@ class Connections(Endpoint):
 
 @dataclass
 class Functions:
-    """Pushers as Lambda runs them: each for a limited time. `fan_out` is what they work with."""
+    """Pushers as Lambda runs them: each for a limited time. `runner` is what they work with."""
 
     life: float
-    fan_out: FanOut = field(init=False)
+    runner: FanOutRunner = field(init=False)
     refusals: int = 0
     """The number of invocations that are refused."""
     twice: bool = False
     """Whether each invocation comes twice."""
     ran: list[tuple[str, float, BaseException | None]] = field(default_factory=list)
-    """The shards that were worked on, for how long, and what that ended with."""
+    """The slices that were worked on, for how long, and what that ended with."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def start(self, shard: Shard) -> None:
+    async def start(self, given: Slice) -> None:
         if self.refusals:
             self.refusals -= 1
             raise RequestError(EndpointConnectionError(endpoint_url="http://lambda.invalid"))
         for _ in range(1 + self.twice):
-            task = asyncio.create_task(self._run(shard))
+            task = asyncio.create_task(self._run(given))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, shard: Shard) -> None:
+    async def _run(self, given: Slice) -> None:
         now = asyncio.get_running_loop().time
         born, error = now(), None
         try:
             async with asyncio.timeout(self.life):
-                await self.fan_out.push_shard(shard, Report(), time_left=lambda: born + self.life - now())
+                await self.runner.push_slice(given, Report(), time_left=lambda: born + self.life - now())
         except (TimeoutError, UnpushedError) as problem:
             error = problem
-        self.ran.append((shard.shard, now() - born, error))
+        self.ran.append((given.name, now() - born, error))
 
     async def all_done(self) -> None:
         while self._tasks:
@@ -130,15 +130,15 @@ async def crowd(
     endpoint = Connections(scripts, ANSWER_SECONDS)
     async with aws.database(aws.shared_session()) as (db, _):
         push = client(MemoryServer(endpoint.respond), rate=rate)
-        fan_out = FanOut(
+        runner = FanOutRunner(
             db, CATALOGUE, push, clock.now, functions.start, direct_limit=direct_limit, pushers=pushers
         )
-        functions.fan_out = fan_out
+        functions.runner = runner
         read = await boards.load_or_create(db, CATALOGUE.boards["forest"], clock.now(), encode_snapshot)
         rows = [{"channel": "forest", "connectionId": one, "userId": "u"} for one in subscribers]
         await batch_write(db, CONNECTIONS, [{"PutRequest": {"Item": to_item(row)}} for row in rows])
         await boards.publish(db, read, (), '{"type":"diff"}', collapse=False)
-        yield Crowd(db, endpoint, functions, Broadcaster(db, CATALOGUE, fan_out, clock.now), push)
+        yield Crowd(db, endpoint, functions, Broadcaster(db, CATALOGUE, runner, clock.now), push)
         await push.aclose()
 
 
@@ -148,7 +148,7 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spread(count: int) -> list[str]:
-    """Ids that are spread evenly, as shards want them."""
+    """Ids that are spread evenly, as slices want them."""
     letters = "BCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     return [f"{letters[number % len(letters)]}{number:04d}=" for number in range(count)]
 
@@ -162,7 +162,7 @@ async def assert_quiet(scene: Crowd) -> None:
     assert (board.outbox, board.fanout) == ({}, None)
 
 
-def test_shard_that_takes_longer_than_a_function_lives_is_finished_by_its_successors() -> None:
+def test_slice_that_takes_longer_than_a_function_lives_is_finished_by_its_successors() -> None:
     async def run() -> None:
         everybody = spread(600)
         functions = Functions(LIFE)
@@ -171,7 +171,7 @@ def test_shard_that_takes_longer_than_a_function_lives_is_finished_by_its_succes
             assert seconds == pytest.approx(120, rel=0.05)
             assert scene.told() == Counter(everybody)
             await assert_quiet(scene)
-        # Three shards, and each of their functions was far from its end.
+        # Three slices, and each of their functions was far from its end.
         assert len(functions.ran) >= 3 * 4
         assert all(error is None for _, _, error in functions.ran)
         assert max(seconds for _, seconds, _ in functions.ran) < LIFE - HAND_OVER_SECONDS / 2
@@ -223,12 +223,12 @@ def test_killed_pusher_is_replaced_and_only_its_last_pages_go_out_again() -> Non
         # The clock of this function is wrong: it never hands over, and is killed.
         functions = Functions(30)
         async with crowd(everybody, functions, rate=5, pushers=1) as scene:
-            push_shard = functions.fan_out.push_shard
+            push_slice = functions.runner.push_slice
 
-            async def unaware(shard: Shard, report: Report, *, time_left: Callable[[], float]) -> None:
-                await push_shard(shard, report)
+            async def unaware(given: Slice, report: Report, *, time_left: Callable[[], float]) -> None:
+                await push_slice(given, report)
 
-            functions.fan_out.push_shard = unaware  # type: ignore[method-assign, assignment]
+            functions.runner.push_slice = unaware  # type: ignore[method-assign, assignment]
             while (await scene.published()).outbox:
                 await scene.push()
                 await asyncio.sleep(60)
@@ -274,7 +274,7 @@ def test_slow_page_keeps_its_fanout_alive(monkeypatch: pytest.MonkeyPatch) -> No
     clock.run(run())
 
 
-def test_slow_clients_of_a_shard_hold_up_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_clients_of_a_slice_hold_up_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two seconds a page, as with 2,000 ids and an eighth of 8,000 requests per second."""
     monkeypatch.setattr(connections, "PAGE_LIMIT", 200)
     everybody = sorted(spread(2000))

@@ -205,7 +205,7 @@ def test_every_screen_becomes_what_the_table_says(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = request.config.getoption("--promise-runs")
-    # So that a shard has more than one.
+    # So that a slice has more than one.
     monkeypatch.setattr(connections, "PAGE_LIMIT", 1)
     # So that a rename takes several transactions.
     monkeypatch.setattr(appearance, "ROWS_AT_ONCE", 1)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.connections import EVERY_ID, IdRange
-from streams.shards import split
+from streams.slices import split
 
 IDS = st.text(min_size=1, max_size=24).filter(lambda text: not text.startswith("\0"))
 
@@ -35,7 +35,7 @@ def test_every_id_is_in_exactly_one_range(known: list[str], parts: int, later: l
 
 @pytest.mark.parametrize("prefix", ["", "L0SM9c"])
 @pytest.mark.parametrize("parts", [2, 8, 20])
-def test_evenly_spread_ids_make_shards_of_like_size(prefix: str, parts: int) -> None:
+def test_evenly_spread_ids_make_slices_of_like_size(prefix: str, parts: int) -> None:
     source = random.Random(7)
     ids = [prefix + base64.b64encode(source.randbytes(11)).decode() for _ in range(20_000)]
     ranges = split(min(ids), max(ids), parts)

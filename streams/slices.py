@@ -1,4 +1,4 @@
-"""Splitting a range of connection ids into shards of about the same size, without reading them.
+"""Splitting a range of connection ids into slices of about the same size, without reading them.
 
 Ids are spread evenly between the least and the greatest one, whether they are random or begin with a time (as
 API Gateway's do: two hours of connections then share their first characters). So the bounds are interpolated
@@ -10,7 +10,7 @@ from store.connections import IdRange
 # What ids are written with, in the order in which DynamoDB sorts: base64 in both of its alphabets, and UUIDs.
 _ALPHABET = "+-/0123456789=ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 _BASE = len(_ALPHABET) + 1
-# This number of characters behind the common beginning tells shards apart.
+# This number of characters behind the common beginning tells slices apart.
 _DIGITS = 6
 
 
