@@ -77,6 +77,7 @@ lint: $(VENVS)/dev/.synced ## Check style and types
 	@$(VENVS)/dev/bin/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(VENVS)/dev/bin/ruff check --quiet .
 	@$(VENVS)/dev/bin/lint-imports --no-cache > /dev/null || $(VENVS)/dev/bin/lint-imports --no-cache
+	@found=$$($(DEV) -m pytest --quiet tests/unit/test_plain_english.py 2>&1) || { echo "$$found"; exit 1; }
 	@$(VENVS)/dev/bin/mypy
 
 .PHONY: docs

@@ -1,1 +1,1 @@
-"""The REST API: one module a resource under `api/routes/`."""
+"""The REST API: one module per resource under `api/routes/`."""

@@ -1,4 +1,4 @@
-"""Pushes a second from one core: our push client beside what people would use instead.
+"""Pushes per second from one core: our push client beside what people would use instead.
 
 Every contestant posts the same frame to connections that are each another, as fast as it can, to the same
 sink, which answers at once (`bench/sink.py`); plain, and over TLS. The contestant has one core, the sink the

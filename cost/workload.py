@@ -180,7 +180,7 @@ class Workload(BaseModel):
 
     @property
     def scores(self) -> float:
-        """Scores a second."""
+        """Scores per second."""
         if self.scores_per_second is not None:
             return self.scores_per_second
         return self.connected * self.scores_per_minute / 60

@@ -4,7 +4,7 @@
 # APIs": https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html (read in November 2026). AWS
 # raises it on request: quota L-8A5B8E43 of the service `apigateway`.
 REQUEST_RATE = 10_000
-"""Requests a second to API Gateway, of all its kinds together, that an account has in most Regions."""
+"""Requests per second to API Gateway, of all its kinds together, that an account has in most Regions."""
 LOW_REQUEST_RATE = 2_500
 """The same in `LOW_RATE_REGIONS`."""
 LOW_RATE_REGIONS = frozenset(

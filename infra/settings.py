@@ -1,4 +1,4 @@
-"""What a studio decides about a deployment: one TOML file a stage, `infra/stages/<stage>.toml`.
+"""What a studio decides about a deployment: one TOML file per stage, `infra/stages/<stage>.toml`.
 
 `python -m infra.settings <stage>` says where its tables are, as `ops` wants to be told.
 
@@ -91,7 +91,7 @@ class Live(_Settings):
     pushers: int = Field(default=PUSHERS, ge=1, le=100)
     """Pushers of one board."""
     push_rate: Annotated[float, Field(gt=0)] | None = None
-    """Requests a second to `@connections` of all functions that push, however many boards are crowded.
+    """Requests per second to `@connections` of all functions that push, however many boards are crowded.
 
     By default four fifths of the stage's `account_rate`; more than nine tenths is refused, because players'
     own requests come out of the same quota.
@@ -158,7 +158,7 @@ class Throttle(_Settings):
     """
 
     rate: float = Field(default=2000, gt=0)
-    """Requests a second."""
+    """Requests per second."""
     burst: int = Field(default=1000, ge=1)
     """Requests at once."""
 
@@ -227,7 +227,7 @@ class StageSettings(_Settings):
     empty_bucket: bool = False
     """Empty the bucket when its stack is destroyed, which CloudFormation does not; not with `retain`."""
     account_rate: Annotated[float, Field(gt=0)] | None = None
-    """Requests a second that API Gateway takes from the account in the Region, pushes and players together.
+    """Requests per second that API Gateway takes from the account in the Region, pushes and players together.
 
     By default what a new account has there: 10,000, or 2,500 in some Regions (`game.account`). AWS raises it;
     `aws service-quotas get-service-quota --service-code apigateway --quota-code L-8A5B8E43` says what it is.
@@ -288,7 +288,7 @@ class StageSettings(_Settings):
 
     @property
     def requests(self) -> float:
-        """Requests a second that API Gateway takes from the account."""
+        """Requests per second that API Gateway takes from the account."""
         return request_rate(self.region) if self.account_rate is None else self.account_rate
 
     @property

@@ -141,7 +141,7 @@ class History:
         return Replica(self._order)
 
     def step(self, before: State | None, frame: Frame, change: BoardChange) -> Step:
-        """What a frame with this change does to screens that show `before` and have refused nothing."""
+        """Return what a frame with this change does to screens at `before` that have refused nothing."""
         replica = copy.copy(before.replica) if before else self.blank()
         outcome, size = self.play(replica, before.size if before else 0, change)
         after = self.state(replica, size) if outcome is Outcome.APPLIED else before

@@ -138,7 +138,7 @@ async def unsubscribe(live: Live, event: Event) -> Response:
 async def ping(live: Live, event: Event) -> Response:
     """Answer `pong`, and a snapshot of every board named that has moved on from what the client holds.
 
-    Within an epoch, boards of a second ago are good enough: a newer version is news, an older one is none.
+    Within an epoch, boards of a second ago are good enough: only a newer version is sent.
     Which of two epochs is the later one only a consistent read tells.
     """
     frame = _parse(protocol.Ping, event)

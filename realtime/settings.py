@@ -13,7 +13,7 @@ class RealtimeSettings(Settings):
     table_prefix: str = ""
     """What the tables' names start with in this deployment; "" by default."""
     push_rate: Annotated[float, Field(gt=0)] | None = None
-    """Requests a second to `@connections` of all functions that push, together; by default no limit.
+    """Requests per second to `@connections` of all functions that push, together; by default no limit.
 
     They share it by `store.budgets`. It is less than the account's quota, which players' requests share.
     """

@@ -28,7 +28,7 @@ _FIRST = (_DEPLOYED, *_TOGETHER, "tests/unit/streams/test_promise.py")
 
 
 def _group(test: str) -> str:
-    """What a test shares with others: the deployed stacks, its folder, or nothing beyond its file."""
+    """Return what a test shares with others: the deployed stacks, its folder, or nothing beyond its file."""
     file, _, name = test.partition("::")
     if _DEPLOYED in name.partition("[")[2].removesuffix("]").split("-"):
         return _DEPLOYED

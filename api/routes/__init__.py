@@ -1,1 +1,1 @@
-"""One module a resource."""
+"""One module per resource."""

@@ -82,16 +82,16 @@ class Backend(Protocol):
         """The status of a handshake that the authorizer refuses."""
 
     def new_errors(self) -> list[str]:
-        """What it has logged as errors since it was last asked."""
+        """Return what it has logged as errors since it was last asked."""
 
     def config(self) -> dict[str, Any]:
         """`client-config.json`, as any client reads it."""
 
     def catalogue(self) -> Catalogue:
-        """The game's catalogue that it runs with."""
+        """Return the game's catalogue that it runs with."""
 
     def client(self, service: str, endpoint: str | None = None) -> Any:
-        """A client of the SDK for its account, to be entered."""
+        """Return a client of the SDK for its account, to be entered."""
 
     def database(self) -> AbstractAsyncContextManager[Database]:
         """Its tables."""
@@ -146,7 +146,7 @@ class BackendProcess:
         return read_credentials(self.folder) | {"AWS_DEFAULT_REGION": REGION}
 
     def new_errors(self) -> list[str]:
-        """What it has logged since it was last asked, if an error is among it."""
+        """Return what it has logged since it was last asked, if an error is among it."""
         new = whole_lines(self.log[self._judged :])
         self._judged += len(new)
         return [new] if "Traceback" in new or " ERROR " in new else []
@@ -198,7 +198,7 @@ class BackendProcess:
             self._process.wait()
 
     def emulator_pid(self) -> int:
-        """The process id of the emulator."""
+        """Return the process id of the emulator."""
         assert self._process is not None
         # Not the copy of it that saves, nor a portrait's process.
         (pid,) = (
@@ -209,7 +209,7 @@ class BackendProcess:
         return pid
 
     def processes(self) -> list[int]:
-        """The living processes that were given the data folder (read from /proc: Linux only)."""
+        """Return the living processes that were given the data folder (read from /proc: Linux only)."""
         return [
             int(entry.name)
             for entry in Path("/proc").glob("[0-9]*")
@@ -231,7 +231,7 @@ class BackendProcess:
         return config
 
     def catalogue(self) -> Catalogue:
-        """The catalogue that the backend was started with."""
+        """Return the catalogue that the backend was started with."""
         path = self._settings.get("catalogue")
         return load_catalogue(Path(str(path))) if path else load_catalogue()
 
@@ -242,7 +242,7 @@ class BackendProcess:
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
-        """The backend's tables."""
+        """Yield the backend's tables."""
         async with self.client("dynamodb") as client:
             yield Database(client)
 
@@ -261,13 +261,13 @@ def client_of(credentials: Mapping[str, str], service: str, endpoint: str, **opt
 
 
 def whole_lines(text: str) -> str:
-    """A text without its last line, if that is still being written."""
+    """Return a text without its last line, if that is still being written."""
     return text[: text.rfind("\n") + 1]
 
 
 @contextmanager
 def running(folder: Path, ports: Ports, **settings: object) -> Iterator[BackendProcess]:
-    """A backend that is started, must stop cleanly at Ctrl-C, and may have logged no error."""
+    """Yield a backend that is started, must stop cleanly at Ctrl-C, and may have logged no error."""
     process = BackendProcess(folder, ports, **settings)
     try:
         process.start()

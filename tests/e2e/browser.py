@@ -58,7 +58,7 @@ expect.set_options(timeout=_PATIENCE_MS)
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser of its own, with nothing in its profile."""
+    """Yield a browser of its own, with nothing in its profile."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=list(_FLAGS), timeout=_PATIENCE_MS
@@ -116,7 +116,7 @@ class Window:
         await self.page.get_by_test_id("submit-score").click()
 
     def row(self, points: int) -> Locator:
-        """The row of the board with this score."""
+        """Return the row of the board with this score."""
         return self.page.get_by_test_id("board").locator(f'[data-score="{points}"]')
 
 

@@ -31,7 +31,7 @@ class Permission(NamedTuple):
     resource: str
 
     def covers(self, other: "Permission") -> bool:
-        """Whether this, of a policy, allows that."""
+        """Return whether this, of a policy, allows that."""
         return fnmatchcase(other.action, self.action) and fnmatchcase(other.resource, self.resource)
 
 
@@ -67,12 +67,12 @@ def _logs_and_traces(function: str) -> list[Permission]:
 
 
 def recording_variables(folder: Path) -> dict[str, str]:
-    """What an emulator's environment needs for its functions to be recorded in a folder."""
+    """Return what an emulator's environment needs for its functions to be recorded in a folder."""
     return {"PYTHONPATH": str(RECORDER), "RECORDED_CALLS": str(folder)}
 
 
 def recorded(folder: Path, prefix: str, api: str) -> Permissions:
-    """What each function of a stage has needed so far.
+    """Return what each function of a stage has needed so far.
 
     prefix: of the stage; api: the id of its WebSocket API.
     """
@@ -85,7 +85,7 @@ def recorded(folder: Path, prefix: str, api: str) -> Permissions:
 
 
 async def granted(deployment: Deployment) -> Permissions:
-    """What the role of each function of a stage allows, but for what Lambda itself does with it.
+    """Return what the role of each function of a stage allows, but for what Lambda itself does with it.
 
     Fails where a role has rights that are not read here: of managed policies, or under a condition.
     """
@@ -117,7 +117,7 @@ async def _allowed(iam: Any, role: str) -> AsyncIterator[Permission]:
 
 
 def unused(allowed: Permissions, needed: Permissions) -> Permissions:
-    """What functions may do and did not."""
+    """Return what functions may do and did not."""
     left = {
         function: {may for may in permissions if not any(map(may.covers, needed.get(function, ())))}
         for function, permissions in allowed.items()
@@ -126,7 +126,7 @@ def unused(allowed: Permissions, needed: Permissions) -> Permissions:
 
 
 def beyond(allowed: Permissions, needed: Permissions) -> Permissions:
-    """What functions did and may not."""
+    """Return what functions did and may not."""
     left = {
         function: {one for one in did if not any(may.covers(one) for may in allowed[function])}
         for function, did in needed.items()

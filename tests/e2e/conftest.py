@@ -66,7 +66,7 @@ def running_backend(
 
 @pytest.fixture(scope="session")
 def recorded_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder where the deployed functions' calls of AWS are recorded.
+    """Return the folder where the deployed functions' calls of AWS are recorded.
 
     All that the session's tests have them do, so that a right counts as used by whichever test needed it.
     """
@@ -80,7 +80,7 @@ def deployment(
     catalogue: str,
     recorded_calls: Path,
 ) -> Iterator[Deployment]:
-    """The stacks, deployed with the tests' catalogue.
+    """Yield the stacks, deployed with the tests' catalogue.
 
     At the end no function may have logged an error or done what it may not, and when they are destroyed
     nothing may be left.
@@ -110,7 +110,7 @@ def deployment(
 
 @pytest.fixture
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """The backend of a test: `make run` where it does not say otherwise."""
+    """Return the backend of a test: `make run` where it does not say otherwise."""
     kind = "deployment" if getattr(request, "param", "run") == "deployed" else "running_backend"
     chosen: Backend = request.getfixturevalue(kind)
     return chosen
@@ -120,14 +120,14 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 def plain_backend(
     tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
 ) -> Iterator[BackendProcess]:
-    """A backend with Podium's own catalogue, as a newcomer sees it; one for each module that asks."""
+    """Yield a backend with Podium's own catalogue, as a newcomer sees it; one for each module that asks."""
     with running(tmp_path_factory.mktemp("plain"), Ports.free(unused_tcp_port_factory)) as process:
         yield process
 
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    """A headless Chromium."""
+    """Yield a headless Chromium."""
     async with chromium() as browser:
         yield browser
 
@@ -157,7 +157,7 @@ def arena(new_arena: Callable[[], str]) -> str:
 
 @pytest.fixture
 async def http(backend: Backend) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the REST API."""
+    """Yield a client of the REST API."""
     async with httpx.AsyncClient(
         base_url=backend.rest_url,
         timeout=PATIENCE_SECONDS,

@@ -183,7 +183,7 @@ class Deployment:
         self.run("make", "destroy", f"stage={STAGE}", "args=--force")
 
     async def resources(self) -> dict[str, list[str]]:
-        """All that the account has of this stage: names by kind, which is a service and what lists them."""
+        """Return the account's resources of this stage: names by kind, a service and its listing call."""
         found = {}
         for service, operation, path in _KINDS:
             options = {"MaxResults": 60} if service == "cognito-idp" else {}
@@ -214,9 +214,10 @@ class Deployment:
         return result
 
     def new_errors(self) -> list[str]:
-        """What has gone wrong in functions since it was last asked: what an invocation logged, a string each.
+        """Return the errors of functions since the last call: what an invocation logged, a string each.
 
-        A token that the authorizer refuses is none. Where the emulator could not run a function, it says so.
+        A token that the authorizer refuses does not count. Where the emulator could not run a function, it
+        says so.
         """
         said = whole_lines(self._emulator.log.read_text()[self._read :])
         self._read += len(said)
@@ -291,7 +292,7 @@ class Deployment:
         return config
 
     def catalogue(self) -> Catalogue:
-        """The catalogue that was deployed."""
+        """Return the catalogue that was deployed."""
         return load_catalogue(self.checkout / "game" / "catalogue.toml")
 
     def client(self, service: str, endpoint: str | None = None) -> Any:
@@ -301,13 +302,13 @@ class Deployment:
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
-        """The stage's tables."""
+        """Yield the stage's tables."""
         async with self.client("dynamodb") as client:
             yield Database(client, self.settings.prefix)
 
 
 def _is_well(line: str) -> bool:
-    """Whether a line of a function's log is Lambda's own, or one of ours that tells of no error."""
+    """Return whether a line of a function's log is Lambda's own, or one of ours that tells of no error."""
     if line.startswith(("START RequestId: ", "END RequestId: ", "REPORT RequestId: ")):
         return True
     try:

@@ -21,7 +21,7 @@ Lie = Callable[[Frame], Frame | None]
 
 @asynccontextmanager
 async def lying_gateway(true_url: str, lie: Lie) -> AsyncIterator[str]:
-    """The address of a gateway before the true one. The client that connects second is lied to.
+    """Yield the address of a gateway before the true one. The client that connects second is lied to.
 
     The first diff for it is passed on as it is, so that it has something to be proud of.
     """

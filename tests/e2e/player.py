@@ -38,7 +38,7 @@ class Player:
 
     @classmethod
     async def sign_up(cls, backend: Backend, http: httpx.AsyncClient, name: str) -> Self:
-        """A new player of this display name, signed in."""
+        """Return a new player of this display name, signed in."""
         player = cls(backend, http, f"{name.lower()}-{uuid.uuid4().hex[:8]}")
         await player.register(name)
         await player.sign_in()
@@ -94,14 +94,14 @@ class Player:
         return await self._http.get(path, params=parameters, headers=bearer(self.id_token))
 
     async def top(self, area: str) -> tuple[Entry, ...]:
-        """The top K of a board, as REST has it."""
+        """Return the top K of a board, as REST has it."""
         answer = await self.get("/leaderboard", gameArea=area, limit=self._catalogue.boards[area].top)
         assert answer.status_code == 200, answer.text
         return tuple(Entry.model_validate(entry) for entry in answer.json()["entries"])
 
     @asynccontextmanager
     async def live(self, *boards: str) -> AsyncIterator["LiveClient"]:
-        """A live connection that has subscribed to these boards and has their snapshots."""
+        """Yield a live connection that has subscribed to these boards and has their snapshots."""
         protocols = [Subprotocol("podium"), Subprotocol(self.id_token)]
         async with self.connect(subprotocols=protocols) as socket:
             client = LiveClient(socket, self._catalogue)
@@ -110,7 +110,7 @@ class Player:
             yield client
 
     def connect(self, query: str = "", **options: Any) -> AbstractAsyncContextManager[ClientConnection]:
-        """A live connection to be entered; `options` of the library's `connect`."""
+        """Return a live connection to be entered; `options` of the library's `connect`."""
         return connect(self.config["webSocketUrl"] + query, ssl=self._trusts, **options)
 
     async def _cognito(self, operation: str, **request: object) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class LiveClient:
         await self.socket.send(json.dumps({"action": action, **fields}))
 
     async def receive(self) -> Frame:
-        """The next frame, with the replica of its board brought up to it."""
+        """Return the next frame, with the replica of its board brought up to it."""
         async with patience():
             frame: Frame = json.loads(await self.socket.recv())
         self.frames.append(frame)
@@ -185,7 +185,7 @@ class LiveClient:
         await self.until(lambda: self.replicas[board].entries == entries)
 
     def position(self, board: str) -> Position:
-        """Where the board as held stands."""
+        """Return where the board as held stands."""
         position = self.replicas[board].position
         assert position is not None
         return position
@@ -206,7 +206,7 @@ class LiveClient:
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that says who is calling."""
+    """Return the header that says who is calling."""
     return {"Authorization": f"Bearer {token}"}
 
 

@@ -88,7 +88,7 @@ async def signing_key(backend: Backend, sign_up: SignUp) -> RSAPrivateKey:
 
 
 async def _handshake_status(player: Player, query: str, *subprotocols: str) -> int:
-    """The status of a refused handshake; 101 where it was not refused."""
+    """Return the status of a refused handshake; 101 where it was not refused."""
     offered = [Subprotocol(protocol) for protocol in subprotocols]
     try:
         async with patience(), player.connect(query, subprotocols=offered or None):

@@ -19,7 +19,7 @@ AREA = "forest"
 
 @pytest.fixture
 def backend(plain_backend: BackendProcess) -> BackendProcess:
-    """Every fixture that asks for a backend gets this one."""
+    """Give this backend to every fixture that asks for one."""
     return plain_backend
 
 

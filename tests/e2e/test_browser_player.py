@@ -16,7 +16,7 @@ pytestmark = needs_browser
 
 @pytest.fixture
 def backend(plain_backend: BackendProcess) -> BackendProcess:
-    """Every fixture that asks for a backend gets this one."""
+    """Give this backend to every fixture that asks for one."""
     return plain_backend
 
 

@@ -33,7 +33,7 @@ pytestmark = on_deployed
 
 @pytest.fixture
 async def db(deployment: Deployment) -> AsyncIterator[Database]:
-    """The deployed tables."""
+    """Yield the deployed tables."""
     async with deployment.database() as db:
         yield db
 
@@ -74,7 +74,7 @@ async def test_functions_have_exactly_the_rights_that_they_use(
 
 
 async def play(player: Player) -> None:
-    """What a player does over REST, but for pictures."""
+    """Do what a player does over REST, but for pictures."""
     await player.ask("PUT", "/profile", 200, {"name": "Ada"})
     await player.ask("GET", "/profile", 200)
     progress = await player.ask("GET", "/progress", 200)
@@ -124,7 +124,7 @@ async def upload(deployment: Deployment, player: Player) -> str:
 
 
 def bucket_client(deployment: Deployment) -> httpx.AsyncClient:
-    """A client for presigned addresses, which need nothing else."""
+    """Return a client for presigned addresses, which need nothing else."""
     return httpx.AsyncClient(verify=deployment.trusts or True, trust_env=False, timeout=PATIENCE_SECONDS)
 
 
@@ -149,7 +149,7 @@ async def forget_board(db: Database, arena: str) -> None:
 
 
 async def is_there(db: Database, arena: str) -> bool:
-    """Whether a board has been published."""
+    """Return whether a board has been published."""
     return await boards.load(db, arena) is not None
 
 
@@ -199,7 +199,7 @@ async def broadcast(db: Database, root: Player, player: Player) -> None:
 
 
 async def tell_of_a_portrait(deployment: Deployment, db: Database, player: Player) -> None:
-    """What Lambda tells when a portrait is finished, to a player who once had other connections."""
+    """Send Lambda's outcome of a portrait to a player who once had other connections."""
     channel = connections.user_channel(player.user_id)
     await subscribe_gone(db, channel, 2)
     request = {"userId": player.user_id, "key": f"uploads/{player.user_id}/x", "background": "none"}

@@ -35,7 +35,7 @@ async def launch(target: object, out: Path, *options: str) -> Process:
 
 
 async def outcome(process: Process) -> tuple[int | None, str, str]:
-    """The exit status, and what was said; nothing is left running in any case."""
+    """Return the exit status, and what was said; nothing is left running in any case."""
     try:
         async with asyncio.timeout(COMMAND_SECONDS):
             out, err = await process.communicate()
@@ -102,7 +102,7 @@ def swallowed(frame: Frame) -> Frame:
 
 
 def rewritten(frame: Frame) -> Frame:
-    """The player who scored has another score than the server says."""
+    """Change the score of the player who scored against the server's."""
     changes = [
         change | {"score": change["score"] + 1} if change["op"] == "set" else change
         for change in frame["changes"]

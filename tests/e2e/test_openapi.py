@@ -39,7 +39,7 @@ UNHEALTHY_AT_TIMES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow,
 
 
 def description() -> dict[str, Any]:
-    """What the API says of itself."""
+    """Return what the API says of itself."""
     app = APIGatewayRestResolver()
     configure(app)
     described: dict[str, Any] = json.loads(app.get_openapi_json_schema())
@@ -51,7 +51,7 @@ every_operation = schemathesis.openapi.from_dict(description()).parametrize()
 
 @pytest.fixture
 async def token(sign_up: SignUp) -> str:
-    """The ID token of a player."""
+    """Return the ID token of a player."""
     return (await sign_up("Ada")).id_token
 
 

@@ -76,18 +76,18 @@ def prepared(
 
 @pytest.fixture(scope="session")
 def sdk(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Sdk:
-    """The SDK alone."""
+    """Return the SDK alone."""
     return prepared[0]
 
 
 @pytest.fixture(scope="session")
 def packages(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Mapping[Package, Bundle]:
-    """Every package."""
+    """Return every package."""
     return prepared[1]
 
 
 @pytest.fixture(params=PACKAGES, ids=lambda package: package.name)
 def package(request: pytest.FixtureRequest) -> Package:
-    """Each package in turn."""
+    """Return each package in turn."""
     found: Package = request.param
     return found

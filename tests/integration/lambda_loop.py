@@ -35,7 +35,7 @@ def main(folder: str, name: str) -> None:
 
 
 def serve(handler: Handler, event: dict[str, Any]) -> str:
-    """What became of one event. An answer that is no JSON is an error, as it is to Lambda."""
+    """Return the outcome of one event. An answer that is no JSON is an error, as it is to Lambda."""
     function = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
     context = SimpleNamespace(
         function_name=function,

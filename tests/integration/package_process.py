@@ -66,7 +66,7 @@ class Imports:
     modules: dict[str, list[str]]
 
     def strangers(self, folder: Path) -> set[str]:
-        """All that is neither in the folder nor the standard library's."""
+        """Return all that is neither in the folder nor the standard library's."""
         found = {entry for entry in self.path if Path(entry).exists()}
         found.update(file for files in self.modules.values() for file in files)
         return {file for file in found if not _belongs(Path(file).resolve(), folder.resolve())}

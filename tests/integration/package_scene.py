@@ -48,7 +48,7 @@ class Scene:
     screen: ClientConnection
 
     async def frame(self) -> dict[str, Any]:
-        """The next frame on the screen."""
+        """Return the next frame on the screen."""
         async with patience():
             frame: dict[str, Any] = json.loads(await self.screen.recv())
         return frame
@@ -84,7 +84,7 @@ class Scene:
 async def playing(
     function: Function, folder: Path, home: Path, endpoint: Mapping[str, str]
 ) -> AsyncIterator[Scene]:
-    """The scene of a function whose zip is unpacked in a folder; `home` is an empty one.
+    """Yield the scene of a function whose zip is unpacked in a folder; `home` is an empty one.
 
     `endpoint` are the variables that point the SDK at the emulator, in the function as they do here. The
     function's pushes go to a connection of the local gateway.
@@ -109,7 +109,7 @@ async def playing(
 
 
 def _user_pool() -> web.Application:
-    """The one key `key-1`, where Cognito has its keys."""
+    """Return the one key `key-1`, where Cognito has its keys."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.json_response(key_set("key-1"))

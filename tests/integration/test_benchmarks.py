@@ -34,7 +34,7 @@ class Bench:
         )
 
     def processes(self) -> list[int]:
-        """All that live, the run itself included (read from /proc: Linux only)."""
+        """Return all that live, the run itself included (read from /proc: Linux only)."""
         return [
             int(entry.name)
             for entry in Path("/proc").glob("[0-9]*")
@@ -72,7 +72,7 @@ def bench() -> Iterator[Callable[..., Bench]]:
 
 
 def peers(*names: str, cases: dict[str, tuple[str, ...]]) -> set[tuple[str, str, str]]:
-    """What is compared: each of the peers in each of the cases, in the units of the case."""
+    """Return what is compared: each of the peers in each of the cases, in the units of the case."""
     return {(case, name, unit) for name in names for case, units in cases.items() for unit in units}
 
 

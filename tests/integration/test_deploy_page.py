@@ -47,7 +47,7 @@ print(json.dumps(said))
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
-    """Every call of a program, in the order of the page."""
+    """Return every call of a program, in the order of the page."""
     bin_, home = tmp_path_factory.mktemp("bin"), tmp_path_factory.mktemp("home")
     text, blocks = PAGE.read_text(encoding="utf-8"), re.compile(r"^```\n(.+?)^```$", re.DOTALL | re.MULTILINE)
     in_sentences = re.findall(r"`(aws [^`]+ --[^`]+)`", blocks.sub("", text))
@@ -76,7 +76,7 @@ def answer(call: Call) -> Answer:
 
 
 def options(calls: list[Call], name: str) -> set[str]:
-    """The values of an option, of all commands."""
+    """Return the values of an option, of all commands."""
     return {value for call in calls for option, value in pairwise(call.argv) if option == f"--{name}"}
 
 

@@ -55,7 +55,7 @@ def _listening_sockets(pid: int) -> list[str]:
 
 
 def _target(fd: Path) -> str:
-    """What a descriptor is open for; nothing, if it was closed since it was listed."""
+    """Return what a descriptor is open for; nothing, if it was closed since it was listed."""
     try:
         return str(fd.readlink())
     except FileNotFoundError:

@@ -308,7 +308,7 @@ async def _fill(emulator: Emulator) -> None:
 async def earlier(
     make_emulator: EmulatorFactory, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
 ) -> Path:
-    """The data folder of `make_emulator`, as an earlier version left it."""
+    """Return the data folder of `make_emulator`, as an earlier version left it."""
     await asyncio.to_thread(_save_as_before, make_emulator.data_dir, tmp_path, unused_tcp_port_factory)
     assert _saves(make_emulator.data_dir) == []
     return make_emulator.data_dir

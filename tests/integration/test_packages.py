@@ -172,7 +172,7 @@ SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
 def unpacked(
     packages: Mapping[Package, Bundle], tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[Package, Path]:
-    """Every zip, unpacked into a folder of its own."""
+    """Return every zip, unpacked into a folder of its own."""
     folders = {package: tmp_path_factory.mktemp(package.name) for package in packages}
     for package, folder in folders.items():
         with zipfile.ZipFile(packages[package].zip) as archive:

@@ -57,13 +57,13 @@ async def cognito(pool: provision.UserPool) -> AsyncIterator[Any]:
 
 @pytest.fixture
 async def users(pool: provision.UserPool) -> AsyncIterator[UserPool]:
-    """The pool as the functions ask it."""
+    """Yield the pool as the functions ask it."""
     async with open_user_pool(aioboto3.Session(), pool.id) as users:
         yield users
 
 
 async def add_admin(pool: provision.UserPool, cognito: Any) -> str:
-    """A new user called NAME, in the group; their `sub`."""
+    """Return a new user called NAME, in the group; their `sub`."""
     made = await cognito.admin_create_user(UserPoolId=pool.id, Username=NAME)
     await cognito.admin_add_user_to_group(UserPoolId=pool.id, Username=NAME, GroupName=ADMINS)
     return str({one["Name"]: one["Value"] for one in made["User"]["Attributes"]}["sub"])

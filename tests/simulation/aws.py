@@ -40,7 +40,7 @@ class Response:
 
 @cache
 def shared_session() -> aioboto3.Session:
-    """A session with made-up credentials, whatever the environment says; making one takes a while."""
+    """Return a session with made-up credentials, whatever the environment says; making one takes a while."""
     return aioboto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
 
 
@@ -48,7 +48,7 @@ def shared_session() -> aioboto3.Session:
 async def answered_client(
     session: aioboto3.Session, service: Any, respond: Respond, **options: Any
 ) -> AsyncIterator[Any]:
-    """An aioboto3 client whose every request, retries included, goes to `respond`."""
+    """Yield an aioboto3 client whose every request, retries included, goes to `respond`."""
 
     async def before_send(request: AWSPreparedRequest, **_: object) -> Response:
         return Response(*await respond(request))
@@ -59,7 +59,7 @@ async def answered_client(
 
 
 def body_of(request: AWSPreparedRequest) -> bytes:
-    """A request's body."""
+    """Return a request's body."""
     assert isinstance(request.body, bytes)
     return request.body
 
@@ -79,7 +79,7 @@ async def ask_moto(request: AWSPreparedRequest) -> tuple[int, bytes]:
 async def database(
     session: aioboto3.Session, respond: Respond = ask_moto
 ) -> AsyncIterator[tuple[Database, Database]]:
-    """The project's tables, empty, in moto: once through `respond`, and once directly."""
+    """Yield the project's tables, empty, in moto: once through `respond`, and once directly."""
     dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
     async with (
         answered_client(session, "dynamodb", respond, config=SDK_CONFIG) as client,
@@ -92,7 +92,7 @@ async def database(
 
 
 def score_records() -> list[dict[str, Any]]:
-    """Every record of the stream of `Scores` so far, oldest first, as Lambda gets them."""
+    """Return every record of the stream of `Scores` so far, oldest first, as Lambda gets them."""
     table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_table(SCORES.name)
     assert table.stream_shard is not None
     return [_lambda_record(record.to_json()) for record in table.stream_shard.items]

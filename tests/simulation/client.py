@@ -85,7 +85,7 @@ class SimulatedClient:
             self.subscribe(diff.board)
 
     def _check(self, board: str) -> None:
-        """What is on the screen is what was published as that version, to the letter."""
+        """Check that the screen shows what was published as that version, to the letter."""
         replica = self.replicas[board]
         assert replica.position is not None
         assert replica.entries == self._history[board, replica.position]

@@ -47,7 +47,7 @@ class Faults:
         self.rates = Rates()
 
     def happens(self, rate: float) -> bool:
-        """Whether a fault of this rate strikes now."""
+        """Return whether a fault of this rate strikes now."""
         return rate > 0 and self.random.random() < rate
 
     async def point(self) -> None:

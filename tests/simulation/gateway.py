@@ -54,7 +54,7 @@ class SimulatedGateway:
             self._unread.add(connection_id)
 
     async def respond(self, request: Request) -> Answer:
-        """The answer to a request to `@connections`."""
+        """Return the answer to a request to `@connections`."""
         await self.faults.point()
         answer = await self._fault(request)
         if answer is None:

@@ -23,7 +23,7 @@ async def credentials() -> Credentials:
 
 
 def client(server: MemoryServer, **options: Any) -> HttpPushClient:
-    """A push client whose connections end in the server. The options are HttpPushClient's."""
+    """Return a push client whose connections end in the server. The options are HttpPushClient's."""
     return HttpPushClient(
         parse_url(URL),
         aws.REGION,

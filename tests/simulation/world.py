@@ -180,7 +180,7 @@ class World:
         self.deliver()
 
     async def break_board(self, board: str) -> None:
-        """What is published of a board cannot be read any more."""
+        """Damage a published board, so that it cannot be read any more."""
         self.broken = True
         row = await boards.load(self.direct, board)
         if row:
@@ -188,7 +188,7 @@ class World:
             await self.direct.client.put_item(TableName=LEADERBOARDS.name, Item=to_item(values))
 
     def new_client(self, boards: list[str]) -> SimulatedClient:
-        """A client that follows these boards, connecting from now on."""
+        """Return a client that follows these boards, connecting from now on."""
         client = SimulatedClient(self._catalogue, boards, self._send, self._history, self.background)
         self.clients.append(client)
         self.background.start(self._connect(client))
@@ -233,7 +233,7 @@ class World:
         await self._invoke(route, connection_id, frame)
 
     async def _invoke(self, route: str, connection_id: str, frame: dict[str, Any]) -> bool:
-        """Whether the route's Lambda did its work, and let a connection in."""
+        """Return whether the route's Lambda did its work, and let a connection in."""
         authorizer = {"userId": self._users[connection_id], "groups": ""}
         context = {"routeKey": route, "connectionId": connection_id, "authorizer": authorizer}
         event = {"requestContext": context, "body": json.dumps(frame)}

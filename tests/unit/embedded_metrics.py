@@ -16,12 +16,12 @@ class Metric(NamedTuple):
 
 
 def documents(output: str) -> list[dict[str, Any]]:
-    """Every document of metrics among a function's output, in order."""
+    """Return every document of metrics among a function's output, in order."""
     return [json.loads(line) for line in output.splitlines() if '"CloudWatchMetrics"' in line]
 
 
 def metrics(output: str) -> set[Metric]:
-    """Every metric that CloudWatch finds in a function's output."""
+    """Return every metric that CloudWatch finds in a function's output."""
     return {
         Metric(directive["Namespace"], metric["Name"], frozenset((name, document[name]) for name in names))
         for document in documents(output)

@@ -38,7 +38,7 @@ class Ran:
         return [word for call in self.installations() for word in call.argv[2:] if not word.startswith("-")]
 
     def installations(self, *, simulated: bool = False) -> list[Call]:
-        """The calls that installed something, or only tried."""
+        """Return the calls that installed something, or only tried."""
         calls = [call for call in self.asked if call.argv[1] == "install"]
         return [call for call in calls if ("--simulate" in call.argv) == simulated]
 
@@ -47,7 +47,7 @@ Run = Callable[[Mapping[str, Program]], Ran]
 
 
 def prints(output: str) -> Program:
-    """A program that says one thing, whatever it is asked."""
+    """Return a program that says one thing, whatever it is asked."""
     return lambda _: Answer(output=output)
 
 

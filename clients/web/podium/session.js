@@ -334,7 +334,7 @@ function parse(text) {
   }
 }
 
-/** Return the claims of a JWT, unverified (the server is the one who must not trust it); null where it is none. */
+/** Return the claims of a JWT, unverified (the server is the one who must not trust it); null where it is malformed. */
 function claimsOf(token) {
   try {
     const base64 = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");

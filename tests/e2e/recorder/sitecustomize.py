@@ -63,7 +63,7 @@ class Watcher(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module's own spec, whose loader calls what watches it."""
+        """Return the module's own spec, whose loader calls what watches it."""
         watch = WATCHED.pop(name, None)
         spec = importlib.util.find_spec(name) if watch else None
         if watch is None or spec is None or spec.loader is None:

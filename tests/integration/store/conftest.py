@@ -13,7 +13,7 @@ from tests.simulation import aws
 
 @pytest.fixture(params=["moto", "ministack"])
 def engine(request: pytest.FixtureRequest) -> str:
-    """The engine that the test runs against."""
+    """Return the engine that the test runs against."""
     name: str = request.param
     if name == "ministack":
         request.getfixturevalue("aws_environment")

@@ -18,7 +18,7 @@ from store.submission import submit
 
 @pytest.fixture
 def forest(catalogue: Catalogue) -> Board:
-    """The board that the tests publish."""
+    """Return the board that the tests publish."""
     return catalogue.boards["forest"]
 
 

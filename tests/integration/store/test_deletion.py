@@ -60,7 +60,7 @@ async def rename(db: Database, name: str) -> Profile:
 
 
 async def rows(db: Database) -> str:
-    """Every row of every table, as text, but for tombstones."""
+    """Return every row of every table, as text, but for tombstones."""
     answers = [await db.client.scan(TableName=db.name(table)) for table in TABLES if table != PLAYERS]
     return json.dumps([answer["Items"] for answer in answers])
 

@@ -20,7 +20,7 @@ def fanout(name: str = "one", **changes: object) -> FanOutRow:
 
 @pytest.fixture
 async def board(db: Database, catalogue: Catalogue) -> PublishedBoard:
-    """A board at version 4, nothing of which has been pushed."""
+    """Return a board at version 4, nothing of which has been pushed."""
     published = await boards.rebuild(db, catalogue.boards["forest"], NOW)
     for version in range(2, 5):
         published = await boards.publish(db, published, (), f'{{"to":{version}}}', collapse=False)

@@ -23,7 +23,7 @@ LEADERS = {
 
 @pytest.fixture(params=["forest", "sprint"])
 async def board(request: pytest.FixtureRequest, db: Database, catalogue: Catalogue) -> Board:
-    """A board with the rows above, beside another one with a row that must not show."""
+    """Return a board with the rows above, beside another one with a row that must not show."""
     board = catalogue.boards[request.param]
     for user_id, (points, achieved_at) in ROWS.items():
         await _put(db, board, user_id, scores.new_best(board, points, achieved_at, user_id))

@@ -13,7 +13,7 @@ BOB = Profile(user_id="bob", name="Bob")
 
 
 async def _board(db: Database, catalogue: Catalogue, board: str) -> list[tuple[str, int, int]]:
-    """Every row: user, points, achieved at."""
+    """Return every row: user, points, achieved at."""
     entries: tuple[Entry, ...] = await scores.page(db, catalogue.boards[board], limit=100)
     return [(entry.user_id, entry.points, entry.achieved_at) for entry in entries]
 

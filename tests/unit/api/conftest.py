@@ -12,7 +12,7 @@ from tests.unit.api.rest_scene import PROCESSED, RestScene, rest_scene
 
 @pytest.fixture
 def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
-    """The API with the catalogue that comes with Podium, and no scores."""
+    """Yield the API with the catalogue that comes with Podium, and no scores."""
     with rest_scene(monkeypatch) as scene:
         yield scene
 

@@ -68,7 +68,7 @@ def send(
     player: str | None = PLAYER,
     **headers: str,
 ) -> Answer:
-    """A request; headers by their names with underscores."""
+    """Send a request; headers by their names with underscores."""
     event = request_event(method, path, player=player)
     event["body"] = body if body is None or isinstance(body, str) else json.dumps(body)
     for name, value in headers.items():

@@ -48,7 +48,7 @@ class Answer:
         return json.loads(self.text)
 
     def problem(self, status: int) -> dict[str, Any]:
-        """The body, which must be a problem of this status."""
+        """Return the body, which must be a problem of this status."""
         assert self.status == status, self.text
         assert self.headers["Content-Type"] == "application/problem+json"
         problem: dict[str, Any] = self.json
@@ -71,7 +71,7 @@ class RestScene:
         return Answer(answer["statusCode"], headers, answer["body"])
 
     def get(self, path: str, query: dict[str, Any] | None = None, *, player: str | None = None) -> Answer:
-        """A value that is a list is a repeated parameter."""
+        """Send a request; a value that is a list is a repeated parameter."""
         many = {
             name: value if isinstance(value, list) else [str(value)] for name, value in (query or {}).items()
         }
@@ -110,7 +110,7 @@ class RestScene:
 
 
 def request_event(method: str, path: str, *, player: str | None) -> dict[str, Any]:
-    """The recorded event as another request."""
+    """Return the recorded event as another request."""
     event = recorded("rest_score") | {"httpMethod": method, "path": path, "resource": path, "body": None}
     event["requestContext"] |= {"httpMethod": method, "resourcePath": path, "path": f"/prod{path}"}
     if player is None:

@@ -151,7 +151,7 @@ def test_too_many_writes_at_once_say_when_to_come_back(
 
 
 def comes_back_in(answer: Answer) -> int:
-    """The seconds of `Retry-After`, which pages of any origin may read."""
+    """Return the seconds of `Retry-After`, which pages of any origin may read."""
     assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
     return int(answer.headers["Retry-After"])
 

@@ -169,7 +169,7 @@ def test_refusal_changes_nothing_and_is_replayed(rest: RestScene, refused: Refus
 
 
 def documented(rest: RestScene, path: str) -> dict[str, Any]:
-    """The answers that the API's description names."""
+    """Return the answers that the API's description names."""
     responses: dict[str, Any] = rest.get("/openapi.json").json["paths"][path]["post"]["responses"]
     return responses
 

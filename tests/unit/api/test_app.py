@@ -37,7 +37,7 @@ class Session:
 
 @pytest.fixture
 def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
-    """The API with a picture that the player has uploaded."""
+    """Yield the API with a picture that the player has uploaded."""
     monkeypatch.setattr(app, "aioboto3", SimpleNamespace(Session=Session))
     monkeypatch.setenv("PODIUM_TABLE_PREFIX", "podium-dev-")
     monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))

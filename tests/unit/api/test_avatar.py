@@ -33,7 +33,7 @@ OTHER = f"avatars/{PLAYER}/two"
 
 
 def upload(rest: RestScene, player: str = PLAYER) -> str:
-    """The key of a picture that has been uploaded."""
+    """Return the key of a picture that has been uploaded."""
     key: str = send(rest, "POST", "/avatar/presign", JPEG, player=player).json["key"]
     put(key)
     return key

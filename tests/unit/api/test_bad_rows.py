@@ -40,7 +40,7 @@ PROFILE = to_item(
 
 
 def best_named(sort_key: str) -> Item:
-    """A stored best, of a row of `Scores` with this sort key."""
+    """Return a stored best, of a row of `Scores` with this sort key."""
     return {"M": to_item({"points": 5, "achievedAt": NOW, "score": sort_key})}
 
 
@@ -55,7 +55,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
 
 
 def ask(rest: RestScene, method: str, path: str, body: Any, *, player: str = PLAYER, key: str = "") -> Answer:
-    """The answer to a request; `key` is its Idempotency-Key."""
+    """Return the answer to a request; `key` is its Idempotency-Key."""
     event = request_event(method, path, player=player)
     if body is not None:
         event |= {"body": json.dumps(body)}
@@ -79,7 +79,7 @@ def write(rest: RestScene, table: Table, item: Item) -> bool:
 
 
 def stored(rest: RestScene, table: Table) -> Item | None:
-    """The player's row as it stands in a table."""
+    """Return the player's row as it stands in a table."""
 
     async def get(db: Database) -> Item | None:
         answer = await db.client.get_item(TableName=table.name, Key={"userId": {"S": PLAYER}})

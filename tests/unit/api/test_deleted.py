@@ -103,7 +103,7 @@ def test_deletion_leaves_other_players_alone(rest: RestScene, portraits: None) -
 
 
 def everything(rest: RestScene) -> str:
-    """What the tables say of the player beside the tombstone."""
+    """Return what the tables say of the player beside the tombstone."""
 
     async def scan(db: Database) -> str:
         answers = [await db.client.scan(TableName=table.name) for table in TABLES if table != PLAYERS]

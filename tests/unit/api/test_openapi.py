@@ -15,7 +15,7 @@ Operations = dict[str, dict[str, Any]]
 
 @pytest.fixture
 def operations(rest: RestScene) -> Operations:
-    """Every operation, as `POST /score`."""
+    """Return every operation, as `POST /score`."""
     paths = rest.get("/openapi.json").json["paths"]
     return {
         f"{method.upper()} {path}": one for path, methods in paths.items() for method, one in methods.items()

@@ -217,7 +217,7 @@ def test_deleted_player_is_hung_up_on(rest: RestScene, portraits: None) -> None:
 
 
 def everything(rest: RestScene) -> str:
-    """Every row of every table, as text, but for tombstones."""
+    """Return every row of every table, as text, but for tombstones."""
 
     async def scan(db: Database) -> str:
         answers = [await db.client.scan(TableName=table.name) for table in TABLES if table != PLAYERS]

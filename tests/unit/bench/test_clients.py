@@ -16,7 +16,7 @@ ADMIT = {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
 
 @asynccontextmanager
 async def gateway_that_answers(answer: object) -> AsyncIterator[Gateway]:
-    """A gateway whose connections are c0, c1, …; the route `$connect` answers like this."""
+    """Yield a gateway whose connections are c0, c1, …; the route `$connect` answers like this."""
     ids = iter(["c0", "c1"])
     backend = Backend()
     backend.answers["$connect"] = answer

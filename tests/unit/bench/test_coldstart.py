@@ -12,7 +12,7 @@ from infra.packaging.bundle import Bundle, zip_folder
 
 
 def module(folder: Path, name: str, source: str) -> Path:
-    """A folder with one module."""
+    """Return a folder with one module."""
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.py").write_text(source)
     return folder

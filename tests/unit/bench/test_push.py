@@ -14,7 +14,7 @@ URL = f"https://{HOST}/production"
 
 
 def request(frame: str = FRAME, secret: str = MADE_UP_CREDENTIALS["AWS_SECRET_ACCESS_KEY"]) -> dict[str, str]:
-    """A signed push, as the sink reports its last one."""
+    """Return a signed push, as the sink reports its last one."""
     signer = ConnectionsSigner(Endpoint(HOST, "/production"), REGION)
     stamp = signer.stamp(Credentials(MADE_UP_CREDENTIALS["AWS_ACCESS_KEY_ID"], secret), time.time())
     data = stamp.template(Payload("POST", frame.encode())).request("L0SM9cOF+/cCIhw=")

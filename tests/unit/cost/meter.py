@@ -39,7 +39,7 @@ class Meter:
 
     @contextmanager
     def counting(self) -> Iterator[Rows]:
-        """What happens meanwhile; there at the end."""
+        """Yield what is counted meanwhile; it is complete at the end."""
         self.rows.clear()
         self._on = True
         yield self.rows
@@ -77,7 +77,7 @@ def _written_or_got(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[str, i
 
 
 def meter_in_front(monkeypatch: pytest.MonkeyPatch) -> Meter:
-    """A meter in front of the tables of every scene that is made after it."""
+    """Return a meter in front of the tables of every scene that is made after it."""
     it = Meter()
     ask = aws.ask_moto
 
@@ -91,7 +91,7 @@ def meter_in_front(monkeypatch: pytest.MonkeyPatch) -> Meter:
 
 
 def expected(*operations: Operation, times: int = 1, **variables: float) -> Rows:
-    """What the table of the cost model says about these operations together."""
+    """Return what the table of the cost model says about these operations together."""
     rows: Rows = Counter()
     for operation in operations:
         for call in operation.calls:

@@ -54,7 +54,7 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
 
 @pytest.fixture
 def rest(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
-    """The API over metered tables."""
+    """Yield the API over metered tables."""
     with rest_scene(monkeypatch) as scene:
         yield scene
 

@@ -26,7 +26,7 @@ def priced(folder: Path, *options: str) -> int:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a report on a game with other settings than it comes with."""
+    """Return the folder of a report on a game with other settings than it comes with."""
     folder = tmp_path_factory.mktemp("report") / "new"
     assert priced(folder, "--players", "50000", "--window", "5", "--no-free-tier", "--cognito-plan=lite") == 0
     return folder

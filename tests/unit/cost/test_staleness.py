@@ -142,7 +142,7 @@ def test_one_by_one_falls_behind_without_end() -> None:
     assert run.started == pytest.approx(run.started[0] + 10 * count)
     assert behind[-1] > 0.99 * (10 * count[-1] - event.seconds)
     late = staleness_at(run, np.array([250.0, 500.0, 1_000.0])).mean(axis=0)
-    # Clients are told of the changes of the first fifth: they fall behind by four seconds in five.
+    # Clients get the changes of the first fifth: they fall behind by four seconds in five.
     assert late / np.array([250, 500, 1_000]) == pytest.approx(0.8, abs=0.05)
 
 

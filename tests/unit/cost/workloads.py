@@ -24,7 +24,7 @@ STILL: dict[str, Any] = {
 
 
 def still(**changes: Any) -> Workload:
-    """The still game with something in it."""
+    """Return the still game with something in it."""
     return Workload(**(STILL | changes))
 
 

@@ -29,7 +29,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def png_claiming(width: int, height: int, pixels: bytes = b"", depth: int = 8, colour: int = 2) -> bytes:
-    """A PNG whose header says so, with these compressed pixels."""
+    """Return a PNG whose header says so, with these compressed pixels."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return PNG + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
@@ -43,18 +43,18 @@ def zeros(count: int) -> bytes:
 
 
 def large_png(depth: int, colour: int, channels: int) -> bytes:
-    """The largest picture within the limits: 64 megapixels of nothing."""
+    """Return the largest picture within the limits: 64 megapixels of nothing."""
     width, height = LARGEST_SIDES
     return png_claiming(width, height, zeros((width * channels * depth // 8 + 1) * height), depth, colour)
 
 
 def large_file(kind: str, **options: object) -> bytes:
-    """The largest picture within the limits, in Pillow's format of that name."""
+    """Return the largest picture within the limits, in Pillow's format of that name."""
     return saved(Image.new("RGB", LARGEST_SIDES, (90, 120, 200)), kind, **options)
 
 
 def large_picture(kind: str, mode: str = "RGBA", **options: object) -> bytes:
-    """The same with a motif, and as transparent as the motif is bright."""
+    """Return the same with a motif, and as transparent as the motif is bright."""
     motif = Image.fromarray(admiral().pixels[..., ::-1]).resize(LARGEST_SIDES, Image.Resampling.BICUBIC)
     if mode == "RGBA":
         motif.putalpha(motif.convert("L"))
@@ -76,14 +76,14 @@ def jpeg_with_scans(scans: int, pixels: np.ndarray | None = None) -> bytes:
 
 
 def jpeg_frame(width: int, height: int, marker: int = 0xC0, precision: int = 8) -> bytes:
-    """A JPEG of nothing but a frame header and an empty scan."""
+    """Return a JPEG of nothing but a frame header and an empty scan."""
     frame = struct.pack(">BHHB", precision, height, width, 1) + b"\x01\x11\x00"
     head = b"\xff\xd8\xff" + bytes([marker]) + struct.pack(">H", len(frame) + 2) + frame
     return head + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"\xff\xd9"
 
 
 def webp(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A RIFF file of these chunks."""
+    """Return a RIFF file of these chunks."""
     body = b"WEBP" + b"".join(
         name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2) for name, content in chunks
     )
@@ -91,42 +91,42 @@ def webp(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def lossless_claiming(width: int, height: int) -> bytes:
-    """A WebP whose bitstream says so."""
+    """Return a WebP whose bitstream says so."""
     return webp((b"VP8L", b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + bytes(20)))
 
 
 def compressed_profile() -> bytes:
-    """A PNG whose colour profile unpacks to a gigabyte."""
+    """Return a PNG whose colour profile unpacks to a gigabyte."""
     file = picture_file(admiral().pixels)
     return file[:33] + chunk(b"iCCP", b"x\0\0" + zeros(1 << 30)) + file[33:]
 
 
 def many_chunks() -> bytes:
-    """A PNG of a million texts."""
+    """Return a PNG of a million texts."""
     file = picture_file(admiral().pixels[:200, :200])
     return file[:33] + chunk(b"tEXt", b"a\0b") * 1_000_000 + file[33:]
 
 
 def animation(frames: int, kind: str = "WEBP") -> bytes:
-    """An animation of Pillow's format of that name."""
+    """Return an animation of Pillow's format of that name."""
     steps = [Image.new("RGB", (1000, 1000), (step, 0, 0)) for step in range(frames)]
     return saved(steps[0], kind, save_all=True, append_images=steps[1:], duration=10)
 
 
 def gif(width: int, height: int, blocks: bytes = b"") -> bytes:
-    """A GIF of this size whose first frame is one pixel, with these extensions before it."""
+    """Return a GIF of this size whose first frame is one pixel, with these extensions before it."""
     head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
     frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
     return head + blocks + frame + b"\x3b"
 
 
 def gif_comments() -> bytes:
-    """A GIF with as many comments of one letter as an upload can hold."""
+    """Return a GIF with as many comments of one letter as an upload can hold."""
     return gif(500, 500, b"\x21\xfe" + b"\x01a" * ((MAX_BYTES - 1000) // 2) + b"\0")
 
 
 def tiff_directory(entries: list[tuple[int, int, int, int]], body: bytes = b"") -> bytes:
-    """A TIFF of one directory (tag, type, count, value or place), with bytes behind it."""
+    """Return a TIFF of one directory (tag, type, count, value or place), with bytes behind it."""
     directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4) + body
 
@@ -148,14 +148,14 @@ def tiff_claiming(width: int, height: int, strip_bytes: int = 0xFFFFFFF0) -> byt
 
 
 def tiff_of_tags() -> bytes:
-    """A TIFF of sixty thousand fields, each of which is the rest of the file."""
+    """Return a TIFF of sixty thousand fields, each of which is the rest of the file."""
     count = 60_000
     rest = MAX_BYTES - 12 * count - 1000
     return tiff_directory([(1000 + tag, 1, rest, 12 * count + 14) for tag in range(count)], bytes(rest))
 
 
 def exif_of_tags(kind: str) -> bytes:
-    """A picture whose EXIF is such a TIFF, as far as the kind has room."""
+    """Return a picture whose EXIF is such a TIFF, as far as the kind has room."""
     count = 5000
     exif = tiff_directory([(1000 + tag, 1, 4000, 12 * count + 14) for tag in range(count)], bytes(4000))
     with warnings.catch_warnings():
@@ -165,7 +165,7 @@ def exif_of_tags(kind: str) -> bytes:
 
 
 def box_lying(kind: str, width: int, height: int) -> bytes:
-    """A HEIC or AVIF of 16 megapixels whose `ispe` box says that it has this size."""
+    """Return a HEIC or AVIF of 16 megapixels whose `ispe` box says that it has this size."""
     file = bytearray(saved(Image.new("RGB", (4096, 4096), (90, 120, 200)), kind))
     at = file.index(b"ispe") + 8
     file[at : at + 8] = struct.pack(">II", width, height)
@@ -173,7 +173,7 @@ def box_lying(kind: str, width: int, height: int) -> bytes:
 
 
 def cut(file: bytes, share: float) -> bytes:
-    """The first part of a file, from 0 to 1."""
+    """Return the first part of a file, from 0 to 1."""
     return file[: int(len(file) * share)]
 
 

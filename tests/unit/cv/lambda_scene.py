@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _table(self, operation: str, request: dict[str, Any]) -> bytes:
-        """Each player has a profile and no other row, and whatever is put is kept."""
+        """Keep whatever is put; each player has a profile and no other row."""
         if operation == "GetItem":
             return b"{}"
         items = request["TransactItems"]

@@ -35,7 +35,7 @@ def main(paths: list[Path]) -> None:
 
 
 def attempt(picture: bytes, models: Models) -> str:
-    """What becomes of one file."""
+    """Return the outcome of one file."""
     try:
         portrait = make_portrait(picture, background="blur", models=models)
     except PictureError as error:

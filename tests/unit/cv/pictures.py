@@ -72,7 +72,7 @@ def mirrored(subject: Subject) -> Subject:
 
 
 def scaled(subject: Subject, factor: float) -> Subject:
-    """Every length times the factor."""
+    """Return every length times the factor."""
     pixels = cv2.resize(subject.pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     left, right = ((x * factor, y * factor) for x, y in (subject.left, subject.right))
     return Subject(pixels, left, right)
@@ -105,7 +105,7 @@ def grey(subject: Subject) -> Subject:
 
 
 def oriented(pixels: Pixels, orientation: int) -> Pixels:
-    """The pixels as a camera stores them that writes this EXIF orientation."""
+    """Return the pixels as a camera stores them that writes this EXIF orientation."""
     # Each of Pillow's turns undoes itself, but for the quarter turns, which undo each other.
     inverse = {6: 8, 8: 6}.get(orientation, orientation)
     upright = Image.open(io.BytesIO(picture_file(pixels, orientation=inverse)))

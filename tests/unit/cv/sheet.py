@@ -69,7 +69,7 @@ def strip(caption: str, cells: list[Pixels]) -> Pixels:
 
 
 def sheet(strips: list[Pixels]) -> Pixels:
-    """The strips, row after row."""
+    """Return the strips, row after row."""
     blank = np.full_like(strips[0], 64)
     filled = strips + [blank] * (-len(strips) % COLUMNS)
     return np.vstack([np.hstack(filled[at : at + COLUMNS]) for at in range(0, len(filled), COLUMNS)])

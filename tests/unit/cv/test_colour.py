@@ -58,7 +58,7 @@ def encoded(light: Values) -> Values:
 
 
 def stored_in(primaries: Sequence[float], encode: Callable[[Values], Values] = encoded) -> Values:
-    """What a camera with these primaries stores of the colours that are meant, 0 to 255."""
+    """Return what a camera with these primaries stores of the colours that are meant, 0 to 255."""
     light = linear(MEANT / 255) @ (np.linalg.inv(to_xyz(primaries)) @ to_xyz(SRGB)).T
     assert light.min() >= 0
     return encode(light) * 255
@@ -151,7 +151,7 @@ def test_other_numbers_change_nothing(kind: str, numbers: tuple[int, int]) -> No
 
 
 def printer_profile() -> bytes:
-    """A profile of CMYK by the colours of its sixteen corners (ICC.1:2022, section 10.10)."""
+    """Return a profile of CMYK by the colours of its sixteen corners (ICC.1:2022, section 10.10)."""
     paper = np.array(INKS["paper"], float)
     corners = []
     for corner in range(16):

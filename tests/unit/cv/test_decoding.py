@@ -333,7 +333,7 @@ def test_start_of_a_file_is_refused(name: str) -> None:
 
 
 def interlaced(pixels: Pixels) -> bytes:
-    """An Adam7 PNG: Pillow and OpenCV write none."""
+    """Return an Adam7 PNG: Pillow and OpenCV write none."""
     height, width = pixels.shape[:2]
     passes = (
         (0, 0, 8, 8),

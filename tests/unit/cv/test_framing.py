@@ -102,7 +102,7 @@ def test_face_larger_than_the_picture_gets_all_of_it(width: int, height: int, an
 
 
 def placed(width: int, height: int, right: float, down: float, room: float) -> tuple[float, float]:
-    """A place in the picture, 0 to 1 each way, with so much room between it and the edges."""
+    """Return a place in the picture, 0 to 1 each way, with this much room between it and the edges."""
     edge = min(room, width / 2, height / 2)
     return edge + right * (width - 2 * edge), edge + down * (height - 2 * edge)
 

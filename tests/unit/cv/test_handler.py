@@ -12,7 +12,7 @@ from tests.unit.cv.pictures import admiral, astronaut, picture_file
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory, models: Models) -> Iterator[Cloud]:
-    """The function, not yet invoked."""
+    """Yield the function, not yet invoked."""
     with running_function(tmp_path_factory.mktemp("function") / "log") as running:
         yield running
 

@@ -24,7 +24,7 @@ TIMES = 10
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory, models: Models) -> dict[str, dict[str, Any]]:
-    """What each file took."""
+    """Return what each file took."""
     folder = tmp_path_factory.mktemp("hostile")
     files = {**HEAVY, **{name: make for name, (make, _) in REFUSED.items()}}
     paths = []

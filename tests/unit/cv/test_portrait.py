@@ -148,7 +148,7 @@ def test_largest_face_is_chosen_by_its_true_size(factor: float, degrees: float, 
 
 
 def put(subject: Subject, width: int, height: int, right: float, down: float) -> Pixels:
-    """A person in a grey picture of this size, so far along what is left over, 0 to 1 each way."""
+    """Return a person in a grey picture of this size, so far along what is left over, 0 to 1 each way."""
     canvas = np.full((height, width, 3), 128, np.uint8)
     rows, columns = subject.pixels.shape[:2]
     left, top = round(right * (width - columns)), round(down * (height - rows))

@@ -114,7 +114,7 @@ class Scene:
     deleted_at: int | None = None
 
     async def load(self, user_id: str) -> Profile:
-        """The seam to the profile and the tombstone."""
+        """Return the seam to the profile and the tombstone."""
         if self.deleted_at is not None and len(self.s3.calls) >= self.deleted_at:
             raise DeletedError(user_id)
         return self.profile

@@ -38,7 +38,7 @@ async def tables() -> AsyncIterator[InterruptedDatabase]:
 
 @pytest.fixture
 async def studio(tables: InterruptedDatabase) -> AsyncIterator[Studio]:
-    """A container, without its networks, over an empty bucket."""
+    """Yield a container, without its networks, over an empty bucket."""
     s3_backends[DEFAULT_ACCOUNT_ID]["aws"].reset()
     config = AioConfig(signature_version="s3v4")
     async with answered_client(shared_session(), "s3", ask_moto, config=config) as s3:
@@ -68,7 +68,7 @@ def write(portrait: str) -> None:
 
 
 async def pictures(studio: Studio) -> set[str]:
-    """The portraits in the bucket, of which each has to have all its sizes."""
+    """Return the portraits in the bucket, of which each has to have all its sizes."""
     listed = await studio.bucket.client.list_objects_v2(Bucket=BUCKET)
     keys = [item["Key"] for item in listed.get("Contents", [])]
     portraits = {key.rpartition("/")[0] for key in keys}
@@ -154,7 +154,7 @@ async def bury(db: Database) -> None:
     await players.bury(db, ADA, NOW)
 
 
-async def test_load_of_a_player_without_a_profile_is_none(studio: Studio) -> None:
+async def test_load_of_a_player_without_a_profile_finds_nothing(studio: Studio) -> None:
     assert await studio.load("carol") is None
 
 

@@ -59,7 +59,7 @@ def test_missing_library_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) 
 
 
 def listen(folder: Path) -> ssl.SSLContext:
-    """A server's TLS as the host that the metrics go to, its certificate in `authority.pem`."""
+    """Return a server's TLS as the host that the metrics go to, its certificate in `authority.pem`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, METRICS_HOST)])
     certificate = (
@@ -82,7 +82,7 @@ def listen(folder: Path) -> ssl.SSLContext:
 
 
 def sent_metrics(authorities: str, server: ssl.SSLContext) -> bytes:
-    """What a process that uses the models, and trusts these authorities, sends to the metrics' host."""
+    """Return what a process with the models, trusting these authorities, sends to the metrics' host."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         proxy.settimeout(PATIENCE_SECONDS)
         environment = {

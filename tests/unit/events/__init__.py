@@ -6,7 +6,7 @@ from typing import Any
 
 
 def recorded(name: str) -> dict[str, Any]:
-    """A fresh copy of the event `<name>.json`."""
+    """Return a fresh copy of the event `<name>.json`."""
     path = Path(__file__).with_name(f"{name}.json")
     event: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return event

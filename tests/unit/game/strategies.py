@@ -15,7 +15,7 @@ user_ids = st.text(st.sampled_from("ab#-0"), min_size=1, max_size=3)
 
 @st.composite
 def boards(draw: st.DrawFn, order: Order, max_size: int = 6) -> tuple[Entry, ...]:
-    """A ranked board, with players from a small circle so that two boards share some."""
+    """Return a ranked board, with players from a small circle so that two boards share some."""
     players = draw(st.lists(user_ids, unique=True, max_size=max_size))
     entries = [
         Entry(

@@ -28,7 +28,7 @@ def broken(
     scored: tuple[str, ...] = (),
     board: str = "forest",
 ) -> list[str]:
-    """The keys of the catalogue that are refused."""
+    """Return the keys of the catalogue that are refused."""
     return [one.key for one in breaks(board, written, given, sample, scored)]
 
 

@@ -107,7 +107,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def longest_entry(rank: int, last: str) -> Entry:
-    """All the bytes that a name may have in a frame."""
+    """Return the most bytes that a name may have in a frame."""
     name = clean_name("\U0001f3c6" * (NAME_MAX - 2) + '"\u0316' + last + "\u0316")
     assert len(json.dumps(name, ensure_ascii=False).encode()) == NAME_BYTES + len('""')
     player = str(uuid.UUID(int=rank))

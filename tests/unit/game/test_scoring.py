@@ -23,7 +23,7 @@ KEYS = st.builds(SortKey, points, times, user_ids)
 
 
 def ranks_above(order: Order, one: SortKey, other: SortKey) -> bool:
-    """The board's order in words: points, then who was first, then the user id."""
+    """Return the board's order in words: points, then who was first, then the user id."""
     if one.points != other.points:
         return one.points > other.points if order == "desc" else one.points < other.points
     if one.achieved_at != other.achieved_at:

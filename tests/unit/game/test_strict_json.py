@@ -58,7 +58,7 @@ def test_text_that_is_no_json_is_a_value_error(text: str) -> None:
 
 
 def shuffled(value: Any, seed: int) -> Any:
-    """The same with the members of every object in another order."""
+    """Return the same with the members of every object in another order."""
     if isinstance(value, dict):
         names = list(value)
         Random(seed).shuffle(names)

@@ -64,7 +64,7 @@ class Buildspec(_Part):
     phases: Phases
 
     def script(self, *names: str) -> str:
-        """The commands of some phases, or of all, in CodeBuild's order."""
+        """Return the commands of some phases, or of all, in CodeBuild's order."""
         phases = {name: getattr(self.phases, name) for name in names or Phases.model_fields}
         used = [phase for phase in phases.values() if phase]
         return "\n".join(line for phase in used for line in [*phase.commands, *phase.finally_])

@@ -14,5 +14,5 @@ def allowed(policy: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _as_list(value: Any) -> list[Any]:
-    """Where a statement has one, it may leave out the list."""
+    """Return the items; a single one may come without its list."""
     return value if isinstance(value, list) else [value]

@@ -24,7 +24,7 @@ def templates(stage: str) -> dict[str, Template]:
 
 
 def synthesize(settings: StageSettings, image: str | None) -> dict[str, Template]:
-    """The templates for any settings, with an image for the portraits or without; as `templates`."""
+    """Return the templates for any settings, with an image for the portraits or without; as `templates`."""
     with TemporaryDirectory() as folder:
         app = App(outdir=folder)
         add_stacks(app, settings, left_out, image)
@@ -38,7 +38,7 @@ def synthesize(settings: StageSettings, image: str | None) -> dict[str, Template
 
 
 def resources(stage: str, kind: str) -> list[dict[str, Any]]:
-    """Every resource of a type in a stage, with its properties, attributes and policies."""
+    """Return every resource of a type in a stage, with its properties, attributes and policies."""
     return [
         resource
         for template in templates(stage).values()
@@ -48,12 +48,12 @@ def resources(stage: str, kind: str) -> list[dict[str, Any]]:
 
 
 def properties(stage: str, kind: str) -> list[dict[str, Any]]:
-    """The properties of every resource of a type in a stage."""
+    """Return the properties of every resource of a type in a stage."""
     return [resource["Properties"] for resource in resources(stage, kind)]
 
 
 def text(value: Any) -> str:
-    """A value of a template; what is known at deployment only is `<name>`."""
+    """Return a value of a template; what is known at deployment only is `<name>`."""
     match value:
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(map(text, parts))

@@ -60,7 +60,7 @@ def image_programs(failing: str = "") -> dict[str, Program]:
 
 
 def steps(calls: list[Call]) -> list[str]:
-    """The calls, each by the word that tells it from the others."""
+    """Return the calls, each by the word that tells it from the others."""
     words = ("make", "get-login-password", "login", "build", "logout", "release")
     return [next(word for word in words if word in call.argv) for call in calls]
 

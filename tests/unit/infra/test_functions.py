@@ -11,7 +11,7 @@ FOLDERS = ("api", "realtime", "streams")
 
 
 def handlers_in_sources() -> dict[str, set[str]]:
-    """Every public function named like a handler, by the module that has it."""
+    """Return every public function named like a handler, by the module that has it."""
     found: dict[str, set[str]] = {}
     for path in (path for folder in FOLDERS for path in (ROOT / folder).glob("*app.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))

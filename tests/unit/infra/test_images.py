@@ -81,7 +81,7 @@ def arguments(calls: list[Call]) -> list[tuple[str, ...]]:
 
 
 def built_on(base: str) -> list[tuple[str, ...]]:
-    """What Docker is told for an image on a base."""
+    """Return what Docker is told for an image on a base."""
     name = f"{REPOSITORY}:{COMMIT}"
     options = ("--platform", "linux/arm64", "--build-arg", f"BASE={base}", "-f", "cv/Dockerfile")
     return [("build", *options, "--provenance=false", "-t", name, "."), ("push", name)]

@@ -27,13 +27,13 @@ UPDATE = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 
 
 def project(name: str) -> dict[str, Any]:
-    """A CodeBuild project of prod, by the end of its name."""
+    """Return a CodeBuild project of prod, by the end of its name."""
     (found,) = [one for one in properties("prod", "AWS::CodeBuild::Project") if one["Name"].endswith(name)]
     return found
 
 
 def actions() -> dict[str, dict[str, Any]]:
-    """The pipeline's actions by their stages, of which each has one."""
+    """Return the pipeline's actions by their stages, of which each has one."""
     (pipeline,) = properties("prod", "AWS::CodePipeline::Pipeline")
     return {stage["Name"]: action for stage in pipeline["Stages"] for action in stage["Actions"]}
 

@@ -63,7 +63,7 @@ def table(stage: str, wanted: Table) -> dict[str, Any]:
 
 
 def routes(stage: str) -> dict[str, dict[str, Any]]:
-    """The methods of the REST API that are no preflights, as `POST /score`."""
+    """Return the methods of the REST API that are no preflights, as `POST /score`."""
     found = templates(stage)["rest"]["Resources"]
     paths: dict[str, str] = {}
 
@@ -84,7 +84,7 @@ def routes(stage: str) -> dict[str, dict[str, Any]]:
 
 
 def statements(stage: str) -> Iterator[tuple[str, str]]:
-    """Each action with each resource that the roles of a stage are allowed, as text."""
+    """Yield each action with each resource that the roles of a stage are allowed, as text."""
     documents = [policy["PolicyDocument"] for policy in properties(stage, "AWS::IAM::Policy")]
     for role in properties(stage, "AWS::IAM::Role"):
         documents += [policy["PolicyDocument"] for policy in role.get("Policies", [])]
@@ -102,7 +102,7 @@ def alarms(stage: str) -> dict[str, dict[str, Any]]:
 
 
 def deployed(template: dict[str, Any]) -> list[str]:
-    """The deployments of a REST API, by name: another name is another deployment."""
+    """Return the deployments of a REST API, by name: another name is another deployment."""
     return [
         name
         for name, resource in template["Resources"].items()
@@ -441,7 +441,7 @@ def test_firewall_refuses_with_the_statuses_of_the_api(stage: str) -> None:
 
 
 def counted(stage: str, firewall: str, rule: str) -> dict[str, Any]:
-    """The rate statement of a rule of a firewall, which counts by address."""
+    """Return the rate statement of a rule of a firewall, which counts by address."""
     (acl,) = [one for one in properties(stage, "AWS::WAFv2::WebACL") if one["Name"].endswith(firewall)]
     (found,) = [one for one in acl["Rules"] if one["Name"] == rule]
     rate: dict[str, Any] = found["Statement"]["RateBasedStatement"]
@@ -450,7 +450,7 @@ def counted(stage: str, firewall: str, rule: str) -> dict[str, Any]:
 
 
 def matched(statement: dict[str, Any]) -> set[tuple[str, str, str]]:
-    """What one of several statements looks for: where, how, what."""
+    """Return what one of several statements looks for: where, how, what."""
     found = set()
     for one in statement["OrStatement"]["Statements"]:
         match = one["ByteMatchStatement"]
@@ -545,7 +545,7 @@ def test_tables_are_warm_where_the_stage_says_so(stage: str) -> None:
 
 
 def properties_of(found: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    """The properties of every resource of a type among those of a stack."""
+    """Return the properties of every resource of a type among those of a stack."""
     return [one["Properties"] for one in found.values() if one["Type"] == kind]
 
 

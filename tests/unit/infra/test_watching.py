@@ -19,7 +19,7 @@ STAGES = ("dev", "prod")
 
 
 def watched(stage: str) -> set[Metric]:
-    """The metrics of a stage's alarms and dashboard that are not Amazon's own."""
+    """Return the metrics of a stage's alarms and dashboard that are not Amazon's own."""
     alarms = [
         Metric(
             alarm["Namespace"],
@@ -39,7 +39,7 @@ def watched(stage: str) -> set[Metric]:
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
-    """All that the functions count while a score comes to a board that is too large for one of them."""
+    """Return what the functions count while a score comes to a board that is too large for one of them."""
     with rest_scene(monkeypatch) as rest:
         assert rest.invoke(recorded("rest_score")).status == 201
     with entry_scene(monkeypatch, direct_limit=1) as scene:

@@ -11,13 +11,13 @@ from tests.unit.loadtest.stand_in import StandIn
 
 @pytest.fixture
 async def stand_in() -> AsyncIterator[StandIn]:
-    """A stand-in that works."""
+    """Yield a stand-in that works."""
     async with StandIn.running() as stand_in:
         yield stand_in
 
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    """What the load test asks with."""
+    """Yield the client that the load test asks with."""
     async with open_http() as http:
         yield http

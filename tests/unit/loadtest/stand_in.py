@@ -47,7 +47,7 @@ class StandIn:
     @classmethod
     @asynccontextmanager
     async def running(cls) -> AsyncIterator["StandIn"]:
-        """A stand-in on a free port."""
+        """Yield a stand-in on a free port."""
         stand_in = cls()
         app = web.Application()
         app.router.add_post("/cognito", stand_in._cognito)
@@ -66,7 +66,7 @@ class StandIn:
             await runner.cleanup()
 
     def config(self, *, on_aws: bool = False) -> TargetConfig:
-        """What a client reads. On AWS there is no Cognito of one's own."""
+        """Return what a client reads. On AWS there is no Cognito of one's own."""
         return TargetConfig(
             region="us-east-1",
             rest_url=self.url,
@@ -169,7 +169,7 @@ class StandIn:
 
 
 def entry(rank: int, points: int) -> dict[str, Any]:
-    """An entry of a board as REST has it."""
+    """Return an entry of a board as REST has it."""
     return {
         "rank": rank,
         "userId": f"user-{rank}",

@@ -19,7 +19,7 @@ def recorder(workers: int = 1, ramp: float = 0.0) -> Recorder:
 def tick(
     second: int, *, version: int | None = None, worker_lag: float = 0.0, cpu: float = 0.1, **more: object
 ) -> Tick:
-    """A tick; with a version, screens are at that version of the forest, which is also its number."""
+    """Return a tick; with a version, screens are at that version of the forest, which is also its number."""
     values: dict[str, object] = {
         "second": second,
         "live": 3,

@@ -40,7 +40,7 @@ def result(
     saturated: int = 0,
     **options: object,
 ) -> Result:
-    """A run with something in every part."""
+    """Return a run with something in every part."""
     rows = tuple(
         Second(
             second=number,
@@ -103,7 +103,7 @@ def result(
 
 
 def empty() -> Result:
-    """A run in which nothing happened."""
+    """Return a run in which nothing happened."""
     run = result(seconds=0, samples=0)
     nothing = Scores(scheduled=0, improved=0, kept=0, failed=0, unanswered=0)
     return run.model_copy(update={"scores": nothing, "totals": {}, "errors": {}, "boards": ()})

@@ -41,7 +41,7 @@ class Room:
         self.screens = [self.boards.screens()["forest"] for _ in range(screens)]
 
     def take(self, payload: bytes, now: float = 0.0, *only: Screen) -> list[Outcome]:
-        """Every screen, or only these, takes a frame."""
+        """Give a frame to every screen, or only to these."""
         outcomes = []
         for screen in only or self.screens:
             frame = self.boards.frames.decode(payload)

@@ -46,7 +46,7 @@ class Screens(Fleet):
 
 
 def looked(*held: tuple[Entry, ...], version: int = VERSION, **counts: int) -> Looked:
-    """What one worker's screens show of the forest: each of these boards on three of them."""
+    """Return what one worker's screens show of the forest: each of these boards on three of them."""
     holdings = [
         Holding(
             board="forest",

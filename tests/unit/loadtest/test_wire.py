@@ -46,7 +46,7 @@ class Inbox:
 async def library_server(
     handler: Callable[[ServerConnection], Awaitable[None]], **options: Any
 ) -> AsyncIterator[Address]:
-    """A server of the `websockets` library."""
+    """Yield a server of the `websockets` library."""
     async with serve(handler, "127.0.0.1", 0, subprotocols=[Subprotocol("podium")], **options) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         yield Address.of(f"ws://127.0.0.1:{port}/local?stage=1")

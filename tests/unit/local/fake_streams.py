@@ -15,13 +15,13 @@ EPOCH = 1_800_000_000.0
 
 
 def client_error(code: str, status: int = 400) -> ClientError:
-    """What botocore raises for an error response."""
+    """Return what botocore raises for an error response."""
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response, "GetRecords")
 
 
 def wire_record(number: int, *, created: float = EPOCH) -> dict[str, Any]:
-    """A record in Lambda's form whose sequence number is the number, zero-padded."""
+    """Return a record in Lambda's form whose sequence number is the number, zero-padded."""
     return {
         "eventID": f"event-{number}",
         "eventName": "INSERT",
@@ -40,7 +40,7 @@ def wire_record(number: int, *, created: float = EPOCH) -> dict[str, Any]:
 
 
 def numbers(event: dict[str, Any]) -> list[int]:
-    """The numbers of an event's records, as given to `wire_record`."""
+    """Return the numbers of an event's records, as given to `wire_record`."""
     return [int(record["dynamodb"]["SequenceNumber"]) for record in event["Records"]]
 
 

@@ -19,7 +19,7 @@ Answer = Exception | Mapping[str, Any] | None
 
 
 def _report(*failed: int | str | None) -> dict[str, Any]:
-    """A response that names records as failed: by number, or as whatever else is given."""
+    """Return a response that names records as failed: by number, or as whatever else is given."""
     return {
         "batchItemFailures": [
             {"itemIdentifier": f"{item:021d}" if isinstance(item, int) else item} for item in failed

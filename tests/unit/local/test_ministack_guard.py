@@ -60,7 +60,7 @@ class Emulator:
         body: bytes = b"",
         host: str | None = HOST,
     ) -> tuple[int, str]:
-        """The status, and what a refusal says."""
+        """Return the status, and what a refusal says."""
         path, _, query = target.partition("?")
         first = [("host", host)] if host else []
         scope = {
@@ -86,7 +86,7 @@ class Emulator:
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]).decode()
 
     async def passes(self, *arguments: Any, **options: Any) -> bool:
-        """Whether a request is let through, whole."""
+        """Return whether a request is let through, whole."""
         status, _ = await self.ask(*arguments, **options)
         assert status in (200, 403)
         assert self.bodies == ([options.get("body", b"")] if status == 200 else [])
@@ -106,7 +106,7 @@ def signed(
     target: str = SCAN,
     url: str = "/",
 ) -> list[tuple[str, str]]:
-    """The headers of a request that the SDK has signed."""
+    """Return the headers of a request that the SDK has signed."""
     request = AWSRequest("POST", f"http://{HOST}{url}", {"X-Amz-Target": target}, body)
     SigV4Auth(Credentials("podium", secret), "dynamodb", "us-east-1").add_auth(request)
     return list(request.headers.items())
@@ -114,7 +114,7 @@ def signed(
 
 @cache
 def s3(secret: str = SECRET) -> Any:
-    """A client of the SDK that presigns."""
+    """Return a client of the SDK that presigns."""
     session: Any = botocore.session.Session()
     session.set_credentials("podium", secret)
     config = Config(signature_version="s3v4", s3={"addressing_style": "path"})
@@ -130,7 +130,7 @@ def address(secret: str = SECRET) -> str:
 
 
 def form(secret: str = SECRET) -> dict[str, str]:
-    """The fields of a presigned form."""
+    """Return the fields of a presigned form."""
     fields: dict[str, str] = s3(secret).generate_presigned_post("pictures", "uploads/a")["fields"]
     return fields
 

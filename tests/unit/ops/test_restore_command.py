@@ -23,7 +23,7 @@ LIVE, RESTORED_PREFIX = "podium-prod-", "podium-prod-restored-"
 
 
 def documented() -> list[list[str]]:
-    """The arguments of each call on the page, for the stage `prod`."""
+    """Return the arguments of each call on the page, for the stage `prod`."""
     page = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text(encoding="utf-8")
     calls = [line.partition("python -m ops.restore ")[2] for line in page.splitlines()]
     return [shlex.split(call.replace("$stage", "prod"), comments=True) for call in calls if call]
@@ -51,7 +51,7 @@ class Tables:
             )
 
     def ask(self, operation: str, **parameters: Any) -> Any:
-        """What moto answers."""
+        """Return moto's answer."""
 
         async def ask() -> Any:
             async with answered_client(shared_session(), "dynamodb", ask_moto) as client:
@@ -68,7 +68,7 @@ class Tables:
         self.ask("create_table", **create_request(table, f"{prefix}{table.name}"))
 
     def rows(self, prefix: str) -> dict[str, dict[str, str]]:
-        """The name in each player's row of each table."""
+        """Return the name in each player's row of each table."""
         return {
             table.name: {
                 item[table.partition_key]["S"]: item["name"]["S"]
@@ -202,7 +202,7 @@ def test_table_that_is_still_being_restored_is_refused(
 
 
 def creating(_: object, base_key: str = "TableDescription") -> dict[str, Any]:
-    """The description of a table that DynamoDB is busy making."""
+    """Return the description of a table that DynamoDB is busy making."""
     return {base_key: {"TableStatus": "CREATING", "TableArn": "arn:aws:dynamodb:us-east-1:1:table/x"}}
 
 

@@ -54,7 +54,7 @@ class RecordingPush:
         return connection_id not in self.unclosable
 
     def sent_to(self, connection_id: str) -> list[dict[str, Any]]:
-        """The frames that a connection got, oldest first."""
+        """Return the frames that a connection got, oldest first."""
         return [frame for receiver, frame in self.frames if receiver == connection_id]
 
 
@@ -99,7 +99,7 @@ def throttling(operation: str) -> tuple[int, bytes]:
 
 
 def described(request: AWSPreparedRequest) -> str:
-    """A DynamoDB request as `Operation Table`; a transaction's operation alone."""
+    """Return a DynamoDB request as `Operation Table`; a transaction's operation alone."""
     target = request.headers["X-Amz-Target"]
     operation = (target if isinstance(target, str) else target.decode()).rpartition(".")[2]
     body = json.loads(aws.body_of(request))
@@ -110,7 +110,7 @@ def described(request: AWSPreparedRequest) -> str:
 
 
 def broadcaster(db: Database, catalogue: Catalogue, push: PushClient) -> Broadcaster:
-    """A broadcaster of boards that are too small for pushers."""
+    """Return a broadcaster of boards that are too small for pushers."""
 
     async def start_pusher(task: Slice) -> None:
         raise AssertionError(f"a pusher was started: {task}")

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def fake_context() -> LambdaContext:
-    """What Powertools reads of an invocation's context."""
+    """Return what Powertools reads of an invocation's context."""
     context = LambdaContext()
     context._function_name = "podium"
     context._memory_limit_in_mb = 512

@@ -75,7 +75,7 @@ class LiveScene:
         return await handle(self.live, event | changes)
 
     async def ask(self, frame: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
-        """The frames that answer a client's frame."""
+        """Return the frames that answer a client's frame."""
         return await self.ask_text(json.dumps(frame), route=frame["action"], **changes)
 
     async def ask_text(self, body: str, *, route: str = "$default", **changes: Any) -> list[dict[str, Any]]:
@@ -110,5 +110,5 @@ async def live_scene(catalogue: Catalogue) -> AsyncIterator[LiveScene]:
 
 
 def position(published: PublishedBoard) -> dict[str, int]:
-    """A board's position as clients send it."""
+    """Return a board's position as clients send it."""
     return published.position._asdict()

@@ -31,7 +31,7 @@ def verifier() -> TokenVerifier:
 
 
 def event(*, query: str | None = None, protocols: str | None = None, **changes: Any) -> dict[str, Any]:
-    """The recorded event with a token in its query, in its subprotocols, or both."""
+    """Return the recorded event with a token in its query, in its subprotocols, or both."""
     request = recorded("websocket_authorizer")
     if query is not None:
         request["queryStringParameters"] = {"token": query}
@@ -41,7 +41,7 @@ def event(*, query: str | None = None, protocols: str | None = None, **changes: 
 
 
 def lines(*values: str) -> dict[str, list[str]]:
-    """The header in lines of its own."""
+    """Return the header in lines of its own."""
     return {"Host": ["x"], "Sec-WebSocket-Protocol": list(values)}
 
 

@@ -27,7 +27,7 @@ async def tables() -> AsyncIterator[RecordedDatabase]:
 
 
 def record(response: Any, *, condition: str = "Success") -> dict[str, Any]:
-    """What Lambda hands to a destination, where it matters.
+    """Return what Lambda hands to a destination, where it matters.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """

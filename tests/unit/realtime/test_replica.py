@@ -51,7 +51,7 @@ def take(replica: Replica, history: History, frame: Frame) -> Outcome:
 
 
 def expected(held: Position | None, frame: Frame) -> tuple[Outcome, Position | None]:
-    """The rules in their plainest form: the outcome of a frame, and what is held after it."""
+    """Return the rules in their plainest form: the outcome of a frame, and what is held after it."""
     at = Position(frame.epoch, frame.to)
     same_epoch = held is not None and held.epoch == at.epoch
     if frame.is_diff:

@@ -29,7 +29,7 @@ STANDING = {"all", f"user#{PLAYER}"}
 
 @pytest.fixture
 def ticking(scene: LiveScene, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A clock of the scene's: the last of these, in milliseconds."""
+    """Return a clock of the scene's: the last of these, in milliseconds."""
     times = [NOW]
     monkeypatch.setattr(scene, "live", replace(scene.live, clock=lambda: times[-1]))
     return times
@@ -46,7 +46,7 @@ async def published(scene: LiveScene, board: str) -> boards.PublishedBoard:
 
 
 async def publish_next(scene: LiveScene, board: str) -> boards.PublishedBoard:
-    """The board's next version, whatever is on it."""
+    """Return the board's next version, whatever is on it."""
     read = await published(scene, board)
     return await boards.publish(scene.direct, read, read.entries, "{}", collapse=False)
 
@@ -246,7 +246,7 @@ async def test_ping_is_never_answered_with_an_older_board_than_the_client_holds(
 
 
 async def test_ping_of_another_epoch_is_answered_with_the_board_of_now(scene: LiveScene) -> None:
-    """What is kept may be of the epoch before: then the client's is right, and a snapshot would harm."""
+    """A kept board may be of the epoch before: then the client's is right, and a snapshot would harm."""
     before = {FOREST: position(await published(scene, FOREST))}
     await scene.ask({"action": "ping", "versions": before})
     rebuilt = await boards.rebuild(scene.direct, scene.live.catalogue.boards[FOREST], NOW + 5)
@@ -301,7 +301,7 @@ async def test_broadcast_is_for_admins_only(scene: LiveScene, groups: str) -> No
 
 
 async def refusal_of_a_broadcast(scene: LiveScene, **changes: Any) -> str:
-    """The code with which an admin's broadcast is refused, which then has reached no connection."""
+    """Return the code with which an admin's broadcast is refused, which then has reached no connection."""
     await scene.subscribe("one", "all")
     frame = {"action": "broadcast", "channel": "all", "message": {"text": "hi"}}
     (answer,) = await scene.ask(frame, groups="admins", **changes)

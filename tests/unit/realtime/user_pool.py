@@ -37,7 +37,7 @@ ACCESS_CLAIMS: dict[str, Any] = {
 
 @cache
 def private_key(key_id: str) -> rsa.RSAPrivateKey:
-    """The key of this id, the same at every call."""
+    """Return the key of this id, the same at every call."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -46,7 +46,7 @@ def public_pem(key_id: str) -> bytes:
 
 
 def key_set(*key_ids: str) -> dict[str, Any]:
-    """The JSON Web Key Set, as Cognito serves it."""
+    """Return the JSON Web Key Set, as Cognito serves it."""
     return {
         "keys": [
             RSAAlgorithm.to_jwk(private_key(key_id).public_key(), as_dict=True)
@@ -57,7 +57,7 @@ def key_set(*key_ids: str) -> dict[str, Any]:
 
 
 def token(claims: dict[str, Any] = ID_CLAIMS, *, kid: str | None = "key-1", signed_by: str = "key-1") -> str:
-    """A token signed with RS256."""
+    """Return a token signed with RS256."""
     headers = {} if kid is None else {"kid": kid}
     return jwt.encode(claims, private_key(signed_by), algorithm="RS256", headers=headers)
 
@@ -67,7 +67,7 @@ def unsigned_token(algorithm: str = "none") -> str:
 
 
 def token_signed_with_the_public_key(algorithm: str = "HS256") -> str:
-    """The classic forgery: what everybody may know, taken as a shared secret."""
+    """Return the classic forgery: what everybody may know, taken as a shared secret."""
     content = f"{_part({'alg': algorithm, 'kid': 'key-1', 'typ': 'JWT'})}.{_part(ID_CLAIMS)}"
     signature = hmac.new(public_pem("key-1"), content.encode(), hashlib.sha256).digest()
     return f"{content}.{_encoded(signature)}"

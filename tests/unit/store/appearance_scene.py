@@ -36,7 +36,7 @@ BOB = "bob"
 
 
 def catalogue_with(areas: Sequence[str]) -> Catalogue:
-    """A catalogue of these areas, none of which counts; fewer points are better."""
+    """Return a catalogue of these areas, none of which counts; fewer points are better."""
     area = _AREA | {"order": "asc", "counts": False}
     return Catalogue.model_validate(
         {"global": {"title": "All", "top": 3}, "areas": dict.fromkeys(areas, area)}
@@ -122,7 +122,7 @@ async def score_everywhere(db: Database) -> None:
 
 
 async def shown(tables: InterruptedDatabase, user_id: str = ADA) -> dict[str, tuple[int, str, str | None]]:
-    """The points, name and portrait on every board; one row on each at the most."""
+    """Return the points, name and portrait on every board; one row on each at the most."""
     rows = [row for row in (await tables.rows())[SCORES.name] if row["userId"] == user_id]
     found = {row["gameArea"]: (int(row["points"]), row["name"], row.get("avatar")) for row in rows}
     assert len(found) == len(rows)
@@ -146,7 +146,7 @@ async def assert_consistent(tables: InterruptedDatabase) -> None:
 
 
 async def left_of(tables: InterruptedDatabase, player: str) -> str:
-    """What there is of a player beside the tombstone, as text; boards have to be published for that."""
+    """Return a player's data beside the tombstone, as text; boards have to be published for that."""
     rows = await tables.rows()
     found = {name: [row for row in rows[name] if player in str(row)] for name in rows if name != PLAYERS.name}
     return json.dumps({name: mine for name, mine in found.items() if mine}, default=str).strip("{}")
@@ -175,7 +175,7 @@ async def fill(tables: InterruptedDatabase, requests: int = 1) -> None:
 
 
 async def publish(tables: InterruptedDatabase) -> None:
-    """What the stream has by now reaches the boards."""
+    """Publish what the stream has by now."""
     live = broadcaster(tables.direct, CATALOGUE, RecordingPush())
     assert await live.process(aws.score_records(), Report()) == []
 

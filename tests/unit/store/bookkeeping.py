@@ -36,7 +36,7 @@ class Action:
     money: int
 
     def decide(self) -> Decide:
-        """The rules' answer: 200 with the money left, or 409 with the refusal."""
+        """Return the rules' answer: 200 with the money left, or 409 with the refusal."""
 
         def decide(read: Progress) -> tuple[Progress, Answer]:
             try:
@@ -48,7 +48,7 @@ class Action:
         return decide
 
     def key(self, key: str, user_id: str = ADA) -> RequestKey:
-        """The request's key, which tells actions apart by their names."""
+        """Return the request's key, which tells actions apart by their names."""
         return request_key(user_id, key, "POST", self.name)
 
 

@@ -58,7 +58,7 @@ class InterruptedDatabase:
         return answer
 
     async def rows(self) -> dict[str, list[dict[str, Any]]]:
-        """Every row of every table."""
+        """Return every row of every table."""
         return {table.name: await self._scan(table.name) for table in TABLES}
 
     async def clear(self) -> None:

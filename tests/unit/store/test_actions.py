@@ -26,12 +26,12 @@ MOMENTS = moments(REQUESTS)
 
 
 async def do(tables: InterruptedDatabase, action: Action, key: str | None = None, *, at: int = NOW) -> Answer:
-    """An action by Ada that may be interrupted."""
+    """Return an action by Ada that may be interrupted."""
     return await act(tables.db, ADA, action.decide(), action.key(key) if key else None, at)
 
 
 async def do_meanwhile(tables: InterruptedDatabase, action: Action, key: str | None = None) -> Answer:
-    """The same that nothing interrupts."""
+    """Return the same that nothing interrupts."""
     return await act(tables.direct, ADA, action.decide(), action.key(key) if key else None, NOW)
 
 

@@ -55,7 +55,7 @@ async def play_steps(steps: Sequence[Step]) -> None:
 
 
 async def play_step(tables: InterruptedDatabase, step: Step, key: str) -> list[tuple[Action, Answer]]:
-    """The answers to the request and to the other one."""
+    """Return the answers to the request and to the other one."""
     answers: list[tuple[Action, Answer]] = []
 
     async def other(action: Action) -> None:

@@ -251,7 +251,7 @@ async def begin(tables: InterruptedDatabase, scored: bool) -> None:
 
 
 async def state(tables: InterruptedDatabase) -> dict[str, Any]:
-    """What there is of Ada, but for the revisions, which are random."""
+    """Return what there is of Ada, but for the revisions, which are random."""
     rows = await tables.rows()
     return {
         name: by_text({key: value for key, value in row.items() if key != "revision"} for row in rows[name])

@@ -64,7 +64,7 @@ async def players(tables: InterruptedDatabase, board: str) -> list[str]:
 
 
 async def refused(tables: InterruptedDatabase, rules: Catalogue) -> list[str]:
-    """The boards that a start with this catalogue is refused for."""
+    """Return the boards that a start with this catalogue is refused for."""
     found = await settle(tables.direct, rules)
     assert found == await find_breaks(tables.direct, rules), "a deployment is told the same"
     return [one.board for one in found]
@@ -79,7 +79,7 @@ async def drop(
 
 
 async def written(tables: InterruptedDatabase) -> Any:
-    """The row as stored."""
+    """Return the row as stored."""
     answer = await tables.direct.client.get_item(
         TableName=LEADERBOARDS.name, Key=to_item({"gameArea": ROW_KEY})
     )

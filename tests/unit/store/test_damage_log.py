@@ -15,7 +15,7 @@ FOREST: Board = CATALOGUE.boards["forest"]
 
 @pytest.fixture
 def times() -> list[float]:
-    """A clock: the last of these."""
+    """Return a clock: the last of these."""
     return [0.0]
 
 

@@ -58,14 +58,14 @@ class Script:
 
 @asynccontextmanager
 async def database(script: Script) -> AsyncIterator[Database]:
-    """A database as every function opens it."""
+    """Yield a database as every function opens it."""
     async with aws.answered_client(session(), "dynamodb", script.respond, config=SDK_CONFIG) as client:
         hasten_throttled(client)
         yield Database(client)
 
 
 def timed(script: Script, work: Callable[[Database], Awaitable[T]]) -> tuple[T | Exception, float]:
-    """The outcome of some work, and the virtual seconds that it took."""
+    """Return the outcome of some work, and the virtual seconds that it took."""
 
     async def run() -> tuple[T | Exception, float]:
         async with database(script) as db:
@@ -80,7 +80,7 @@ def timed(script: Script, work: Callable[[Database], Awaitable[T]]) -> tuple[T |
 
 
 def transact(db: Database) -> Awaitable[Any]:
-    """A transaction that is run until it wins."""
+    """Return a transaction that is run until it wins."""
 
     async def attempt() -> str:
         await db.client.transact_write_items(

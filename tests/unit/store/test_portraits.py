@@ -65,7 +65,7 @@ async def check_elsewhere() -> None:
 
 
 async def addresses(region: str) -> list[str]:
-    """An upload's address and a portrait's, without its query."""
+    """Return an upload's address and a portrait's, without its query."""
     session = aioboto3.Session("key", "secret", region_name=region)
     async with open_bucket(session, "avatars") as bucket:
         upload = await bucket.presign_upload("ada", "image/png", 1000)

@@ -26,7 +26,7 @@ def avatar(number: int) -> str:
 
 
 def profile_of(*numbers: int) -> Profile:
-    """A player with these portraits, the last of them shown."""
+    """Return a player with these portraits, the last of them shown."""
     profile = Profile(user_id=ADA, name="Ada")
     for number in numbers:
         profile = profile.with_outcome(made(number))

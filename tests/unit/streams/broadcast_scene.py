@@ -82,18 +82,18 @@ class BroadcastScene:
         await connections.subscribe(self.direct, connection_id, channels, "viewer", NOW)
 
     async def published(self, area: str = "forest") -> PublishedBoard:
-        """The board as published; published now if it never was."""
+        """Return the board as published; published now if it never was."""
         return await boards.load_or_create(self.direct, self.board(area), NOW, encode_snapshot)
 
     async def shown(self, area: str = "forest") -> list[str]:
-        """The players on the published board, best first."""
+        """Return the players on the published board, best first."""
         return [entry.user_id for entry in (await self.published(area)).entries]
 
     def board(self, area: str) -> Board:
         return CATALOGUE.boards[area]
 
     def records(self) -> list[dict[str, Any]]:
-        """What the stream has got since the last call."""
+        """Return what the stream has got since the last call."""
         records = aws.score_records()
         new, self._read = records[self._read :], len(records)
         return new
@@ -119,7 +119,7 @@ def number(record: dict[str, Any]) -> str:
 
 
 def told(scene: BroadcastScene, connection_id: str = "viewer") -> list[tuple[str, int]]:
-    """The frames that a connection got: what they are, and the version that each leads to."""
+    """Return the frames that a connection got: what they are, and the version that each leads to."""
     return [
         (frame["type"], frame["to"] if frame["type"] == "diff" else frame["version"])
         for frame in scene.push.sent_to(connection_id)
@@ -170,7 +170,7 @@ async def broadcast_scene(*, direct_limit: int = 1000) -> AsyncIterator[Broadcas
 
 @contextmanager
 def entry_scene(monkeypatch: pytest.MonkeyPatch, *, direct_limit: int = 1000) -> Iterator[BroadcastScene]:
-    """A scene behind the container of `streams.app`, on the container's own event loop."""
+    """Yield a scene behind the container of `streams.app`, on the container's own event loop."""
     opened: list[BroadcastScene] = []
 
     @asynccontextmanager

@@ -26,7 +26,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[BroadcastScene]:
 
 
 def emitted(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """The one document of metrics."""
+    """Return the one document of metrics."""
     (metrics,) = documents(capsys.readouterr().out)
     return metrics
 

@@ -1,7 +1,7 @@
 """One bad row stays one bad row: whatever stands in the tables, good boards are published as if it did not.
 
 What stands there comes from hypothesis: rows of `Scores`, of `Leaderboards` and of `Connections` with
-attributes gone, of another kind, or huge, and sort keys that are none.
+attributes gone, of another kind, or huge, and malformed sort keys.
 """
 
 from collections.abc import Sequence

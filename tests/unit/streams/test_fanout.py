@@ -18,7 +18,7 @@ VIEWERS = [f"{letter}{number}=" for letter in "AKZaz" for number in range(4)]
 
 @pytest.fixture
 async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BroadcastScene]:
-    """A board that many watch, read in pages of two; its fan-outs have three slices."""
+    """Yield a board that many watch, read in pages of two; its fan-outs have three slices."""
     monkeypatch.setattr(connections, "PAGE_LIMIT", 2)
     async with broadcast_scene(direct_limit=5) as scene:
         await scene.published()
@@ -28,7 +28,7 @@ async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BroadcastScene
 
 
 async def publish(scene: BroadcastScene, player: str, points: int, at: int = NOW) -> PublishedBoard:
-    """A player scores, and the broadcaster works it off."""
+    """Submit a player's score, and let the broadcaster publish it."""
     await scene.score(player, points, at=at)
     assert await scene.process() == []
     return await scene.published()

@@ -113,7 +113,7 @@ class Crowd:
         return asyncio.get_running_loop().time() - started
 
     def told(self) -> Counter[str]:
-        """How often each connection was sent the frame."""
+        """Return how often each connection was sent the frame."""
         return self.endpoint.attempts
 
 

@@ -297,7 +297,7 @@ async def check_tables(world: World) -> None:
 
 
 async def everything(db: Database) -> str:
-    """Every row of every table, as text, but for tombstones and for boards as they were published."""
+    """Return every row of every table, as text, but for tombstones and for boards as they were published."""
     answers = [
         await db.client.scan(TableName=table.name)
         for table in schema.TABLES

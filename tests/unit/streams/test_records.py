@@ -14,7 +14,7 @@ PLAYER = "87313b53-604d-4405-b676-4eb8a21c5969"
 
 
 def record() -> dict[str, Any]:
-    """A fresh copy of the recorded INSERT."""
+    """Return a fresh copy of the recorded INSERT."""
     first: dict[str, Any] = recorded("dynamodb_stream")["Records"][0]
     return first
 

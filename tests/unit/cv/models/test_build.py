@@ -29,7 +29,7 @@ def kept(source: Source) -> bytes:
 
 
 def bare(model: bytes) -> bytes:
-    """The network without its metadata."""
+    """Return the network without its metadata."""
     unpacked = schema.ModelT.InitFromPackedBuf(bytearray(model))
     unpacked.metadata = [entry for entry in unpacked.metadata if entry.name != METADATA_NAME.encode()]
     unpacked.buffers.pop()

@@ -25,7 +25,7 @@ print(shop.seen, (gc.isenabled(), os.environ.get("SSL_CERT_FILE")), gc.get_freez
 
 
 def imported(folder: Path, libraries: set[str], environment: dict[str, str]) -> str:
-    """What was seen during the import, what holds after it, and whether what it made is out of the way."""
+    """Return what the import saw, what holds after it, and whether what it made is out of the way."""
     (folder / "entry.py").write_text(source("shop", ["handler", "sweep_handler"], Needs(libraries=libraries)))
     (folder / "shop.py").write_text(SHOP)
     command = [sys.executable, "-I", "-S", "-B", "-c", SHOW, str(folder)]

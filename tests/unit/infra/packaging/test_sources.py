@@ -15,7 +15,7 @@ from infra.packaging.sources import Needs, SourceError, needs_of
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout with two packages: `shop`, whose `app` imports from `goods`, and `goods`."""
+    """Return a checkout with two packages: `shop`, whose `app` imports from `goods`, and `goods`."""
     for file, source in {
         "shop/__init__.py": "",
         "shop/app.py": "import json, aioboto3\nfrom goods import apples\nfrom goods.pears import Pear\n",

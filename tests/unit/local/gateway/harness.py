@@ -25,7 +25,7 @@ SIGNED = {
 
 
 def policy(effect: str = "Allow", resource: str = "*", **context: object) -> dict[str, Any]:
-    """A Lambda authorizer's answer."""
+    """Return a Lambda authorizer's answer."""
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resource}
     document = {"Version": "2012-10-17", "Statement": [statement]}
     return {"principalId": "player-1", "policyDocument": document, "context": context}
@@ -115,12 +115,12 @@ class Backend:
         return handle
 
     async def next(self, route: str) -> Event:
-        """The next event of a route not yet asked for; waits for it."""
+        """Return the next event of a route not yet asked for; waits for it."""
         async with patience():
             return await self._arrived[route].get()
 
     async def next_id(self) -> str:
-        """The id of the connection that `$connect` saw next."""
+        """Return the id of the connection that `$connect` saw next."""
         event = await self.next("$connect")
         connection_id: str = event["requestContext"]["connectionId"]
         return connection_id
@@ -128,7 +128,7 @@ class Backend:
 
 @asynccontextmanager
 async def running(backend: Backend, limits: Limits | None = None, **settings: Any) -> AsyncIterator[Gateway]:
-    """A gateway over `backend`, on a port of the system's choice."""
+    """Yield a gateway over `backend`, on a port of the system's choice."""
     routes = {route: backend.handler(route) for route in ROUTES}
     gateway = Gateway(authorizer=backend.handler("authorizer"), routes=routes, limits=limits, **settings)
     await gateway.start("127.0.0.1", 0)
@@ -139,7 +139,7 @@ async def running(backend: Backend, limits: Limits | None = None, **settings: An
 
 
 def http_url(gateway: Gateway, path: str) -> URL:
-    """The address of a raw, already encoded path."""
+    """Return the address of a raw, already encoded path."""
     return URL(f"http://127.0.0.1:{gateway.port}{path}", encoded=True)
 
 

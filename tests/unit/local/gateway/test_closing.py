@@ -223,7 +223,7 @@ async def test_busy_connection_is_closed_after_2_hours() -> None:
 
 
 def small_socket() -> socket.socket:
-    """A connection whose peer notices early that it is not read."""
+    """Return a connection whose peer notices early that it is not read."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     return sock

@@ -28,7 +28,7 @@ UNREAD_BYTES = 64 * 1024
 
 
 def text(payload: bytes) -> bytes:
-    """A client's text frame, masked with zeros."""
+    """Return a client's text frame, masked with zeros."""
     assert len(payload) < 126
     return bytes([0x81, 0x80 | len(payload)]) + bytes(4) + payload
 
@@ -71,7 +71,7 @@ async def flooding(gateway: Gateway, frame: bytes) -> AsyncIterator[Flood]:
 
 
 def waiting(gateway: Gateway, connection_id: str) -> tuple[int, int]:
-    """The bytes that the gateway holds for a client: what came from it, and what it is to read."""
+    """Return the bytes that the gateway holds for a client: what came from it, and what it is to read."""
     websocket = gateway._connections[connection_id]._websocket
     queued = sum(len(frame.data) for frame in websocket.recv_messages.frames.queue)
     came = len(websocket._rest) + len(websocket.protocol.reader.buffer) + queued  # type: ignore[attr-defined]

@@ -25,7 +25,7 @@ def raw(method: str, connection_id: str, body: str = "") -> bytes:
 
 
 async def statuses(reader: asyncio.StreamReader) -> AsyncIterator[int]:
-    """The status of every answer until the server hangs up."""
+    """Yield the status of every answer until the server hangs up."""
     while not reader.at_eof():
         try:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -59,7 +59,7 @@ async def small_requester(gateway: Gateway) -> AsyncIterator[socket.socket]:
 
 
 async def received(client: ClientConnection) -> list[str | bytes]:
-    """All that comes until the connection is closed."""
+    """Return all that comes until the connection is closed."""
     messages = []
     try:
         while True:

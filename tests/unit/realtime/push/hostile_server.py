@@ -125,7 +125,7 @@ async def hostile_server(
     *,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[tuple[HostileServer, int]]:
-    """The server and its port."""
+    """Yield the server and its port."""
     hostile = HostileServer(scripts or {}, otherwise)
     server = await asyncio.start_server(hostile.serve, "127.0.0.1", 0, ssl=tls)
     try:

@@ -76,7 +76,7 @@ class Scene:
 def with_client(
     endpoint: Endpoint, work: Callable[[Scene], Awaitable[T]], *, refusals: int = 0, **options: Any
 ) -> tuple[T, float]:
-    """What the work came to, and how many virtual seconds it took. The options are HttpPushClient's."""
+    """Return the work's result, and its virtual seconds. The options are HttpPushClient's."""
 
     async def run() -> tuple[T, float]:
         server = MemoryServer(endpoint.respond, refusals=refusals)
@@ -94,7 +94,7 @@ def with_client(
 def push(
     endpoint: Endpoint, *connection_ids: str, within: float = WITHIN, **options: Any
 ) -> tuple[PushResult, float]:
-    """The result of one push, and how many virtual seconds it took."""
+    """Return the result of one push, and how many virtual seconds it took."""
     return with_client(
         endpoint, lambda scene: scene.client.push("frame é", connection_ids, within=within), **options
     )

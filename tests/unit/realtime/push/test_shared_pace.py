@@ -59,7 +59,7 @@ class Stage:
             await one.aclose()
 
     def most_in(self, seconds: float) -> int:
-        """The most requests in any stretch of time of this length."""
+        """Return the most requests in any stretch of time of this length."""
         times = self.endpoint.times
         return max(bisect_left(times, begin + seconds) - number for number, begin in enumerate(times))
 
@@ -75,7 +75,7 @@ async def stage(engine: Engine, rate: float = RATE) -> AsyncIterator[Stage]:
 def run(
     work: Callable[[Stage], Awaitable[object]], engine: Engine | None = None, rate: float = RATE
 ) -> float:
-    """How many virtual seconds the work takes."""
+    """Return how many virtual seconds the work takes."""
 
     async def timed() -> float:
         async with stage(engine or Engine(), rate) as scene:

@@ -47,7 +47,7 @@ _MOMENTS = st.datetimes(datetime.datetime(2000, 1, 1), datetime.datetime(2100, 1
 def by_botocore(
     url: str, method: Method, connection_id: str, body: bytes, credentials: Credentials, region: str, now: Any
 ) -> AWSRequest:
-    """The request that botocore's client for the service would send, signed."""
+    """Return the request that botocore's client for the service would send, signed."""
     operation = _MODEL.operation_model("PostToConnection" if method == "POST" else "DeleteConnection")
     parameters = {"ConnectionId": connection_id} | ({"Data": body} if method == "POST" else {})
     serialized = _SERIALIZER.serialize_to_request(parameters, operation)
