@@ -50,7 +50,7 @@ Boards = Callable[[Backend, Body], Collection[str]]
 
 def today(backend: Backend) -> date:
     """Return the day in UTC: every daily limit starts again with it."""
-    return datetime.fromtimestamp(backend.clock() / 1000, UTC).date()
+    return datetime.fromtimestamp(backend.now_ms() / 1000, UTC).date()
 
 
 def action(
@@ -124,7 +124,7 @@ async def _act(
             return read, Answer(status=problem.status, body=_json(problem))
         return new, Answer(status=_OK, body=_json(show(new)))
 
-    answer = await actions.act(backend.db, player.user_id, decide, key, backend.clock(), boards)
+    answer = await actions.act(backend.db, player.user_id, decide, key, backend.now_ms(), boards)
     content_type = "application/json" if answer.status == _OK else CONTENT_TYPE
     return Response(status_code=answer.status, content_type=content_type, body=answer.body)
 

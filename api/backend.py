@@ -78,12 +78,12 @@ class DeleteUser(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """Everything behind the routes. `clock` gives milliseconds since the epoch, UTC."""
+    """Everything behind the routes. `now_ms` gives milliseconds since the epoch, UTC."""
 
     db: Database
     catalogue: Catalogue
     deployment: Deployment
-    clock: Callable[[], int]
+    now_ms: Callable[[], int]
     portraits: PortraitBucket
     process_portrait: ProcessPortrait
     hang_up: HangUp

@@ -99,14 +99,14 @@ class EventDelivery:
         settings: EventSourceSettings,
         dead_letters: DeadLetters,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Callable[[], float] = time.time,
+        now_s: Callable[[], float] = time.time,
         random: Callable[[], float] = random_module.random,
     ) -> None:
         self._handler = handler
         self._settings = settings
         self._dead_letters = dead_letters
         self._sleep = sleep
-        self._clock = clock
+        self._now_s = now_s
         self._random = random
 
     async def deliver(self, shard_id: str, records: Sequence[Record]) -> None:
@@ -168,7 +168,7 @@ class EventDelivery:
         limit = self._settings.maximum_record_age
         if limit == -1:
             return batch
-        oldest = self._clock() - limit
+        oldest = self._now_s() - limit
         kept = next(
             (
                 index
@@ -189,7 +189,7 @@ class EventDelivery:
             condition=condition,
             invocations=batch.invocations,
             function_error=batch.function_error,
-            now=self._clock(),
+            now=self._now_s(),
         )
 
 

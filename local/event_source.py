@@ -67,7 +67,7 @@ class EventSource:
     handler: called with Lambda's event, one batch per shard at a time; cancelled only together with `run`.
     dead_letters: file for the records that were given up, one JSON document a line.
     function_name: what the handler is called in the log and in the dead letters; default "handler".
-    sleep, clock (seconds since the epoch), random (0 to 1): replaced in tests.
+    sleep, now_s (seconds since the epoch), random (0 to 1): replaced in tests.
     """
 
     def __init__(
@@ -80,21 +80,21 @@ class EventSource:
         dead_letters: Path,
         function_name: str = "handler",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Callable[[], float] = time.time,
+        now_s: Callable[[], float] = time.time,
         random: Callable[[], float] = random_module.random,
     ) -> None:
         self._client = client
         self._stream_arn = stream_arn
         self._settings = settings
         self._sleep = sleep
-        self._clock = clock
+        self._now_s = now_s
         self._random = random
         self._delivery = EventDelivery(
             handler=handler,
             settings=settings,
             dead_letters=DeadLetters(dead_letters, stream_arn=stream_arn, function_name=function_name),
             sleep=sleep,
-            clock=clock,
+            now_s=now_s,
             random=random,
         )
         self._known: set[str] = set()
@@ -171,9 +171,9 @@ class EventSource:
         while not shard.ended:
             records = await self._get_records(shard, self._settings.batch_size - len(batch))
             if records and not batch:
-                window_end = self._clock() + self._settings.maximum_batching_window
+                window_end = self._now_s() + self._settings.maximum_batching_window
             batch += records
-            if len(batch) == self._settings.batch_size or (batch and self._clock() >= window_end):
+            if len(batch) == self._settings.batch_size or (batch and self._now_s() >= window_end):
                 break
             if not records and not shard.ended:
                 await self._sleep(self._settings.poll_interval)

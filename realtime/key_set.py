@@ -47,10 +47,10 @@ async def fetch_json(url: str) -> Any:
 class KeySet:
     """The RSA keys behind a URL. A malformed one is left out, and the others are good."""
 
-    def __init__(self, url: str, fetch: FetchJson, clock: Callable[[], float]) -> None:
+    def __init__(self, url: str, fetch: FetchJson, now_s: Callable[[], float]) -> None:
         self._url = url
         self._fetch = fetch
-        self._clock = clock
+        self._now_s = now_s
         self._keys: dict[str, jwt.PyJWK] = {}
         self._malformed: frozenset[str] = frozenset()
         self._fetched_at = -float("inf")
@@ -84,11 +84,11 @@ class KeySet:
 
     def _younger(self, seconds: float) -> bool:
         # A clock that was set back tells nothing of an age.
-        return 0 <= self._clock() - self._fetched_at < seconds
+        return 0 <= self._now_s() - self._fetched_at < seconds
 
     async def _refresh(self) -> None:
         """Fetch the set, unless that was tried a moment ago."""
-        started = self._clock()
+        started = self._now_s()
         if 0 <= started - self._tried_at < (REFRESH_SECONDS if self._failure is None else FAILURE_SECONDS):
             return
         try:
@@ -99,7 +99,7 @@ class KeySet:
         else:
             self._keys, self._malformed = keys, malformed
             self._fetched_at, self._failure = started, None
-        self._tried_at = self._clock()
+        self._tried_at = self._now_s()
 
 
 def _read(key_set: Any) -> tuple[dict[str, jwt.PyJWK], frozenset[str]]:

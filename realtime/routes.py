@@ -59,12 +59,12 @@ IsMember = Callable[[str, str, str], Awaitable[bool]]
 
 @dataclass(frozen=True)
 class Live:
-    """The clients that the routes work with. `clock` gives milliseconds since the epoch, UTC."""
+    """The clients that the routes work with. `now_ms` gives milliseconds since the epoch, UTC."""
 
     db: Database
     catalogue: Catalogue
     push: PushClient
-    clock: Callable[[], int]
+    now_ms: Callable[[], int]
     is_member: IsMember
     recent: RecentBoards = field(default_factory=RecentBoards)
 
@@ -75,7 +75,7 @@ async def connect(live: Live, event: Event) -> Response:
     Recorded first: a deletion that comes after the look at the player finds the connection, and closes it.
     """
     connection_id, user_id = _connection_id(event), _user_id(event)
-    await connections.open_connection(live.db, connection_id, user_id, live.clock())
+    await connections.open_connection(live.db, connection_id, user_id, live.now_ms())
     try:
         await players.require_alive(live.db, user_id)
     except DeletedError:
@@ -107,7 +107,7 @@ async def subscribe(live: Live, event: Event) -> Response:
     # had from the start: they are written again.
     user_id = _user_id(event)
     channels = [*wanted, *connections.standing_channels(user_id)]
-    await connections.subscribe(live.db, connection_id, channels, user_id, live.clock())
+    await connections.subscribe(live.db, connection_id, channels, user_id, live.now_ms())
     # A player who is deleted while a connection opens is not hung up on: that was answered with 410, too.
     try:
         await players.require_alive(live.db, user_id)
@@ -143,7 +143,7 @@ async def ping(live: Live, event: Event) -> Response:
     """
     frame = _parse(protocol.Ping, event)
     names = _known(live.catalogue, "versions", frame.versions)
-    published = await live.recent.get(live.db, names, live.clock())
+    published = await live.recent.get(live.db, names, live.now_ms())
     doubtful = [
         name for name in names if name not in published or published[name].epoch != frame.versions[name].epoch
     ]
@@ -189,7 +189,7 @@ async def _make_room(live: Live, connection_id: str, user_id: str) -> None:
     be opening: API Gateway says that it is gone, and opens it after that. Where it was open and is closed,
     `$disconnect` deletes them.
     """
-    surplus = await connections.surplus(live.db, connection_id, user_id, CONNECTIONS_LIMIT, live.clock())
+    surplus = await connections.surplus(live.db, connection_id, user_id, CONNECTIONS_LIMIT, live.now_ms())
     unclosed = await hang_up(live.push, [one.connection_id for one in surplus])
     closed = [
         one.connection_id for one in surplus if not one.may_be_opening and one.connection_id not in unclosed
@@ -202,7 +202,7 @@ def _check_token_of_admin(live: Live, event: Event) -> None:
     if ADMINS not in str(context.get("groups", "")).split():
         raise _forbidden()
     # A connection from before this was recorded has to come back, too.
-    if live.clock() >= int(context.get("expiresAt", 0)) * 1000:
+    if live.now_ms() >= int(context.get("expiresAt", 0)) * 1000:
         raise FrameError(
             "token_expired", "action: the token of this connection has expired: connect again with a new one"
         )
@@ -305,7 +305,7 @@ async def _published(live: Live, names: Collection[str]) -> dict[str, PublishedB
     for name in names:
         if name not in found:
             found[name] = await boards.load_or_create(
-                live.db, live.catalogue.boards[name], live.clock(), protocol.encode_snapshot
+                live.db, live.catalogue.boards[name], live.now_ms(), protocol.encode_snapshot
             )
     return found
 

@@ -23,7 +23,7 @@ class TokenVerifier:
     """Checks the tokens of one user pool and one app client.
 
     The issuer and the key set's address are two settings: an emulator's tokens carry Amazon's issuer while
-    its keys are at its own address. `clock` gives seconds since the epoch; see `realtime.key_set`.
+    its keys are at its own address. `now_s` gives seconds since the epoch; see `realtime.key_set`.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class TokenVerifier:
         client_id: str,
         key_set_url: str,
         fetch: FetchJson = fetch_json,
-        clock: Callable[[], float] = time.time,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         self._issuer = issuer
         self._client_id = client_id
-        self._keys = KeySet(key_set_url, fetch, clock)
+        self._keys = KeySet(key_set_url, fetch, now_s)
 
     async def verify(
         self, token: str, *, uses: frozenset[str] = frozenset({"id", "access"})

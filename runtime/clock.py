@@ -1,4 +1,4 @@
-"""The clock of a handler. What is called `now_ms` or `now_s` elsewhere is a reading of it, with its unit."""
+"""The clock of a handler. A clock that is passed on has its unit in its name: `now_ms`, `now_s`."""
 
 import time
 

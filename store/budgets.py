@@ -31,13 +31,15 @@ def microseconds() -> int:
 
 
 class Budget:
-    """A claimant of a budget. `rate` is in requests per second, `clock` in microseconds since the epoch."""
+    """A claimant of a budget. `rate` is in requests per second, `now_us` in microseconds since the epoch."""
 
-    def __init__(self, db: Database, name: str, rate: float, clock: Callable[[], int] = microseconds) -> None:
+    def __init__(
+        self, db: Database, name: str, rate: float, now_us: Callable[[], int] = microseconds
+    ) -> None:
         self._db = db
         self._name = name
         self._rate = rate
-        self._clock = clock
+        self._now_us = now_us
         self._sold_until = self._busy_until = 0
 
     async def claim(self, requests: int) -> float:
@@ -47,7 +49,7 @@ class Budget:
         """
         price = math.ceil(requests / self._rate * _SECOND)
         for attempt in range(_ATTEMPTS):
-            now = self._clock()
+            now = self._now_us()
             # As it was when this function saw it last, and then the other way.
             follows = (max(self._sold_until, self._busy_until) > now) == (attempt % 2 == 0)
             until = await (self._follow(price, now) if follows else self._begin(price, now))

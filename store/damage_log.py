@@ -13,15 +13,15 @@ logger = logging.getLogger("podium.store")
 
 
 class DamageLog:
-    """Logs errors about rows. `clock` gives seconds, and never goes back."""
+    """Logs errors about rows. `now_s` gives seconds, and never goes back."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
         self._said: dict[str, float] = {}
 
     def error(self, row: str, message: str, *values: object) -> None:
         """Log a message, with values as in `logging`, unless one about this row came within QUIET_SECONDS."""
-        now = self._clock()
+        now = self._now_s()
         if now < self._said.get(row, -QUIET_SECONDS) + QUIET_SECONDS:
             return
         self._said.pop(row, None)

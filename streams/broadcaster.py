@@ -48,7 +48,7 @@ logger = logging.getLogger("podium.broadcaster")
 
 
 class Broadcaster:
-    """Keeps published boards true and their subscribers current. `clock` gives epoch milliseconds.
+    """Keeps published boards true and their subscribers current. `now_ms` gives epoch milliseconds.
 
     `runner` brings the outboxes to the subscribers. `admission` is required before boards are read by the
     catalogue; None where that was done at the start.
@@ -59,13 +59,13 @@ class Broadcaster:
         db: Database,
         catalogue: Catalogue,
         runner: FanOutRunner,
-        clock: Callable[[], int],
+        now_ms: Callable[[], int],
         admission: Admission | None = None,
     ) -> None:
         self._db = db
         self._catalogue = catalogue
         self.runner = runner
-        self._clock = clock
+        self._now_ms = now_ms
         self._admission = admission
 
     async def process(self, records: Iterable[Mapping[str, Any]], report: Report) -> list[str]:
@@ -83,7 +83,7 @@ class Broadcaster:
             except RecordError as error:
                 logger.error("left to the sweep: %s", error)
                 continue
-            report.saw(touch, self._clock())
+            report.saw(touch, self._now_ms())
             # Rows of an area that has left the catalogue are on no board.
             if touch.board in self._catalogue.boards:
                 touched.setdefault(touch.board, []).append(touch)
@@ -129,7 +129,7 @@ class Broadcaster:
         await self.runner.push_outbox(published, report, min(scored, default=None))
 
     async def _load(self, board: Board) -> PublishedBoard:
-        return await boards.load_or_create(self._db, board, self._clock(), protocol.encode_snapshot)
+        return await boards.load_or_create(self._db, board, self._now_ms(), protocol.encode_snapshot)
 
     async def _publish(self, board: Board, published: PublishedBoard, report: Report) -> PublishedBoard:
         attempt = 0

@@ -105,7 +105,7 @@ def _endless() -> float:
 
 
 class FanOutRunner:
-    """Brings outboxes to subscribers. `clock` gives epoch milliseconds.
+    """Brings outboxes to subscribers. `now_ms` gives epoch milliseconds.
 
     direct_limit: the most subscribers of a board to whom the function that published it pushes alone.
     pushers: how many slices a larger board is split into.
@@ -116,7 +116,7 @@ class FanOutRunner:
         db: Database,
         catalogue: Catalogue,
         push: PushClient,
-        clock: Callable[[], int],
+        now_ms: Callable[[], int],
         start_pusher: StartPusher,
         *,
         direct_limit: int = DIRECT_LIMIT,
@@ -125,7 +125,7 @@ class FanOutRunner:
         self._db = db
         self._catalogue = catalogue
         self._push = push
-        self._clock = clock
+        self._now_ms = now_ms
         self._start_pusher = start_pusher
         self._direct_limit = direct_limit
         self._pushers = pushers
@@ -149,7 +149,7 @@ class FanOutRunner:
                     board = await self._finish(board, board.fanout, report)
                 elif board.fanout:
                     # No pusher promises more than its lease; twice that forgives any clock.
-                    if not 0 < board.fanout.expires_at - self._clock() <= 2 * LEASE_SECONDS * 1000:
+                    if not 0 < board.fanout.expires_at - self._now_ms() <= 2 * LEASE_SECONDS * 1000:
                         await self._split(board, board.fanout, report, time_left)
                     # Otherwise its pushers are at work: the last of them goes on with the rest.
                     return
@@ -195,14 +195,14 @@ class FanOutRunner:
                 if stuck:
                     raise UnpushedError(f"{stuck} connections have neither their frames nor been closed")
                 await boards.clear_outbox(self._db, board)
-                report.pushed(scored_at, self._clock())
+                report.pushed(scored_at, self._now_ms())
                 return board.model_copy(update={"outbox": {}})
             # One pusher has the time that this function lacks; several are for a crowd.
             ranges = [IdRange(undone)]
         else:
             greatest = await connections.greatest_subscriber(self._db, board.game_area)
             ranges = slices.split(pages[0][0], greatest or pages[-1][-1], self._pushers)
-        now = self._clock()
+        now = self._now_ms()
         fanout = FanOutRow(
             id="",
             to=max(board.outbox),
@@ -323,7 +323,7 @@ class FanOutRunner:
 
     async def _finish(self, board: PublishedBoard, fanout: FanOutRow, report: Report) -> PublishedBoard:
         rest = await fanouts.finish(self._db, board, fanout)
-        report.finished(fanout, self._clock())
+        report.finished(fanout, self._now_ms())
         if fanout.stuck and max(rest.outbox, default=0) <= fanout.to:
             # Nothing newer is there to be pushed to them at once: the sweep, or the next batch, tries again.
             raise UnpushedError("a slice has connections with neither their frames nor closed")
@@ -355,4 +355,4 @@ class FanOutRunner:
         return stuck
 
     def _expiry(self) -> int:
-        return self._clock() + LEASE_SECONDS * 1000
+        return self._now_ms() + LEASE_SECONDS * 1000

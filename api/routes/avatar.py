@@ -118,10 +118,10 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
     if stored is None:
         # The container changes the profile, and knows no token to take a name from.
         await appearance.change(
-            backend.db, backend.catalogue.boards, player, lambda profile: profile, backend.clock()
+            backend.db, backend.catalogue.boards, player, lambda profile: profile, backend.now_ms()
         )
     try:
-        await profiles.count_portrait(backend.db, player.user_id, backend.clock())
+        await profiles.count_portrait(backend.db, player.user_id, backend.now_ms())
     except TooManyPortraitsError as error:
         raise ProblemError(
             429,
@@ -152,7 +152,7 @@ async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> Pr
             raise _no_portrait()
         return profile.model_copy(update={"avatar": body.key})
 
-    new = await appearance.change(backend.db, backend.catalogue.boards, player, choose, backend.clock())
+    new = await appearance.change(backend.db, backend.catalogue.boards, player, choose, backend.now_ms())
     return show(new)
 
 

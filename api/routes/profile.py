@@ -50,7 +50,7 @@ async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()])
         backend.catalogue.boards,
         player,
         lambda profile: profile.model_copy(update={"name": body.name}),
-        backend.clock(),
+        backend.now_ms(),
     )
     return show(new)
 
@@ -73,7 +73,7 @@ async def delete_profile(request: Request) -> Response[str]:
         backend.db,
         backend.portraits,
         player.user_id,
-        backend.clock(),
+        backend.now_ms(),
         boards=backend.catalogue.boards,
         hang_up=backend.hang_up,
         delete_user=lambda: backend.delete_user(name, player.user_id),

@@ -52,7 +52,7 @@ async def submit_score(request: Request, body: Annotated[ScoreRequest, Body()]) 
             ]
         )
     submission = await submit(
-        backend.db, backend.catalogue, player, body.game_area, body.points, backend.clock()
+        backend.db, backend.catalogue, player, body.game_area, body.points, backend.now_ms()
     )
     backend.count(Metric.SCORES_ACCEPTED)
     return ScoreResponse(

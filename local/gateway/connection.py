@@ -71,7 +71,7 @@ class Surroundings:
 
     routes: Mapping[str, Handler]
     limits: Limits
-    clock: Callable[[], float]
+    now_s: Callable[[], float]
     frames: FrameCache
 
 
@@ -143,7 +143,7 @@ class GatewayConnection:
         # back nothing that it has begun to send, unless it sends a message in fragments, which Podium never
         # does.
         transport.write(self._gateway.frames.frame(data))
-        self.last_active_at = self._gateway.clock()
+        self.last_active_at = self._gateway.now_s()
         return Push.SENT
 
     def close(self, code: int, reason: str) -> None:
@@ -165,14 +165,14 @@ class GatewayConnection:
         await self._websocket.wait_closed()
         code, reason = self._close_status()
         log.info("%s disconnected (%d)", self._client.connection_id, code)
-        event = disconnect_event(self._client, self._authorizer, code, reason, self._gateway.clock())
+        event = disconnect_event(self._client, self._authorizer, code, reason, self._gateway.now_s())
         try:
             await invoke(self._gateway.routes["$disconnect"], event, self._gateway.limits.handler_seconds)
         except IntegrationError as error:
             log.error("$disconnect failed for %s", self._client.connection_id, exc_info=error.__cause__)
 
     async def _dispatch(self, message: str | bytes) -> None:
-        self.last_active_at = self._gateway.clock()
+        self.last_active_at = self._gateway.now_s()
         route = select_route(message, self._gateway.routes)
         event = message_event(self._client, self._authorizer, route, message, self.last_active_at)
         try:

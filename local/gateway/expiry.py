@@ -29,11 +29,11 @@ class Expiry:
         self,
         connections: Mapping[str, Expiring],
         *,
-        clock: Callable[[], float],
+        now_s: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
     ) -> None:
         self._connections = connections
-        self._clock = clock
+        self._now_s = now_s
         self._sleep = sleep
         self._due: list[tuple[float, str]] = []
         self._task: asyncio.Task[None] | None = None
@@ -52,14 +52,14 @@ class Expiry:
     async def _run(self) -> None:
         while self._due:
             due, connection_id = self._due[0]
-            if (left := due - self._clock()) > 0:
+            if (left := due - self._now_s()) > 0:
                 await self._sleep(left)
                 continue
             heapq.heappop(self._due)
             connection = self._connections.get(connection_id)
             if connection is None:
                 continue
-            if connection.expires_at > self._clock():
+            if connection.expires_at > self._now_s():
                 self.add(connection_id)
             else:
                 connection.expire()

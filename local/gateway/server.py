@@ -69,7 +69,7 @@ class Gateway:
 
     `authorizer` is a Lambda REQUEST authorizer, asked before `$connect`. `routes` has the handlers of
     `$connect`, `$disconnect`, `$default` and of the custom routes; a handler gets the event of a Lambda proxy
-    integration and answers as one. `clock` gives seconds since the epoch, `sleep` waits for seconds,
+    integration and answers as one. `now_s` gives seconds since the epoch, `sleep` waits for seconds,
     `id_source` makes the ids of connections.
     """
 
@@ -80,7 +80,7 @@ class Gateway:
         routes: Mapping[str, Handler],
         stage: str = "local",
         limits: Limits | None = None,
-        clock: Callable[[], float] = time.time,
+        now_s: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         id_source: Callable[[], str] = new_id,
     ) -> None:
@@ -88,13 +88,13 @@ class Gateway:
         self._routes = routes
         self._stage = stage
         self._limits = limits or Limits()
-        self._clock = clock
+        self._now_s = now_s
         self._id_source = id_source
         self._surroundings = Surroundings(
-            routes=routes, limits=self._limits, clock=clock, frames=FrameCache()
+            routes=routes, limits=self._limits, now_s=now_s, frames=FrameCache()
         )
         self._connections: dict[str, GatewayConnection] = {}
-        self._expiry = Expiry(self._connections, clock=clock, sleep=sleep)
+        self._expiry = Expiry(self._connections, now_s=now_s, sleep=sleep)
         # The tasks of those whom $connect let in, until $disconnect has run; with the connection as long as
         # its handshake is not complete.
         self._tasks: dict[asyncio.Task[Any], GatewayConnection | None] = {}
@@ -159,7 +159,7 @@ class Gateway:
             return None
         client = Client(
             connection_id=self._id_source(),
-            connected_at=self._clock(),
+            connected_at=self._now_s(),
             stage=self._stage,
             source_ip=websocket.remote_address[0],
             headers=list(request.headers.raw_items()),
@@ -209,7 +209,7 @@ class Gateway:
             late.add_done_callback(self._ended)
 
     async def _authorize(self, client: Client) -> dict[str, str]:
-        event = authorizer_event(client, self._clock())
+        event = authorizer_event(client, self._now_s())
         try:
             answer = await invoke(self._authorizer, event, self._limits.handler_seconds)
             authorizer = authorize(answer, client.method_arn)
@@ -230,7 +230,7 @@ class Gateway:
 
     async def _connect(self, client: Client, authorizer: dict[str, str]) -> dict[str, str]:
         """Return the headers of `$connect`'s answer, their names in lower case."""
-        event = connect_event(client, authorizer, self._clock())
+        event = connect_event(client, authorizer, self._now_s())
         try:
             answer = await invoke(self._routes["$connect"], event, self._limits.handler_seconds)
         except IntegrationError as error:

@@ -91,7 +91,7 @@ class HttpPushClient:
     rate, claim, in_flight: see open_push_client.
     attempt_timeout: seconds to wait for a connection, and for an answer up to a fifth longer.
     create_connection: the event loop's own by default.
-    clock: seconds since the epoch.
+    now_s: seconds since the epoch.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class HttpPushClient:
         in_flight: int = IN_FLIGHT,
         attempt_timeout: float = ATTEMPT_TIMEOUT_SECONDS,
         create_connection: CreateConnection | None = None,
-        clock: Callable[[], float] = time.time,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         if in_flight < 1 or (rate is not None and rate <= 0):
             raise ValueError(f"nothing is ever pushed with in_flight={in_flight} and rate={rate}")
@@ -118,7 +118,7 @@ class HttpPushClient:
         self._loading: asyncio.Task[None] | None = None
         self._stamp: Stamp | None = None
         self._stamp_for: tuple[int, Credentials] | None = None
-        self._clock = clock
+        self._now_s = now_s
         self._shares = rate is not None and claim is not None
         self._pool = ConnectionPool(
             lambda protocol_factory: create(protocol_factory, address.host, address.port, ssl=tls),
@@ -127,7 +127,7 @@ class HttpPushClient:
             attempt_timeout=attempt_timeout,
             rate=rate,
             claim=claim,
-            clock=clock,
+            now_s=now_s,
         )
 
     async def push(self, frame: str, connection_ids: Collection[str], *, within: float) -> PushResult:
@@ -163,7 +163,7 @@ class HttpPushClient:
 
     async def _load(self) -> None:
         self._credentials = await self._load_credentials()
-        self._loaded_at = self._clock()
+        self._loaded_at = self._now_s()
 
     async def _reload(self) -> None:
         try:
@@ -171,7 +171,7 @@ class HttpPushClient:
         except Exception:
             # Those at hand may be good for a while yet; where they are not, the next push says so.
             logger.exception("no new credentials during a push")
-            self._loaded_at = self._clock()
+            self._loaded_at = self._now_s()
         finally:
             self._loading = None
 

@@ -56,7 +56,7 @@ class ConnectionPool:
     attempt_timeout: seconds to wait for a connection, and for an answer up to a fifth longer.
     rate: requests per second at the most; None for as many as there are answers.
     claim: claims requests of a rate that others share; None where all of it is this client's.
-    clock: seconds since the epoch.
+    now_s: seconds since the epoch.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class ConnectionPool:
         attempt_timeout: float,
         rate: float | None,
         claim: Claim | None = None,
-        clock: Callable[[], float],
+        now_s: Callable[[], float],
     ) -> None:
         self.tick = 0
         self.first_tries = FirstTries()
         self._connect = connect
         self._new_stamp = stamp
         self._stamp: Stamp
-        self._clock = clock
+        self._now_s = now_s
         self._in_flight = in_flight
         self._attempt_timeout = attempt_timeout
         self._tick_seconds = min(_TICK_SECONDS, attempt_timeout / _LEAST_TICKS_TO_ANSWER)
@@ -108,7 +108,7 @@ class ConnectionPool:
         """
         if self._closed:
             raise RuntimeError("the push client is closed")
-        self._stamp = self._new_stamp(self._clock())
+        self._stamp = self._new_stamp(self._now_s())
         self._jobs[job] = None
         deadline = self._loop.call_at(job.deadline, self._end, job)
         try:
@@ -201,7 +201,7 @@ class ConnectionPool:
         self._troubles = 0
         now = self._loop.time()
         passing = status == _THROTTLED or status >= _SERVER_ERROR
-        pause = retry_after(response, self._clock()) if passing else None
+        pause = retry_after(response, self._now_s()) if passing else None
         job = connection.job
         self._note_first_try(connection, failed=passing)
         if job is not None and job.open:
@@ -267,7 +267,7 @@ class ConnectionPool:
             if self._send(connection, job):
                 return
         connection.reused = True
-        connection.idle_since = self._clock()
+        connection.idle_since = self._now_s()
         self._idle.append(connection)
         self._wake_for_pace()
 
@@ -290,7 +290,7 @@ class ConnectionPool:
             return
         if self._pace is not None:
             self._pace.fill(self._loop.time())
-        oldest = self._clock() - IDLE_SECONDS
+        oldest = self._now_s() - IDLE_SECONDS
         while self._idle and self._work():
             connection = self._idle.pop()
             if connection.closing or connection.idle_since < oldest:
@@ -392,7 +392,7 @@ class ConnectionPool:
             if connection.dead:
                 del self._connections[connection]
             else:
-                connection.idle_since = self._clock()
+                connection.idle_since = self._now_s()
                 self._idle.append(connection)
         if self._cooling:
             self._wake_at(self._cooling[0][0])
@@ -403,7 +403,7 @@ class ConnectionPool:
         busy = self._jobs or any(connection.job is not None for connection in self._connections)
         self._ticker = self._loop.call_later(self._tick_seconds, self._on_tick) if busy else None
         self.tick += 1
-        self._stamp = self._new_stamp(self._clock())
+        self._stamp = self._new_stamp(self._now_s())
         for connection in [
             connection
             for connection in self._connections

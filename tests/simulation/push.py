@@ -29,7 +29,7 @@ def client(server: MemoryServer, **options: Any) -> HttpPushClient:
         aws.REGION,
         credentials,
         create_connection=server.create_connection,
-        clock=lambda: clock.now() / 1000,
+        now_s=lambda: clock.now() / 1000,
         **options,
     )
 

@@ -41,7 +41,7 @@ class Scene:
             settings=EventSourceSettings(**settings),
             dead_letters=DeadLetters(self.path, stream_arn=STREAM_ARN, function_name="broadcaster"),
             sleep=self._sleep,
-            clock=lambda: self.now,
+            now_s=lambda: self.now,
             random=lambda: 1.0,
         )
 

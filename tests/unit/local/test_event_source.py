@@ -38,7 +38,7 @@ class Scene:
             settings=EventSourceSettings(**settings),
             dead_letters=folder / "dead.jsonl",
             sleep=self.time.sleep,
-            clock=self.time.clock,
+            now_s=self.time.clock,
             random=lambda: 1.0,
         )
 

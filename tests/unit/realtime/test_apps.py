@@ -39,7 +39,7 @@ def test_outcome_of_a_portrait_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
     async def open_live() -> AsyncIterator[Live]:
         async with live_scene(catalogue_of(1)) as scene:
-            await connections.open_connection(scene.live.db, CALLER, "ada", scene.live.clock())
+            await connections.open_connection(scene.live.db, CALLER, "ada", scene.live.now_ms())
             yield scene.live
             frames.extend(scene.push.sent_to(CALLER))
 

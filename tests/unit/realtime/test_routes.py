@@ -31,7 +31,7 @@ STANDING = {"all", f"user#{PLAYER}"}
 def ticking(scene: LiveScene, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a clock of the scene's: the last of these, in milliseconds."""
     times = [NOW]
-    monkeypatch.setattr(scene, "live", replace(scene.live, clock=lambda: times[-1]))
+    monkeypatch.setattr(scene, "live", replace(scene.live, now_ms=lambda: times[-1]))
     return times
 
 

@@ -50,7 +50,7 @@ class KeyEndpoint:
             client_id=CLIENT_ID,
             key_set_url=KEY_SET_URL,
             fetch=self.fetch,
-            clock=self.clock,
+            now_s=self.clock,
         )
 
 

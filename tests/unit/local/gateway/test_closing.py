@@ -182,7 +182,7 @@ async def test_client_that_closes_and_keeps_the_tcp_connection_is_dropped() -> N
 
 async def test_idle_connection_is_closed_after_10_minutes() -> None:
     backend, clock = Backend(), FakeClock()
-    async with running(backend, clock=clock, sleep=clock.sleep) as gateway, connect(gateway.url) as client:
+    async with running(backend, now_s=clock, sleep=clock.sleep) as gateway, connect(gateway.url) as client:
         await client.send('{"action":"ping"}')
         await backend.next("ping")
         clock.advance(600)
@@ -196,7 +196,7 @@ async def test_idle_connection_is_closed_after_10_minutes() -> None:
 @pytest.mark.parametrize("direction", ["in", "out"])
 async def test_message_in_either_direction_keeps_a_connection(direction: str) -> None:
     backend, clock = Backend(), FakeClock()
-    async with running(backend, clock=clock, sleep=clock.sleep) as gateway, connect(gateway.url) as client:
+    async with running(backend, now_s=clock, sleep=clock.sleep) as gateway, connect(gateway.url) as client:
         connection_id = await backend.next_id()
         clock.advance(599)
         if direction == "in":
@@ -212,7 +212,7 @@ async def test_message_in_either_direction_keeps_a_connection(direction: str) ->
 
 async def test_busy_connection_is_closed_after_2_hours() -> None:
     backend, clock = Backend(), FakeClock()
-    async with running(backend, clock=clock, sleep=clock.sleep) as gateway, connect(gateway.url) as client:
+    async with running(backend, now_s=clock, sleep=clock.sleep) as gateway, connect(gateway.url) as client:
         connection_id = await backend.next_id()
         for _ in range(12):
             assert await push(gateway, connection_id) == 200

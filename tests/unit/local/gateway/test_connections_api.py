@@ -183,7 +183,7 @@ async def test_connection_is_not_there_before_connect_has_accepted_it() -> None:
 async def test_get_tells_who_is_connected_since_when() -> None:
     backend, clock = Backend(), FakeClock()
     async with (
-        running(backend, clock=clock, sleep=clock.sleep) as gateway,
+        running(backend, now_s=clock, sleep=clock.sleep) as gateway,
         connect(gateway.url, user_agent_header="game/1.0") as client,
     ):
         clock.advance(1.5)

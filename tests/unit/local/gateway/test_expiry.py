@@ -22,7 +22,7 @@ class Scene:
         self.clock = FakeClock()
         self.sleeps = 0
         self.connections: dict[str, Connection] = {}
-        self.expiry = Expiry(self.connections, clock=self.clock, sleep=self.sleep)
+        self.expiry = Expiry(self.connections, now_s=self.clock, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         self.sleeps += 1

@@ -22,7 +22,7 @@ async def refusal(url: str) -> tuple[int, dict[str, Any]]:
 
 async def test_authorizer_is_asked_with_a_request_event() -> None:
     backend = Backend()
-    async with running(backend, clock=FakeClock()) as gateway:
+    async with running(backend, now_s=FakeClock()) as gateway:
         url = f"{gateway.url}/local?token=a%2Bb&tag=1&tag=2&empty="
         async with connect(url, user_agent_header="game/1.0"):
             event = await backend.next("authorizer")

@@ -61,7 +61,7 @@ async def test_message_event_is_api_gateways() -> None:
     backend = Backend()
     backend.answers["authorizer"] = policy(groups="admins")
     clock = FakeClock()
-    async with running(backend, clock=clock, sleep=clock.sleep) as gateway, connect(gateway.url) as client:
+    async with running(backend, now_s=clock, sleep=clock.sleep) as gateway, connect(gateway.url) as client:
         clock.advance(5)
         await client.send('{"action":"ping"}')
         event = await backend.next("ping")

@@ -376,7 +376,7 @@ async def client_of(server: MemoryServer, credentials: Rotating | None = None) -
         aws.REGION,
         credentials or Rotating(),
         create_connection=server.create_connection,
-        clock=lambda: clock.now() / 1000,
+        now_s=lambda: clock.now() / 1000,
         in_flight=1,
     )
 
