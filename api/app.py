@@ -12,17 +12,18 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import Json
 
 from api.application import CORS, configure, serialize
-from api.backend import Backend, Deployment
+from api.backend import Backend
 from api.problems import ProblemError
 from game.catalogue import load_catalogue
+from game.client_config import Deployment
+from game.environment import ApiEnvironment
 from game.metrics import Metric
 from runtime.clock import now_ms
 from runtime.container import Container
 from runtime.sdk import SDK_CONFIG
-from runtime.settings import Settings
+from runtime.settings import read
 from store.board_rules import Admission, settle
 from store.database import open_database
 from store.portraits import open_bucket
@@ -38,19 +39,6 @@ app = APIGatewayRestResolver(cors=CORS, serializer=serialize)
 configure(app)
 
 
-class ApiSettings(Settings):
-    """The environment. Each field is the environment variable `PODIUM_<FIELD>`."""
-
-    table_prefix: str = ""
-    """What the tables' names start with in this deployment; "" by default."""
-    deployment: Json[Deployment]
-    """JSON, as in `client-config.json`."""
-    portrait_function: str
-    """The name of the Lambda function that makes portraits."""
-    connections_url: str
-    """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
-
-
 def count(metric: Metric) -> None:
     """Count one of a metric."""
     metrics.add_metric(metric, MetricUnit.Count, 1)
@@ -58,17 +46,18 @@ def count(metric: Metric) -> None:
 
 @asynccontextmanager
 async def _open_backend() -> AsyncIterator[Backend]:
-    settings = ApiSettings.read()
+    settings = read(ApiEnvironment)
+    deployment = Deployment.model_validate_json(settings.deployment)
     session = aioboto3.Session()
     catalogue = load_catalogue()
     async with (
         open_database(session, settings.table_prefix) as db,
-        open_bucket(session, settings.deployment.avatar_bucket) as portraits,
+        open_bucket(session, deployment.avatar_bucket) as portraits,
         session.client("lambda", config=SDK_CONFIG) as functions,
         session.client(
             "apigatewaymanagementapi", endpoint_url=settings.connections_url, config=SDK_CONFIG
         ) as live,
-        open_user_pool(session, settings.deployment.user_pool_id) as users,
+        open_user_pool(session, deployment.user_pool_id) as users,
     ):
 
         async def process_portrait(user_id: str, key: str, background: str) -> None:
@@ -88,7 +77,7 @@ async def _open_backend() -> AsyncIterator[Backend]:
         yield Backend(
             db,
             catalogue,
-            settings.deployment,
+            deployment,
             now_ms,
             portraits,
             process_portrait,

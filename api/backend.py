@@ -7,11 +7,11 @@ from typing import Any, Protocol, TypeVar
 from aws_lambda_powertools.event_handler import Request
 
 from api.problems import ProblemError
-from game.catalogue import Area, Board, Catalogue, GameArea
+from game.catalogue import Area, Board, Catalogue
+from game.client_config import Deployment
 from game.metrics import Metric
 from game.model import Model
 from game.names import default_name
-from game.pictures import CONTENT_TYPES, MAX_BYTES, MAX_PIXELS, MAX_SIDE, ContentType
 from store.board_rules import Admission
 from store.database import Database
 from store.portraits import PortraitBucket
@@ -22,37 +22,6 @@ T = TypeVar("T")
 
 class RequestBody(Model, validate_by_name=False):
     """The base of what clients send: fields by their JSON names only."""
-
-
-class Deployment(Model):
-    """The configuration of a client for this deployment, but for the catalogue's part."""
-
-    region: str
-    rest_url: str
-    web_socket_url: str
-    user_pool_id: str
-    user_pool_client_id: str
-    cognito_endpoint: str | None = None
-    hosted_ui_url: str | None = None
-    avatar_bucket: str
-
-
-class PictureLimits(Model):
-    """The limits of a picture of which a portrait is to be made."""
-
-    content_types: tuple[ContentType, ...] = CONTENT_TYPES
-    max_bytes: int = MAX_BYTES
-    max_pixels: int = MAX_PIXELS
-    """Width times height."""
-    max_side: int = MAX_SIDE
-    """Pixels."""
-
-
-class ClientConfig(Deployment):
-    """`GET /client-config.json`: a client that reads it works against a laptop and AWS unchanged."""
-
-    game_areas: list[GameArea]
-    pictures: PictureLimits = PictureLimits()
 
 
 class ProcessPortrait(Protocol):

@@ -12,10 +12,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cv.portrait import Models
 from cv.processing import Result, process
-from cv.settings import PortraitSettings
-from game.catalogue import load_catalogue
+from game.catalogue import DEFAULT_PATH, load_catalogue
+from game.environment import PortraitsEnvironment
 from runtime.clock import now_ms
 from runtime.container import Container
+from runtime.settings import read
 from store import appearance
 from store.database import Database, open_database, retry_on_conflict
 from store.portraits import UNFINISHED_SECONDS, PortraitBucket, open_bucket
@@ -55,14 +56,14 @@ class Studio:
 
 @asynccontextmanager
 async def _open_studio() -> AsyncIterator[Studio]:
-    settings = PortraitSettings.read()
+    settings = read(PortraitsEnvironment)
     session = aioboto3.Session()
     async with (
         open_bucket(session, settings.avatar_bucket) as bucket,
         open_database(session, settings.table_prefix) as db,
     ):
         with Models() as models:
-            yield Studio(bucket, models, db, load_catalogue(settings.catalogue).boards)
+            yield Studio(bucket, models, db, load_catalogue(settings.catalogue or DEFAULT_PATH).boards)
 
 
 _container = Container(_open_studio)

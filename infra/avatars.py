@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
 from constructs import Construct
 
+from game.environment import PortraitsEnvironment
 from game.functions import AVATAR_OUTCOME, PORTRAITS
 from infra.code import ARCHITECTURES
 from infra.images import RELEASED
@@ -69,7 +70,7 @@ class AvatarsStack(Stack):
             self,
             settings,
             PORTRAITS,
-            {"PODIUM_AVATAR_BUCKET": storage.bucket_name},
+            PortraitsEnvironment(table_prefix=settings.prefix, avatar_bucket=storage.bucket_name),
             code=lambda_.DockerImageCode.from_ecr(images, tag_or_digest=image),
             architecture=ARCHITECTURES[settings.architecture],
         )

@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from game.environment import Environment
 from game.functions import Function
 from infra.grants import GRANTS, Grants
 from infra.reasons import excuse, excuse_wildcard
@@ -82,7 +83,7 @@ class PodiumFunction(Construct):
         scope: Construct,
         settings: StageSettings,
         record: Function,
-        environment: Mapping[str, str],
+        environment: Environment,
         **code: Any,
     ) -> None:
         """`code`: `code`, `handler` and `runtime` of a zip's function, or `code` of a container's."""
@@ -103,10 +104,9 @@ class PodiumFunction(Construct):
             reserved_concurrent_executions=settings.concurrency.reserved.get(record.name),
             tracing=lambda_.Tracing.ACTIVE,
             environment={
-                "PODIUM_TABLE_PREFIX": settings.prefix,
                 "POWERTOOLS_SERVICE_NAME": "podium",
                 "POWERTOOLS_METRICS_NAMESPACE": metrics_namespace(settings),
-                **environment,
+                **environment.variables(),
             },
             **code,
         )

@@ -19,6 +19,7 @@ from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
 from game.catalogue import load_catalogue
+from game.environment import AuthorizerEnvironment, BroadcasterEnvironment, PushEnvironment, RoutesEnvironment
 from game.functions import AUTHORIZER, AVATAR_OUTCOME, BROADCASTER, PUSHER, ROUTES, SWEEP, Function
 from game.live import Action
 from infra.code import CodeOf
@@ -62,11 +63,16 @@ class RealtimeStack(Stack):
         self.connections_url = settings.addresses.connections.format(**addresses)
         self.web_socket_url = settings.web_socket_address.format(**addresses)
         self.authorizer = self._authorizer(identity)
-        pool = {"PODIUM_USER_POOL_ID": identity.pool.user_pool_id}
-        self.routes = self._function(ROUTES, pool)
+        environment = RoutesEnvironment(
+            table_prefix=settings.prefix,
+            push_rate=settings.push_rate,
+            connections_url=self.connections_url,
+            user_pool_id=identity.pool.user_pool_id,
+        )
+        self.routes = self._function(ROUTES, environment)
         self.routes.grant_user_pool(identity.pool.user_pool_arn)
         # Of the same module, which is opened the same way.
-        self.avatar_outcome = self._function(AVATAR_OUTCOME, pool)
+        self.avatar_outcome = self._function(AVATAR_OUTCOME, environment)
         self._add_routes()
         self.stage = self._stage()
         if settings.domain:
@@ -85,25 +91,22 @@ class RealtimeStack(Stack):
         CfnOutput(self, "WebSocketUrl", value=self.web_socket_url, description="Where games connect")
         CfnOutput(self, "DeadLetters", value=self.dead_letters.queue_url, description="Batches given up")
 
-    def _function(self, record: Function, environment: Mapping[str, str] | None = None) -> PodiumFunction:
-        settings = self._settings
-        made = PodiumFunction(
-            self,
-            settings,
-            record,
-            {
-                "PODIUM_CONNECTIONS_URL": self.connections_url,
-                "PODIUM_PUSH_RATE": f"{settings.push_rate:g}",
-                "PODIUM_PUSHER_FUNCTION": function_name(settings, PUSHER),
-                "PODIUM_DIRECT_LIMIT": str(settings.live.direct_limit),
-                "PODIUM_PUSHERS": str(settings.live.pushers),
-                **(environment or {}),
-            },
-            **self._code(record.name),
-        )
+    def _function(self, record: Function, environment: PushEnvironment) -> PodiumFunction:
+        made = PodiumFunction(self, self._settings, record, environment, **self._code(record.name))
         made.grant_storage(self._storage)
-        made.grant_push(self.api.api_id, settings.stage)
+        made.grant_push(self.api.api_id, self._settings.stage)
         return made
+
+    def _broadcaster_environment(self) -> BroadcasterEnvironment:
+        settings = self._settings
+        return BroadcasterEnvironment(
+            table_prefix=settings.prefix,
+            push_rate=settings.push_rate,
+            connections_url=self.connections_url,
+            pusher_function=function_name(settings, PUSHER),
+            direct_limit=settings.live.direct_limit,
+            pushers=settings.live.pushers,
+        )
 
     def _authorizer(self, identity: IdentityStack) -> PodiumFunction:
         settings = self._settings
@@ -112,11 +115,11 @@ class RealtimeStack(Stack):
             self,
             settings,
             AUTHORIZER,
-            {
-                "PODIUM_TOKEN_ISSUER": "https://cognito-idp.{region}.amazonaws.com/{pool}".format(**pool),
-                "PODIUM_TOKEN_CLIENT_ID": identity.client.user_pool_client_id,
-                "PODIUM_KEY_SET_URL": settings.addresses.key_set.format(**pool),
-            },
+            AuthorizerEnvironment(
+                token_issuer="https://cognito-idp.{region}.amazonaws.com/{pool}".format(**pool),
+                token_client_id=identity.client.user_pool_client_id,
+                key_set_url=settings.addresses.key_set.format(**pool),
+            ),
             **self._code(AUTHORIZER.name),
         )
 
@@ -191,7 +194,7 @@ class RealtimeStack(Stack):
 
     def _broadcaster(self) -> PodiumFunction:
         settings = self._settings
-        made = self._function(BROADCASTER)
+        made = self._function(BROADCASTER, self._broadcaster_environment())
         made.grant_invoke(PUSHER, settings)
         made.function.add_event_source(
             event_sources.DynamoEventSource(
@@ -215,7 +218,7 @@ class RealtimeStack(Stack):
 
     def _pusher(self) -> PodiumFunction:
         settings = self._settings
-        made = self._function(PUSHER)
+        made = self._function(PUSHER, self._broadcaster_environment())
         # The last pusher of a fan-out starts the next one, as long as there are new versions; and a pusher
         # that is short of time hands over.
         made.grant_invoke(PUSHER, settings)
@@ -231,7 +234,7 @@ class RealtimeStack(Stack):
         return made
 
     def _sweep(self) -> PodiumFunction:
-        made = self._function(SWEEP)
+        made = self._function(SWEEP, self._broadcaster_environment())
         made.grant_invoke(PUSHER, self._settings)
         rule = events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)))
         # A sweep that failed is followed by the next one in any case, so it is not tried again. One that

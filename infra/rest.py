@@ -14,6 +14,8 @@ from aws_cdk import aws_certificatemanager as acm
 from constructs import Construct
 
 from game.catalogue import load_catalogue
+from game.client_config import ClientConfig, Deployment
+from game.environment import ApiEnvironment
 from game.functions import API, PORTRAITS
 from game.headers import REQUEST_HEADERS
 from infra.code import CodeOf
@@ -50,18 +52,17 @@ class RestStack(Stack):
         self._keep_execution_logs()
         addresses = {"api": self.api.rest_api_id, "region": self.region, "stage": settings.stage}
         self.url = settings.rest_address.format(**addresses)
-        deployment = {
-            "region": self.region,
-            "restUrl": self.url,
-            "webSocketUrl": realtime.web_socket_url,
-            "userPoolId": identity.pool.user_pool_id,
-            "userPoolClientId": identity.client.user_pool_client_id,
-            "cognitoEndpoint": settings.addresses.cognito,
-            "hostedUiUrl": identity.hosted_ui_url,
-            "avatarBucket": storage.bucket_name,
-        }
-        given = {name: value for name, value in deployment.items() if value is not None}
-        self.function = self._function(realtime, storage, code, self.to_json_string(given))
+        deployment = Deployment(
+            region=self.region,
+            rest_url=self.url,
+            web_socket_url=realtime.web_socket_url,
+            user_pool_id=identity.pool.user_pool_id,
+            user_pool_client_id=identity.client.user_pool_client_id,
+            cognito_endpoint=settings.addresses.cognito,
+            hosted_ui_url=identity.hosted_ui_url,
+            avatar_bucket=storage.bucket_name,
+        )
+        self.function = self._function(realtime, storage, code, self._json(deployment))
         self.function.grant_user_pool(identity.pool.user_pool_arn)
         reason = (
             "The edge stack puts the firewall in front." if settings.waf else "The setting `waf` adds one."
@@ -75,10 +76,14 @@ class RestStack(Stack):
         self.stage_arn = self.api.deployment_stage.stage_arn
         if settings.domain:
             self._add_domain(settings.domain)
-        areas = [area.model_dump(by_alias=True) for area in load_catalogue().game_areas]
-        CfnOutput(self, "ClientConfig", value=self.to_json_string({**given, "gameAreas": areas}))
+        config = ClientConfig(**deployment.model_dump(), game_areas=load_catalogue().game_areas)
+        CfnOutput(self, "ClientConfig", value=self._json(config))
         CfnOutput(self, "ClientConfigUrl", value=f"{self.url}/client-config.json")
         CfnOutput(self, "RestUrl", value=self.url, description="Where games send their requests")
+
+    def _json(self, config: Deployment) -> str:
+        text: str = self.to_json_string(config.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return text
 
     def _api(self) -> apigateway.RestApi:
         settings = self._settings
@@ -151,11 +156,12 @@ class RestStack(Stack):
             self,
             settings,
             API,
-            {
-                "PODIUM_DEPLOYMENT": deployment,
-                "PODIUM_PORTRAIT_FUNCTION": function_name(settings, PORTRAITS),
-                "PODIUM_CONNECTIONS_URL": realtime.connections_url,
-            },
+            ApiEnvironment(
+                table_prefix=settings.prefix,
+                deployment=deployment,
+                portrait_function=function_name(settings, PORTRAITS),
+                connections_url=realtime.connections_url,
+            ),
             **code(API.name),
         )
         made.grant_storage(storage)

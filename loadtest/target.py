@@ -10,6 +10,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from game.catalogue import GLOBAL_BOARD, Area, Catalogue, CatalogueError, load_catalogue
+from game.client_config import Endpoints
 from game.model import Model
 from game.scoring import Order
 from loadtest.errors import LoadTestError
@@ -25,15 +26,9 @@ class TargetArea(Model, extra="ignore"):
     order: Order
 
 
-class TargetConfig(Model, extra="ignore"):
-    """The part of `client-config.json` that clients need. Without `cognito_endpoint`, sign-in is Amazon's."""
+class TargetConfig(Endpoints, extra="ignore"):
+    """The part of `client-config.json` that players need; other fields are ignored."""
 
-    region: str
-    rest_url: str
-    web_socket_url: str
-    user_pool_id: str
-    user_pool_client_id: str
-    cognito_endpoint: str | None = None
     game_areas: tuple[TargetArea, ...]
 
     @property

@@ -9,8 +9,8 @@ from collections.abc import Coroutine
 import uvloop
 from pydantic import ValidationError
 
-from api.backend import Deployment
 from game.catalogue import CatalogueError
+from game.client_config import Deployment
 from local import players
 from local.console import complain, say, set_up_logging
 from local.drop import drop_rows

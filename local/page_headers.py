@@ -5,7 +5,7 @@ https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Secu
 
 from urllib.parse import urlsplit
 
-from api.backend import Deployment
+from game.client_config import Deployment
 
 
 def page_headers(deployment: Deployment, bucket_endpoint: str) -> dict[str, str]:

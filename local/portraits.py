@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from game.environment import PortraitsEnvironment
 from game.functions import PORTRAITS
 from local.settings import CHECKOUT
 from realtime.avatars import announce
@@ -96,13 +97,14 @@ class PortraitWorkers:
         return result
 
     async def _start_process(self) -> asyncio.subprocess.Process:
+        environment = PortraitsEnvironment(avatar_bucket=self._bucket)
         return await asyncio.create_subprocess_exec(
             self._python,
             "-m",
             "local.portrait_worker",
             cwd=CHECKOUT,
             # MediaPipe would send usage metrics to its maker: they find a closed port.
-            env=os.environ | {"PODIUM_AVATAR_BUCKET": self._bucket, "ALL_PROXY": "http://127.0.0.1:9"},
+            env=os.environ | environment.variables() | {"ALL_PROXY": "http://127.0.0.1:9"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

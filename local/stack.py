@@ -22,8 +22,9 @@ import aioboto3
 import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 
-from api.backend import Backend, Deployment
+from api.backend import Backend
 from game.catalogue import Board, Catalogue, load_catalogue
+from game.client_config import Deployment
 from local import provision
 from local.emulator import Emulator
 from local.event_delivery import EventSourceSettings

@@ -10,13 +10,14 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
+from game.environment import RoutesEnvironment
 from realtime.avatars import announce
 from realtime.routes import Live, handle
-from realtime.settings import RoutesSettings
 from realtime.stage_push import open_stage_push
 from runtime.clock import now_ms
 from runtime.container import Container
 from runtime.event_loop import new_event_loop
+from runtime.settings import read
 from store.database import open_database
 from store.users import open_user_pool
 
@@ -25,7 +26,7 @@ logger = Logger(service="podium")
 
 @asynccontextmanager
 async def _open_live() -> AsyncIterator[Live]:
-    settings = RoutesSettings.read()
+    settings = read(RoutesEnvironment)
     session = aioboto3.Session()
     async with (
         open_database(session, settings.table_prefix) as db,

@@ -8,17 +8,18 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from game.environment import AuthorizerEnvironment
 from realtime.authorizer import authorize
-from realtime.settings import AuthorizerSettings
 from realtime.tokens import TokenVerifier
 from runtime.container import Container
+from runtime.settings import read
 
 logger = Logger(service="podium")
 
 
 @asynccontextmanager
 async def _open_verifier() -> AsyncIterator[TokenVerifier]:
-    settings = AuthorizerSettings.read()
+    settings = read(AuthorizerEnvironment)
     yield TokenVerifier(
         issuer=settings.token_issuer, client_id=settings.token_client_id, key_set_url=settings.key_set_url
     )

@@ -4,14 +4,14 @@ from contextlib import AbstractAsyncContextManager
 
 import aioboto3
 
+from game.environment import PushEnvironment
 from realtime.push.client import PushClient, open_push_client
-from realtime.settings import RealtimeSettings
 from store.budgets import push_budget
 from store.database import Database
 
 
 def open_stage_push(
-    session: aioboto3.Session, settings: RealtimeSettings, db: Database
+    session: aioboto3.Session, settings: PushEnvironment, db: Database
 ) -> AbstractAsyncContextManager[PushClient]:
     """Return the push client that the settings ask for, to be entered. Raises as `open_push_client` does."""
     return open_push_client(

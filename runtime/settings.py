@@ -1,29 +1,21 @@
-"""Settings: the environment of a Lambda function as one typed model.
+"""The environment of this process, read into a function's model of `game.environment`.
 
 In a few lines of our own, because what pydantic-settings imports for files, secrets and command lines that no
 function has would be a twelfth of a cold start.
 """
 
 import os
-from typing import Self
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from game.environment import PREFIX, Environment
 
-_PREFIX = "PODIUM_"
+E = TypeVar("E", bound=Environment)
 
 
-class Settings(BaseModel):
-    """Each field is the environment variable `PODIUM_<FIELD>`; other variables are passed over."""
+def read(kind: type[E]) -> E:
+    """Return the environment that a function's model describes; other variables are passed over.
 
-    model_config = ConfigDict(
-        alias_generator=lambda field: f"{_PREFIX}{field.upper()}",
-        validate_by_name=True,
-        extra="ignore",
-        frozen=True,
-    )
-
-    @classmethod
-    def read(cls) -> Self:
-        """Return this process's settings. Raises ValidationError, which names each variable that is wrong."""
-        ours = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
-        return cls.model_validate(ours)
+    Raises ValidationError, which names each variable that is missing or wrong.
+    """
+    names = {f"{PREFIX}{field.upper()}" for field in kind.model_fields}
+    return kind.model_validate({name: value for name, value in os.environ.items() if name in names})

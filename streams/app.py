@@ -10,19 +10,20 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.catalogue import load_catalogue
+from game.environment import BroadcasterEnvironment
 from game.metrics import Metric
 from realtime.stage_push import open_stage_push
 from runtime.clock import now_ms
 from runtime.container import Container
 from runtime.event_loop import new_event_loop
 from runtime.sdk import SDK_CONFIG
+from runtime.settings import read
 from store.board_rules import Admission, find_breaks
 from store.client import translating
 from store.database import open_database
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOutRunner, Slice
 from streams.report import Report
-from streams.settings import BroadcasterSettings
 
 logger = Logger(service="podium")
 # The namespace is the deployment's: POWERTOOLS_METRICS_NAMESPACE, without which a run fails at its end.
@@ -35,7 +36,7 @@ class SweepError(Exception):
 
 @asynccontextmanager
 async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
-    settings = BroadcasterSettings.read()
+    settings = read(BroadcasterEnvironment)
     session = aioboto3.Session()
     catalogue = load_catalogue()
     async with (

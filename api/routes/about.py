@@ -5,7 +5,8 @@ from typing import Any, cast
 from aws_lambda_powertools.event_handler import ApiGatewayResolver, Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from api.backend import ClientConfig, backend_of
+from api.backend import backend_of
+from game.client_config import ClientConfig
 from game.model import Model
 
 router = Router()

@@ -10,8 +10,9 @@ import pytest
 from aiobotocore.config import AioConfig
 
 from api import app
-from api.backend import Backend, Deployment
+from api.backend import Backend
 from game.catalogue import load_catalogue
+from game.client_config import Deployment
 from runtime.container import Container
 from store.database import Database
 from store.portraits import PortraitBucket

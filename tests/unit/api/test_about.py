@@ -10,6 +10,9 @@ from pydantic import ValidationError
 from api import app
 from api.problems import RETRY_AFTER_LIMIT
 from game.catalogue import load_catalogue
+from game.client_config import Deployment
+from game.environment import ApiEnvironment
+from runtime.settings import read
 from store.boards import PublishedBoard
 from store.errors import ConflictError
 from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, Answer, RestScene, request_event
@@ -211,14 +214,17 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))
     monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "portraits")
     monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/prod")
-    settings = app.ApiSettings.read()
-    assert (settings.table_prefix, settings.deployment) == ("dev-", DEPLOYMENT)
+    settings = read(ApiEnvironment)
+    assert settings.table_prefix == "dev-"
+    assert Deployment.model_validate_json(settings.deployment) == DEPLOYMENT
 
 
 @pytest.mark.parametrize(
     ("value", "named"), [(None, "PODIUM_DEPLOYMENT"), (json.dumps({"region": "x"}), "restUrl")]
 )
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, value: str | None, named: str) -> None:
+    monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "portraits")
+    monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/prod")
     monkeypatch.delenv("PODIUM_DEPLOYMENT", raising=False)
     if value is not None:
         monkeypatch.setenv("PODIUM_DEPLOYMENT", value)

@@ -11,10 +11,10 @@ from aws_cdk.assertions import Template
 from cfnlint import lint
 
 from api.application import CORS
-from api.backend import ClientConfig
 from api.problems import CONTENT_TYPE, Problem
 from cost.staleness import PUSHER_SECONDS
 from game.catalogue import load_catalogue
+from game.client_config import ClientConfig
 from game.functions import FUNCTIONS
 from infra import rest
 from infra.grants import GRANTS

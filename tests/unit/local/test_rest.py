@@ -9,7 +9,8 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from api.backend import Backend, Deployment
+from api.backend import Backend
+from game.client_config import Deployment
 from local.page_headers import page_headers
 from local.rest import PAYLOAD_LIMIT, RestServer
 from local.stack import PAGES

@@ -1,0 +1,103 @@
+"""The environment of each Lambda function as one typed model: the CDK app writes it, the handler reads it.
+
+Each field is the environment variable `PODIUM_<FIELD>`. A function's handler gets its model from
+`runtime.settings.read`; its stack builds the very same model and renders it with `variables`. So a missing or
+misspelled variable is an error of the type checker, and of `make synth`, before it is one of a deployment.
+
+What the CDK knows only when it deploys (an address, an id) it passes as text with a placeholder: such fields
+are text. A model's validator is built when it is first used: no function uses all of them.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from game.live import DIRECT_LIMIT, PUSHERS
+
+PREFIX = "PODIUM_"
+
+
+class Environment(BaseModel):
+    """The base of all: immutable, and without unknown fields."""
+
+    model_config = ConfigDict(
+        alias_generator=lambda field: f"{PREFIX}{field.upper()}",
+        validate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
+    )
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables by their names; a field that is None has none."""
+        values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {name: str(value) for name, value in values.items()}
+
+
+class StoreEnvironment(Environment):
+    """The environment of all that read or write tables."""
+
+    table_prefix: str = ""
+    """What the tables' names start with in this deployment; "" by default."""
+
+
+class ApiEnvironment(StoreEnvironment):
+    """The environment of the REST API."""
+
+    deployment: str
+    """A `game.client_config.Deployment` as JSON, as in `client-config.json`."""
+    portrait_function: str
+    """The name of the Lambda function that makes portraits."""
+    connections_url: str
+    """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
+
+
+class PushEnvironment(StoreEnvironment):
+    """The environment of all that push to connections."""
+
+    push_rate: Annotated[float, Field(gt=0)] | None = None
+    """Requests per second to `@connections` of all functions that push, together; by default no limit.
+
+    They share it by `store.budgets`. It is less than the account's quota, which players' requests share.
+    """
+    connections_url: str
+    """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
+
+
+class RoutesEnvironment(PushEnvironment):
+    """The environment of the WebSocket API's routes, and of `avatar-outcome`, which is of the same module."""
+
+    user_pool_id: str
+    """The user pool, which is asked whether an admin still is one."""
+
+
+class AuthorizerEnvironment(Environment):
+    """The environment of the authorizer."""
+
+    token_issuer: str
+    """The `iss` of good tokens: `https://cognito-idp.{region}.amazonaws.com/{userPoolId}`."""
+    token_client_id: str
+    """The app client that good tokens are for."""
+    key_set_url: str
+    """Where the user pool's JSON Web Key Set is: `{issuer}/.well-known/jwks.json` on AWS."""
+
+
+class BroadcasterEnvironment(PushEnvironment):
+    """The environment of the broadcaster, its sweep and its pushers."""
+
+    pusher_function: str
+    """The name of the Lambda function that pushes to one slice of a large board."""
+    direct_limit: Annotated[int, Field(ge=1)] = DIRECT_LIMIT
+    """Subscribers of one board; with more of them, pushers are started. 5,000 by default."""
+    pushers: Annotated[int, Field(ge=1, le=100)] = PUSHERS
+    """Into how many slices a large board's subscribers are split; 8 by default."""
+
+
+class PortraitsEnvironment(StoreEnvironment):
+    """The environment of the portrait container."""
+
+    avatar_bucket: str
+    """The bucket of uploads and portraits."""
+    catalogue: Path | None = None
+    """The game's catalogue, whose boards show portraits; the one that comes with Podium by default."""
