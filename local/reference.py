@@ -80,7 +80,6 @@ def _content(part: Schema, used: set[str]) -> str:
 
 
 def _frames() -> Iterator[str]:
-    clients = (protocol.Subscribe, protocol.Unsubscribe, protocol.Ping, protocol.Broadcast)
     yield from (
         "# Frames",
         _GENERATED,
@@ -90,7 +89,7 @@ def _frames() -> Iterator[str]:
     )
     models: dict[str, Schema] = {}
     for title, frames, key in (
-        ("From the client", clients, "action"),
+        ("From the client", get_args(protocol.ClientFrame), "action"),
         ("From the server", get_args(protocol.ServerFrame), "type"),
     ):
         yield from ("", f"## {title}")

@@ -25,13 +25,12 @@ import aioboto3
 from store.board_rules import find_misfits
 from store.database import PATIENT_ATTEMPTS, Database, Item, batch_write, open_database
 from store.errors import NoTableError
-from store.schema import IDEMPOTENCY, PLAYERS, SCORES, USER_PROFILES, USER_PROGRESS, Table
+from store.schema import PLAYERS, TABLES, Table
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TableDescriptionTypeDef
 
-RESTORED = (USER_PROFILES, USER_PROGRESS, SCORES, IDEMPOTENCY)
-"""Tables whose rows nothing else can make again."""
+RESTORED = tuple(table for table in TABLES if table.restored)
 _USABLE = ("ACTIVE", "UPDATING")
 
 

@@ -143,6 +143,7 @@ class ErrorFrame(Model):
     message: str
 
 
+ClientFrame = Subscribe | Unsubscribe | Ping | Broadcast
 ServerFrame = (
     Snapshot | Diff | Current | Unsubscribed | Pong | Announcement | Broadcasted | Avatar | ErrorFrame
 )

@@ -17,7 +17,10 @@ class Index:
 
 @dataclass(frozen=True)
 class Table:
-    """A table. Every key is a string; `ttl` names the attribute with the expiry in epoch seconds."""
+    """A table. Every key is a string; `ttl` names the attribute with the expiry in epoch seconds.
+
+    restored: whether `ops.restore` gives it the rows of a restored one: nothing else can make them again.
+    """
 
     name: str
     partition_key: str
@@ -25,6 +28,7 @@ class Table:
     index: Index | None = None
     ttl: str | None = None
     stream: Literal["NEW_IMAGE"] | None = None
+    restored: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -32,14 +36,14 @@ class Table:
         return (self.partition_key, self.sort_key) if self.sort_key else (self.partition_key,)
 
 
-USER_PROFILES = Table("UserProfiles", "userId")
-USER_PROGRESS = Table("UserProgress", "userId")
-SCORES = Table("Scores", "gameArea", "score", stream="NEW_IMAGE")
+USER_PROFILES = Table("UserProfiles", "userId", restored=True)
+USER_PROGRESS = Table("UserProgress", "userId", restored=True)
+SCORES = Table("Scores", "gameArea", "score", stream="NEW_IMAGE", restored=True)
 BY_CONNECTION_ID = Index("byConnectionId", "connectionId")
 CONNECTIONS = Table("Connections", "channel", "connectionId", index=BY_CONNECTION_ID, ttl="expiresAt")
 LEADERBOARDS = Table("Leaderboards", "gameArea")
 BY_USER_ID = Index("byUserId", "userId")
-IDEMPOTENCY = Table("Idempotency", "id", index=BY_USER_ID, ttl="expiresAt")
+IDEMPOTENCY = Table("Idempotency", "id", index=BY_USER_ID, ttl="expiresAt", restored=True)
 BUDGETS = Table("Budgets", "id")
 PLAYERS = Table("Players", "userId", ttl="expiresAt")
 
