@@ -1,4 +1,4 @@
-"""The client configuration, with which a game reaches a deployment: the answer of `GET /client-config.json`."""
+"""The client configuration, with which a game reaches a deployment: `GET /client-config.json` answers it."""
 
 from game.catalogue import GameArea
 from game.model import Model
