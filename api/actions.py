@@ -40,7 +40,7 @@ _STATUS = {
 
 Body = TypeVar("Body", bound=RequestBody)
 Rule = Callable[[Backend, Progress, Body], Progress]
-"""What an action makes of a player's progress. Pure: it is asked again where another request was faster.
+"""An action's change of a player's progress. Pure: it is called again where another request was faster.
 
 Raises ActionRefusedError or StaleVersionError, which become 402, 404, 409 or 422.
 """

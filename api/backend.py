@@ -1,4 +1,4 @@
-"""What the REST routes work with, and who is calling them."""
+"""The clients that the REST routes work with, and the caller of a request."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is behind the stream of scores, as a process of its own: our broadcaster, or the sample.
+"""The consumer of the stream of scores, as a process of its own: our broadcaster, or the sample.
 
     python -m bench.broadcasters ours|sample --connections-url http://127.0.0.1:PORT
 

@@ -8,7 +8,7 @@ from bench.figure import Figure, number
 from bench.sections import SECTIONS, TURNED_DOWN
 
 Outcomes = Mapping[str, list[Figure] | None]
-"""What each benchmark that ran came to; None for one that failed."""
+"""The figures of each benchmark that ran; None for one that failed."""
 
 
 def verdicts(name: str, figures: Sequence[Figure]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is said about each benchmark: what was run, what bounds the figures, and what they should come to."""
+"""The text about each benchmark: what was run, what bounds the figures, and their targets."""
 
 import math
 from collections.abc import Iterable

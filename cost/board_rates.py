@@ -1,4 +1,4 @@
-"""What happens on each board: records, batches, versions, and the pushes that these ask for."""
+"""The rates of each board: records, batches, versions, and the pushes that these ask for."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What each setting buys: the bill and the pushes with one thing changed.
+"""The effect of each setting: the bill and the pushes with one thing changed.
 
 How often boards change decides what a window is worth, and that is the least certain of all inputs. So every
 setting is priced twice: with the share of scores that change a board as given or derived, and with the most

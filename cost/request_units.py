@@ -16,9 +16,9 @@ PUSHES_A_CLAIM = 40
 """Pushes that a function claims at a time, where many share 8,000 a second (realtime/push/shared_pace.py)."""
 
 _BOARD_ROW_REST = 500
-"""What a board's row holds beside its entries: keys, and one diff in the outbox."""
+"""Bytes of a board's row beside its entries: keys, and one diff in the outbox."""
 _ROW_OVERHEAD = 100
-"""What DynamoDB adds to a stored row, in bytes."""
+"""Bytes that DynamoDB adds to a stored row."""
 
 
 class Ledger:

@@ -1,4 +1,4 @@
-"""What players do at a moment of the day, and the requests to API Gateway that it takes, pushes apart."""
+"""Players' actions at a moment of the day, and their requests to API Gateway, pushes apart."""
 
 from dataclasses import dataclass
 

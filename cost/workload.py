@@ -1,4 +1,4 @@
-"""What is priced: how many players there are, what they do, and how Podium is set up for them.
+"""The priced game: the number of players, what they do, and how Podium is set up for them.
 
 Each field is an option of `python -m cost`. Where the code decides a figure, the default is that of
 the code; where a deployment does, that of `infra/stages/prod.toml`.

@@ -1,4 +1,4 @@
-"""What stands behind the person: the picture itself, the picture blurred, or a colour."""
+"""The background behind the person: the picture itself, the picture blurred, or a colour."""
 
 import re
 from typing import Annotated, Literal, TypeAlias

@@ -61,7 +61,7 @@ _DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError),
     *(RuntimeError, struct.error, zlib.error),
 )
-"""What Pillow's plugins raise on files that they cannot make sense of."""
+"""Exceptions of Pillow's plugins on files that they cannot read."""
 
 # Nothing but the picture itself is asked of a HEIC file.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)

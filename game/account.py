@@ -1,4 +1,4 @@
-"""What AWS lets an account do, where several of our rooms reckon with it."""
+"""AWS's limits of an account that several folders reckon with."""
 
 # "Throttle quota per account, per Region across HTTP APIs, REST APIs, WebSocket APIs, and WebSocket callback
 # APIs": https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html (read in November 2026). AWS

@@ -1,4 +1,4 @@
-"""What the rows of a board were written under, and which edits of the catalogue would break them.
+"""The rules that a board's rows were written under, and the edits of the catalogue that would break them.
 
 A row stays as it was written, and an edit of the catalogue changes how it is read. So what matters is kept
 with the boards (`store.board_rules`), and compared with the catalogue before rows are read or written by it:

@@ -1,4 +1,4 @@
-"""What the catalogue offers besides areas: levels, unlocks, tasks, the shop, and the caps on earned money."""
+"""The catalogue's parts besides areas: levels, unlocks, tasks, the shop, and the caps on earned money."""
 
 from itertools import pairwise
 from typing import Annotated, Literal, Self

@@ -107,7 +107,7 @@ FUNCTIONS = (API, ROUTES, AVATAR_OUTCOME, AUTHORIZER, BROADCASTER, SWEEP, PUSHER
 """Every function, the container included; it is deployed only once there is an image of it."""
 
 ZIPPED = tuple(function for function in FUNCTIONS if function.package in PACKAGES)
-"""Those whose code is in a zip."""
+"""The functions whose code is in a zip."""
 
 
 def handlers_of(package: Package) -> tuple[str, ...]:

@@ -6,6 +6,6 @@ RETRY_AFTER = "Retry-After"
 """When to come back after a 429 or 503, in seconds."""
 
 REQUEST_HEADERS = ("Content-Type", "Authorization", IDEMPOTENCY_KEY)
-"""What a page may send."""
+"""Headers that a page may send."""
 RESPONSE_HEADERS = (RETRY_AFTER,)
-"""What a page may read, besides what every page may."""
+"""Headers that a page may read, besides those that every page may."""

@@ -3,7 +3,7 @@
 from typing import Literal
 
 Action = Literal["subscribe", "unsubscribe", "ping", "broadcast"]
-"""What a client's frame asks for: each is a route of the WebSocket API."""
+"""Actions that a client's frame asks for: each is a route of the WebSocket API."""
 
 SUBPROTOCOL = "podium"
 """The WebSocket subprotocol of Podium; a token may travel beside it."""

@@ -1,4 +1,4 @@
-"""What the functions count in CloudWatch: names that alarms, the dashboard and the functions share."""
+"""The metrics that functions count in CloudWatch: names for alarms, dashboard and functions."""
 
 from enum import StrEnum
 

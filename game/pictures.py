@@ -1,4 +1,4 @@
-"""What a picture may be that a player sends: for the API, the bucket, the container and the clients."""
+"""The limits of a picture that a player sends: for the API, the bucket, the container and the clients."""
 
 from typing import Literal, get_args
 
@@ -22,7 +22,7 @@ ContentType = Literal[
     "image/bmp",
     "image/tiff",
 ]
-"""What an upload may say that it is. The container judges by what is in the file."""
+"""Content types that an upload may name. The container judges by what is in the file."""
 CONTENT_TYPES: tuple[ContentType, ...] = get_args(ContentType)
 
 NAMES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"

@@ -1,4 +1,4 @@
-"""What a player may do with progress, money, tasks, unlocks and the shop: pure rules on one value.
+"""The rules of progress, money, tasks, unlocks and the shop: pure, on one value.
 
 Each action takes the player as they are and answers with the player as they would be, or refuses. Nothing is
 read and nothing is written here, so the store writes the answer on condition that the player is

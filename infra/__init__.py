@@ -1,1 +1,1 @@
-"""What is deployed to AWS, and how it is packed."""
+"""The deployment to AWS, and its packaging."""

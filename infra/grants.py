@@ -1,4 +1,4 @@
-"""What each function may do with the tables, the bucket and the user pool: exactly what it does.
+"""The rights of each function to the tables, the bucket and the user pool: exactly those it uses.
 
 A test records the calls of every function while players play, and checks them against this table, both ways.
 """

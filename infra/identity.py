@@ -1,4 +1,4 @@
-"""Who players are: the user pool, the app client for games, and Google where a stage has it."""
+"""Players' identities: the user pool, the app client for games, and Google where a stage has it."""
 
 from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""What a password has to be, on AWS and on one machine alike; the demo page says it to players.
+"""The rules for passwords, on AWS and on one machine alike; the demo page says them to players.
 
 NIST would have length alone, and a list of the passwords that everybody tries first, with which each new one
 is compared (SP 800-63B, https://pages.nist.gov/800-63-4/sp800-63b.html). Cognito has such a list in its Plus

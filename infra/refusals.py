@@ -1,4 +1,4 @@
-"""What API Gateway refuses by itself, before the function sees it: as problem+json, like the function's own.
+"""API Gateway's own refusals, before the function sees a request: problem+json, like the function's.
 
 Pages of any origin may read it, as they may read what the function answers: nothing here goes by cookies, and
 the preflight decides which pages may send a token or a body at all.

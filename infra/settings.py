@@ -1,4 +1,4 @@
-"""What a studio decides about a deployment: one TOML file per stage, `infra/stages/<stage>.toml`.
+"""A studio's decisions about a deployment: one TOML file per stage, `infra/stages/<stage>.toml`.
 
 `python -m infra.settings <stage>` says where its tables are, as `ops` wants to be told.
 
@@ -27,7 +27,7 @@ _PUSH_MOST = 0.9
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html#configuring-concurrency-reserved
 _UNRESERVED = 100
 BASE_IMAGE = "public.ecr.aws/lambda/python:3.12"
-"""What the portraits' container is built on; AWS moves the tag as it mends what is in the image."""
+"""The base image of the portraits' container; AWS moves the tag as it mends what is in the image."""
 _HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
 
 
@@ -62,7 +62,7 @@ class Identity(_Settings):
     https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-email.html
     """
     email_identity: Literal["address", "domain"] = "address"
-    """What was verified in SES: just that address, which is the default, or all of its domain."""
+    """The identity verified in SES: just that address, which is the default, or all of its domain."""
     email_region: str | None = Field(default=None, pattern=r"^[a-z]+(-[a-z]+)+-\d$")
     """Where it was verified; the stage's Region by default. Cognito takes only certain others."""
 
@@ -177,7 +177,7 @@ class Pipeline(_Settings):
         default=BASE_IMAGE,
         pattern=rf"^{re.escape(BASE_IMAGE)}(@sha256:[0-9a-f]{{64}})?$",
     )
-    """What the portraits' container is built on: the tag's image at the time, or one by its digest."""
+    """The base image of the portraits' container: the tag's image at the time, or one by its digest."""
 
 
 class Domain(_Settings):
@@ -195,7 +195,7 @@ class Domain(_Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.rest == self.web_socket:
-            raise ValueError("rest and web_socket must differ: API Gateway serves one of them a name")
+            raise ValueError("rest and web_socket must differ: one name cannot serve both APIs")
         return self
 
 

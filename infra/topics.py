@@ -1,4 +1,4 @@
-"""What a stage has to tell a person."""
+"""The topics by which a stage mails a person."""
 
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions

@@ -1,4 +1,4 @@
-"""What a person at the terminal can mend."""
+"""Errors that a person at the terminal can mend."""
 
 
 class LoadTestError(Exception):

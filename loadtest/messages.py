@@ -1,4 +1,4 @@
-"""What the load test and its worker processes say to each other: a line of JSON each.
+"""Messages between the load test and its worker processes: one line of JSON each.
 
 Orders go to a worker, reports come back. Times are in seconds since the start of play, on the machine's
 monotonic clock, which all processes share.

@@ -90,7 +90,7 @@ class Player:
         self._skills = {arena.id: Skill(rng) for arena in rules.arenas}
         self._due: deque[float] = deque()
         self.playing: asyncio.Task[None] | None = None
-        """What submits the scores that are due; None while there are none."""
+        """The task that submits the scores that are due; None while there are none."""
         # None when a request failed and may or may not have taken effect.
         self._bests: dict[str, int] | None = {}
 

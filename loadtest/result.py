@@ -1,4 +1,4 @@
-"""What a run found, as `report.json` has it: the numbers behind every plot of `report.html`.
+"""The findings of a run, as `report.json` has them: the numbers behind every plot of `report.html`.
 
     python -m loadtest --out DIR …
     DIR/report.json: {"scoreToScreen": {"count": …, "p50": …, "p99": …, "max": …, "curve": […]}, "verdict": …}
@@ -42,7 +42,7 @@ class Verdict(Model):
     held: bool
     broken: tuple[str, ...]
     clients: int
-    """Those that were connected at the end, and whose boards were compared with the server's."""
+    """Clients that were connected at the end, and whose boards were compared with the server's."""
     boards: int
     quiet_after: float | None
     """Seconds from the last score's answer until every screen showed the server's board; None: never."""

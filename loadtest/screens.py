@@ -1,4 +1,4 @@
-"""What the screens of one process show, and the check that what is promised of it holds.
+"""The boards on the screens of one process, and the check that the promise about them holds.
 
 Every screen is a board's copy of its own, kept by a client's rules (`realtime.replica`): the position that it
 has come to and the diffs that it refused are its own. What it SHOWS is one of few states, for the same frame

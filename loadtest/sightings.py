@@ -29,7 +29,7 @@ from loadtest.messages import Attempted, ShownState, ShownStep
 from loadtest.screens import TICKS, not_the_same
 
 Fate = Literal["shown", "outdone", "below"]
-"""What came of an accepted score: on a screen; only a better one of the same player; not among the top K."""
+"""The outcome of an accepted score: on a screen; only a better one of its player; not among the top K."""
 
 Record = Callable[[float, float, int], None]
 """Takes when a score was scheduled, the seconds that screens waited for it, and how many did."""

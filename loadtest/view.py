@@ -1,4 +1,4 @@
-"""What a person at the terminal sees of a run: a live view, or plain lines where there is no terminal."""
+"""The view of a run for a person at the terminal: live, or plain lines where there is no terminal."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -63,7 +63,7 @@ def open_view() -> Iterator[View]:
 
 
 class PlainView(View):
-    """Lines."""
+    """A plain-text view for output that is not a terminal."""
 
     def __init__(self, console: Console) -> None:
         # A log is not wrapped.

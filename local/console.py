@@ -1,4 +1,4 @@
-"""What `make run` says in the terminal.
+"""The output of `make run` in the terminal.
 
 A path, a header or an exception may hold what a client sent. A terminal obeys some characters (it can be
 cleared, retitled, made to type), so none of them gets there as it is.

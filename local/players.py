@@ -59,7 +59,7 @@ async def _play_together(
     except TimeoutError:
         if not time.expired():
             raise
-        logger.info("the players go home")
+        logger.info("the simulated players have stopped")
 
 
 class _Player:

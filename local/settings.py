@@ -26,7 +26,7 @@ class LocalSettings(BaseSettings):
     emulator_port: Port = 4566
     """DynamoDB, S3 and Cognito; 4566 by default. Not used where AWS_ENDPOINT_URL is set."""
     data_dir: Path = CHECKOUT / ".podium"
-    """What is kept between runs; `.podium` in the checkout by default."""
+    """The folder that is kept between runs; `.podium` in the checkout by default."""
     sweep_seconds: Annotated[float, Field(gt=0)] = 60
     """Between two sweeps, which put right what no score showed; 60 by default, as on AWS."""
     catalogue: Path = CHECKOUT / "game" / "catalogue.toml"

@@ -1,4 +1,4 @@
-"""What is done about connections that a push found gone, or that took no frame."""
+"""The treatment of connections that a push found gone, or that took no frame."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence

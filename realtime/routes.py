@@ -214,7 +214,7 @@ async def _check_still_admin(live: Live, event: Event) -> None:
         if not (username and await live.is_member(username, _user_id(event), ADMINS)):
             raise _forbidden()
     except UsersUnavailableError as error:
-        raise FrameError("unavailable", "action: it cannot be told who is an admin: try again") from error
+        raise FrameError("unavailable", "action: admins cannot be looked up now; try again") from error
 
 
 def _forbidden() -> FrameError:

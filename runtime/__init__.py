@@ -1,1 +1,1 @@
-"""What every Lambda handler runs in: settings, event loop, clients and clocks."""
+"""The runtime of every Lambda handler: settings, event loop, clients and clocks."""

@@ -1,4 +1,4 @@
-"""What a player does with money, tasks, unlocks and saves: one conditional write, answered once.
+"""A player's actions with money, tasks, unlocks and saves: one conditional write, answered once.
 
 1. Read the player's row, and with a request key the answer given to it before, in one transaction.
 2. Answered before: that is the answer.

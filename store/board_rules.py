@@ -1,4 +1,4 @@
-"""What the rows of each board were written under: one row of `Leaderboards`, beside the boards' own.
+"""The rules that each board's rows were written under: one row of `Leaderboards`, beside the boards'.
 
     start  -> `settle`: read the row; compare it with the catalogue; where they differ, look at the rows of
               the boards in question; write down what holds from now on, if the row still is as it was

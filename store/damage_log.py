@@ -1,4 +1,4 @@
-"""What the log says of damaged rows, which every read meets again: of each row once a minute."""
+"""The log of damaged rows, which every read meets again: each row once a minute."""
 
 import logging
 import time

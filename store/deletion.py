@@ -23,7 +23,7 @@ from store.database import Database, retry_on_conflict
 from store.portraits import PortraitBucket
 
 DELETION_HANG_UP_SECONDS = 5.0
-"""What closing a player's connections may take; API Gateway waits 29 seconds for all of it."""
+"""Seconds that closing a player's connections may take; API Gateway waits 29 seconds for all of it."""
 HANG_UPS_AT_ONCE = 50
 
 logger = logging.getLogger("podium.deletion")

@@ -1,4 +1,4 @@
-"""What the store raises. Errors of botocore stay inside: a caller can catch StoreError.
+"""The errors that the store raises. Errors of botocore stay inside: a caller can catch StoreError.
 
     StoreError
         RequestError                a service refused a request, or did not answer

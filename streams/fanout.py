@@ -157,7 +157,7 @@ class FanOutRunner:
                     board = await self._begin(board, report, scored_at, time_left)
         except SupersededError:
             # The function that came first finds in the row all that we did.
-            logger.info("board %s: another worker is at it", board.game_area)
+            logger.info("board %s: another worker has taken over this fan-out", board.game_area)
 
     async def push_slice(self, task: Slice, report: Report, *, time_left: TimeLeft = _endless) -> None:
         """Push to a slice. Nothing is done where the slice is done already, or the fan-out is over.

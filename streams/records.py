@@ -1,4 +1,4 @@
-"""What a DynamoDB Streams record of `Scores` tells: that a board may have changed, and where."""
+"""Records of the stream of `Scores`: each tells that a board may have changed, and where."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What one run of the broadcaster did, for the metrics and the log."""
+"""The report of one run of the broadcaster, for the metrics and the log."""
 
 from dataclasses import dataclass
 

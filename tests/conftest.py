@@ -68,30 +68,30 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing to tell yet."""
+    """Create the list of notes."""
     config.stash[_NOTES] = []
 
 
 @pytest.fixture(scope="session")
 def notes(pytestconfig: pytest.Config) -> list[str]:
-    """Lines to be told at the end of the session."""
+    """Return the list of lines to print at the end of the session."""
     return pytestconfig.stash[_NOTES]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand the notes of one of several processes to the one that tells them."""
+    """Hand the notes of one of several processes to the one that prints them."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["notes"] = session.config.stash[_NOTES]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take them."""
+    """Collect the notes of a worker."""
     node.config.stash[_NOTES] += getattr(node, "workeroutput", {}).get("notes", [])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell."""
+    """Print the notes."""
     if config.stash[_NOTES]:
         terminalreporter.section("Notes", sep="-")
     for line in config.stash[_NOTES]:

@@ -112,7 +112,7 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
     player, backend = caller(request), backend_of(request)
     stored = await profiles.load(backend.db, player.user_id)
     if not body.key.startswith(upload_prefix(player.user_id)):
-        raise ProblemError(403, "key: is not an upload of yours")
+        raise ProblemError(403, "key: must be one of your own uploads")
     if not await backend.portraits.exists(body.key):
         raise ProblemError(404, "key: nothing has been uploaded there")
     if stored is None:
@@ -144,7 +144,7 @@ async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> Pr
     if await profiles.load(backend.db, player.user_id) is None:
         raise _no_portrait()
     if not body.key.startswith(avatar_prefix(player.user_id)):
-        raise ProblemError(403, "key: is not a portrait of yours")
+        raise ProblemError(403, "key: must be one of your own portraits")
 
     def choose(profile: Profile) -> Profile:
         # Here, and not before: another portrait that has just been made may have pushed this one out.

@@ -157,7 +157,7 @@ def install(requirements: str, target: Target, folder: Path) -> None:
     """Install a lock file's distributions into a folder. Raises BundleError with what uv has to say."""
     uv = str(UV) if UV.is_file() else shutil.which("uv")
     if uv is None:
-        raise BundleError("There is no uv: run `make run` once, which brings it.")
+        raise BundleError("uv is not installed. Run `make run` once to install it.")
     command = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
     command += ["--python", sys.executable, "--target", str(folder)]
     if target.platform:

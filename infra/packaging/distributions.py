@@ -11,7 +11,7 @@ NEVER_RUN = frozenset({".c", ".h", ".md", ".pxd", ".pxi", ".pyi", ".pyx", ".rst"
 """Suffixes of files for compilers, type checkers and readers."""
 
 CREDENTIAL_SERVICES = frozenset({"sso", "sso-oidc", "sts"})
-"""What botocore's credential chain makes clients of."""
+"""Services that botocore's credential chain makes clients of."""
 
 _SERVICES = PurePosixPath("botocore/data")
 # Of `resource()`, which no source of ours calls: `infra.packaging.sources` refuses one that does.

@@ -1,4 +1,4 @@
-"""What a module of ours needs to run, found by reading sources: nothing is imported for it.
+"""The needs of a module of ours, found by reading sources: nothing is imported for it.
 
 Imports inside functions count, as they may run; those for type checkers alone do not.
 """
@@ -117,4 +117,4 @@ class _Reader(ast.NodeVisitor):
         match node.args:
             case [ast.Constant(value=str(service)), *_]:
                 return service
-        raise SourceError(f"{self._file}:{node.lineno}: a client of a service that is not written there")
+        raise SourceError(f"{self._file}:{node.lineno}: the service's name must be a string literal")

@@ -1,4 +1,4 @@
-"""What a Lambda authorizer's answer means: who the caller is, and whether its IAM policy lets it in."""
+"""The meaning of a Lambda authorizer's answer: the caller, and whether its IAM policy lets it in."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the emulator tells the process that started it, over a pipe: one JSON object per line.
+"""Reports of the emulator to the process that started it, over a pipe: one JSON object per line.
 
 {"refused": text}    it does not start, for the person at the terminal
 {"unsaved": reason}  a save has failed, and what has changed since the last one is not on the disk

@@ -109,7 +109,9 @@ class HttpPushClient:
         now_s: Callable[[], float] = time.time,
     ) -> None:
         if in_flight < 1 or (rate is not None and rate <= 0):
-            raise ValueError(f"nothing is ever pushed with in_flight={in_flight} and rate={rate}")
+            raise ValueError(
+                f"in_flight must be at least 1, and rate positive or None, not {in_flight} and {rate}"
+            )
         create: CreateConnection = create_connection or asyncio.get_running_loop().create_connection
         self._signer = ConnectionsSigner(address.endpoint, region)
         self._load_credentials = credentials

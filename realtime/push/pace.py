@@ -3,7 +3,7 @@
 from typing import Protocol
 
 BURST_SECONDS = 0.01
-"""What may be saved up, in seconds of the rate; one request at the least."""
+"""The most that is saved up, in seconds of the rate; one request at the least."""
 
 
 class AnyPace(Protocol):

@@ -1,4 +1,4 @@
-"""What is read of an answer beyond its status: rarely anything."""
+"""The reading of an answer beyond its status: rarely anything."""
 
 import contextlib
 from datetime import UTC

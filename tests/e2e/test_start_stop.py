@@ -333,7 +333,7 @@ def test_simulated_players_move_a_board(own_backend: Callable[..., BackendProces
     assert "Traceback" not in said
     played = run_to_end(*options, "--minutes", "0.01", variables={})
     assert (played.returncode, played.stdout) == (0, ""), played.stderr
-    assert "the players go home" in played.stderr
+    assert "the simulated players have stopped" in played.stderr
     assert backend.stop() == 0
 
 

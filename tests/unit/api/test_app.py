@@ -60,7 +60,7 @@ def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
 @pytest.mark.filterwarnings("ignore:No application metrics")
 def test_portrait_request_without_a_portrait_function_is_a_503(rest: RestScene) -> None:
     answer = send(rest, "POST", "/avatar/process", {"key": UPLOAD})
-    assert answer.problem(503)["detail"] == "portraits are not made here yet"
+    assert answer.problem(503)["detail"] == "portraits are not available on this server"
     assert rest.run(lambda db: profiles.load(db, PLAYER)) is not None
 
 

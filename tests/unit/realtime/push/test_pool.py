@@ -204,7 +204,7 @@ def test_pace_is_kept(rate: float) -> None:
 
 @pytest.mark.parametrize("options", [{"rate": 0}, {"rate": -1}, {"in_flight": 0}])
 def test_client_that_could_push_nothing_is_not_made(options: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="nothing is ever pushed"):
+    with pytest.raises(ValueError, match="in_flight must be at least 1, and rate positive"):
         push(Endpoint(), "one", **options)
 
 
