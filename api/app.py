@@ -39,3 +39,68 @@ app = APIGatewayRestResolver(cors=CORS, serializer=serialize)
 configure(app)
 
 
+def count(metric: Metric) -> None:
+    """Count one of a metric."""
+    metrics.add_metric(metric, MetricUnit.Count, 1)
+
+
+@asynccontextmanager
+async def _open_backend() -> AsyncIterator[Backend]:
+    settings = read(ApiEnvironment)
+    deployment = Deployment.model_validate_json(settings.deployment)
+    session = aioboto3.Session()
+    catalogue = load_catalogue()
+    async with (
+        open_database(session, settings.table_prefix) as db,
+        open_bucket(session, deployment.avatar_bucket) as portraits,
+        session.client("lambda", config=SDK_CONFIG) as functions,
+        session.client(
+            "apigatewaymanagementapi", endpoint_url=settings.connections_url, config=SDK_CONFIG
+        ) as live,
+        open_user_pool(session, deployment.user_pool_id) as users,
+    ):
+
+        async def process_portrait(user_id: str, key: str, background: str) -> None:
+            event = {"userId": user_id, "key": key, "background": background}
+            try:
+                await functions.invoke(
+                    FunctionName=settings.portrait_function, InvocationType="Event", Payload=json.dumps(event)
+                )
+            except functions.exceptions.ResourceNotFoundException as error:
+                # A stage is deployed before there is an image of the container.
+                raise ProblemError(503, "portraits are not available on this server") from error
+
+        async def hang_up(connection_id: str) -> None:
+            with suppress(live.exceptions.GoneException):
+                await live.delete_connection(ConnectionId=connection_id)
+
+        yield Backend(
+            db,
+            catalogue,
+            deployment,
+            now_ms,
+            portraits,
+            process_portrait,
+            hang_up,
+            users.delete,
+            count,
+            Admission(db, catalogue, settle),
+        )
+
+
+_container = Container(_open_backend)
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Serve one request. Raises BrokenBoardsError where the catalogue would have stored rows misread."""
+
+    async def serve(backend: Backend) -> dict[str, Any]:
+        if backend.admission:
+            await backend.admission.require()
+        # Powertools clears the context after each request.
+        app.append_context(backend=backend)
+        return await app.resolve_async(event, context)
+
+    return _container.run(serve)

@@ -39,7 +39,7 @@ class StoreEnvironment(Environment):
     """The environment of all that read or write tables."""
 
     table_prefix: str = ""
-    """What the tables' names start with in this deployment; "" by default."""
+    """The beginning of the tables' names in this deployment; "" by default."""
 
 
 class ApiEnvironment(StoreEnvironment):
