@@ -49,12 +49,15 @@ class Sample(NamedTuple):
 
 
 class Break(NamedTuple):
-    """An edit that would break a board's rows. `key` is the catalogue's; `written` and `given` are values."""
+    """An edit that would break a board's rows. `key` is the catalogue's; `written` and `given` are values.
+
+    Without a key: a sum over areas that are not known any more.
+    """
 
     board: str
-    key: str
-    written: str
-    given: str
+    key: str = ""
+    written: str = ""
+    given: str = ""
 
     @property
     def misreads(self) -> bool:
@@ -62,6 +65,8 @@ class Break(NamedTuple):
         return not self.key.endswith((".max", ".min"))
 
     def __str__(self) -> str:
+        if not self.key:
+            return f"board {self.board}: what its rows are sums over cannot be read any more"
         return (
             f"board {self.board}: its rows were written under {self.written}, and {self.key} is {self.given}"
         )

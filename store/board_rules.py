@@ -10,6 +10,9 @@ under the new rules, and a board for which the edit breaks something keeps what 
 it yet (data of an earlier release) is taken as the catalogue says, unless its best row tells otherwise. One
 that has left the catalogue stays in it, as its rows stay.
 
+A row of rules that cannot be read is one that was never written, with a difference: rows do not tell which
+areas they are sums over, so sums have to be dropped. Then the next start writes it anew.
+
 One row for all boards, because every start reads it: about 70 bytes per board. A row of `Scores` needs
 nothing of it, so a score costs what it did. So a function that is replaced may still write rows under the old
 rules after the new one has looked: docs/scores.md says when that matters, and what to do.
@@ -35,8 +38,8 @@ from game.board_rules import (
 )
 from game.catalogue import Catalogue
 from store import boards, scores
-from store.database import Database, Row, parse_row, retry_on_conflict, to_item
-from store.errors import StoreError
+from store.database import Database, Item, Row, parse_row, retry_on_conflict, to_item
+from store.errors import RowError, StoreError
 from store.schema import LEADERBOARDS
 
 ROW_KEY = "#rules"
@@ -66,6 +69,15 @@ class _Written(Row):
 
 
 @dataclass(frozen=True)
+class _Stored:
+    """The row as it is stored, if it is there; what it says, or the error where it cannot be read."""
+
+    item: Item | None
+    boards: Mapping[str, BoardRules]
+    error: RowError | None = None
+
+
+@dataclass(frozen=True)
 class Dropped:
     """A board, and how many rows of it were deleted, or would be."""
 
@@ -74,28 +86,26 @@ class Dropped:
 
 
 async def find_breaks(db: Database, catalogue: Catalogue) -> list[Break]:
-    """Return what the catalogue would break of the rows that are there. Raises RowError."""
-    written = await _load(db)
-    return await _compare(db, written.boards if written else {}, rules_of(catalogue))
+    """Return what the catalogue would break of the rows that are there."""
+    return await _find(db, await _load(db), rules_of(catalogue))
 
 
 async def settle(db: Database, catalogue: Catalogue) -> list[Break]:
     """Return the same, and write down what holds from now on for every board that it leaves whole.
 
     Before rows are written by the catalogue. Nothing is written down where rows would be misread: such a
-    start is refused, and what it says of other boards may be just as wrong. Raises RowError, and
-    ConflictError where others kept writing the row.
+    start is refused, and what it says of other boards may be just as wrong. Raises ConflictError where others
+    kept writing the row.
     """
     given = rules_of(catalogue)
 
     async def attempt() -> list[Break]:
-        written = await _load(db)
-        before = written.boards if written else {}
-        found = await _compare(db, before, given)
+        stored = await _load(db)
+        found = await _find(db, stored, given)
         broken = {one.board for one in found}
-        after = before | {board: rules for board, rules in given.items() if board not in broken}
-        if after != before and not any(one.misreads for one in found):
-            await _write(db, written, after)
+        after = {**stored.boards, **{board: rules for board, rules in given.items() if board not in broken}}
+        if after != stored.boards and not any(one.misreads for one in found):
+            await _write(db, stored.item, after)
         return found
 
     return await retry_on_conflict(attempt)
@@ -104,10 +114,12 @@ async def settle(db: Database, catalogue: Catalogue) -> list[Break]:
 async def find_misfits(restored: Database, db: Database) -> list[Break]:
     """Return what rows of other tables would break that come to stand under what is written down in these.
 
-    As far as rows tell themselves: which areas a sum is over, they do not.
+    As far as rows tell themselves: which areas a sum is over, they do not. Raises RowError.
     """
-    written = await _load(db)
-    return await _compare(restored, {}, written.boards) if written else []
+    stored = await _load(db)
+    if stored.error:
+        raise stored.error
+    return await _compare(restored, {}, stored.boards)
 
 
 class Admission:
@@ -148,7 +160,8 @@ def drop_command(db: Database) -> str:
 def explain(found: Collection[Break], command: str) -> str:
     """Return a line for each break: what is wrong, and what to do. `command` drops the rows of `{board}`."""
     return "\n".join(
-        f"{one}. Set it back, or drop the rows: `{command.format(board=one.board)}` says what would go."
+        f"{one}. {'Set it back, or drop' if one.key else 'Drop'} the rows: "
+        f"`{command.format(board=one.board)}` says what would go."
         for one in found
     )
 
@@ -162,8 +175,7 @@ async def drop(
     rows. Players' bests stay in their rows, and do not count without a row on the board. The board is
     published again, in a new epoch. Raises UnknownBoardError, RowsLeftError and ThrottledError.
     """
-    written = await _load(db)
-    before, given = written.boards if written else {}, rules_of(catalogue)
+    before, given = dict((await _load(db)).boards), rules_of(catalogue)
     if board not in before | given and await scores.sample(db, board, "desc") is None:
         raise UnknownBoardError(
             f"There is no board {board!r}; there are {', '.join(sorted(before | given))}."
@@ -180,6 +192,15 @@ async def drop(
             raise RowsLeftError(
                 f"Rows of {name} were written meanwhile: close the API first, then drop the board again."
             )
+
+
+async def _find(db: Database, stored: _Stored, given: Mapping[str, BoardRules]) -> list[Break]:
+    found = await _compare(db, stored.boards, given)
+    if stored.error:
+        db.damage.error(ROW_KEY, "%s", stored.error)
+        sums = [board for board, rules in given.items() if rules.areas]
+        found += [Break(board) for board in sums if await scores.sample(db, board, given[board].order)]
+    return found
 
 
 async def _compare(
@@ -200,22 +221,28 @@ async def _compare(
     return [one for some in found for one in some]
 
 
-async def _load(db: Database) -> _Written | None:
+async def _load(db: Database) -> _Stored:
     answer = await db.client.get_item(TableName=db.name(LEADERBOARDS), Key=_key(), ConsistentRead=True)
     item = answer.get("Item")
-    return parse_row(_Written, LEADERBOARDS, item, boards=_written.validate_json) if item else None
+    if item is None:
+        return _Stored(None, {})
+    try:
+        row = parse_row(_Written, LEADERBOARDS, item, boards=_written.validate_json)
+    except RowError as error:
+        return _Stored(item, {}, error)
+    return _Stored(item, row.boards)
 
 
-async def _write(db: Database, read: _Written | None, rules: Mapping[str, BoardRules]) -> None:
+async def _write(db: Database, read: Item | None, rules: Mapping[str, BoardRules]) -> None:
     values = {
         "revision": secrets.token_hex(8),
         "boards": _written.dump_json(dict(rules), by_alias=True, exclude_defaults=True).decode(),
     }
     condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
-    if read:
+    if read and "revision" in read:
         condition = {
             "ConditionExpression": "revision = :read",
-            "ExpressionAttributeValues": to_item({":read": read.revision}),
+            "ExpressionAttributeValues": {":read": read["revision"]},
         }
     await db.client.put_item(TableName=db.name(LEADERBOARDS), Item=_key() | to_item(values), **condition)
 

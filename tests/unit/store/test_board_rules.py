@@ -15,7 +15,9 @@ from store.board_rules import (
     Dropped,
     RowsLeftError,
     UnknownBoardError,
+    explain,
     find_breaks,
+    find_misfits,
     settle,
 )
 from store.database import to_item
@@ -196,12 +198,51 @@ async def test_start_that_loses_the_race_looks_again(tables: InterruptedDatabase
     assert await refused(tables, FLIPPED) == []
 
 
-async def test_damaged_row_is_named_and_left_as_it_is(tables: InterruptedDatabase) -> None:
-    broken = to_item({"gameArea": ROW_KEY, "revision": "1", "boards": "{"})
+DAMAGED = [
+    {"revision": "1", "boards": "{"},
+    {"boards": "{}"},
+    {"revision": 7, "boards": "{}"},
+    {"revision": "1"},
+    {"revision": "1", "boards": '{"forest": {"order": "up"}}'},
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+async def test_damaged_row_is_written_anew_when_the_sums_are_dropped(
+    tables: InterruptedDatabase, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50)
+    broken = to_item({"gameArea": ROW_KEY} | damage)
     await tables.direct.client.put_item(TableName=LEADERBOARDS.name, Item=broken)
-    with pytest.raises(RowError, match=ROW_KEY):
-        await settle(tables.direct, PLAIN)
+    assert await refused(tables, PLAIN) == ["global"]
+    assert ROW_KEY in caplog.text
     assert await written(tables) == broken
+    assert explain(await settle(tables.direct, PLAIN), "make drop board={board}") == (
+        "board global: what its rows are sums over cannot be read any more. "
+        "Drop the rows: `make drop board=global` says what would go."
+    )
+    assert await drop(tables, PLAIN, "global") == [Dropped("global", 1)]
+    assert await refused(tables, PLAIN) == []
+    assert await players(tables, "forest") == ["ada"]
+    assert await refused(tables, catalogue(forest={"counts": False, "max": 60})) == []
+    assert await refused(tables, catalogue(forest={"counts": False, "max": 40})) == ["forest"]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+async def test_rows_tell_their_order_and_bound_where_the_rules_are_damaged(
+    tables: InterruptedDatabase, damage: dict[str, Any]
+) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 50, "sprint")
+    item = to_item({"gameArea": ROW_KEY} | damage)
+    await tables.direct.client.put_item(TableName=LEADERBOARDS.name, Item=item)
+    assert await refused(tables, catalogue(sprint={"order": "desc"})) == ["sprint"]
+    with pytest.raises(RowError, match=ROW_KEY):
+        await find_misfits(tables.direct, tables.direct)
+    assert await written(tables) == item
+    assert await refused(tables, catalogue(sprint={"min": 51})) == ["sprint"]
+    assert await refused(tables, PLAIN) == []
 
 
 async def test_dropping_takes_the_rows_and_the_sums_over_them(tables: InterruptedDatabase) -> None:
