@@ -114,7 +114,11 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
     if not body.key.startswith(upload_prefix(player.user_id)):
         raise ProblemError(403, "key: must be one of your own uploads")
     if not await backend.portraits.exists(body.key):
-        raise ProblemError(404, "key: nothing has been uploaded there")
+        # The container may have finished with it since: its outcome is told again, to a client that lost the
+        # first answer or the frame.
+        latest = await profiles.load(backend.db, player.user_id)
+        if latest is None or latest.outcome(body.key) is None:
+            raise ProblemError(404, "key: nothing has been uploaded there")
     if stored is None:
         # The container changes the profile, and knows no token to take a name from.
         await appearance.change(

@@ -19,17 +19,16 @@ export const PORTRAIT_MS = 60_000;
  */
 export async function makePortrait(podium, { fetch, clock }, file, background) {
   const picture = await prepare(file, podium.config.pictures);
-  const { url, fields, key } = await podium.request("POST", "/avatar/presign", {
-    contentType: picture.type,
-    contentLength: picture.size,
-  });
+  const announced = { contentType: picture.type, contentLength: picture.size };
+  const { url, fields, key } = await podium.request("POST", "/avatar/presign", announced, { repeatable: true });
   await upload({ fetch, clock, timeout: UPLOAD_MS }, url, fields, picture);
   return new Promise((resolve, reject) => {
     let begun = false;
     function begin() {
       if (begun || podium.state !== "live") return;
       begun = true;
-      podium.request("POST", "/avatar/process", { key, background }).catch((error) => settle(reject, error));
+      const asked = podium.request("POST", "/avatar/process", { key, background }, { repeatable: true });
+      asked.catch((error) => settle(reject, error));
     }
     function told({ key: of, avatar, face, error, message }) {
       if (of !== key) return;

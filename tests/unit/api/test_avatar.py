@@ -188,6 +188,26 @@ def test_upload_that_is_not_there_is_not_worked_on(rest: RestScene, key: str) ->
     assert before == PROCESSED
 
 
+def test_upload_whose_outcome_is_known_is_asked_for_again_and_told_again(rest: RestScene) -> None:
+    """The answer to the first request was lost; the container has deleted the upload since."""
+    key = f"{UPLOADS}done"
+    outcome = Outcome(upload=key, picture="one", face=True)
+
+    async def make(backend: Backend) -> None:
+        await appearance.change(
+            backend.db,
+            backend.catalogue.boards,
+            Profile(user_id=PLAYER, name="ada"),
+            lambda profile: profile.with_outcome(outcome),
+            NOW,
+        )
+
+    rest.container.run(make)
+    before = len(PROCESSED)
+    assert post(rest, "/avatar/process", {"key": key}).status == 202
+    assert PROCESSED[before:] == [(PLAYER, key, "none")]
+
+
 def test_portrait_is_chosen_among_the_players_own(rest: RestScene) -> None:
     rest.score(PLAYER, 40)
     finish(rest, PORTRAIT, OTHER)

@@ -106,3 +106,19 @@ test("without a board being watched it connects first, since a frame is not push
   socket().push({ type: "avatar", key: KEY, avatar: AVATAR, face: true });
   assert.equal((await portrait).avatar, AVATAR);
 });
+
+for (const lost of ["/avatar/presign", "/avatar/process"]) {
+  test(`an answer to ${lost} that is lost is asked for again`, async () => {
+    const { podium, server, socket, clock } = await makePainter();
+    const api = server.api;
+    let failures = 0;
+    server.api = (request) => (request.url.endsWith(lost) && failures++ === 0 ? null : api(request));
+    const portrait = podium.uploadPortrait(PICTURE);
+    await settle();
+    await clock.advance(500);
+    await settle();
+    assert.equal(paths(server).filter((path) => path === lost).length, 2);
+    socket().push({ type: "avatar", key: KEY, avatar: AVATAR, face: true });
+    assert.equal((await portrait).avatar, AVATAR);
+  });
+}
