@@ -40,8 +40,8 @@ def to_markdown(
     """Return the page."""
     parts = [
         "# Benchmarks",
-        "Ours beside what people would use instead, in the same run on the same machine. Written by"
-        f" `{command}` on {date}. Each rate and time is the median of {rounds} interleaved runs. A ratio"
+        "This page compares ours with what people would use instead, in the same run on one machine."
+        f" `{command}` wrote it on {date}. Each rate and time is the median of {rounds} interleaved runs. A ratio"
         " above 1 means that ours is better.",
         "| | |\n| --- | --- |\n" + "\n".join(f"| {name} | {value} |" for name, value in machine.items()),
     ]
