@@ -41,8 +41,8 @@ def to_markdown(
     parts = [
         "# Benchmarks",
         "This page compares ours with what people would use instead, in the same run on one machine."
-        f" `{command}` wrote it on {date}. Each rate and time is the median of {rounds} interleaved runs. A ratio"
-        " above 1 means that ours is better.",
+        f" It was written by `{command}` on {date}. Each rate and time is the median of {rounds} interleaved"
+        " runs. A ratio above 1 means that ours is better.",
         "| | |\n| --- | --- |\n" + "\n".join(f"| {name} | {value} |" for name, value in machine.items()),
     ]
     for name, figures in outcomes.items():

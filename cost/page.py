@@ -147,7 +147,7 @@ def _wide_plot(title: str, x: str, y: str) -> Iterator[Plot]:
 
 
 def _logarithmic(axes: Axes, counts: Sequence[int], y: str = "") -> None:
-    """A logarithmic x axis of players or clients; plain numbers on both axes, on y with `y` before them."""
+    """Make the x axis (players or clients) logarithmic; plain numbers on both axes, on y after `y`."""
     axes.set(xscale="log", xlim=(counts[0], counts[-1]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{y}{value:,.10g}"))

@@ -46,7 +46,7 @@ def bundled(architecture: str, out: Path) -> CodeOf:
 
 
 def left_out(_: str) -> dict[str, Any]:
-    """Placeholder code for CDK commands that do not bundle (destroy, list)."""
+    """Return placeholder code for CDK commands that do not bundle (destroy, list)."""
     return {
         "code": lambda_.Code.from_inline("raise NotImplementedError('synthesized without code')"),
         "handler": "index.handler",

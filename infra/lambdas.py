@@ -86,7 +86,7 @@ class PodiumFunction(Construct):
         environment: Environment,
         **code: Any,
     ) -> None:
-        """`code`: `code`, `handler` and `runtime` of a zip's function, or `code` of a container's."""
+        """Take `code`: `code`, `handler` and `runtime` of a zip's function, or `code` of a container's."""
         super().__init__(scope, record.name)
         physical = function_name(settings, record)
         logs_group = log_group(self, settings, f"/aws/lambda/{physical}")

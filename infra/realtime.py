@@ -172,7 +172,7 @@ class RealtimeStack(Stack):
         CfnOutput(self, "WebSocketTarget", value=made.regional_domain_name)
 
     def _api_gateway_logs(self) -> apigateway.CfnAccount:
-        """API Gateway's permission to write logs: one an account and Region, for both of our APIs."""
+        """Permit API Gateway to write logs: once per account and Region, for both of our APIs."""
         role = iam.Role(
             self,
             "ApiGatewayLogs",

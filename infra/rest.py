@@ -140,7 +140,7 @@ class RestStack(Stack):
         CfnOutput(self, "RestTarget", value=made.domain_name_alias_domain_name)
 
     def _keep_execution_logs(self) -> None:
-        """The group of API Gateway's own errors; where there is none it makes one, which stays for good.
+        """Make the group of API Gateway's own errors; else API Gateway makes one, which stays for good.
 
         https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
         """

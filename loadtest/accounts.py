@@ -72,7 +72,7 @@ class Cognito:
         await self._confirm(username)
 
     async def sign_in(self, username: str) -> dict[str, Any]:
-        """`IdToken`, `AccessToken` and so on. Raises AccountError."""
+        """Return `IdToken`, `AccessToken` and so on. Raises AccountError."""
         parameters = {"USERNAME": username, "PASSWORD": self._password}
         answer = await self._call(
             "InitiateAuth",

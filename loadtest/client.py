@@ -142,7 +142,7 @@ class Client:
             line.errors[frame.problem] += 1
 
     def lost(self, reason: str) -> None:
-        """The connection is gone."""
+        """Note that the connection is gone."""
         self._socket = None
         self._line.counts["lost"] += 1
         self._line.errors[f"connection lost: {reason}"] += 1

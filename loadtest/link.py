@@ -34,7 +34,7 @@ class Link(Generic[_HeardT]):
         self._writer.write(message.model_dump_json().encode() + b"\n")
 
     async def hear(self) -> _HeardT | None:
-        """The next message; None when the other end has hung up."""
+        """Return the next message; None when the other end has hung up."""
         line = await self._reader.readline()
         return self._heard.validate_json(line) if line.endswith(b"\n") else None
 

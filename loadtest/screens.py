@@ -161,7 +161,7 @@ class History:
         return outcome, size
 
     def state(self, replica: Replica, size: int) -> State:
-        """The one state that shows what the replica does."""
+        """Return the one state that shows what the replica does."""
         position = position_of(replica)
         known = self._states.get(position)
         if known and known.entries == replica.entries:
@@ -253,7 +253,7 @@ class Screen:
             self.watching_since = math.ceil(now)
 
     def leave(self, *, forget: bool) -> None:
-        """No client looks any more; `forget` also what was shown."""
+        """Stop looking; `forget` also what was shown."""
         self.watching_since = None
         self.asked_at = None
         if forget:

@@ -87,12 +87,12 @@ class BoardSightings:
         return sum(score.accepted is True for score in self._awaited.values())
 
     def attempted(self, attempt: Attempted) -> None:
-        """A score is submitted that will be on this board if it is accepted."""
+        """Note a submitted score that will be on this board if it is accepted."""
         points = attempt.points[self._board]
         self._awaited[attempt.number] = _Awaited(attempt.user_id, points, attempt.scheduled)
 
     def answered(self, number: int, accepted: bool) -> None:
-        """The score was accepted, or not; nothing happens where it is not awaited."""
+        """Note that the score was accepted, or not; nothing happens where it is not awaited."""
         score = self._awaited.get(number)
         if score is None:
             return
@@ -105,7 +105,7 @@ class BoardSightings:
         score.waits.clear()
 
     def state(self, worker: int, state: ShownState) -> None:
-        """A worker's screens show a state of this board that they had not shown before."""
+        """Note a state of this board that a worker's screens had not shown before."""
         seen = self._states[worker, state.number] = _Seen.of(state, self._order)
         if self._newest is None:
             # What was there before the play began.
@@ -117,7 +117,7 @@ class BoardSightings:
             self.broken[f"{self._board}: {not_the_same(seen.position)}"] += 1
 
     def step(self, worker: int, step: ShownStep) -> None:
-        """Screens of a worker went from one state to another."""
+        """Note that screens of a worker went from one state to another."""
         before, after = self._states.get((worker, step.before)), self._states.get((worker, step.after))
         if before is None or after is None:
             return
@@ -126,12 +126,12 @@ class BoardSightings:
                 self._saw(score, after, step.seen)
 
     def forget(self, worker: int, numbers: Iterable[int]) -> None:
-        """A worker will not mention these states again."""
+        """Forget states that a worker will not mention again."""
         for number in numbers:
             self._states.pop((worker, number), None)
 
     def close(self, oldest: Position | None) -> None:
-        """No screen shows anything older than this (None: no client watches): what it settles is over."""
+        """End what this settles: no screen shows anything older (None: no client watches)."""
         states = [seen for seen in self._states.values() if seen.position == oldest]
         for number, score in list(self._awaited.items()):
             if score.accepted and (not states or self._settles(states[0], score)):

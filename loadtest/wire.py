@@ -64,7 +64,7 @@ class Receiver(Protocol):
         """Take a message."""
 
     def lost(self, reason: str) -> None:
-        """The open connection is gone, not by `leave` or `vanish`; `reason` as in WireError."""
+        """Hear that the connection is gone, not by `leave` or `vanish`; `reason` as in WireError."""
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,13 @@ class WebSocket(WSListener):
             self._transport.disconnect(graceful=False)
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """picows: the handshake is over."""
+        """Hear from picows that the handshake is over."""
         self._transport = transport
         if self._receiver is None:
             self.vanish()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """picows: a frame has come that is no ping."""
+        """Take a frame from picows that is no ping."""
         kind = frame.msg_type
         if kind is WSMsgType.CLOSE:
             code = frame.get_close_code()
@@ -188,7 +188,7 @@ class WebSocket(WSListener):
                 self._receiver.received(payload)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """picows: the connection is gone."""
+        """Hear from picows that the connection is gone."""
         self._lost = self._reason(transport)
         receiver, self._receiver = self._receiver, None
         if receiver is not None and self._is_open:

@@ -17,7 +17,7 @@ class FrameCache:
         self._frames: deque[tuple[bytes, bytes]] = deque(maxlen=payloads)
 
     def frame(self, payload: bytes) -> bytes:
-        """One whole, unmasked frame: text when the payload is UTF-8, and else binary."""
+        """Return one whole, unmasked frame: text when the payload is UTF-8, and else binary."""
         for known, frame in self._frames:
             if known == payload:
                 return frame
