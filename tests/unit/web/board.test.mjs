@@ -70,7 +70,7 @@ for (const order of ["desc", "asc"]) {
         return sorted.map((one, index) => ({ ...one, rank: index + 1 }));
       };
       const [before, after] = [model(board()), model(board())];
-      const same = (one, other) => one.points === other?.score && one.achievedAt === other.achievedAt;
+      const same = (one, other) => one.score === other?.score && one.achievedAt === other.achievedAt;
       const changes = [
         ...before.filter(({ userId }) => !ids(after).includes(userId)).map(({ userId }) => ({ op: "remove", userId })),
         ...after
