@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from game.client_config import PictureLimits
 from game.functions import AUTHORIZER_PACKAGE, ZIPPED, Function, Package
 from infra.packaging.bundle import HOST, Bundle, build
 from local.emulator import Emulator
@@ -64,6 +65,7 @@ async def api(scene: Scene) -> None:
     answer = await scene.function.invoke(recorded("rest_client_config"))
     config = json.loads(answer["body"])
     assert [area["id"] for area in config.pop("gameAreas")] == list(CATALOGUE.areas)
+    assert config.pop("pictures") == PictureLimits().model_dump(mode="json", by_alias=True)
     assert (answer["statusCode"], config) == (200, DEPLOYMENT)
 
     answer = await scene.function.invoke(request_event("GET", "/openapi.json", player=None))
