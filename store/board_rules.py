@@ -11,7 +11,7 @@ it yet (data of an earlier release) is taken as the catalogue says, unless its b
 that has left the catalogue stays in it, as its rows stay.
 
 A row of rules that cannot be read is one that was never written, with a difference: rows do not tell which
-areas they are sums over, so sums have to be dropped. Then the next start writes it anew.
+areas they are sums over, so sums have to be dropped. Then the next start writes it again.
 
 One row for all boards, because every start reads it: about 70 bytes per board. A row of `Scores` needs
 nothing of it, so a score costs what it did. So a function that is replaced may still write rows under the old
