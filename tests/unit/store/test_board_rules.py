@@ -208,7 +208,7 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-async def test_damaged_row_is_written_anew_when_the_sums_are_dropped(
+async def test_damaged_row_is_written_again_when_the_sums_are_dropped(
     tables: InterruptedDatabase, damage: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     await settle(tables.direct, PLAIN)
