@@ -20,26 +20,27 @@ _FEATHER = 1 / 170
 _BLUR = 1 / 28
 """Standard deviation of the blurred background, in sides of the picture: 18 pixels of 512."""
 _SURE = (0.25, 0.85)
-"""Confidence under which a pixel is background, and over which it is the person; between, it is both."""
-_WHOLE = 0.9
-"""The part of a face's inner ellipse that must be the person's. Measured: 0.94 and more where the mask shows
-the face, under 0.01 where it misses it.
+"""Confidence below which a pixel is background, and above which it is the person. Between, it is both."""
+_FACE_SHARE = 0.9
+"""The share of a face's inner ellipse that the mask must give to the person. Measured: 0.94 and more where
+the mask shows the face, under 0.01 where it misses the face.
 """
 _INNER = 0.4
-"""Half the height and width of that ellipse, in face sizes: without the outline."""
+"""Half the height and width of that ellipse, in face sizes. It leaves out the outline of the face."""
 
 
 def shows_face(person: npt.NDArray[np.float32], face_box: tuple[float, float, float, float]) -> bool:
-    """Return whether `person` has the face in it; `face_box` is left, top, width and height in its pixels.
+    """Return whether `person`, each pixel's confidence from 0 to 1, has the face in it.
 
-    Drawings and hard light mislead the network: it may take a face for the background.
+    `face_box` is left, top, width and height in its pixels. Drawings and hard light mislead the network: it
+    may take a face for the background.
     """
     left, top, width, height = face_box
     rows, columns = np.ogrid[: person.shape[0], : person.shape[1]]
     across = (columns + 0.5 - left - width / 2) / (_INNER * width)
     down = (rows + 0.5 - top - height / 2) / (_INNER * height)
     inner = _mask(person)[across**2 + down**2 <= 1]
-    return bool(inner.size > 0 and inner.mean() >= _WHOLE)
+    return bool(inner.size > 0 and inner.mean() >= _FACE_SHARE)
 
 
 def replace_background(pixels: Pixels, person: npt.NDArray[np.float32], background: Background) -> Pixels:
@@ -65,7 +66,10 @@ def _feathered(person: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _blurred(pixels: Pixels, weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the background's own colours blurred: the person's would stand around them as a halo."""
+    """Return the picture blurred, without the colours of the person, which would show as a halo.
+
+    `weight` is each pixel's share of background, 0 to 1.
+    """
     sigma = pixels.shape[0] * _BLUR
     colours = cv2.GaussianBlur((pixels * weight).astype(np.float32), (0, 0), sigma)
     weights = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), sigma)[..., np.newaxis]
@@ -73,6 +77,7 @@ def _blurred(pixels: Pixels, weight: npt.NDArray[np.float32]) -> npt.NDArray[np.
 
 
 def _colour(background: str) -> npt.NDArray[np.float32]:
+    """Return blue, green and red of a `#rrggbb` colour."""
     if COLOUR.fullmatch(background) is None:
         raise ValueError(f"The background must be none, blur or a #rrggbb colour, not {background!r}.")
     return np.array([int(background[at : at + 2], 16) for at in (5, 3, 1)], np.float32)

@@ -41,7 +41,7 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def nclx_profile(nclx: tuple[int, int] | None) -> bytes | None:
-    """Return the ICC profile of H.273's primaries and transfer; None where sRGB's, or not supported."""
+    """Return the ICC profile of H.273's primaries and transfer; None for sRGB and unsupported ones."""
     if nclx is None or nclx[0] not in _PRIMARIES or nclx[1] in _BRIGHT_TRANSFERS:
         return None
     return screen_profile(_PRIMARIES[nclx[0]], SRGB_CURVE)

@@ -1,12 +1,12 @@
 """From a file that may be hostile to upright pixels in sRGB.
 
 The first bytes decide what it is. A JPEG or PNG file may hold any number of parts: only those that a picture
-needs go on. The header is checked against the limits, then Pillow decodes. Large pictures are made smaller
-before anything else happens to them, for no portrait shows so much.
+needs reach Pillow. The header is checked against the limits, then Pillow decodes. Large pictures are made
+smaller before anything else happens to them, for no portrait shows so much.
 
 Files that are cut short are common: a download that broke off, a program that forgot the end. What counts is
-how many rows of pixels there are. Pillow does not say, so a file that seems damaged is decoded a second time,
-onto a colour that no row has, and the rows that keep it are missing.
+how many rows of pixels there are. Pillow does not say. So a file that seems damaged is decoded a second time,
+onto a colour that no row has. The rows that keep this colour are missing.
 """
 
 import struct
@@ -32,17 +32,18 @@ Pixels: TypeAlias = MatLike
 """Height by width by blue, green, red; 8 bits each."""
 
 WORKING_PIXELS = 16 * 1024 * 1024
-"""Pictures of more are made half as wide and high. The smallest face that is found, 6 percent of the width,
-still has more than 180 pixels then, and its portrait the 512 that it needs."""
+"""Pictures of more are made half as wide and high. A portrait of 512 pixels shows a face of 183: of the
+smallest square that is halved, 9 percent of the side that is left. The portrait of a smaller face is scaled
+up."""
 MISSING_ROWS = 0.05
 """The share of the rows that a damaged picture may lack: a strip at the lower edge, where no face is."""
 
 _SAMPLED = 256
-"""Rows, and columns, of a transparent picture that are looked at to choose what stands behind it."""
+"""Rows, and columns, of a transparent picture that are looked at to choose its backing."""
 _PALE = 224
 """The least of red, green and blue, 0 to 255, in a colour that is hardly seen on white."""
 _GREY = 96
-"""The other backing: white stands out from it six to one, black three to one (WCAG's contrast)."""
+"""The backing of nearly white pictures: white has a contrast of six to it, black of three (WCAG)."""
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -77,7 +78,7 @@ def decode(picture: bytes) -> Pixels:
         raise PictureError("too_large")
     kind = kind_of(picture)
     with warnings.catch_warnings():
-        # They are about metadata, or that a picture is large.
+        # Pillow warns of metadata, and of large pictures.
         warnings.simplefilter("ignore")
         try:
             loaded = _load_jpeg(picture) if kind == "JPEG" else _load(kind, picture)
@@ -91,8 +92,9 @@ def _load_jpeg(picture: bytes) -> Image.Image:
     image = _open("JPEG", essence.file)
     image.load()
     if essence.in_bands and _rows_alike(image) > MISSING_ROWS * image.height:
-        # A decoder paints what is missing in one colour. Without the end it leaves those rows alone.
-        _require_rows(_marked("JPEG", essence.without_end))
+        # A decoder that meets the end marker paints missing rows in one colour. Without the marker it stops,
+        # and they keep the mark.
+        _require_rows(_decode_onto_mark("JPEG", essence.without_end))
     return image
 
 
@@ -104,7 +106,7 @@ def _load(kind: str, picture: bytes) -> Image.Image:
     except _DAMAGE:
         if kind not in _DECODABLE_BY_ROWS:
             raise
-        image = _marked(kind, file)
+        image = _decode_onto_mark(kind, file)
         _require_rows(image)
     # A plugin may learn the size from the pixels.
     require_size(*image.size)
@@ -124,13 +126,13 @@ def _open(kind: str, file: bytes) -> ImageFile.ImageFile:
     return image
 
 
-def _marked(kind: str, file: bytes) -> Image.Image:
-    """Return what there is of a damaged picture; missing rows have the mark's colour."""
+def _decode_onto_mark(kind: str, file: bytes) -> Image.Image:
+    """Return a picture decoded onto the mark's colour, which its missing rows keep."""
     image = _open(kind, file)
     image.im = _blank(image.mode, image.size).im
     with suppress(*_DAMAGE):
         image.load()
-    # Nothing of it is left to load.
+    # Pillow must not try again: what is missing would raise.
     image.tile = []
     return image
 
@@ -141,6 +143,7 @@ def _blank(mode: str, size: tuple[int, int]) -> Image.Image:
 
 
 def _require_rows(image: Image.Image) -> None:
+    """Raise PictureError where too many rows have the mark's colour, and so are missing."""
     blank = _blank(image.mode, (image.width, 1)).tobytes()
     missing = sum(_row(image, y) == blank for y in range(image.height))
     if missing > MISSING_ROWS * image.height:
@@ -148,7 +151,7 @@ def _require_rows(image: Image.Image) -> None:
 
 
 def _rows_alike(image: Image.Image) -> int:
-    """Return how many rows at the lower edge are of one colour, the same in all."""
+    """Return how many rows at the lower edge have one and the same colour from end to end."""
     last = _row(image, image.height - 1)
     pixel = len(last) // image.width
     if not pixel or last != last[:pixel] * image.width:
@@ -176,7 +179,7 @@ def _profile(image: Image.Image, picture: bytes) -> bytes | None:
 
 
 def _finish(image: Image.Image, profile: bytes | None) -> Pixels:
-    """Return it smaller, upright, in sRGB, opaque: in this order, for the least memory."""
+    """Return the pixels smaller, upright, in sRGB and opaque: done in this order, for the least memory."""
     orientation = _orientation(image)
     simple = _simple(image)
     if _is_large(simple):
@@ -201,7 +204,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _simple(image: Image.Image) -> Image.Image:
-    """Return the same with 8 bits per channel: grey or RGB, perhaps with alpha, or CMYK."""
+    """Return the picture with 8 bits per channel: grey or RGB, perhaps with alpha, or CMYK."""
     if image.mode in _16_BITS:
         return Image.fromarray(cv2.convertScaleAbs(np.asarray(image, np.uint16), alpha=1 / 257))
     if "transparency" in image.info or image.mode in {"PA", "La", "RGBa"}:
@@ -214,7 +217,7 @@ def _simple(image: Image.Image) -> Image.Image:
 
 
 def _opaque(stored: MatLike) -> Pixels:
-    """Put colour on its backing; one channel at a time, to keep the largest picture within memory."""
+    """Return the picture on its backing; one channel at a time, to keep the largest picture within memory."""
     if stored.shape[2] == 3:
         return stored
     alpha = cv2.extractChannel(stored, 3)

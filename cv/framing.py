@@ -16,9 +16,9 @@ HEAD = 1.7
 LIFT = 0.2
 """How far the middle of the head lies above the middle of the face, in face sizes."""
 SNUG = ROOM - 2 * LIFT
-"""The least with as much above the face as in ROOM, for a square around the head's middle."""
+"""The smallest side with as much above the face as ROOM has, in face sizes: around the head's middle."""
 _HIGH = 1 / 8
-"""How much of what a tall picture has left over is above its square: heads are near the top."""
+"""The share of a tall picture's surplus height that lies above the square: heads are near the top."""
 _MARGIN = 4
 """Pixels around the cut, for the interpolation at its edge."""
 
@@ -61,10 +61,10 @@ class Frame:
 def frame_face(face: Face, width: int, height: int) -> Frame:
     """Return the square around a face, its eyes level, in a picture of this size in pixels.
 
-    It has ROOM, or what the picture lets it have. Near an edge it first shrinks around the face, as long as
-    that takes nothing from above the head, then slides along; in a corner that a tilted square cannot slide
-    into, it shrinks on, to the head. It leaves the picture only to keep a tilted head whole, without being
-    larger than the picture's shorter side.
+    Its side is ROOM, or less where the picture is too small. Near an edge it first shrinks around the face,
+    to SNUG at the least, then slides away from the edge. A tilted square cannot slide into every corner:
+    there it shrinks on, to HEAD. It leaves the picture only to keep a tilted head whole, and is never larger
+    than the picture's shorter side.
     """
     spread = Frame(0, 0, 2, face.angle).reach
     edge = max(0.0, min(face.x, face.y, width - face.x, height - face.y))
@@ -78,13 +78,16 @@ def frame_face(face: Face, width: int, height: int) -> Frame:
 
 
 def _slid(face: Face, side: float, edge: float, width: int, height: int) -> Frame:
-    """Return the square of this side around a face, `edge` pixels inside the picture, slid into it."""
+    """Return the square of this side around a face, slid into the picture.
+
+    `edge` is how many pixels inside the picture the middle of the face is.
+    """
     around = Frame(face.x, face.y, side, face.angle)
     lifted = _moved(around, 0.5, 0.5 - _lift(face.size / side))
     right, down = around.from_picture(*_within(lifted, width, height), 1)
     # What is cut off by the picture's edge need not be kept in the square.
     slack = 0.5 - min(face.size / 2, edge) / side
-    return _moved(around, _near(right, slack), _near(down, slack))
+    return _moved(around, _clamped(right, slack), _clamped(down, slack))
 
 
 def _is_inside(frame: Frame, width: int, height: int) -> bool:
@@ -93,21 +96,25 @@ def _is_inside(frame: Frame, width: int, height: int) -> bool:
 
 
 def _moved(frame: Frame, right: float, down: float) -> Frame:
-    """Return the frame whose centre is at this point of the frame, 0 to 1 each way."""
+    """Return the frame moved: its new centre is this point of it, 0 to 1 each way."""
     x, y = frame.to_picture(right, down, 1)
     return replace(frame, x=x, y=y)
 
 
 def _lift(size: float) -> float:
-    """Return how far above a face, `size` sides of the square high, its square's middle is, in sides.
+    """Return how far the square's middle lies above the face's middle, in sides of the square.
 
-    A square with less than ROOM first loses what is below the head, and never the chin.
+    `size` is the face's, in sides too. A square with less than ROOM first loses what is below the head, and
+    never the chin.
     """
     return max(0.0, min(LIFT * size, (ROOM * size - 1) / 2, 0.5 - (HEAD / 2 - LIFT) * size))
 
 
 def _within(frame: Frame, width: int, height: int) -> tuple[float, float]:
-    """Return the centre nearest to the frame's that is inside the picture, or leaves both edges as far."""
+    """Return the nearest centre that puts the frame inside the picture.
+
+    A frame too wide or high for that gets the picture's middle, and leaves both edges equally far.
+    """
     x, y = (
         min(max(centre, frame.reach), length - frame.reach) if 2 * frame.reach < length else length / 2
         for centre, length in ((frame.x, width), (frame.y, height))
@@ -115,8 +122,8 @@ def _within(frame: Frame, width: int, height: int) -> tuple[float, float]:
     return x, y
 
 
-def _near(position: float, slack: float) -> float:
-    """Return a position across the frame, 0 to 1, kept within this much of its middle."""
+def _clamped(position: float, slack: float) -> float:
+    """Return a position across the frame, 0 to 1, at most `slack` from its middle."""
     return min(max(position, 0.5 - slack), 0.5 + slack)
 
 
@@ -130,7 +137,7 @@ def frame_middle(width: int, height: int) -> Frame:
 
 
 def draw(pixels: Pixels, frame: Frame, size: int) -> Pixels:
-    """Return the frame's content, `size` pixels wide and high; beyond the picture's edge, its reflection."""
+    """Return the frame's content, `size` pixels wide and high; beyond an edge, the picture is mirrored."""
     height, width = pixels.shape[:2]
     left, top = (max(0, math.floor(at - frame.reach - _MARGIN)) for at in (frame.x, frame.y))
     right = min(width, math.ceil(frame.x + frame.reach + _MARGIN))
@@ -144,7 +151,7 @@ def draw(pixels: Pixels, frame: Frame, size: int) -> Pixels:
     corners = [frame.to_picture(x, y, size) for x, y in ((0, 0), (size, 0), (0, size))]
     source = np.array([((x - left) * scale_x, (y - top) * scale_y) for x, y in corners], np.float32)
     target = np.array([(0, 0), (size, 0), (0, size)], np.float32)
-    # Pixel centres lie half a pixel in, in both.
+    # OpenCV counts from the centre of the first pixel, which lies half a pixel inside the edge.
     matrix = cv2.getAffineTransform(target - np.float32(0.5), source - np.float32(0.5))
     return cv2.warpAffine(
         cut,

@@ -16,7 +16,7 @@ D65 = (0.3127, 0.3290)
 D50 = (0.9642, 1.0, 0.8249)
 """The white of every profile, as X, Y and Z (section 6.3.4.3)."""
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-"""Annex E.2.3."""
+"""The matrix from X, Y and Z to what the eye's three kinds of cones see (annex E.2.3)."""
 _HEADER_BYTES = 128
 _TAG_BYTES = 12
 
@@ -42,6 +42,7 @@ def to_xyz(primaries: Sequence[float]) -> Matrix:
 
 
 def _direction(x: float, y: float) -> Matrix:
+    """Return X, Y and Z of a colour with the chromaticity x and y, as bright as Y = 1."""
     return np.array([x / y, 1.0, (1 - x - y) / y])
 
 

@@ -35,11 +35,11 @@ class Portrait:
 
 
 def make_portrait(picture: bytes, *, background: Background = "none", models: Models) -> Portrait:
-    """Return the portrait in a JPEG, PNG or WebP file; the same bytes for the same file.
+    """Return the portrait from a file of any kind that is accepted; the same bytes for the same file.
 
-    The largest face is cut out with its eyes level. Without a face it is the upper middle of the picture,
-    `face` is False, and the background stays, for there is no person to stand before it. It stays too where
-    the person cannot be told from it. Raises PictureError.
+    The largest face is cut out with its eyes level. Without one, the portrait is the square of
+    `frame_middle`, `face` is False, and the background stays, for no person stands before it. It stays too
+    where the mask of the person misses the face. Raises PictureError.
     """
     pixels = decode(picture)
     height, width = pixels.shape[:2]

@@ -1,14 +1,14 @@
-"""One upload: read it, make the portrait, put it where it belongs, tell, and clean up.
+"""One upload: read it, make the portrait, store it, change the profile, and delete the upload.
 
 Lambda may run an event twice, and again after a crash at any point; a player may ask twice. So the profile
-remembers what became of an upload, and the upload goes last: while it is there, a repetition finds either the
-outcome or nothing, and makes the same portrait under the same key; once it is gone, the outcome is known, and
-is told again.
+remembers the outcome of an upload, and the upload is deleted last. While the upload is there, a repetition
+finds the outcome in the profile, or makes the same portrait under the same key. Once it is gone, the profile
+has the outcome, and the repetition returns it again.
 
 An upload's address is good for five minutes, so another picture may come to the same key at any moment. A
 portrait's key is made of the upload's key, the background and every byte that was read: another picture has
-another key. The upload is deleted only if it still is the one that was read; the other one is left to the
-event that was sent for it.
+another key. The upload is deleted only if it still is the one that was read. A newer one is left to the event
+that was sent for it.
 
 A player may be deleted meanwhile. Deletion writes a tombstone and then deletes the pictures that there are.
 So the tombstone is looked for before the portrait is written, and again when the profile is changed: a player
@@ -52,7 +52,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,128}$")]
 
 
 class PortraitRequest(BaseModel):
-    """The event: whose upload lies where, and what becomes of its background."""
+    """The event: the player, the key of the upload, and what replaces the background."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,12 +77,12 @@ class PortraitRequest(BaseModel):
 async def process(
     event: Mapping[str, Any], *, bucket: PortraitBucket, models: Models, load: Load, finish: Finish
 ) -> Result:
-    """Make the portrait that the event asks for, and `finish` with its outcome, which is also returned.
+    """Make the portrait that the event asks for, pass its outcome to `finish`, and return it.
 
     A picture that is refused is an outcome too. An event whose outcome is known is not worked on again. Two
-    results are not passed to `finish`: an upload that is not there, and of which nothing is known; and a
-    player who was deleted, of whom neither upload nor portrait is left. Raises pydantic's ValidationError for
-    another event.
+    results are not passed to `finish`: that the upload is gone and the profile has no outcome of it, and that
+    the player was deleted, whose pictures are then deleted too. Raises pydantic's ValidationError for a
+    malformed event.
     """
     request = PortraitRequest.model_validate(event)
     try:
@@ -109,7 +109,7 @@ async def _process(
     except UploadTooLargeError as error:
         etag, picture = error.etag, request.picture(error.etag.encode())
     except UploadGoneError as error:
-        # The profile was read before: what another run does in between is not in it.
+        # Read again: another run may have finished, and deleted the upload, after the profile was read.
         profile = await load(request.user_id)
         known = profile and profile.outcome(request.key)
         if known:
@@ -118,13 +118,13 @@ async def _process(
         return {"userId": request.user_id, "key": request.key, "error": "gone", "message": str(error)}
     outcome = profile and profile.outcome(request.key, picture)
     if not outcome:
-        outcome = await _work(request, bucket, models, content, picture)
+        outcome = await _make(request, bucket, models, content, picture)
         await finish(request.user_id, outcome)
     await bucket.delete_upload(request.key, etag)
     return _result(request, outcome)
 
 
-async def _work(
+async def _make(
     request: PortraitRequest, bucket: PortraitBucket, models: Models, content: bytes | None, picture: str
 ) -> Outcome:
     try:

@@ -1,12 +1,12 @@
 """The largest face of a picture, found roughly and then looked at until its place and angle are known.
 
 One detection of the eyes is off by two or three degrees, and differs with the scale and when mirrored. So a
-face is looked at several times, and the mean is taken: within a degree or so. What the looks are not sure of
-was no face.
+face is looked at several times, and the mean is taken: it is right within a degree or so. A candidate of
+which the looks are not sure is no face.
 
-The detectors see few pixels, so they are given the picture whole, and in squares as wide as its shorter side,
-or a long picture's faces would be specks. Where those show no face, they are given squares half as wide: of a
-person far away.
+The detectors see few pixels, and a long picture's faces would be specks to them. So they are given the
+picture whole, and squares as wide as its shorter side. Where those show no face, they are given squares half
+as wide, which show a person far away.
 """
 
 import math
@@ -24,13 +24,13 @@ from cv.vision import Face, Models
 _TILE_SIDE = 384
 """Pixels of a square that the detectors are given at first; they see at most 192 of them."""
 _TILES = 64
-"""Squares at most, 7 milliseconds each: enough to lie half over each other in a picture 32 times as long as
-wide, and five times with those half as wide. In a longer picture they lie apart.
+"""Squares at most, 7 milliseconds each. They lie half over each other in a picture up to 32 times as long as
+wide; squares half as wide do in one up to five times as long. In a longer picture they lie further apart.
 """
 _TRIED = 16
 """Candidates that are looked at, the largest first; a look at one takes some 0.03 seconds."""
 _ROUGH = 1.5
-"""How many times larger than it was found a face may turn out to be."""
+"""A face may turn out to be this many times larger than its candidate."""
 _LOOK_SIDE = 256
 """Pixels of a look; the detector sees 128 of them."""
 _ROOMS = (1.4, 1.6, 1.8, 2.0, 2.2, 2.5, 2.8)
@@ -44,9 +44,9 @@ _SURE_AFAR = 0.8
 _PASSES = 5
 """Rounds of looks, each nearer to upright: a face on its side takes four."""
 _LEVEL = 0.5
-"""Degrees that a round may still turn the face for it to be the last."""
+"""Degrees: a round that turns the face by no more, and moves it by no more than _STILL, is the last."""
 _STILL = 0.02
-"""Face sizes that it may still move the face."""
+"""Face sizes: see _LEVEL."""
 
 
 def find_face(pixels: Pixels, models: Models) -> Face | None:
@@ -60,7 +60,7 @@ def find_face(pixels: Pixels, models: Models) -> Face | None:
 
 
 def look(pixels: Pixels, expected: Face, models: Models) -> Face | None:
-    """Return the mean of what is seen of a face that is expected about there; None where no look sees one."""
+    """Return the mean of all looks at a face near the expected one; None where no look sees one."""
     seen: list[Face] = []
     for room in _ROOMS:
         frame = Frame(expected.x, expected.y, room * expected.size, expected.angle)
@@ -81,7 +81,10 @@ def look(pixels: Pixels, expected: Face, models: Models) -> Face | None:
 
 
 def _largest(pixels: Pixels, candidates: list[Face], sure: float, models: Models) -> Face | None:
-    """Return the largest of the faces once their places are known; the candidates are the largest first."""
+    """Return the largest face after looks at the candidates, which come the largest first.
+
+    `sure` is the least mean confidence of a face.
+    """
     found: list[Face] = []
     tried: list[Face] = []
     for candidate in candidates:
@@ -103,11 +106,12 @@ def _apart(one: Face, other: Face) -> float:
 
 
 def _alike(one: Face, other: Face) -> bool:
-    """Return whether looks at a candidate would show what they showed of another, no smaller one."""
+    """Return whether looks at `one` would see the same as those at `other`, which is at least as large."""
     return one.size * _ROUGH > other.size and _apart(one, other) < one.size / 4
 
 
 def _settle(pixels: Pixels, candidate: Face, models: Models) -> Face | None:
+    """Return the face after rounds of looks, until one hardly changes it; None where a round sees none."""
     face = candidate
     for _ in range(_PASSES):
         seen = look(pixels, face, models)
@@ -121,7 +125,7 @@ def _settle(pixels: Pixels, candidate: Face, models: Models) -> Face | None:
 
 
 def _candidates(pixels: Pixels, tile: int, models: Models) -> list[Face]:
-    """Return possible faces in the whole picture and in squares this wide, the largest first."""
+    """Return possible faces in the whole picture and in squares `tile` pixels wide, the largest first."""
     height, width = pixels.shape[:2]
     scale = min(1.0, _TILE_SIDE / tile)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -137,8 +141,8 @@ def _candidates(pixels: Pixels, tile: int, models: Models) -> list[Face]:
 def views(width: int, height: int, tile: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield left, top, right and bottom of the whole picture, and of the squares that cover it.
 
-    `tile` is a square's side in pixels, the picture's shorter side or less. What is half as wide as a square
-    lies whole in one of them, up to the length that _TILES gives.
+    `tile` is a square's side in pixels, the picture's shorter side or less. The squares lie half over each
+    other, so a thing half as wide lies whole in one of them. See _TILES for longer pictures.
     """
     yield 0, 0, width, height
     if width == height == tile:

@@ -1,8 +1,8 @@
 """MediaPipe behind two questions: where are the faces, and which pixels are the person.
 
-The Tasks API sends usage metrics to Google from every process that loads a model; its privacy notice leaves
-the players' consent to us, and it has no switch. None are delivered from Podium: the library's HTTP client is
-given no certificate authority to trust. The container's image goes further, with a proxy that is not there.
+The Tasks API sends usage metrics to Google from every process that loads a model, and has no switch for it.
+Its privacy notice leaves it to us to ask players for consent. Podium delivers none: the library's HTTP client
+gets no certificate authority to trust. The container's image also points its proxy at a closed port.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ from cv.decoding import Pixels
 
 FOLDER = Path(__file__).parent / "models"
 NO_AUTHORITIES = os.devnull
-"""The bundle of certificate authorities: an empty one, with which no server is who it says."""
+"""The file of trusted certificate authorities: an empty one, so every HTTPS connection fails."""
 MIN_CONFIDENCE = 0.5
 """0 to 1; MediaPipe's own default."""
 _LIBRARIES = ("libEGL.so.1", "libGLESv2.so.2")

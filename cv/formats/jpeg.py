@@ -14,17 +14,19 @@ MAX_SEGMENTS = 10_000
 """Segments: a picture of 20 MB has a few hundred, of at most 64 KB each."""
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
+_DHT, _DQT, _DRI = 0xC4, 0xDB, 0xDD
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _EOI, _SOS = 0xD9, 0xDA
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_FRAMES = {*range(0xC0, 0xD0)} - {_DHT, 0xC8, 0xCC}
 _PROGRESSIVE = 0xC2
 _DECODABLE_FRAMES = {0xC0, 0xC1, _PROGRESSIVE}
-_NEEDED = {0xC4, 0xDB, 0xDD, _APP0, _APP14, _SOS, *_FRAMES}
+_NEEDED = {_DHT, _DQT, _DRI, _APP0, _APP14, _SOS, *_FRAMES}
 _METADATA = {_APP1: b"Exif\0\0", _APP2: b"ICC_PROFILE\0"}
 _MARKER = re.compile(rb"\xff++[^\xff]", re.DOTALL)
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\xff\x00\xd0-\xd7]", re.DOTALL)
 _COEFFICIENTS = {*range(64)}
 _AHEAD = 9
+"""More bytes than a decoder reads ahead."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class Essence:
 
     @property
     def without_end(self) -> bytes:
-        """The file with no marker that says it has ended: a decoder stops where its rows do.
+        """The file without its end marker: a decoder stops where the rows do.
 
-        It reads ahead by less than _AHEAD bytes, and would leave the last blocks alone otherwise.
+        Zeros follow, for the decoder reads ahead. Without them it would not decode the last blocks.
         """
         return self.file.removesuffix(_END) + bytes(_AHEAD)
 
@@ -80,7 +82,7 @@ def read(picture: bytes) -> Essence:
             kept.append(whole)
     if frame is None or not {*components} <= frozenset().union(*(scan.components for scan in scans)):
         raise PictureError("truncated")
-    if frame == _PROGRESSIVE and not _is_sharp(scans, components[0]):
+    if frame == _PROGRESSIVE and not _shows_all_once(scans, components[0]):
         raise PictureError("truncated")
     return Essence(b"".join([*kept, _END]), in_bands=frame != _PROGRESSIVE and len(scans) == 1)
 
@@ -104,10 +106,11 @@ def _scan(content: bytes) -> _Scan:
     return _Scan(frozenset(content[1 : 1 + 2 * count : 2]), first, last, bits & 15)
 
 
-def _is_sharp(scans: list[_Scan], luma: int) -> bool:
-    """Return whether the scans name every coefficient of the brightness.
+def _shows_all_once(scans: list[_Scan], luma: int) -> bool:
+    """Return whether the scans hold every coefficient of the brightness (`luma`), if coarsely.
 
-    A last scan that leaves bits to later ones does not count: those never came, and it may have been cut.
+    A last scan that leaves bits to later scans does not count: these never came, and it may be cut off
+    itself.
     """
     whole = scans if not scans[-1].left else scans[:-1]
     named = {at for scan in whole if luma in scan.components for at in range(scan.first, scan.last + 1)}
@@ -115,7 +118,10 @@ def _is_sharp(scans: list[_Scan], luma: int) -> bool:
 
 
 def _segments(picture: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield marker, content, and the segment with its scan's data, to the end or the first damage."""
+    """Yield each segment's marker, content and bytes, to the end or the first damage.
+
+    The bytes of a scan's header include the scan's data.
+    """
     at = len(_START)
     for _ in range(MAX_SEGMENTS):
         start = _MARKER.match(picture, at)

@@ -13,7 +13,7 @@ _STARTS = {
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }
-# Of the brands of ISO/IEC 23008-12, those of single pictures and of sequences, of which the cover is taken.
+# Brands of ISO/IEC 23008-12, for single pictures and for sequences. Of a sequence the cover is taken.
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _OTHER_PICTURES = (
@@ -26,7 +26,7 @@ _SNIFFED_BYTES = 1024
 def kind_of(picture: bytes) -> str:
     """Return the kind by Pillow's name: JPEG, PNG, WEBP, HEIF, AVIF, GIF, BMP or TIFF.
 
-    Raises PictureError: `unsupported_type` for other pictures, `not_an_image`.
+    Raises PictureError: `unsupported_type` for other kinds of pictures, `not_an_image` for all else.
     """
     for magic, kind in _STARTS.items():
         if picture.startswith(magic):
@@ -42,7 +42,7 @@ def kind_of(picture: bytes) -> str:
 
 
 def _box_kind(picture: bytes) -> str:
-    """Return the kind; a file may say `mif1` of itself, and its coding only among its compatible brands."""
+    """Return the kind by all brands: the first may be `mif1`, and only a later one say that it is AVIF."""
     brands = picture[8 : min(int.from_bytes(picture[:4]), _SNIFFED_BYTES)]
     named = [brands[:4], *(brands[at : at + 4] for at in range(8, len(brands), 4))]
     if not {*named} & (_AVIF_BRANDS | _HEIF_BRANDS):

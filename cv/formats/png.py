@@ -1,4 +1,4 @@
-"""PNG (W3C, third edition): the chunks that pixels need. Further frames of an animation have another kind."""
+"""PNG (W3C, third edition): the chunks that pixels need. Further frames of an animation are left out."""
 
 import struct
 import zlib
@@ -17,7 +17,7 @@ _NAME_BYTES = 79
 def read(picture: bytes) -> bytes:
     """Return the file with nothing left but pixels, orientation and colour profile, and with an end.
 
-    Raises PictureError `truncated` without a proper first chunk, or pixels.
+    Raises PictureError `truncated` for a file without a proper first chunk, or without pixels.
     """
     names: set[bytes] = set()
     kept = [MAGIC_PNG]
@@ -43,7 +43,7 @@ def _is_readable(profile: bytes) -> bool:
 
 
 def _chunks(picture: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Name, content and the whole chunk, up to `IEND`; of pixels that are cut off, those that are there."""
+    """Yield each chunk's name, content and bytes, up to `IEND`. Pixels that are cut off get a whole chunk."""
     at = len(MAGIC_PNG)
     while at + 8 <= len(picture):
         length, name = struct.unpack_from(">I4s", picture, at)
