@@ -1,7 +1,7 @@
 """The rules that a board's rows were written under, and the edits of the catalogue that would break them.
 
-A row stays as it was written, and an edit of the catalogue changes how it is read. So what matters is kept
-with the boards (`store.board_rules`), and compared with the catalogue before rows are read or written by it:
+A row stays as it was written, and an edit of the catalogue changes how it is read. So the rules are kept with
+the boards (`store.board_rules`), and compared with the catalogue before rows are read or written by it:
 
 | edit | rows that are there |
 | --- | --- |
@@ -10,7 +10,7 @@ with the boards (`store.board_rules`), and compared with the catalogue before ro
 | a bound moved past the best row (`max`, or `min` where lower is better) | cannot be beaten: broken |
 | the same bound moved, and no row beyond it | stay within reach: harmless |
 | a wider bound; the bound at the worse end | can still be beaten: harmless |
-| `title`, `top`, everything of the economy | say nothing of it: harmless |
+| `title`, `top`, everything of the economy | do not depend on it: harmless |
 
 A board without rows takes any edit. Pure rules; the facts about the rows are handed in.
 """
@@ -42,7 +42,7 @@ class BoardRules(Model):
 
 
 class Sample(NamedTuple):
-    """The order and points that the best readable row of a board tells; None where no row can be read."""
+    """The order and points of a board's best readable row; None where no row can be read."""
 
     order: Order | None
     points: int | None
@@ -51,7 +51,7 @@ class Sample(NamedTuple):
 class Break(NamedTuple):
     """An edit that would break a board's rows. `key` is the catalogue's; `written` and `given` are values.
 
-    Without a key: a sum over areas that are not known any more.
+    `key` is "" where the kept rules cannot be read, so the areas of a sum are unknown.
     """
 
     board: str
@@ -89,7 +89,7 @@ def changed_areas(written: BoardRules | None, given: BoardRules) -> frozenset[st
 
 
 def is_judged_by_rows(written: BoardRules | None, given: BoardRules) -> bool:
-    """Return whether it takes a look at rows to say if the edit breaks them; without, it does not."""
+    """Return whether the board's rows must be read to judge the edit. If not, the edit breaks nothing."""
     if written is None or written.order != given.order or changed_areas(written, given):
         return True
     return _is_beyond(given, written.bound)
@@ -98,18 +98,19 @@ def is_judged_by_rows(written: BoardRules | None, given: BoardRules) -> bool:
 def breaks(
     board: str, written: BoardRules | None, given: BoardRules, sample: Sample | None, scored: Collection[str]
 ) -> Iterator[Break]:
-    """Yield what an edit breaks of a board's rows.
+    """Yield each way in which an edit breaks a board's rows.
 
-    written: what they were written under; None where that was not kept yet: then they tell themselves.
-    sample: of the board's rows, read in the order they were written in; None where there are none.
-    scored: which of the `changed_areas` have rows.
+    written: the rules that the rows were written under; None where these were not kept. The sample then
+        judges.
+    sample: the board's best row by the order it was written in; None where the board has no rows.
+    scored: those of the `changed_areas` that have rows.
     """
     if sample is None:
         return
     order = written.order if written else sample.order
     if order not in (None, given.order):
         yield Break(board, _key(board, "order"), f'"{order}"', f'"{given.order}"')
-        return  # what the better end is has changed too
+        return  # the better end has changed too, so no bound can be compared
     if written and (areas := sorted(scored)):
         keys = ", ".join(_key(area, "counts") for area in areas)
         yield Break(
@@ -124,7 +125,7 @@ def breaks(
 
 
 def dropped_with(board: str, written: Mapping[str, BoardRules], given: Mapping[str, BoardRules]) -> list[str]:
-    """Return the boards whose rows go when those of one board go: sums over it, first, then itself."""
+    """Return the boards whose rows are dropped with a board's: first the sums over it, then the board."""
     sums = {
         name
         for rules in (written, given)

@@ -17,9 +17,9 @@ from store.errors import RequestError, StoreError
 
 
 async def drop_rows(settings: LocalSettings, board: str, *, apply: bool) -> None:
-    """Start what stands in for AWS, drop the rows, stop it; without `apply`, only say what would go.
+    """Start the emulator, drop the rows, and stop the emulator; without `apply`, only say what would go.
 
-    Raises StackError, EmulatorError or CatalogueError when something is in the way, as a backend that runs.
+    Raises StackError (as for a running backend), EmulatorError or CatalogueError.
     """
     catalogue = load_catalogue(settings.catalogue)
     set_region(os.environ)

@@ -1,11 +1,11 @@
 """Says whether the catalogue is true to the rows of a deployment's boards, and drops a board's rows.
 
-    python -m ops.boards check podium-prod-                  # what it would break; `make deploy` asks first
+    python -m ops.boards check podium-prod-                  # says what the catalogue would break
     python -m ops.boards drop podium-prod- forest            # says what would go
     python -m ops.boards drop podium-prod- forest --apply
 
-Interrupted, `drop` can be run again. The game must be closed meanwhile: docs/deploy.md has the steps. On a
-laptop it is `make drop board=forest`.
+`make deploy` runs `check` first. An interrupted `drop` can be run again. The game must be closed until the
+end of the deployment: docs/deploy.md has the steps. The command on a laptop is `make drop board=forest`.
 """
 
 import argparse

@@ -5,17 +5,17 @@
     deploy -> `find_breaks`: the same look, and nothing written, for the functions that run are still the old
     drop   -> `drop`: delete a board's rows; what was written down stays until the next start finds none
 
-What is written down never says less than is true of the rows: it is changed before the first row is written
-under the new rules, and a board for which the edit breaks something keeps what it has. A board that is not in
-it yet (data of an earlier release) is taken as the catalogue says, unless its best row tells otherwise. One
-that has left the catalogue stays in it, as its rows stay.
+New rules are written down before the first row is written under them. A board that the edit would break keeps
+its old rules here. A board without an entry (data of an earlier release) gets the rules of the catalogue,
+unless its best row contradicts them. A board that has left the catalogue keeps its entry, as it keeps its
+rows.
 
-A row of rules that cannot be read is one that was never written, with a difference: rows do not tell which
-areas they are sums over, so sums have to be dropped. Then the next start writes it again.
+A row of rules that cannot be read counts as never written, with one difference. Rows do not tell which areas
+they are sums over, so the rows of sums have to be dropped. Then the next start writes the rules again.
 
-One row for all boards, because every start reads it: about 70 bytes per board. A row of `Scores` needs
-nothing of it, so a score costs what it did. So a function that is replaced may still write rows under the old
-rules after the new one has looked: docs/scores.md says when that matters, and what to do.
+One row for all boards, because every start reads it: about 70 bytes per board. No score reads it, so scores
+cost nothing more. Therefore a function that is being replaced may still write rows under the old rules, after
+the new one has compared: docs/scores.md says when that matters, and what to do.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ ROW_KEY = "#rules"
 """No board's id: those begin with a letter."""
 QUERIES_AT_ONCE = 20
 
-_written = TypeAdapter(dict[str, BoardRules])
+_rules_json = TypeAdapter(dict[str, BoardRules])
 
 logger = logging.getLogger("podium.store")
 
@@ -70,7 +70,7 @@ class _Written(Row):
 
 @dataclass(frozen=True)
 class _Stored:
-    """The row as it is stored, if it is there; what it says, or the error where it cannot be read."""
+    """The row of rules as it is stored, if any; the rules in it, or the error where it cannot be read."""
 
     item: Item | None
     boards: Mapping[str, BoardRules]
@@ -91,11 +91,11 @@ async def find_breaks(db: Database, catalogue: Catalogue) -> list[Break]:
 
 
 async def settle(db: Database, catalogue: Catalogue) -> list[Break]:
-    """Return the same, and write down what holds from now on for every board that it leaves whole.
+    """Return what `find_breaks` returns, and write down the rules of every board it leaves whole.
 
-    Before rows are written by the catalogue. Nothing is written down where rows would be misread: such a
-    start is refused, and what it says of other boards may be just as wrong. Raises ConflictError where others
-    kept writing the row.
+    A function calls this before it writes rows. Nothing is written down where rows would be misread: that
+    function must not start, and its rules for other boards may be just as wrong. Raises ConflictError where
+    others kept writing the row.
     """
     given = rules_of(catalogue)
 
@@ -112,9 +112,9 @@ async def settle(db: Database, catalogue: Catalogue) -> list[Break]:
 
 
 async def find_misfits(restored: Database, db: Database) -> list[Break]:
-    """Return what rows of other tables would break that come to stand under what is written down in these.
+    """Return how restored rows would contradict the rules written down in `db`, where they are to go.
 
-    As far as rows tell themselves: which areas a sum is over, they do not. Raises RowError.
+    Rows tell their order and points, but not the areas that they are sums over. Raises RowError.
     """
     stored = await _load(db)
     if stored.error:
@@ -123,7 +123,7 @@ async def find_misfits(restored: Database, db: Database) -> list[Break]:
 
 
 class Admission:
-    """Lets a function work by its catalogue once nothing is broken by it; asks each time until then.
+    """Lets a function work once its catalogue misreads no row; until then, compares at every call.
 
     `find` is `settle` for a function that writes rows, `find_breaks` for one that reads them. Rows beyond a
     bound are read rightly: they are logged, and do not stop the function.
@@ -169,9 +169,9 @@ def explain(found: Collection[Break], command: str) -> str:
 async def drop(
     db: Database, catalogue: Catalogue, board: str, *, apply: bool, told: Callable[[Dropped], None]
 ) -> None:
-    """Delete the rows of a board and of the sums over it; without `apply`, only count. `told` hears of each.
+    """Delete the rows of a board and of the sums over it; without `apply`, only count. Calls `told` for each.
 
-    Can be repeated, and goes on where it died: what the rows were written under stays until a start finds no
+    Run again, it goes on where it was interrupted: the rules stay written down until a start finds no
     rows. Players' bests stay in their rows, and do not count without a row on the board. The board is
     published again, in a new epoch. Raises UnknownBoardError, RowsLeftError and ThrottledError.
     """
@@ -227,7 +227,7 @@ async def _load(db: Database) -> _Stored:
     if item is None:
         return _Stored(None, {})
     try:
-        row = parse_row(_Written, LEADERBOARDS, item, boards=_written.validate_json)
+        row = parse_row(_Written, LEADERBOARDS, item, boards=_rules_json.validate_json)
     except RowError as error:
         return _Stored(item, {}, error)
     return _Stored(item, row.boards)
@@ -236,7 +236,7 @@ async def _load(db: Database) -> _Stored:
 async def _write(db: Database, read: Item | None, rules: Mapping[str, BoardRules]) -> None:
     values = {
         "revision": secrets.token_hex(8),
-        "boards": _written.dump_json(dict(rules), by_alias=True, exclude_defaults=True).decode(),
+        "boards": _rules_json.dump_json(dict(rules), by_alias=True, exclude_defaults=True).decode(),
     }
     condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
     if read and "revision" in read:
