@@ -66,11 +66,11 @@ def action(
 ) -> Callable[[Rule[Body]], Rule[Body]]:
     """Make a rule the route `POST path`: the rule's name and docstring are those of the operation.
 
-    The answer is the progress after it, with the fields of the body that `answer_model` has besides. `done`
-    describes the 200; `refusals` are the statuses with which the rules refuse, beside a 422. A malformed
-    idempotency key is a 400.
+    The answer is the new progress. A field that `answer_model` adds to it is copied from the body. `done`
+    describes the 200; `refusals` are the statuses with which the rule refuses, beside a 422. `boards` says
+    whose bests the rule looks at. A malformed idempotency key is a 400.
     """
-    said = answer_model.model_fields.keys() - ProgressView.model_fields.keys()
+    echoed = answer_model.model_fields.keys() - ProgressView.model_fields.keys()
     statuses = sorted({400, 401, 410, 413, 415, 422, 503, *refusals})
     response = {200: {"description": done, "content": {"application/json": {"model": answer_model}}}}
 
@@ -81,7 +81,7 @@ def action(
             backend = backend_of(request)
 
             def show(new: Progress) -> ProgressView:
-                return answer_model(**{name: getattr(body, name) for name in said}, **fields(new))
+                return answer_model(**{name: getattr(body, name) for name in echoed}, **fields(new))
 
             return await _act(
                 request,
@@ -140,7 +140,8 @@ def _key(request: Request, user_id: str, key: str | None, body: Model) -> Reques
     # of a surrogate pair.
     values = body.model_dump()
     same = json.dumps({name: strict_json.ordered(value) for name, value in values.items()})
-    # Before, objects within the fields were taken as sent. Keys are kept for a day: this can go after that.
+    # An earlier release left objects within the fields in the order sent. Keys are kept for a day, so this
+    # can go once that release has been replaced for a day.
     before = json.dumps(values)
     route = (request.method, request.route)
     return request_key(user_id, key, *route, same, former=(*route, before))

@@ -1,8 +1,8 @@
 """The environment of each Lambda function as one typed model: the CDK app writes it, the handler reads it.
 
 Each field is the environment variable `PODIUM_<FIELD>`. A function's handler gets its model from
-`runtime.settings.read`; its stack builds the very same model and renders it with `variables`. So a missing or
-misspelled variable is an error of the type checker, and of `make synth`, before it is one of a deployment.
+`runtime.settings.read`; its stack builds the same model and renders it with `variables`. So the type checker
+and `make synth` find a missing or misspelled variable before a deployment does.
 
 What the CDK knows only when it deploys (an address, an id) it passes as text with a placeholder: such fields
 are text. A model's validator is built when it is first used: no function uses all of them.
@@ -66,7 +66,7 @@ class PushEnvironment(StoreEnvironment):
 
 
 class RoutesEnvironment(PushEnvironment):
-    """The environment of the WebSocket API's routes, and of `avatar-outcome`, which is of the same module."""
+    """The environment of the WebSocket API's routes, and of `avatar-outcome`, which is in their zip."""
 
     user_pool_id: str
     """The user pool, which is asked whether an admin still is one."""

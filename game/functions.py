@@ -30,11 +30,11 @@ class Function:
 
     package: the zip or container that has its handler.
     entry: the name of the handler in the package's module.
-    memory: MB; CPU comes with it, a whole one at 1,769.
+    memory: MB; CPU comes in proportion, one whole CPU at 1,769.
     seconds: its timeout. A request of API Gateway ends after 29 seconds in any case.
     reservable: whether a stage may reserve executions for it.
-    dropped: what it means that Lambda gives up an asynchronous invocation; None where callers wait.
-    undelivered: what it means that Lambda cannot deliver an outcome; None where it has no destination.
+    dropped: the loss, in words, when Lambda gives up an asynchronous invocation; None where callers wait.
+    undelivered: the loss, in words, when Lambda cannot deliver an outcome; None without a destination.
     """
 
     name: str
@@ -88,7 +88,7 @@ PUSHER = Function(
     BROADCASTER_PACKAGE,
     "pusher_handler",
     memory=1024,
-    # The most that Lambda gives. A pusher hands over before (streams/fanout.py), and well before the alarm.
+    # The longest that Lambda allows. A pusher hands over earlier (streams/fanout.py), well before the alarm.
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html
     seconds=900,
     dropped="the sweep takes over what it had to push",

@@ -5,11 +5,11 @@ from typing import Literal, get_args
 MAX_BYTES = 20 * 1024 * 1024
 """Bytes of an upload: what a phone's camera writes at 50 megapixels, with room."""
 MAX_PIXELS = 64 * 1024 * 1024
-"""Width times height: the largest that a camera's "64 megapixels" are (9,280 by 6,944 are 64.4 million)."""
+"""Width times height. A camera's "64 megapixels" are a few more than 64 million (9,280 by 6,944: 64.4)."""
 MAX_SIDE = 16_384
 """Pixels: as wide as a phone's panorama is, and as WebP can be."""
 MIN_SIDE = 64
-"""Pixels: below, an eye is a dot."""
+"""Pixels: in a smaller picture an eye is a dot."""
 
 ContentType = Literal[
     "image/jpeg",
@@ -26,7 +26,7 @@ ContentType = Literal[
 CONTENT_TYPES: tuple[ContentType, ...] = get_args(ContentType)
 
 NAMES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
-"""The same, as a sentence names them."""
+"""The accepted kinds, as a sentence names them."""
 
 
 def megabytes(count: int) -> str:

@@ -38,5 +38,5 @@ async def _translated(answer: Awaitable[Any]) -> Any:
 
 
 def translating(client: ClientT) -> ClientT:
-    """Return the client with its failures as RequestErrors; one that is so already as it is."""
+    """Return a client that raises RequestError for the SDK's errors; such a client is returned as it is."""
     return client if isinstance(client, _Client) else _Client(client)  # type: ignore[return-value]

@@ -50,7 +50,7 @@ class RequestError(StoreError):
 
     @property
     def cancelled(self) -> bool:
-        """Whether it is a transaction that was cancelled."""
+        """Whether the request was a transaction, and was cancelled."""
         return self.code == "TransactionCanceledException"
 
 
@@ -59,11 +59,11 @@ class NoTableError(RequestError):
 
 
 class ConflictError(StoreError):
-    """Others kept writing the same rows until our attempts were used up; nothing was written in these."""
+    """Others kept writing the same rows until our attempts were used up; the attempts wrote nothing."""
 
 
 class ThrottledError(StoreError):
-    """DynamoDB takes no more requests of this kind for now. Of a batch, some rows may be written."""
+    """DynamoDB takes no more requests of this kind for now. Some rows of a batch may have been written."""
 
 
 class RowError(StoreError):
@@ -83,7 +83,7 @@ _THROTTLED = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 def lost_race(error: RequestError) -> bool:
-    """Return whether a conditional write or transaction failed for what others wrote, and may be repeated."""
+    """Return whether a conditional write or transaction failed because others wrote, and may be repeated."""
     if error.cancelled:
         return set(error.reasons) <= _LOST
     return error.code in {"ConditionalCheckFailedException", "TransactionConflictException"}

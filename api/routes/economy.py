@@ -104,6 +104,7 @@ class TaskResponse(ProgressView):
 
 
 def _boards(backend: Backend, body: TaskRequest) -> Collection[str]:
+    """Return every board where the task requires bests; otherwise none."""
     task = backend.catalogue.tasks.get(body.task_id)
     return backend.catalogue.boards if task and task.requires and task.requires.needs_bests else ()
 

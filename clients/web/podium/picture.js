@@ -1,9 +1,9 @@
 import { MIN_SIDE } from "./constants.js";
 import { PodiumError } from "./error.js";
 
-/** Pixels of the longer side that are sent: a portrait has 512, of a part of the picture. */
+/** Pixels: a picture is sent with a longer side of at most this. A portrait shows a part of it in 512. */
 export const LONGER_SIDE = 2048;
-/** Bytes of a file that is sent as it is, if it is no larger than the longer side either. */
+/** Bytes: a file of at most this is sent as it is, if its longer side is within LONGER_SIDE too. */
 const SMALL_BYTES = 1024 * 1024;
 const QUALITY = 0.9;
 /** Types of which no picture is transparent. */
@@ -11,8 +11,8 @@ const OPAQUE = new Set(["image/jpeg", "image/heic", "image/heif", "image/bmp"]);
 const BRANDS = { heic: "image/heic", heix: "image/heic", mif1: "image/heif", avif: "image/avif", avis: "image/avif" };
 
 /**
- * Makes of a chosen file what is to be uploaded: whatever the browser can read, scaled down; a file that it cannot
- * read as it is, if the server can.
+ * Returns what is to be uploaded of a chosen file. A picture that the browser can read is scaled down. Another file is
+ * sent as it is, if the server can read it.
  *
  * @param {Blob} file
  * @param {{contentTypes?: string[], maxBytes?: number}} limits the configuration's `pictures`
