@@ -45,7 +45,7 @@ def test_blur_takes_no_colour_from_the_person() -> None:
     assert blurred[64, :28].max() <= 12
 
 
-def test_blur_of_a_person_alone_is_the_person() -> None:
+def test_blur_leaves_a_picture_without_background_unchanged() -> None:
     assert np.array_equal(replace_background(PICTURE, np.ones_like(PERSON), "blur"), PICTURE)
 
 
@@ -80,5 +80,5 @@ def test_face_over_the_edge_is_judged_by_what_is_seen() -> None:
     assert not shows_face(PERSON, (-20, 36, 56, 56))
 
 
-def test_face_outside_the_picture_is_not_shown() -> None:
+def test_mask_does_not_show_a_face_outside_the_picture() -> None:
     assert not shows_face(np.ones_like(PERSON), (200, 200, 50, 50))

@@ -170,7 +170,7 @@ async def test_too_large_upload_is_refused_unread(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"<svg/>"])
-async def test_repetition_after_the_end_says_the_same_and_changes_nothing(
+async def test_repetition_of_a_finished_event_returns_the_same_and_changes_nothing(
     content: bytes | None, scene: Scene
 ) -> None:
     if content is not None:

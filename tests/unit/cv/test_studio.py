@@ -86,7 +86,9 @@ async def test_new_portrait_is_on_the_boards(studio: Studio, tables: Interrupted
     assert await avatar_on_board(tables) == avatar(1)
 
 
-async def test_repetition_changes_nothing(studio: Studio, tables: InterruptedDatabase) -> None:
+async def test_finishing_with_the_same_outcome_again_changes_nothing(
+    studio: Studio, tables: InterruptedDatabase
+) -> None:
     await make(studio, 1, 2)
     await show(tables.direct, avatar(1))
     before = await studio.load(ADA)

@@ -288,7 +288,7 @@ async def test_best_without_its_row_does_not_count_under_the_new_rules(tables: I
     assert total.points == 6, "the sum is over what counts now"
 
 
-async def test_board_is_published_again_in_a_later_epoch_for_its_subscribers(
+async def test_board_whose_rows_were_dropped_is_published_again_in_a_later_epoch(
     tables: InterruptedDatabase,
 ) -> None:
     await settle(tables.direct, PLAIN)

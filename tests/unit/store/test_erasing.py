@@ -80,7 +80,7 @@ async def test_unknown_player_is_erased_without_an_error(tables: InterruptedData
     assert await left_of(tables, ADA) == ""
 
 
-async def test_erased_player_stays_erased(tables: InterruptedDatabase) -> None:
+async def test_later_writes_of_an_erased_player_are_refused(tables: InterruptedDatabase) -> None:
     await fill(tables)
     await erase(tables.db)
     for write in (score(tables.db, "forest", 3), rename(tables.db, "Ada"), progress.load(tables.db, ADA)):

@@ -65,7 +65,9 @@ async def test_missing_sum_is_made_by_the_next_best(tables: InterruptedDatabase)
     await assert_consistent(tables)
 
 
-async def test_score_on_an_area_outside_of_the_sum_reads_no_other_row(tables: InterruptedDatabase) -> None:
+async def test_score_in_an_area_that_does_not_count_reads_no_rows_of_other_areas(
+    tables: InterruptedDatabase,
+) -> None:
     await score_everywhere(tables.direct)
     await submit_points(tables, "sprint", 6)
     assert tables.log == ["TransactGetItems", "TransactWriteItems"]

@@ -42,7 +42,7 @@ async def test_presigned_addresses_lead_to_the_region(region: str, host: str) ->
 
 @pytest.mark.usefixtures("configure")
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
-async def test_another_engine_needs_no_host_for_each_bucket(
+async def test_presigned_addresses_lead_to_the_endpoint_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, ELSEWHERE)
@@ -50,7 +50,7 @@ async def test_another_engine_needs_no_host_for_each_bucket(
 
 
 @pytest.mark.parametrize("section", ["[default]", "[default]\nservices = all\n[services all]\ns3 ="])
-async def test_another_engine_may_be_named_in_the_configuration(
+async def test_presigned_addresses_lead_to_the_endpoint_of_the_configuration_file(
     configure: Callable[[str], object], section: str
 ) -> None:
     configure(f"{section}\n  endpoint_url = {ELSEWHERE}\n")
