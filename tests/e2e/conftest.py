@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from _pytest.mark import ParameterSet
 from playwright.async_api import Browser
 
 from game.catalogue import DEFAULT_PATH
@@ -35,7 +36,12 @@ counts = false
 """
 
 
-_DEPLOYED = pytest.param("deployed", marks=pytest.mark.timeout(DEPLOYED_SECONDS))
+def deployed(*values: object) -> ParameterSet:
+    """Return the parameters of one case on the deployed stacks: the backend, and what follows."""
+    return pytest.param("deployed", *values, marks=pytest.mark.timeout(DEPLOYED_SECONDS))
+
+
+_DEPLOYED = deployed()
 on_both = pytest.mark.parametrize("backend", ["run", _DEPLOYED], indirect=True)
 """A test that must hold for `make run` and for the deployed stacks alike."""
 on_deployed = pytest.mark.parametrize("backend", [_DEPLOYED], indirect=True)

@@ -16,11 +16,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.e2e.backend import Backend
-from tests.e2e.conftest import SignUp, on_both
+from tests.e2e.conftest import SignUp, deployed, on_both
 from tests.e2e.player import Player, assert_problem, bearer
 from tests.support.waiting import patience
-
-pytestmark = on_both
 
 SCORE = {"gameArea": "forest", "score": 1}
 
@@ -76,6 +74,13 @@ BAD_TOKENS: dict[str, Callable[[Player, RSAPrivateKey], str]] = {
 }
 
 
+ON_DEPLOYED = ("alg-none", "expired", "other-client")
+"""One that is not signed, one that was good once, one of another game.
+
+The unit tests of the authorizer, which is the same code on both, try every kind.
+"""
+
+
 @pytest.fixture
 async def signing_key(backend: Backend, sign_up: SignUp) -> RSAPrivateKey:
     """The key with which the emulator signs the pool's ID tokens; it makes one for the first of them."""
@@ -97,6 +102,7 @@ async def _handshake_status(player: Player, query: str, *subprotocols: str) -> i
         return error.response.status_code
 
 
+@on_both
 async def test_token_signed_by_the_pool_is_taken(
     sign_up: SignUp, http: httpx.AsyncClient, signing_key: RSAPrivateKey, arena: str
 ) -> None:
@@ -108,16 +114,20 @@ async def test_token_signed_by_the_pool_is_taken(
     assert await _handshake_status(ada, "", "podium", token) == 101
 
 
-@pytest.mark.parametrize("forge", BAD_TOKENS.values(), ids=BAD_TOKENS)
+@pytest.mark.parametrize(
+    ("backend", "kind"),
+    [*(("run", kind) for kind in BAD_TOKENS), *(deployed(kind) for kind in ON_DEPLOYED)],
+    indirect=["backend"],
+)
 async def test_bad_token_is_refused(
     backend: Backend,
     sign_up: SignUp,
     http: httpx.AsyncClient,
     signing_key: RSAPrivateKey,
-    forge: Callable[[Player, RSAPrivateKey], str],
+    kind: str,
 ) -> None:
     ada = await sign_up("Ada")
-    token = forge(ada, signing_key)
+    token = BAD_TOKENS[kind](ada, signing_key)
     answer = await http.post("/score", json=SCORE, headers=bearer(token))
     assert_problem(answer, 401, "Authorization")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -127,6 +137,7 @@ async def test_bad_token_is_refused(
         assert await _handshake_status(ada, "", "podium", token) == backend.refusal
 
 
+@on_both
 @pytest.mark.parametrize(
     "authorization", [None, "", "Bearer", "Basic YTpi", "Bearer a b", "Bearer " + "x" * 20_000]
 )
@@ -137,12 +148,24 @@ async def test_bad_authorization_header_is_refused(
     assert_problem(await http.post("/score", json=SCORE, headers=headers), 401, "Authorization")
 
 
+@on_both
 async def test_access_token_is_refused_over_rest(sign_up: SignUp, http: httpx.AsyncClient) -> None:
     ada = await sign_up("Ada")
     assert_problem(await http.post("/score", json=SCORE, headers=bearer(ada.access_token)), 401, "id")
 
 
-@pytest.mark.parametrize("query", ["", "?token=", "?token", "?Token=x", "?token=%ff%fe", "?token=x&token=y"])
+@pytest.mark.parametrize(
+    ("backend", "query"),
+    [
+        *(
+            ("run", query)
+            for query in ("", "?token=", "?token", "?Token=x", "?token=%ff%fe", "?token=x&token=y")
+        ),
+        deployed(""),
+        deployed("?token=x&token=y"),
+    ],
+    indirect=["backend"],
+)
 async def test_handshake_without_a_token_is_refused(backend: Backend, sign_up: SignUp, query: str) -> None:
     ada = await sign_up("Ada")
     assert await _handshake_status(ada, query) == backend.refusal
