@@ -42,18 +42,23 @@ class StoreEnvironment(Environment):
     """The beginning of the tables' names in this deployment; "" by default."""
 
 
-class ApiEnvironment(StoreEnvironment):
+class ConnectionsEnvironment(StoreEnvironment):
+    """The environment of all that push to connections, or close them."""
+
+    connections_url: str
+    """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
+
+
+class ApiEnvironment(ConnectionsEnvironment):
     """The environment of the REST API."""
 
     deployment: str
     """A `game.client_config.Deployment` as JSON, as in `client-config.json`."""
     portrait_function: str
     """The name of the Lambda function that makes portraits."""
-    connections_url: str
-    """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
 
 
-class PushEnvironment(StoreEnvironment):
+class PushEnvironment(ConnectionsEnvironment):
     """The environment of all that push to connections."""
 
     push_rate: Annotated[float, Field(gt=0)] | None = None
@@ -61,8 +66,6 @@ class PushEnvironment(StoreEnvironment):
 
     They share it by `store.budgets`. It is less than the account's quota, which players' requests share.
     """
-    connections_url: str
-    """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
 
 
 class RoutesEnvironment(PushEnvironment):
