@@ -9,11 +9,9 @@ import numpy.typing as npt
 from pydantic import StringConstraints
 
 from cv.decoding import Pixels
+from game.pictures import COLOUR
 
-COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-Background: TypeAlias = (
-    Literal["none", "blur"] | Annotated[str, StringConstraints(pattern=f"^{COLOUR.pattern}$")]
-)
+Background: TypeAlias = Literal["none", "blur"] | Annotated[str, StringConstraints(pattern=f"^{COLOUR}$")]
 
 _FEATHER = 1 / 170
 """Standard deviation of the mask's soft edge, in sides of the picture: 3 pixels of 512."""
@@ -78,6 +76,6 @@ def _blurred(pixels: Pixels, weight: npt.NDArray[np.float32]) -> npt.NDArray[np.
 
 def _colour(background: str) -> npt.NDArray[np.float32]:
     """Return blue, green and red of a `#rrggbb` colour."""
-    if COLOUR.fullmatch(background) is None:
+    if re.fullmatch(COLOUR, background) is None:
         raise ValueError(f"The background must be none, blur or a #rrggbb colour, not {background!r}.")
     return np.array([int(background[at : at + 2], 16) for at in (5, 3, 1)], np.float32)

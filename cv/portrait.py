@@ -1,6 +1,7 @@
 """From an uploaded picture to a portrait: decode, find the face, level the eyes, cut, encode."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -11,11 +12,12 @@ from cv.errors import PictureError
 from cv.framing import Frame, draw, frame_face, frame_middle
 from cv.search import find_face
 from cv.vision import Face, Models
+from game.pictures import PortraitSize
 
 __all__ = ["SIZES", "Background", "Models", "PictureError", "Portrait", "make_portrait"]
 
-SIZES = (512, 128, 48)
-"""Pixels: profile page, board on a dense screen, board."""
+SIZES = tuple(sorted(map(int, get_args(PortraitSize)), reverse=True))
+"""Pixels, the largest first."""
 QUALITY = 88
 """WebP's, 0 to 100: 20 to 40 KB for the largest."""
 _SIZE = SIZES[0]

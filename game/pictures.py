@@ -25,6 +25,12 @@ ContentType = Literal[
 """Content types that an upload may name. The container judges by what is in the file."""
 CONTENT_TYPES: tuple[ContentType, ...] = get_args(ContentType)
 
+COLOUR = r"#[0-9a-fA-F]{6}"
+"""A background's colour, as a regular expression."""
+
+PortraitSize = Literal["48", "128", "512"]
+"""Pixels a side of a finished portrait, as an address names them: board, dense screen, profile page."""
+
 NAMES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
 """The accepted kinds, as a sentence names them."""
 

@@ -11,20 +11,20 @@ from api.backend import RequestBody, backend_of, caller
 from api.problems import ProblemError, responses
 from api.profile_view import ProfileView, show
 from game.model import Model
-from game.pictures import CONTENT_TYPES, MAX_BYTES, NAMES, ContentType, megabytes
+from game.pictures import COLOUR, CONTENT_TYPES, MAX_BYTES, NAMES, ContentType, PortraitSize, megabytes
 from store import appearance, players, profiles
 from store.portraits import UPLOAD_SECONDS, VIEW_CACHE_SECONDS, upload_prefix
 from store.profiles import PORTRAITS_AN_HOUR, PORTRAITS_KEPT, Profile, TooManyPortraitsError, avatar_prefix
 
 router = Router()
 
-Background = Annotated[str, Field(pattern=r"^(none|blur|#[0-9a-fA-F]{6})$")]
+Background = Annotated[str, Field(pattern=f"^(none|blur|{COLOUR})$")]
 AvatarKey = Annotated[
     str, Query(pattern=r"^avatars/[\w-]{1,128}/[\w-]{1,64}$", description="An entry's avatar")
 ]
 # No key that the bucket holds has other characters, and S3 answers some of those with a 400.
 ObjectKey = Annotated[str, Field(max_length=300, pattern=r"^[!-~]*$")]
-Size = Annotated[Literal["48", "128", "512"], Query(description="Pixels a side")]
+Size = Annotated[PortraitSize, Query(description="Pixels a side")]
 
 
 class PresignRequest(RequestBody):
