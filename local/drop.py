@@ -25,7 +25,7 @@ async def drop_rows(settings: LocalSettings, board: str, *, apply: bool) -> None
     set_region(os.environ)
 
     def tell(dropped: Dropped) -> None:
-        say(f"{dropped.board}: {dropped.rows} rows {'deleted' if apply else 'to be deleted'}")
+        say(dropped.sentence(applied=apply))
 
     try:
         async with AsyncExitStack() as stack:

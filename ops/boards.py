@@ -34,10 +34,8 @@ async def _check(db: Database) -> None:
 
 
 async def _drop(db: Database, board: str, *, apply: bool) -> None:
-    verb = "deleted" if apply else "to be deleted"
-
     def tell(dropped: Dropped) -> None:
-        sys.stdout.write(f"{dropped.board}: {dropped.rows} rows {verb}\n")
+        sys.stdout.write(f"{dropped.sentence(applied=apply)}\n")
 
     try:
         await drop(db, load_catalogue(), board, apply=apply, told=tell)

@@ -84,6 +84,10 @@ class Dropped:
     board: str
     rows: int
 
+    def sentence(self, *, applied: bool) -> str:
+        """Return it as an operator's command says it; `applied` tells whether the rows were deleted."""
+        return f"{self.board}: {self.rows} rows {'deleted' if applied else 'to be deleted'}"
+
 
 async def find_breaks(db: Database, catalogue: Catalogue) -> list[Break]:
     """Return what the catalogue would break of the rows that are there."""
