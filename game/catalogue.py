@@ -147,10 +147,11 @@ def load_catalogue(path: Path = DEFAULT_PATH) -> Catalogue:
     try:
         return Catalogue.model_validate(content)
     except ValidationError as error:
-        problems = [f"{_key(detail['loc'])}: {detail['msg']}" for detail in error.errors()]
+        problems = [_problem(detail["loc"], detail["msg"]) for detail in error.errors()]
         raise CatalogueError(f"{path}: " + "; ".join(problems)) from error
 
 
-def _key(location: tuple[int | str, ...]) -> str:
-    # pydantic writes "[key]" where a mapping's key itself is wrong.
-    return ".".join(str(part) for part in location if part != "[key]") or "(the whole file)"
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    # pydantic writes "[key]" where a mapping's key itself is wrong. A fault of the whole file names its keys.
+    key = ".".join(str(part) for part in location if part != "[key]")
+    return f"{key}: {message}" if key else message.removeprefix("Value error, ")

@@ -13,6 +13,7 @@ AMOUNT_LIMIT = 10**12
 ItemId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
 Amount = Annotated[int, Field(ge=0, le=AMOUNT_LIMIT, strict=True)]
+PositiveAmount = Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
 
 
 def _rises_from_zero(thresholds: tuple[int, ...]) -> tuple[int, ...]:
@@ -26,7 +27,7 @@ class Levels(Model):
 
     xp: Annotated[tuple[Amount, ...], Field(min_length=1), AfterValidator(_rises_from_zero)]
     """The xp with which level 1, level 2, … begins."""
-    xp_per_save: Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
+    xp_per_save: PositiveAmount
     backwards: bool
     """Whether a save may lower level and xp."""
 
@@ -92,11 +93,11 @@ class ShopItem(Model):
     """The unlock that must be open before."""
 
 
-class Earning(Model):
+class EarningLimit(Model):
     """The money that a game may add for one reason: in a request, and in a day (UTC)."""
 
-    per_request: Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
-    per_day: Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
+    per_request: PositiveAmount
+    per_day: PositiveAmount
 
 
 class Economy(Model):
@@ -106,7 +107,7 @@ class Economy(Model):
     unlocks: dict[ItemId, Unlock] = Field(default_factory=dict)
     tasks: dict[ItemId, Task] = Field(default_factory=dict)
     shop: dict[ItemId, ShopItem] = Field(default_factory=dict)
-    money: dict[ItemId, Earning] = Field(default_factory=dict)
+    money: dict[ItemId, EarningLimit] = Field(default_factory=dict)
 
     def broken_references(self) -> list[str]:
         """Return the references to missing things, each by its table and key."""
@@ -120,7 +121,9 @@ class Economy(Model):
             if unlock.level > len(self.levels.xp):
                 problems.append(f"unlocks.{name}.level: there are only {len(self.levels.xp)} levels")
             if self._requires_itself(name):
-                problems.append(f"unlocks.{name}.requires: it would have to be open before itself")
+                problems.append(
+                    f"unlocks.{name}.requires: requires itself, directly or through another unlock"
+                )
         for name, task in self.tasks.items():
             if task.requires is not None:
                 problems += self._broken_requirements(f"tasks.{name}.requires", task.requires)
@@ -129,7 +132,10 @@ class Economy(Model):
                 problems.append(f"shop.{name}.requires: there is no unlock {item.requires!r}")
         for name, earning in self.money.items():
             if earning.per_request > earning.per_day:
-                problems.append(f"money.{name}.per_request: is above per_day")
+                problems.append(
+                    f"money.{name}.perRequest: must be at most perDay ({earning.per_day}), "
+                    f"not {earning.per_request}"
+                )
         return problems
 
     def _broken_requirements(self, key: str, requires: Requirements) -> list[str]:

@@ -1,1 +1,1 @@
-"""One module per resource."""
+"""REST routes, one module per topic."""

@@ -16,7 +16,7 @@ from api.checkpoint import Checkpoint
 from api.problems import responses
 from api.progress_view import ProgressView, view
 from game import player
-from game.economy import AMOUNT_LIMIT
+from game.economy import Amount, PositiveAmount
 from game.model import Model
 from store import progress
 from store.progress import Progress
@@ -24,10 +24,7 @@ from store.progress import Progress
 router = Router()
 
 QUANTITY_LIMIT = 1000
-"""Of one item in one purchase."""
-
-Amount = Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
-Count = Annotated[int, Field(ge=0, le=AMOUNT_LIMIT, strict=True)]
+"""The most of one item that one purchase may take."""
 
 
 @router.get(
@@ -43,12 +40,12 @@ async def get_progress(request: Request) -> ProgressView:
 
 
 class SaveRequest(RequestBody):
-    """A save; `version` is that of the progress it was made from (0 for a new player)."""
+    """A save; `version` is the version of the progress that the client changed (0 for a new player)."""
 
-    level: Amount
-    xp: Count
+    level: PositiveAmount
+    xp: Amount
     checkpoint: Checkpoint
-    version: Count
+    version: Amount
 
 
 @action(
@@ -82,7 +79,7 @@ class UnlockResponse(ProgressView):
     "/unlock",
     UnlockRequest,
     UnlockResponse,
-    summary="Open an area or item",
+    summary="Open an unlock",
     done="Unlocked",
     refusals=(404, 409),
 )
@@ -104,7 +101,7 @@ class TaskResponse(ProgressView):
 
 
 def _boards(backend: Backend, body: TaskRequest) -> Collection[str]:
-    """Return every board where the task requires bests; otherwise none."""
+    """Return all boards if the task depends on bests, else no board."""
     task = backend.catalogue.tasks.get(body.task_id)
     return backend.catalogue.boards if task and task.requires and task.requires.needs_bests else ()
 
@@ -120,9 +117,9 @@ def _boards(backend: Backend, body: TaskRequest) -> Collection[str]:
     boards=_boards,
 )
 def post_task(backend: Backend, read: Progress, body: TaskRequest) -> Progress:
-    """Get a task's reward: once, or once a day (UTC), as the catalogue says; 409 for more.
+    """Get a task's reward: once, or once a day (UTC), as the catalogue says.
 
-    409 as well for what the task requires and the caller does not have; `rule` names it.
+    409 if it was already rewarded, or if a requirement is not met; `rule` names the requirement.
     """
     boards = backend.catalogue.boards
     reached = {
@@ -136,7 +133,7 @@ def post_task(backend: Backend, read: Progress, body: TaskRequest) -> Progress:
 class MoneyRequest(RequestBody):
     """Money found or earned, and what for."""
 
-    amount: Amount
+    amount: PositiveAmount
     reason: str
 
 

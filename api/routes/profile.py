@@ -15,6 +15,7 @@ from store import appearance, deletion, profiles
 
 router = Router()
 
+# Bounds the work of counting characters, each of which may be many code points.
 Name = Annotated[str, Field(max_length=1000), AfterValidator(clean_name)]
 
 
@@ -63,12 +64,12 @@ async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()])
     security=[{"idToken": []}],
 )
 async def delete_profile(request: Request) -> Response[str]:
-    """Delete the caller's rows, pictures and connections, and the user from the pool; the boards follow.
+    """Delete the caller's rows, pictures and connections, and the user from the pool.
 
-    All other requests of the caller are a 410 `deleted` from then on. This one can be repeated: it deletes
-    what is left.
+    The broadcaster then takes the player off every live board. All other requests of the caller are answered
+    with 410 `deleted` from then on. This one can be repeated: it deletes what is left.
     """
-    player, backend, name = caller(request), backend_of(request), username(request)
+    player, backend, login = caller(request), backend_of(request), username(request)
     await deletion.delete_player(
         backend.db,
         backend.portraits,
@@ -76,6 +77,6 @@ async def delete_profile(request: Request) -> Response[str]:
         backend.now_ms(),
         boards=backend.catalogue.boards,
         hang_up=backend.hang_up,
-        delete_user=lambda: backend.delete_user(name, player.user_id),
+        delete_user=lambda: backend.delete_user(login, player.user_id),
     )
     return Response(status_code=204, body="")

@@ -106,7 +106,7 @@ def test_aws_cli_understands_every_command(calls: list[Call], unused_tcp_port: i
     assert said
 
 
-def test_images_are_built_kept_and_released_by_commands_that_exist(calls: list[Call]) -> None:
+def test_deploy_page_calls_build_keep_and_release_of_infra_images_in_this_order(calls: list[Call]) -> None:
     given = [call.argv[3:] for call in calls if call.argv[1:3] == ("-m", "infra.images")]
     assert [images.parser().parse_args(command).command for command in given] == ["build", "keep", "release"]
 

@@ -23,6 +23,8 @@ from tests.integration.emulators import EmulatorFactory, client_of
 
 _ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc or needs the parent-death signal")
 
+KEPT = {"gameArea": {"S": "forest"}, "points": {"N": "42"}}
+
 
 @pytest.fixture
 def tls(tmp_path: Path, unused_tcp_port_factory: Callable[[], int]) -> Tls:
@@ -78,15 +80,14 @@ async def test_items_outlive_a_restart_with_tls(make_emulator: EmulatorFactory, 
 
 async def _check_items_outlive_a_restart(emulator: Emulator, verify: str | None) -> None:
     await emulator.start()
-    item = {"gameArea": {"S": "forest"}, "points": {"N": "42"}}
     async with client_of(emulator, "dynamodb", verify=verify) as client:
         await client.create_table(**create_request(LEADERBOARDS, LEADERBOARDS.name))
-        await client.put_item(TableName=LEADERBOARDS.name, Item=item)
+        await client.put_item(TableName=LEADERBOARDS.name, Item=KEPT)
     await emulator.stop()
     await emulator.start()
     async with client_of(emulator, "dynamodb", verify=verify) as client:
         answer = await client.get_item(TableName=LEADERBOARDS.name, Key={"gameArea": {"S": "forest"}})
-    assert answer["Item"] == item
+    assert answer["Item"] == KEPT
 
 
 async def test_stop_with_open_connections_keeps_the_items(make_emulator: EmulatorFactory) -> None:
@@ -94,10 +95,11 @@ async def test_stop_with_open_connections_keeps_the_items(make_emulator: Emulato
     await emulator.start()
     async with client_of(emulator, "dynamodb") as client:
         await client.create_table(**create_request(LEADERBOARDS, LEADERBOARDS.name))
+        await client.put_item(TableName=LEADERBOARDS.name, Item=KEPT)
         await emulator.stop()
     await emulator.start()
     async with client_of(emulator, "dynamodb") as client:
-        assert (await client.list_tables())["TableNames"] == [LEADERBOARDS.name]
+        assert (await client.scan(TableName=LEADERBOARDS.name))["Items"] == [KEPT]
 
 
 async def test_stop_returns_after_the_process_is_gone(make_emulator: EmulatorFactory) -> None:

@@ -39,7 +39,7 @@ def test_zip_holds_the_package_and_is_small(packages: Mapping[Package, Bundle], 
     assert content == {path.relative_to(bundle.folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_same_sources_give_the_same_bytes(packages: Mapping[Package, Bundle], tmp_path: Path) -> None:
+def test_package_built_twice_gives_the_same_zip(packages: Mapping[Package, Bundle], tmp_path: Path) -> None:
     assert (
         build(AUTHORIZER_PACKAGE, HOST, tmp_path).zip.read_bytes()
         == packages[AUTHORIZER_PACKAGE].zip.read_bytes()

@@ -104,7 +104,7 @@ async def test_deleted_user_is_no_member_even_if_another_takes_the_name(
     assert not await users.is_member(NAME, user_id, ADMINS)
 
 
-async def test_membership_is_unknown_when_the_pool_does_not_answer(aws_environment: str) -> None:
+async def test_membership_raises_for_a_missing_pool(aws_environment: str) -> None:
     async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
         with pytest.raises(UsersUnavailableError, match="stranger"):
             await users.is_member(NAME, "stranger", ADMINS)
@@ -130,7 +130,7 @@ async def test_new_user_of_the_same_name_is_not_deleted(
     assert await users.is_member(NAME, another, ADMINS)
 
 
-async def test_deletion_fails_when_the_pool_does_not_answer(aws_environment: str) -> None:
+async def test_delete_raises_for_a_missing_pool(aws_environment: str) -> None:
     async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
         with pytest.raises(UsersUnavailableError, match="stranger"):
             await users.delete(NAME, "stranger")

@@ -13,7 +13,7 @@ export class BoardScreen {
   #unsubscribe = () => {};
   #entries = [];
   #size = Infinity; // the most entries that the board shows; not known before the first snapshot
-  #shown = 0; // how many times a board was chosen, to tell a late answer
+  #generation = 0; // grows with each refresh; an answer of an older one is dropped
   /** The player's rank beyond the entries shown; null when there is none or it is not known. */
   #rank = null;
   toScreen = new ScoreToScreen(
@@ -38,11 +38,11 @@ export class BoardScreen {
     this.refresh();
   }
 
-  /** Starts again: another board, or another player. */
+  /** Clears the screen and loads the board for the current player. */
   refresh() {
     this.#unsubscribe();
     this.#unsubscribe = () => {};
-    this.#shown += 1;
+    this.#generation += 1;
     this.#entries = [];
     this.#size = Infinity;
     this.#rank = null;
@@ -51,7 +51,7 @@ export class BoardScreen {
     element("empty").hidden = true;
     element("own-place").textContent = "";
     element("board-foot").textContent = "Loading …";
-    if (this.#podium.user) this.#watch();
+    if (this.#podium.user) this.#subscribe();
     else this.#readOnce();
   }
 
@@ -61,7 +61,7 @@ export class BoardScreen {
     return Boolean(this.own) || makesTheBoard(score, { entries: this.#entries, size: this.#size, order });
   }
 
-  #watch() {
+  #subscribe() {
     this.#unsubscribe = this.#podium.subscribe(this.#board.id, (update) => {
       const before = this.own?.rank;
       this.#size = update.size;
@@ -74,14 +74,14 @@ export class BoardScreen {
   }
 
   async #readOnce() {
-    const shown = this.#shown;
+    const generation = this.#generation;
     try {
       const { entries } = await this.#podium.leaderboard(this.#board.id, { limit: 50 });
-      if (shown !== this.#shown) return;
+      if (generation !== this.#generation) return;
       this.#render(entries);
       element("board-foot").textContent = "A still picture. Play or sign in to see it move.";
     } catch (error) {
-      if (shown !== this.#shown) return;
+      if (generation !== this.#generation) return;
       element("board-foot").textContent = "";
       this.#notices.error(error);
     }
@@ -89,14 +89,14 @@ export class BoardScreen {
 
   /** Looks up the place of a player who has a score, though not among the entries shown. */
   async findRank() {
-    const shown = this.#shown;
+    const generation = this.#generation;
     try {
       const { rank } = await this.#podium.rank(this.#board.id, 0);
-      if (shown !== this.#shown) return;
+      if (generation !== this.#generation) return;
       this.#rank = rank;
       this.#showPlace();
     } catch (error) {
-      this.#notices.error(error);
+      if (generation === this.#generation) this.#notices.error(error);
     }
   }
 

@@ -48,7 +48,7 @@ def test_the_json_line_has_the_promised_fields_in_order() -> None:
     ]
 
 
-def test_an_infinite_ratio_is_still_json() -> None:
+def test_infinite_ratio_is_written_as_null() -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 

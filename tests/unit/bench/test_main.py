@@ -62,7 +62,7 @@ def test_a_failing_benchmark_is_named_and_the_others_still_run(
     assert not page.exists()
 
 
-def test_single_benchmark_writes_the_page_only_when_asked(
+def test_single_benchmark_writes_the_page_only_with_write(
     scales: list[Scale], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     page = tmp_path / "benchmarks.md"

@@ -40,7 +40,7 @@ async def test_process_answers_orders_and_ends_when_told() -> None:
     assert not lives(echo.pid)
 
 
-async def test_a_program_keeps_to_its_core() -> None:
+async def test_program_runs_only_on_the_given_core() -> None:
     source = "import json, os; print(json.dumps({'cores': list(os.sched_getaffinity(0))}), flush=True)"
     core = cores().measured
     async with running(program(source), core=core) as pinned:

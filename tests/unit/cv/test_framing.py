@@ -70,7 +70,7 @@ def test_upright_square_never_leaves_the_picture(
 
 
 @given(sides, sides, st.floats(0.6, 3), angles)
-def test_tilted_face_that_fills_the_picture_is_framed_evenly(
+def test_square_of_a_large_tilted_face_overhangs_opposite_edges_equally(
     width: int, height: int, part: float, angle: float
 ) -> None:
     frame = frame_face(Face(width / 2, height / 2, part * min(width, height), angle), width, height)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.catalogue import Catalogue, CatalogueError, load_catalogue
-from game.economy import AMOUNT_LIMIT, Earning, Levels, Requirements, ShopItem, Task, Unlock
+from game.economy import AMOUNT_LIMIT, EarningLimit, Levels, Requirements, ShopItem, Task, Unlock
 
 AREAS = """
 [global]
@@ -87,7 +87,7 @@ def test_economy_is_read_as_written(tmp_path: Path) -> None:
         "torch": ShopItem(title="Torch", price=10, unique=False, requires=None),
         "crown": ShopItem(title="Crown", price=0, unique=True, requires="tower"),
     }
-    assert catalogue.money == {"pickup": Earning(per_request=10, per_day=100)}
+    assert catalogue.money == {"pickup": EarningLimit(per_request=10, per_day=100)}
 
 
 def test_task_may_require_scores_and_belongings(tmp_path: Path) -> None:
@@ -118,11 +118,15 @@ def test_catalogue_that_comes_with_podium_has_an_economy() -> None:
         ('["gate"]', '["gaet"]', "unlocks.tower.requires: there is no unlock 'gaet'"),
         ('["gate"]', '["gate", "moat"]', "unlocks.tower.requires: there is no unlock 'moat'"),
         ('["gate"]', '["torch"]', "unlocks.tower.requires: there is no unlock 'torch'"),
-        ('["gate"]', '["tower"]', "unlocks.tower.requires: it would have to be open before itself"),
+        (
+            '["gate"]',
+            '["tower"]',
+            "unlocks.tower.requires: requires itself, directly or through another unlock",
+        ),
         ('requires = "tower"', 'requires = "towre"', "shop.crown.requires: there is no unlock 'towre'"),
         ('requires = "tower"', 'requires = "torch"', "shop.crown.requires: there is no unlock 'torch'"),
         ("level = 3", "level = 4", "unlocks.tower.level: there are only 3 levels"),
-        ("perDay = 100", "perDay = 9", "money.pickup.per_request: is above per_day"),
+        ("perDay = 100", "perDay = 9", "money.pickup.perRequest: must be at most perDay (9), not 10"),
         ("xp = 7", "requires = {area = 'forst'}", "tasks.visit.requires.area: there is no area 'forst'"),
         ("xp = 7", "requires = {area = 'all'}", "tasks.visit.requires.area: there is no area 'all'"),
         ("xp = 7", "requires = {level = 4}", "tasks.visit.requires.level: there are only 3 levels"),
@@ -150,7 +154,7 @@ def test_circle_of_unlocks_is_named_by_each_of_them(tmp_path: Path) -> None:
     circle = ECONOMY.replace('title = "Gate"', 'title = "Gate"\nrequires = ["tower"]')
     message = refused(tmp_path, circle)
     for name in ("gate", "tower"):
-        assert f"unlocks.{name}.requires: it would have to be open before itself" in message
+        assert f"unlocks.{name}.requires: requires itself, directly or through another unlock" in message
 
 
 def test_unlock_that_only_leads_to_a_circle_is_no_part_of_it(tmp_path: Path) -> None:
@@ -162,7 +166,7 @@ def test_unlock_that_only_leads_to_a_circle_is_no_part_of_it(tmp_path: Path) -> 
 def test_every_broken_reference_is_named_at_once(tmp_path: Path) -> None:
     message = refused(tmp_path, ECONOMY.replace('"gate"', '"gaet"').replace("perDay = 100", "perDay = 9"))
     assert "unlocks.tower.requires" in message
-    assert "money.pickup.per_request" in message
+    assert "money.pickup.perRequest" in message
 
 
 @pytest.mark.parametrize(

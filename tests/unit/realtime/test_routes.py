@@ -412,7 +412,7 @@ async def test_error_leaves_nothing_behind(scene: LiveScene) -> None:
         ({"action": "ping", "versions": {FOREST: {"epoch": 1, "version": 1}}}, "BatchGetItem"),
     ],
 )
-async def test_frame_that_the_tables_have_no_room_for_is_answered_busy(
+async def test_frame_is_answered_busy_while_dynamodb_throttles(
     scene: LiveScene, frame: dict[str, Any], operation: str
 ) -> None:
     scene.throttled.add(operation)
@@ -423,12 +423,12 @@ async def test_frame_that_the_tables_have_no_room_for_is_answered_busy(
     assert "error" not in [answer["type"] for answer in await scene.ask(frame)]
 
 
-async def test_connection_that_the_tables_have_no_room_for_is_refused(scene: LiveScene) -> None:
+async def test_connect_is_refused_while_dynamodb_throttles(scene: LiveScene) -> None:
     scene.throttled.add("BatchWriteItem")
     assert await scene.event("$connect") == {"statusCode": 503}
 
 
-async def test_disconnect_that_the_tables_have_no_room_for_is_an_error(scene: LiveScene) -> None:
+async def test_disconnect_fails_while_dynamodb_throttles(scene: LiveScene) -> None:
     """No client waits for an answer, and the rows stay."""
     await scene.event("$connect")
     scene.throttled.add("BatchWriteItem")
