@@ -1,16 +1,17 @@
 """`python -m cost`: a month on AWS, and what clients see when API Gateway's quota is short."""
 
 import argparse
-import json
+import io
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from rich.text import Text
 
-from cost import page, tables
+from cost import tables
 from cost.crowd import Crowd
 from cost.prices import DEFAULT_PATH, PricesError, load_prices
 from cost.study import Study, study, to_json
@@ -18,6 +19,9 @@ from cost.tables import Table
 from cost.workload import Workload
 
 DEFAULT_OUT = Path("cost-report")
+
+_PAGE_WIDTH = 400
+"""Characters: the longest remark fits."""
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
@@ -53,10 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     found = study(workload, prices, crowd)
     _show(console, found)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     written, values = arguments.out / "cost.html", arguments.out / "cost.json"
-    page.write(written, found)
-    values.write_text(json.dumps(to_json(found), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    console.print(Text(f"\n{written} and {values} have the plots and the values."))
+    _write_page(written, found)
+    values.write_bytes(to_json(found))
+    console.print(Text(f"\n{written} has the inputs and prices too, and {values} the values."))
     return 0
 
 
@@ -87,28 +92,39 @@ def _problems(error: ValidationError) -> list[str]:
     ]
 
 
-def _show(console: Console, found: Study) -> None:
-    for sentence in page.summary(found):
+def _show(console: Console, found: Study, *, notes: bool = False) -> None:
+    for sentence in tables.summary(found):
         console.print(Text(sentence))
     for table in (
         tables.bill_table(found.workload, found.bill, found.prices),
         tables.growth_table(found.growth),
-        tables.quota_table(found.workload, found.quotas),
+        tables.quota_table(found.quotas),
         tables.calm_table(found.levers),
         tables.busy_table(found.levers),
         tables.window_table(found.crowd),
         tables.requests_table(found.crowd),
     ):
-        console.print(_rich(table), Text())
+        console.print(_rich(table, notes=notes), Text())
 
 
-def _rich(table: Table) -> RichTable:
-    """Return the table without its remarks, which the page has."""
+def _write_page(path: Path, found: Study) -> None:
+    """Write what the terminal shows, with remarks, inputs and prices."""
+    page = Console(record=True, width=_PAGE_WIDTH, file=io.StringIO())
+    _show(page, found, notes=True)
+    for table in (tables.input_table(found), tables.price_table(found.prices)):
+        page.print(_rich(table, notes=True), Text())
+    page.save_html(str(path), theme=DEFAULT_TERMINAL_THEME)
+
+
+def _rich(table: Table, *, notes: bool) -> RichTable:
     shown = RichTable(
         title=table.title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
     )
     for place, head in enumerate(table.head):
         shown.add_column(head, justify="left" if place == 0 else "right", no_wrap=True)
+    if notes:
+        shown.add_column(no_wrap=True)
     for row in table.rows:
-        shown.add_row(*map(Text, row.cells), style="bold green" if row.strong else None)
+        cells = (*row.cells, row.note) if notes else row.cells
+        shown.add_row(*map(Text, cells), style="bold green" if row.strong else None)
     return shown

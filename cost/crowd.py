@@ -1,32 +1,51 @@
-"""A crowd at one board: staleness by what is done with waiting versions, by window, quota and size."""
+"""How far behind clients are when more frames want to go out than API Gateway takes: a simulation.
+
+One board, everybody subscribed to it, and a number of requests per second that is left for its pushes.
+
+    changes, at random -> a version once a window at the most -> a fan-out to every subscriber, which takes
+    subscribers / requests per second; the pushers share that pace, and have one fan-out of a board at a time;
+    each of them hands over to the next before its function ends
+
+What becomes of versions that are published during a fan-out is the question. Pushed one by one, in their
+order, they queue up: each takes its full time, and where they come faster than that, the queue grows for as
+long as the scores last. Conflated, as Podium does it (streams/fanout.py), the next fan-out takes all of them
+in one frame: no client waits for more than the rest of one fan-out and all of the next.
+
+A client is *stale* at a time by the age of the oldest published version that it has not got, and current (0)
+when it has got them all. A change's *wait* is the time from the version that holds it to the client's screen.
+Clients stand evenly in the pushers' order; a hundred of them are looked at.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from cost.staleness import (
-    POLICIES,
-    Event,
-    Floats,
-    Policy,
-    Run,
-    Spread,
-    simulate,
-    staleness,
-    staleness_at,
-    versions_a_push,
-    waits,
-)
+from cost.board_rates import POLL_SECONDS
 from game.account import REQUEST_RATE, REST_SHARE
 
 WINDOWS = (0.0, 1.0, 5.0, 30.0)
 QUOTAS = tuple(float(times * REQUEST_RATE) for times in (1, 2, 5, 10))
-FEWEST_SUBSCRIBERS = 1_000
 
-_SIZES = 13
-_MOMENTS = 241
+Policy = Literal["one by one", "conflated"]
+POLICIES: tuple[Policy, ...] = ("one by one", "conflated")
+
+Floats = NDArray[np.float64]
+
+PUSHER_SECONDS = 660.0
+"""How long a pusher works before it hands over: its function's life (infra/realtime.py), less the time that
+it keeps for that (streams/fanout.py)."""
+
+HAND_OVER_SECONDS = 1.0
+"""From a pusher's last page to the next one's first: an asynchronous invocation, perhaps a cold start."""
+
+_PLACES = (np.arange(100) + 0.5) / 100
+_MOMENTS = 5_000
+_VERSIONS = 2_000
+"""Moments of an event, and versions, that are looked at."""
 
 
 class Crowd(BaseModel):
@@ -50,97 +69,121 @@ class Crowd(BaseModel):
     event_minutes: float = Field(30, gt=0, le=1440, description="minutes that the scores last")
     seed: int = Field(1, ge=0, description="of the random times")
 
-    def event(self, *, quota: float, window: float, subscribers: int | None = None) -> Event:
-        """Return the event under a quota and a window; with another number of subscribers, if given."""
-        return Event(
-            subscribers=self.subscribers if subscribers is None else subscribers,
-            room=quota * (1 - self.rest_share) / self.crowded_boards,
-            changes_per_second=self.changes_per_second,
-            window=window,
-            seconds=self.event_minutes * 60,
-        )
+
+@dataclass(frozen=True)
+class Spread:
+    """A distribution, in seconds."""
+
+    mean: float
+    p50: float
+    p99: float
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The staleness that clients of an event saw."""
+    """What clients of an event saw, with this quota and window. A fan-out takes `fanout_seconds`."""
 
     policy: Policy
-    event: Event
+    quota: float
+    window: float
+    fanout_seconds: float
     versions: int
-    fanouts: int
     versions_a_push: float
     staleness: Spread
     wait: Spread
 
 
 @dataclass(frozen=True)
-class Course:
-    """Staleness over an event, at `minutes`: in the middle of the clients, and of the 99th in a hundred."""
-
-    policy: Policy
-    minutes: Floats
-    p50: Floats
-    p99: Floats
-
-
-@dataclass(frozen=True)
 class CrowdStudy:
-    """Every comparison. `by_size` is for the windows in turn, each from few subscribers to all of them."""
+    """The event with every policy and window, and conflated with every quota; the same scores in each."""
 
     crowd: Crowd
     quota: float
     window: float
     by_window: Sequence[Outcome]
     by_quota: Sequence[Outcome]
-    by_size: Sequence[Sequence[Outcome]]
-    one_by_one_by_size: Sequence[Outcome]
-    courses: Sequence[Course]
 
 
 def study(crowd: Crowd, *, quota: float, window: float) -> CrowdStudy:
-    """Simulate the event in all its variations; the same scores in each."""
-    sizes = np.geomspace(FEWEST_SUBSCRIBERS, crowd.subscribers, _SIZES).round().astype(int)
-
-    def outcome(policy: Policy, event: Event) -> Outcome:
-        return _outcome(policy, _run(crowd, policy, event))
-
-    def sized(policy: Policy, window: float) -> list[Outcome]:
-        return [
-            outcome(policy, crowd.event(quota=quota, window=window, subscribers=int(size))) for size in sizes
-        ]
-
+    """Simulate the event in all its variations."""
     return CrowdStudy(
         crowd=crowd,
         quota=quota,
         window=window,
-        by_window=[
-            outcome(policy, crowd.event(quota=quota, window=each)) for policy in POLICIES for each in WINDOWS
-        ],
-        by_quota=[outcome("conflated", crowd.event(quota=each, window=window)) for each in QUOTAS],
-        by_size=[sized("conflated", each) for each in WINDOWS],
-        one_by_one_by_size=sized("one by one", window),
-        courses=[_course(crowd, policy, crowd.event(quota=quota, window=window)) for policy in POLICIES],
+        by_window=[simulate(crowd, policy, quota, each) for policy in POLICIES for each in WINDOWS],
+        by_quota=[simulate(crowd, "conflated", each, window) for each in QUOTAS],
     )
 
 
-def _run(crowd: Crowd, policy: Policy, event: Event) -> Run:
-    return simulate(event, policy, np.random.default_rng(crowd.seed))
+def fanout_seconds(crowd: Crowd, quota: float) -> float:
+    """Return how long a frame to everybody takes, with the pauses in which all pushers hand over."""
+    pushing = crowd.subscribers / (quota * (1 - crowd.rest_share) / crowd.crowded_boards)
+    return pushing + HAND_OVER_SECONDS * (pushing // PUSHER_SECONDS)
 
 
-def _outcome(policy: Policy, run: Run) -> Outcome:
+def simulate(crowd: Crowd, policy: Policy, quota: float, window: float) -> Outcome:
+    """Let the scores come, and push until every version has been pushed."""
+    published = _publications(crowd, window)
+    duration = fanout_seconds(crowd, quota)
+    started: list[float] = []
+    newest: list[int] = []
+    free, told = 0.0, 0
+    while told < len(published):
+        start = max(free, float(published[told]))
+        told = int(np.searchsorted(published, start, side="right")) if policy == "conflated" else told + 1
+        started.append(start)
+        newest.append(told - 1)
+        free = start + duration
+    # The client at place p, from 0 (first) to 1 (last), gets a frame p * duration after the fan-out's start.
+    received = np.array(started) + duration * _PLACES[:, np.newaxis]
+    moments = np.linspace(0, crowd.event_minutes * 60, _MOMENTS)
     return Outcome(
         policy=policy,
-        event=run.event,
-        versions=len(run.published),
-        fanouts=len(run.started),
-        versions_a_push=versions_a_push(run),
-        staleness=staleness(run),
-        wait=waits(run),
+        quota=quota,
+        window=window,
+        fanout_seconds=duration,
+        versions=len(published),
+        versions_a_push=len(published) / len(started) if started else 1.0,
+        staleness=_spread(stale(published, newest, received, moments)),
+        wait=_spread(waits(published, newest, received)),
     )
 
 
-def _course(crowd: Crowd, policy: Policy, event: Event) -> Course:
-    times = np.linspace(0, event.seconds, _MOMENTS)
-    stale = staleness_at(_run(crowd, policy, event), times)
-    return Course(policy, times / 60, np.percentile(stale, 50, axis=0), np.percentile(stale, 99, axis=0))
+def stale(published: Floats, newest: Sequence[int], received: Floats, moments: Floats) -> Floats:
+    """Return how stale each client (a row) is at these moments (columns), in seconds.
+
+    `newest` is the last version of each fan-out, `received` when each client (a row) got it.
+    """
+    # When the oldest version that is missing after each frame was published; never, after the last.
+    since = np.append(published, np.inf)[np.append(0, np.array(newest, dtype=int) + 1)]
+    frames = np.array([np.searchsorted(row, moments, side="right") for row in received])
+    ages: Floats = np.maximum(0.0, moments - since[frames])
+    return ages
+
+
+def waits(published: Floats, newest: Sequence[int], received: Floats) -> Floats:
+    """Return the times from a version's publication (columns) to each client's screen (rows)."""
+    versions = np.arange(0, len(published), max(1, len(published) // _VERSIONS))
+    waited: Floats = received[:, np.searchsorted(newest, versions)] - published[versions]
+    return waited
+
+
+def _publications(crowd: Crowd, window: float) -> Floats:
+    """Return the publications: a change opens a window, which later changes join until it is over."""
+    rng = np.random.default_rng(crowd.seed)
+    # The window, and no less than Lambda's pause between two looks.
+    gathering = max(window, POLL_SECONDS)
+    published: list[float] = []
+    now = 0.0
+    while True:
+        now += rng.exponential(1 / crowd.changes_per_second) + gathering
+        if now > crowd.event_minutes * 60:
+            return np.array(published)
+        published.append(now)
+
+
+def _spread(values: Floats) -> Spread:
+    if not values.size:
+        return Spread(0.0, 0.0, 0.0)
+    p50, p99 = np.percentile(values, [50, 99])
+    return Spread(float(values.mean()), float(p50), float(p99))

@@ -18,7 +18,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Row = Literal["profile", "progress", "score", "connection", "board", "request", "player", "budget"]
+from store.schema import (
+    BUDGETS,
+    CONNECTIONS,
+    IDEMPOTENCY,
+    LEADERBOARDS,
+    PLAYERS,
+    SCORES,
+    USER_PROFILES,
+    USER_PROGRESS,
+    Table,
+)
+
 Kind = Literal[
     "GetItem",
     "BatchGetItem",
@@ -35,9 +46,6 @@ Variable = Literal[
 ]
 Quantity = float | Variable
 
-INDEXED: frozenset[Row] = frozenset({"connection", "request"})
-"""Rows that an index shows, by their keys alone."""
-
 _READ_BYTES = 4096
 _WRITE_BYTES = 1024
 _READS = {"GetItem", "BatchGetItem", "EventualBatchGetItem", "Query", "IndexQuery", "TransactGetItems"}
@@ -45,10 +53,10 @@ _READS = {"GetItem", "BatchGetItem", "EventualBatchGetItem", "Query", "IndexQuer
 
 @dataclass(frozen=True)
 class Call:
-    """A request: its rows by kind, and how often it is made."""
+    """A request: its rows by their table, and how often it is made."""
 
     kind: Kind
-    rows: Mapping[Row, Quantity]
+    rows: Mapping[Table, Quantity]
     times: Quantity = 1
 
 
@@ -81,8 +89,8 @@ SCORE_KEPT = Operation(
     "a score that is no better than the player's best",
     "store/submission.py",
     (
-        Call("TransactGetItems", {"player": 1, "progress": 1, "profile": 1}),
-        Call("BatchGetItem", {"score": 1}),
+        Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
+        Call("BatchGetItem", {SCORES: 1}),
     ),
 )
 # First a look for the rows of the sum, and of the other bests in it. Then the row of the old best goes, that
@@ -91,58 +99,58 @@ SCORE_IMPROVED = Operation(
     "a new best, in an area that counts",
     "store/submission.py",
     (
-        Call("TransactGetItems", {"player": 1, "progress": 1, "profile": 1}),
-        Call("BatchGetItem", {"score": "summed"}),
-        Call("TransactWriteItems", {"player": 1, "progress": 1, "score": 4}),
+        Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
+        Call("BatchGetItem", {SCORES: "summed"}),
+        Call("TransactWriteItems", {PLAYERS: 1, USER_PROGRESS: 1, SCORES: 4}),
     ),
 )
 BATCH = Operation(
     "a batch of the stream, on one board: is a record over the bar?",
     "streams/broadcaster.py",
-    (Call("GetItem", {"board": 1}),),
+    (Call("GetItem", {LEADERBOARDS: 1}),),
 )
 PUBLICATION = Operation(
     "a new version of a board, beside the batch that brings it",
     "streams/broadcaster.py",
-    (Call("Query", {"score": "top"}), Call("UpdateItem", {"board": 1})),
+    (Call("Query", {SCORES: "top"}), Call("UpdateItem", {LEADERBOARDS: 1})),
 )
 SWEEP = Operation(
     "the sweep of a board that is as it should be",
     "streams/broadcaster.py",
-    (Call("GetItem", {"board": 1}), Call("Query", {"score": "top"})),
+    (Call("GetItem", {LEADERBOARDS: 1}), Call("Query", {SCORES: "top"})),
 )
 FANOUT_DIRECT = Operation(
     "a fan-out by one function",
     "streams/fanout.py",
-    (Call("Query", {"connection": "subscribers"}), Call("UpdateItem", {"board": 1})),
+    (Call("Query", {CONNECTIONS: "subscribers"}), Call("UpdateItem", {LEADERBOARDS: 1})),
 )
 # A pusher reads the board's row, then its slice a page at a time, and records each page that it is done with.
 FANOUT_SPLIT = Operation(
     "a fan-out by several functions",
     "streams/fanout.py",
     (
-        Call("Query", {"connection": "first_page"}),
-        Call("Query", {"connection": 1}),
-        Call("UpdateItem", {"board": 1}),
-        Call("GetItem", {"board": 1}, times="slices"),
-        Call("Query", {"connection": "subscribers"}),
-        Call("UpdateItem", {"board": 1}, times="pages"),
-        Call("UpdateItem", {"board": 1}),
+        Call("Query", {CONNECTIONS: "first_page"}),
+        Call("Query", {CONNECTIONS: 1}),
+        Call("UpdateItem", {LEADERBOARDS: 1}),
+        Call("GetItem", {LEADERBOARDS: 1}, times="slices"),
+        Call("Query", {CONNECTIONS: "subscribers"}),
+        Call("UpdateItem", {LEADERBOARDS: 1}, times="pages"),
+        Call("UpdateItem", {LEADERBOARDS: 1}),
     ),
 )
 PUSHES_CLAIMED = Operation(
     "a few pushes claimed of what the functions share",
     "store/budgets.py",
-    (Call("UpdateItem", {"budget": 1}),),
+    (Call("UpdateItem", {BUDGETS: 1}),),
 )
 CONNECT = Operation(
     "a connection opens",
     "realtime/routes.py",
     (
-        Call("BatchWriteItem", {"connection": 2}),
-        Call("GetItem", {"player": 1}),
+        Call("BatchWriteItem", {CONNECTIONS: 2}),
+        Call("GetItem", {PLAYERS: 1}),
         # The player's connections: this one, and any others.
-        Call("Query", {"connection": 1}),
+        Call("Query", {CONNECTIONS: 1}),
     ),
 )
 # Two of the rows are there already: they cost no write of the index, which is not taken off here.
@@ -150,109 +158,89 @@ SUBSCRIBE = Operation(
     "a client subscribes to all its boards",
     "realtime/routes.py",
     (
-        Call("BatchWriteItem", {"connection": "held"}),
-        Call("GetItem", {"player": 1}),
-        Call("BatchGetItem", {"board": "followed"}),
+        Call("BatchWriteItem", {CONNECTIONS: "held"}),
+        Call("GetItem", {PLAYERS: 1}),
+        Call("BatchGetItem", {LEADERBOARDS: "followed"}),
     ),
 )
 # What a function has read within the second it does not read again: at the most it is this.
 PING = Operation(
     "a client pings with all its boards",
     "realtime/recent.py",
-    (Call("EventualBatchGetItem", {"board": "followed"}),),
+    (Call("EventualBatchGetItem", {LEADERBOARDS: "followed"}),),
 )
 DISCONNECT = Operation(
     "a connection closes",
     "store/connections.py",
-    (Call("IndexQuery", {"connection": "held"}), Call("BatchWriteItem", {"connection": "held"})),
+    (Call("IndexQuery", {CONNECTIONS: "held"}), Call("BatchWriteItem", {CONNECTIONS: "held"})),
 )
 RANK = Operation(
     "GET /leaderboard/me",
     "api/routes/leaderboard.py",
     (
-        Call("BatchGetItem", {"progress": 1, "player": 1}),
-        Call("Query", {"score": 5}),
-        Call("Query", {"score": "above"}),
-        Call("Query", {"score": 6}),
+        Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}),
+        Call("Query", {SCORES: 5}),
+        Call("Query", {SCORES: "above"}),
+        Call("Query", {SCORES: 6}),
     ),
 )
 PROFILE = Operation(
-    "GET /profile", "api/routes/profile.py", (Call("BatchGetItem", {"profile": 1, "player": 1}),)
+    "GET /profile", "api/routes/profile.py", (Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}),)
 )
 PROGRESS = Operation(
-    "GET /progress", "api/routes/economy.py", (Call("BatchGetItem", {"progress": 1, "player": 1}),)
+    "GET /progress", "api/routes/economy.py", (Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}),)
 )
 ACTION = Operation(
     "a save, a task, a purchase or an unlock, with an Idempotency-Key",
     "store/actions.py",
     (
-        Call("TransactGetItems", {"player": 1, "progress": 1, "request": 1}),
-        Call("TransactWriteItems", {"player": 1, "progress": 1, "request": 1}),
+        Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
+        Call("TransactWriteItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
     ),
 )
 PORTRAIT_ASKED = Operation(
     "POST /avatar/presign, and /avatar/process by a player with a profile",
     "api/routes/avatar.py",
     (
-        Call("GetItem", {"player": 1}),
-        Call("BatchGetItem", {"profile": 1, "player": 1}, times=2),
-        Call("TransactWriteItems", {"profile": 1, "player": 1}),
+        Call("GetItem", {PLAYERS: 1}),
+        Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}, times=2),
+        Call("TransactWriteItems", {USER_PROFILES: 1, PLAYERS: 1}),
     ),
 )
 PORTRAIT_MADE = Operation(
     "a portrait that appears on all of the player's boards",
     "cv/handler.py",
     (
-        Call("TransactGetItems", {"player": 1, "profile": 1}),
-        Call("TransactGetItems", {"player": 1, "progress": 1, "profile": 1}),
-        Call("TransactWriteItems", {"player": 1, "profile": 1, "progress": 1, "score": "boards"}),
+        Call("TransactGetItems", {PLAYERS: 1, USER_PROFILES: 1}),
+        Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
+        Call("TransactWriteItems", {PLAYERS: 1, USER_PROFILES: 1, USER_PROGRESS: 1, SCORES: "boards"}),
     ),
 )
-PORTRAIT_TOLD = Operation("the avatar frame", "realtime/avatars.py", (Call("Query", {"connection": 1}),))
-
-OPERATIONS = (
-    SCORE_KEPT,
-    SCORE_IMPROVED,
-    BATCH,
-    PUBLICATION,
-    SWEEP,
-    FANOUT_DIRECT,
-    FANOUT_SPLIT,
-    PUSHES_CLAIMED,
-    CONNECT,
-    SUBSCRIBE,
-    PING,
-    DISCONNECT,
-    RANK,
-    PROFILE,
-    PROGRESS,
-    ACTION,
-    PORTRAIT_ASKED,
-    PORTRAIT_MADE,
-    PORTRAIT_TOLD,
-)
+PORTRAIT_TOLD = Operation("the avatar frame", "realtime/avatars.py", (Call("Query", {CONNECTIONS: 1}),))
 
 
-def units(operation: Operation, row_bytes: Mapping[Row, float], variables: Mapping[Variable, float]) -> Units:
+def units(
+    operation: Operation, row_bytes: Mapping[Table, float], variables: Mapping[Variable, float]
+) -> Units:
     """Return what an operation costs, with rows of these sizes and these values for its variables."""
     return sum((_cost(call, row_bytes, variables) for call in operation.calls), Units(0, 0))
 
 
-def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Row, float]:
+def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Table, float]:
     """Return typical sizes of rows, attribute names included; that of a board's row is given.
 
     A player has a best on each of `boards`; `portrait_share` is the share of players with a portrait.
     """
     return {
-        "profile": 130 + 370 * portrait_share,
-        "progress": 220 + 115 * boards,
-        "score": 176 + 87 * portrait_share,
-        "connection": 112,
-        "board": board,
-        "request": 400,
+        USER_PROFILES: 130 + 370 * portrait_share,
+        USER_PROGRESS: 220 + 115 * boards,
+        SCORES: 176 + 87 * portrait_share,
+        CONNECTIONS: 112,
+        LEADERBOARDS: board,
+        IDEMPOTENCY: 400,
         # A tombstone; most players have none, and what has no row costs as much.
-        "player": 80,
-        "budget": 26,
+        PLAYERS: 80,
+        BUDGETS: 26,
     }
 
 
@@ -266,13 +254,13 @@ def write_units(size: float) -> float:
     return max(1, math.ceil(size / _WRITE_BYTES))
 
 
-def _cost(call: Call, row_bytes: Mapping[Row, float], variables: Mapping[Variable, float]) -> Units:
+def _cost(call: Call, row_bytes: Mapping[Table, float], variables: Mapping[Variable, float]) -> Units:
     rows = [(row, _value(count, variables)) for row, count in call.rows.items()]
     cost = _reads(call.kind, rows, row_bytes) if call.kind in _READS else _writes(call.kind, rows, row_bytes)
     return cost.times(_value(call.times, variables))
 
 
-def _reads(kind: Kind, rows: Iterable[tuple[Row, float]], row_bytes: Mapping[Row, float]) -> Units:
+def _reads(kind: Kind, rows: Iterable[tuple[Table, float]], row_bytes: Mapping[Table, float]) -> Units:
     if kind in ("Query", "IndexQuery"):
         read = read_units(sum(row_bytes[row] * count for row, count in rows))
         return Units(read / 2 if kind == "IndexQuery" else read, 0)
@@ -280,12 +268,11 @@ def _reads(kind: Kind, rows: Iterable[tuple[Row, float]], row_bytes: Mapping[Row
     return Units(factor * sum(read_units(row_bytes[row]) * count for row, count in rows), 0)
 
 
-def _writes(kind: Kind, rows: Iterable[tuple[Row, float]], row_bytes: Mapping[Row, float]) -> Units:
+def _writes(kind: Kind, rows: Iterable[tuple[Table, float]], row_bytes: Mapping[Table, float]) -> Units:
     factor = 2 if kind == "TransactWriteItems" else 1
     return Units(
         0,
-        factor
-        * sum(write_units(row_bytes[row]) * count * (2 if row in INDEXED else 1) for row, count in rows),
+        factor * sum(write_units(row_bytes[row]) * count * (2 if row.index else 1) for row, count in rows),
     )
 
 

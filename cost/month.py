@@ -1,10 +1,10 @@
 """The bill of a month: what is metered, at what price."""
 
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass
 
 from cost.day import activity
-from cost.prices import Price, Prices
+from cost.prices import Prices
 from cost.rates import Rates, rates
 from cost.request_units import stored_bytes
 from cost.workload import SECONDS_A_DAY, SECONDS_A_MONTH, Workload
@@ -35,45 +35,32 @@ class Line:
 
 @dataclass(frozen=True)
 class Bill:
-    """A month, USD, and the mean rates that it comes from."""
+    """A month: USD in all and by service, in the order of the lines, and the mean rates behind them."""
 
+    usd: float
+    by_service: dict[str, float]
     lines: tuple[Line, ...]
     mean: Rates
-
-    @property
-    def usd(self) -> float:
-        """The whole month."""
-        return sum(line.usd for line in self.lines)
-
-    @property
-    def by_service(self) -> dict[str, float]:
-        """USD a service, in the order of the bill."""
-        services: dict[str, float] = {}
-        for line in self.lines:
-            services[line.service] = services.get(line.service, 0.0) + line.usd
-        return services
 
 
 def bill(workload: Workload, prices: Prices) -> Bill:
     """Return what a month costs."""
     mean = Rates.mean([rates(workload, moment) for moment in activity(workload.peak_factor)])
-    lines = tuple(
-        Line(service, path, price.unit, quantity, _cost(workload, price, quantity))
-        for service, path, price, quantity in _metered(workload, mean, prices)
-    )
-    return Bill(lines, mean)
+    lines: list[Line] = []
+    by_service: defaultdict[str, float] = defaultdict(float)
+    for (service, path), quantity in _quantities(workload, mean).items():
+        price = prices.named[path]
+        usd = (price if workload.free_tier else price.without_allowance()).cost(quantity)
+        lines.append(Line(service, path, price.unit, quantity, usd))
+        by_service[service] += usd
+    return Bill(sum(line.usd for line in lines), dict(by_service), tuple(lines), mean)
 
 
-def _cost(workload: Workload, price: Price, quantity: float) -> float:
-    return (price if workload.free_tier else price.without_allowance()).cost(quantity)
-
-
-def _metered(workload: Workload, mean: Rates, prices: Prices) -> Iterator[tuple[str, str, Price, float]]:
-    """Yield what each service counts: service, path of the price, price, quantity."""
+def _quantities(workload: Workload, mean: Rates) -> dict[tuple[str, str], float]:
+    """Return what is counted, by service and path of the price."""
     month = SECONDS_A_MONTH
-    named = dict(prices.named())
     logs = mean.invocations * month * workload.log_bytes / GB
-    quantities = {
+    return {
         ("API Gateway", "api_gateway.websocket_messages"): mean.messages * month,
         ("API Gateway", "api_gateway.connection_minutes"): mean.connected * month / 60,
         ("API Gateway", "api_gateway.rest_requests"): mean.rest_requests * month,
@@ -94,5 +81,3 @@ def _metered(workload: Workload, mean: Rates, prices: Prices) -> Iterator[tuple[
         ("CloudWatch", "cloudwatch.alarms"): workload.alarms,
         ("CloudWatch", "cloudwatch.dashboards"): workload.dashboards,
     }
-    for (service, path), quantity in quantities.items():
-        yield service, path, named[path], quantity

@@ -2,11 +2,10 @@
 
 import math
 import tomllib
-from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -64,105 +63,49 @@ class Price(_Part):
         return self.model_copy(update={"tiers": paid})
 
 
-class ApiGatewayPrices(_Part):
-    """API Gateway."""
-
-    websocket_messages: Price
-    connection_minutes: Price
-    rest_requests: Price
-
-
-class LambdaPrices(_Part):
-    """Lambda."""
-
-    requests: Price
-    gb_seconds: Price
-
-
-class DynamoDbPrices(_Part):
-    """DynamoDB, on demand."""
-
-    write_units: Price
-    read_units: Price
-    storage: Price
-
-
-class CognitoPrices(_Part):
-    """Cognito, by the plan of the user pool."""
-
-    essentials_players: Price
-    lite_players: Price
-
-
-class SesPrices(_Part):
-    """The emails that confirm an address."""
-
-    emails: Price
-
-
-class S3Prices(_Part):
-    """S3."""
-
-    put_requests: Price
-    get_requests: Price
-    storage: Price
-
-
-class TransferPrices(_Part):
-    """Data that leaves AWS."""
-
-    out: Price
-
-
-class CloudWatchPrices(_Part):
-    """CloudWatch."""
-
-    logs: Price
-    log_storage: Price
-    metrics: Price
-    alarms: Price
-    dashboards: Price
-
-
 class Prices(_Part):
-    """Everything that the model multiplies with."""
+    """The prices of a Region. `named` has them by their paths in the file, such as `s3.storage`."""
 
     region: str
-    api_gateway: ApiGatewayPrices
-    lambda_: LambdaPrices = Field(alias="lambda")
-    dynamodb: DynamoDbPrices
-    cognito: CognitoPrices
-    ses: SesPrices
-    s3: S3Prices
-    transfer: TransferPrices
-    cloudwatch: CloudWatchPrices
-
-    def named(self) -> Iterator[tuple[str, Price]]:
-        """Yield every price with its path in the file."""
-        for service, part in self:
-            if isinstance(part, BaseModel):
-                yield from ((f"{service.rstrip('_')}.{name}", price) for name, price in part)
+    named: dict[str, Price]
 
     @property
     def oldest(self) -> date:
         """The day of the price that was read longest ago."""
-        return min(price.as_of for _, price in self.named())
+        return min(price.as_of for price in self.named.values())
 
     @property
     def newest(self) -> date:
         """The day of the price that was read last."""
-        return max(price.as_of for _, price in self.named())
+        return max(price.as_of for price in self.named.values())
 
 
 def load_prices(path: Path = DEFAULT_PATH) -> Prices:
-    """Read and check a price file. Raises PricesError, which names the file and each key that is wrong."""
+    """Read and check a price file, which has the same prices as the default one.
+
+    Raises PricesError, which names the file and each key that is wrong.
+    """
     try:
-        return Prices.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        prices = Prices.model_validate(_read(path))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PricesError(f"{path}: {error}") from error
     except ValidationError as error:
         problems = [
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+            f"{'.'.join(map(str, detail['loc'])).removeprefix('named.')}: {detail['msg']}"
             for detail in error.errors(include_url=False)
         ]
         raise PricesError(f"{path}: " + "; ".join(problems)) from error
+    wrong = sorted(prices.named.keys() ^ _read(DEFAULT_PATH)["named"].keys())
+    if wrong:
+        raise PricesError(f"{path}: {', '.join(wrong)}: missing, or no price that the bill knows")
+    return prices
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a price file with its tables of prices as one, by `service.name`."""
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    services = {name: values.pop(name) for name, value in tuple(values.items()) if isinstance(value, dict)}
+    named = {
+        f"{service}.{name}": price for service, prices in services.items() for name, price in prices.items()
+    }
+    return values | {"named": named}

@@ -6,15 +6,16 @@ The quotas are those of a new account in us-east-1. AWS's pages bear no date; th
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
 
 from cost import database_calls as calls
 from cost.board_rates import board_rates, fans_out_alone
-from cost.rates import rates
-from cost.request_units import Ledger, row_bytes
+from cost.rates import Rates, rates
+from cost.request_units import Ledger
 from cost.traffic import traffic
 from cost.workload import DAYS_A_MONTH, Workload
 from game.account import PUSH_SHARE
+from store.schema import CONNECTIONS, SCORES
 
 MOST_PLAYERS = 10**8
 """A quota that more players than these would reach is called out of reach."""
@@ -34,33 +35,83 @@ _DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
 _PARTITION = _DYNAMODB + "throttling-key-range-limit-exceeded-mitigation.html"
 
 
+class Busy:
+    """A game at its busiest moment."""
+
+    def __init__(self, game: Workload) -> None:
+        self.game = game
+        self.players = traffic(game, game.peak_factor)
+        self.ledger = Ledger(game)
+        self.global_board, _ = board_rates(game, game.peak_factor)
+
+    @cached_property
+    def rates(self) -> Rates:
+        """Everything that is metered."""
+        return rates(self.game, self.game.peak_factor)
+
+    @property
+    def address_share(self) -> float:
+        """What one address has of a rate, in the time for which the firewall counts."""
+        return self.game.address_share * _FIREWALL_SECONDS
+
+    @property
+    def sign_ups(self) -> float:
+        """New players with a password, per second."""
+        return self.game.sign_ups * self.game.peak_factor
+
+    @property
+    def followers(self) -> float:
+        """Clients that begin to follow the global board, per second."""
+        return self.players.sessions * min(1.0, self.game.boards_followed)
+
+
 @dataclass(frozen=True)
 class Quota:
     """`usage` is what a game uses of it at the busiest moment, in `unit`; `help` names what lowers that."""
 
     title: str
     unit: str
-    limit: Callable[[Workload], float]
-    usage: Callable[[Workload], float]
+    limit: float | Callable[[Workload], float]
+    usage: Callable[[Busy], float]
     help: str
     page: str
 
+    def limit_of(self, workload: Workload) -> float:
+        """Return the limit that a game has."""
+        return self.limit(workload) if callable(self.limit) else self.limit
+
     def used(self, workload: Workload) -> float:
         """Return the part that is used; above 1 it is not enough."""
-        return self.usage(workload) / self.limit(workload)
+        return self.usage(Busy(workload)) / self.limit_of(workload)
 
 
-class Reached(NamedTuple):
+@dataclass(frozen=True)
+class Reached:
     """A quota, the part of it that is used, and with how many players all of it is; None: out of reach."""
 
-    quota: Quota
+    quota: str
+    unit: str
+    limit: float
     used: float
     players: int | None
+    help: str
+    page: str
 
 
 def reached(workload: Workload) -> list[Reached]:
     """Return every quota, the one that is reached first at the front."""
-    found = [Reached(quota, quota.used(workload), players_at(quota, workload)) for quota in QUOTAS]
+    found = [
+        Reached(
+            quota.title,
+            quota.unit,
+            quota.limit_of(workload),
+            quota.used(workload),
+            players_at(quota, workload),
+            quota.help,
+            quota.page,
+        )
+        for quota in QUOTAS
+    ]
     return sorted(found, key=lambda one: (one.players or math.inf, -one.used))
 
 
@@ -75,105 +126,28 @@ def players_at(quota: Quota, workload: Workload) -> int | None:
     return high
 
 
-def _requests(workload: Workload) -> float:
-    busiest = rates(workload, workload.peak_factor)
-    return busiest.requests + busiest.wanted_pushes
-
-
-def _others(workload: Workload) -> float:
-    return traffic(workload, workload.peak_factor).requests
-
-
-def _connections(workload: Workload) -> float:
-    return workload.sessions * workload.peak_factor
-
-
-def _running(workload: Workload) -> float:
-    return rates(workload, workload.peak_factor).running
-
-
-def _rank_reads(workload: Workload) -> float:
-    lookups = _connections(workload) * workload.rank_lookups_per_session
-    return lookups * Ledger(workload).units(calls.RANK).reads
-
-
-def _subscriber_reads(workload: Workload) -> float:
-    board, _ = board_rates(workload, workload.peak_factor)
-    return board.versions * calls.read_units(row_bytes(workload)["connection"] * board.subscribers)
-
-
-def _board_row_reads(workload: Workload) -> float:
+def _board_row_reads(busy: Busy) -> float:
     """Return the reads of the global board's row: by batches, by every subscribe, and by pings.
 
     Each container at work reads it for its pings at most once a second, and pays half.
     """
-    players = traffic(workload, workload.peak_factor)
-    board, _ = board_rates(workload, workload.peak_factor)
-    containers = max(1.0, players.sockets_in * workload.request_milliseconds / 1000)
-    pings = min(players.pings, containers) / 2
-    clients = (players.sessions + pings) * min(1.0, workload.boards_followed)
-    return (clients + board.batches) * Ledger(workload).units(calls.BATCH).reads
+    containers = max(1.0, busy.players.sockets_in * busy.game.request_milliseconds / 1000)
+    pings = min(busy.players.pings, containers) / 2 * min(1.0, busy.game.boards_followed)
+    return (busy.followers + pings + busy.global_board.batches) * busy.ledger.units(calls.BATCH).reads
 
 
-def _subscription_writes(workload: Workload) -> float:
-    """Return the writes on the global board's channel: every session puts a row and deletes it."""
-    sessions = _connections(workload) * min(1.0, workload.boards_followed)
-    return sessions * 2 * calls.write_units(row_bytes(workload)["connection"])
-
-
-def _frames(workload: Workload) -> float:
-    return traffic(workload, workload.peak_factor).sockets_in
-
-
-def _rest(workload: Workload) -> float:
-    return traffic(workload, workload.peak_factor).rest
-
-
-def _address_requests(workload: Workload) -> float:
-    """Return the requests of one address, without portraits, which the firewall does not count."""
-    players = traffic(workload, workload.peak_factor)
-    return (players.rest - players.views) * workload.address_share * _FIREWALL_SECONDS
-
-
-def _sign_ups(workload: Workload) -> float:
-    return workload.sign_ups * workload.peak_factor
-
-
-def _address_sign_ups(workload: Workload) -> float:
-    return _sign_ups(workload) * workload.address_share * _FIREWALL_SECONDS
-
-
-def _fan_out_seconds(workload: Workload) -> float:
+def _fan_out_seconds(busy: Busy) -> float:
     """Return the seconds of one version of the global board with pushers; 0 where one function does it."""
-    board, _ = board_rates(workload, workload.peak_factor)
-    if fans_out_alone(workload, board):
+    if fans_out_alone(busy.game, busy.global_board):
         return 0.0
-    return board.subscribers / (workload.requests_quota * PUSH_SHARE)
-
-
-def _score_writes(workload: Workload) -> float:
-    """Return the writes on the global board: a new best deletes a row and puts one, at twice the price."""
-    improved = traffic(workload, workload.peak_factor).improved
-    return improved * 4 * calls.write_units(row_bytes(workload)["score"])
-
-
-def _authentications(workload: Workload) -> float:
-    return _connections(workload) * (1 - workload.google_share)
-
-
-def _federations(workload: Workload) -> float:
-    return _connections(workload) * workload.google_share * workload.sign_in_share
-
-
-def _fixed(limit: float) -> Callable[[Workload], float]:
-    return lambda _: limit
+    return busy.global_board.subscribers / (busy.game.requests_quota * PUSH_SHARE)
 
 
 PUSHES = Quota(
     "API Gateway: requests and pushes",
     "/s",
     lambda workload: workload.requests_quota,
-    _requests,
+    lambda busy: busy.rates.requests + busy.rates.wanted_pushes,
     "a longer window, fewer boards followed, a smaller K; beyond it changes arrive later. AWS raises it",
     _GATEWAY + "limits.html",
 )
@@ -183,7 +157,7 @@ QUOTAS = (
         "API Gateway: requests alone",
         "/s",
         lambda workload: workload.requests_quota,
-        _others,
+        lambda busy: busy.players.requests,
         "fewer portraits shown (K, boards followed); AWS raises it",
         _GATEWAY + "limits.html",
     ),
@@ -191,7 +165,7 @@ QUOTAS = (
         "REST stage: its own limit",
         "/s",
         lambda workload: workload.stage_rate,
-        _rest,
+        lambda busy: busy.players.rest,
         "a higher [throttle] in the stage's file; fewer portraits shown",
         _THROTTLE,
     ),
@@ -199,7 +173,7 @@ QUOTAS = (
         "WebSocket stage: its own limit",
         "/s",
         lambda workload: workload.stage_rate,
-        _frames,
+        lambda busy: busy.players.sockets_in,
         "a higher [throttle] in the stage's file; longer sessions",
         _THROTTLE,
     ),
@@ -207,7 +181,8 @@ QUOTAS = (
         "Firewall: requests of one address",
         "/5 min",
         lambda workload: workload.address_requests,
-        _address_requests,
+        # Without portraits, which the firewall does not count.
+        lambda busy: (busy.players.rest - busy.players.views) * busy.address_share,
         "a higher waf_rate_limit in the stage's file",
         _FIREWALL,
     ),
@@ -215,23 +190,23 @@ QUOTAS = (
         "Firewall: sign-ups of one address",
         "/5 min",
         lambda workload: workload.address_sign_ups,
-        _address_sign_ups,
+        lambda busy: busy.sign_ups * busy.address_share,
         "a higher sign_up_limit in the stage's file",
         _FIREWALL,
     ),
     Quota(
         "API Gateway: new connections",
         "/s",
-        _fixed(500),
-        _connections,
+        500,
+        lambda busy: busy.players.sessions,
         "longer sessions; AWS raises it",
         _GATEWAY + "apigateway-execution-service-websocket-limits-table.html",
     ),
     Quota(
         "Lambda: functions at work",
         "at once",
-        _fixed(1_000),
-        _running,
+        1_000,
+        lambda busy: busy.rates.running,
         "more memory, so that each is done sooner; AWS raises it",
         _LAMBDA + "lambda-concurrency.html",
     ),
@@ -246,23 +221,28 @@ QUOTAS = (
     Quota(
         "DynamoDB partition: rank lookups",
         "RRU/s",
-        _fixed(PARTITION_READS),
-        _rank_reads,
+        PARTITION_READS,
+        lambda busy: (
+            busy.players.sessions * busy.game.rank_lookups_per_session * busy.ledger.units(calls.RANK).reads
+        ),
         "fewer rank lookups: each reads every row above the player's on the board",
         _PARTITION,
     ),
     Quota(
         "DynamoDB partition: subscribers",
         "RRU/s",
-        _fixed(PARTITION_READS),
-        _subscriber_reads,
+        PARTITION_READS,
+        lambda busy: (
+            busy.global_board.versions
+            * calls.read_units(busy.ledger.row_bytes[CONNECTIONS] * busy.global_board.subscribers)
+        ),
         "a longer window: all subscribers of the global board are read for every version",
         _PARTITION,
     ),
     Quota(
         "DynamoDB partition: board's row",
         "RRU/s",
-        _fixed(PARTITION_READS),
+        PARTITION_READS,
         _board_row_reads,
         "a smaller K: every subscribe reads the row of the global board whole",
         _PARTITION,
@@ -270,40 +250,42 @@ QUOTAS = (
     Quota(
         "DynamoDB partition: subscriptions",
         "WRU/s",
-        _fixed(PARTITION_WRITES),
-        _subscription_writes,
+        PARTITION_WRITES,
+        # Every session puts a row, and deletes it.
+        lambda busy: busy.followers * 2 * calls.write_units(busy.ledger.row_bytes[CONNECTIONS]),
         "longer sessions; DynamoDB splits a busy partition by itself",
         _PARTITION,
     ),
     Quota(
         "DynamoDB partition: score rows",
         "WRU/s",
-        _fixed(PARTITION_WRITES),
-        _score_writes,
+        PARTITION_WRITES,
+        # A new best deletes a row and puts one, at twice the price.
+        lambda busy: busy.players.improved * 4 * calls.write_units(busy.ledger.row_bytes[SCORES]),
         "areas that do not count for the global board; DynamoDB splits a busy partition by itself",
         _PARTITION,
     ),
     Quota(
         "Cognito: passwords and renewed tokens",
         "/s",
-        _fixed(120),
-        _authentications,
+        120,
+        lambda busy: busy.players.sessions * (1 - busy.game.google_share),
         "longer sessions; AWS sells more of it",
         _COGNITO,
     ),
     Quota(
         "Cognito: sign-ins with Google",
         "/s",
-        _fixed(25),
-        _federations,
+        25,
+        lambda busy: busy.players.sessions * busy.game.google_share * busy.game.sign_in_share,
         "tokens kept for longer; AWS sells more of it",
         _COGNITO,
     ),
     Quota(
         "Cognito: sign-ups with a password",
         "/s",
-        _fixed(50),
-        _sign_ups,
+        50,
+        lambda busy: busy.sign_ups,
         "players with Google; AWS sells more of it",
         _COGNITO,
     ),
@@ -311,7 +293,7 @@ QUOTAS = (
         "SES: emails of a day",
         "/day",
         lambda workload: workload.mails_per_day,
-        lambda workload: workload.emails / DAYS_A_MONTH,
+        lambda busy: busy.game.emails / DAYS_A_MONTH,
         "players with Google; SES raises it with what is sent, and on request",
         _SES,
     ),
@@ -319,15 +301,15 @@ QUOTAS = (
         "SES: emails at once",
         "/s",
         lambda workload: workload.mails_per_second,
-        _sign_ups,
+        lambda busy: busy.sign_ups,
         "players with Google; SES raises it with what is sent, and on request",
         _SES,
     ),
     Quota(
         "Cognito: emails by its own sender",
         "/day",
-        _fixed(50),
-        lambda workload: workload.emails / DAYS_A_MONTH,
+        50,
+        lambda busy: busy.game.emails / DAYS_A_MONTH,
         "an SES identity of one's own",
         _COGNITO,
     ),

@@ -4,11 +4,12 @@ import math
 
 from cost import database_calls as calls
 from cost.board_rates import Boards, fans_out_alone
-from cost.database_calls import Operation, Row, Units, Variable
+from cost.database_calls import Operation, Units, Variable
 from cost.frame_sizes import snapshot_bytes
 from cost.traffic import Traffic
 from cost.workload import SECONDS_A_DAY, Workload
 from game.live import PAGE_LIMIT
+from store.schema import IDEMPOTENCY, SCORES, USER_PROFILES, USER_PROGRESS, Table
 
 SWEEP_SECONDS = 60
 
@@ -69,7 +70,7 @@ class Ledger:
         return sum((self.units(operation).times(rate) for operation, rate in rated), Units(0, 0))
 
 
-def row_bytes(workload: Workload) -> dict[Row, float]:
+def row_bytes(workload: Workload) -> dict[Table, float]:
     """Return how large rows are in this game; a board's holds its entries, and what is about to be pushed."""
     board = snapshot_bytes(workload.top, workload.portrait_share) + _BOARD_ROW_REST
     return calls.row_bytes(boards=workload.boards, portrait_share=workload.portrait_share, board=board)
@@ -78,9 +79,9 @@ def row_bytes(workload: Workload) -> dict[Row, float]:
 def stored_bytes(workload: Workload) -> float:
     """Return the bytes in the tables: players' rows, and a day's request keys."""
     sizes = {row: size + _ROW_OVERHEAD for row, size in row_bytes(workload).items()}
-    player = sizes["profile"] + sizes["progress"] + sizes["score"] * workload.boards
+    player = sizes[USER_PROFILES] + sizes[USER_PROGRESS] + sizes[SCORES] * workload.boards
     requests = workload.sessions * workload.actions_per_session * SECONDS_A_DAY
-    return workload.players * player + requests * sizes["request"]
+    return workload.players * player + requests * sizes[IDEMPOTENCY]
 
 
 def _variables(workload: Workload, subscribers: float) -> dict[Variable, float]:

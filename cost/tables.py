@@ -1,13 +1,12 @@
 """The tables of `python -m cost`: rows of text, for the terminal and for the page alike."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cost.crowd import Crowd, CrowdStudy, Outcome
-from cost.growth import Point
 from cost.levers import Effect, Lever, Levers
-from cost.month import Bill, Line
+from cost.month import Bill
 from cost.prices import Price, Prices
 from cost.quotas import Reached
 from cost.study import Study
@@ -15,12 +14,10 @@ from cost.workload import Workload
 
 _PER = {1_000: "1,000", 1_000_000: "M"}
 
-MILESTONES = (100, 1_000, 10_000, 100_000, 1_000_000)
-
 
 @dataclass(frozen=True)
 class Row:
-    """Cells of text; `note` is a remark on the first of them. A `strong` row is to be seen first."""
+    """Cells of text; `note` is a remark for the page. A `strong` row is to be seen first."""
 
     cells: tuple[str, ...]
     strong: bool = False
@@ -97,19 +94,34 @@ def value(given: object) -> str:
     return f"{given:,}" if isinstance(given, int) else str(given)
 
 
+def summary(study: Study) -> list[str]:
+    """Return the study in a few sentences."""
+    dearest = max(study.bill.lines, key=lambda line: line.usd)
+    cheapest = min(study.levers.changed, key=lambda lever: lever.calm.usd)
+    saved = study.levers.given.calm.usd - cheapest.calm.usd
+    first = study.quotas[0]
+    return [
+        f"The largest part is {dearest.service}: {amount(dearest.quantity)} {dearest.unit},"
+        f" {usd(dearest.usd)}. Of the settings below, one saves most: {cheapest.name}, {usd(saved)}.",
+        f"The first quota that the game reaches is that of {first.quota}, with {players(first.players)}"
+        f" players. What helps: {first.help}.",
+        f"List prices of {study.prices.region}, read from {study.prices.oldest} to {study.prices.newest}.",
+    ]
+
+
 def bill_table(workload: Workload, month: Bill, prices: Prices) -> Table:
     """Return the month, line by line."""
-    named = dict(prices.named())
+    dearest = max(month.lines, key=lambda line: line.usd)
     rows = [
         Row(
             (
                 f"{line.service}: {line.unit}",
                 amount(line.quantity),
-                list_price(named[line.price], line.quantity),
+                list_price(prices.named[line.price], line.quantity),
                 usd(line.usd),
                 share(line.usd / month.usd) if month.usd else "",
             ),
-            strong=line is _dearest(month.lines),
+            strong=line is dearest,
         )
         for line in month.lines
     ]
@@ -122,48 +134,30 @@ def bill_table(workload: Workload, month: Bill, prices: Prices) -> Table:
     )
 
 
-def growth_table(points: Sequence[Point]) -> Table:
-    """Return the bill by service, as players grow."""
-    chosen = [min(points, key=lambda point: abs(point.workload.players - goal)) for goal in MILESTONES]
-    services = list(chosen[0].bill.by_service)
-    rows = [
-        Row((service, *(usd(point.bill.by_service[service]) for point in chosen))) for service in services
-    ]
-    rows.append(Row(("All of it", *(usd(point.bill.usd) for point in chosen)), strong=True))
-    rows.append(
-        Row(
-            (
-                "A thousand players",
-                *(usd(point.bill.usd / point.workload.players * 1000) for point in chosen),
-            )
-        )
-    )
+def growth_table(growth: Mapping[int, Bill]) -> Table:
+    """Return the bill by service, by the number of players."""
+    services = next(iter(growth.values())).by_service
+    each = (usd(month.usd / players * 1000) for players, month in growth.items())
     return Table(
         "USD per month as players grow",
-        ("service", *(f"{point.workload.players:,}" for point in chosen)),
-        rows,
+        ("service", *(f"{players:,}" for players in growth)),
+        [
+            *(Row((name, *(usd(month.by_service[name]) for month in growth.values()))) for name in services),
+            Row(("All of it", *(usd(month.usd) for month in growth.values())), strong=True),
+            Row(("A thousand players", *each)),
+        ],
     )
 
 
-def quota_table(workload: Workload, found: Sequence[Reached]) -> Table:
+def quota_table(found: Sequence[Reached]) -> Table:
     """Return the quotas, the first that is reached at the front."""
-    rows = [
-        Row(
-            (
-                one.quota.title,
-                limit(one, workload),
-                share(one.used),
-                players(one.players),
-            ),
-            strong=place == 0,
-            note=one.quota.help,
-        )
-        for place, one in enumerate(found)
-    ]
     return Table(
         "Quotas of the account, at the busiest moment",
         ("quota", "limit", "used", "players"),
-        rows,
+        [
+            Row((one.quota, limit(one), share(one.used), players(one.players)), one is found[0], one.help)
+            for one in found
+        ],
     )
 
 
@@ -206,8 +200,8 @@ def window_table(found: CrowdStudy) -> Table:
         ("policy, window", *_OUTCOME_HEAD),
         [
             Row(
-                (f"{outcome.policy}, {outcome.event.window:g} s", *_outcome(outcome)),
-                strong=outcome.policy == "conflated" and outcome.event.window == found.window,
+                (f"{outcome.policy}, {outcome.window:g} s", *_outcome(outcome)),
+                strong=outcome.policy == "conflated" and outcome.window == found.window,
             )
             for outcome in found.by_window
         ],
@@ -221,10 +215,10 @@ def requests_table(found: CrowdStudy) -> Table:
         ("requests\na second", "a\nfan-out", *_OUTCOME_HEAD),
         [
             Row(
-                (f"{quota:,.0f}", seconds(outcome.event.fanout_seconds), *_outcome(outcome)),
-                strong=quota == found.quota,
+                (f"{outcome.quota:,.0f}", seconds(outcome.fanout_seconds), *_outcome(outcome)),
+                strong=outcome.quota == found.quota,
             )
-            for quota, outcome in zip(_quotas(found), found.by_quota, strict=True)
+            for outcome in found.by_quota
         ],
     )
 
@@ -233,7 +227,7 @@ def price_table(prices: Prices) -> Table:
     """Return every price, with its page and its day."""
     rows = [
         Row((path, _tiers(price), price.unit, price.as_of.isoformat()), note=f"{price.page}, {price.entry}")
-        for path, price in prices.named()
+        for path, price in prices.named.items()
     ]
     return Table(f"Prices of {prices.region}", ("price", "USD", "unit", "as of"), rows)
 
@@ -258,10 +252,10 @@ def option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def limit(one: Reached, workload: Workload) -> str:
+def limit(one: Reached) -> str:
     """Return a quota's limit with its unit."""
-    space = "" if one.quota.unit.startswith("/") else " "
-    return f"{amount(one.quota.limit(workload))}{space}{one.quota.unit}"
+    space = "" if one.unit.startswith("/") else " "
+    return f"{amount(one.limit)}{space}{one.unit}"
 
 
 def list_price(price: Price, quantity: float) -> str:
@@ -299,11 +293,6 @@ def _outcome(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def _quotas(found: CrowdStudy) -> Iterable[float]:
-    pushed = (1 - found.crowd.rest_share) / found.crowd.crowded_boards
-    return (outcome.event.room / pushed for outcome in found.by_quota)
-
-
 _EFFECT_HEAD = ("USD", "against\ngiven", "pushes")
 
 
@@ -314,10 +303,6 @@ def _all(found: Levers) -> tuple[Lever, ...]:
 def _effect(effect: Effect, given: Effect) -> tuple[str, str, str]:
     difference = "" if effect is given else more(effect.usd - given.usd)
     return usd(effect.usd), difference, amount(effect.pushes)
-
-
-def _dearest(lines: Sequence[Line]) -> Line:
-    return max(lines, key=lambda line: line.usd)
 
 
 def _tiers(price: Price) -> str:

@@ -10,12 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from game.account import REQUEST_RATE
 from game.catalogue import TOP_LIMIT
-from game.functions import API, PORTRAITS, PUSHER, ROUTES
+from game.functions import API, FUNCTIONS, PORTRAITS, PUSHER, ROUTES
 from game.live import BOARDS_LIMIT, DIRECT_LIMIT, PUSHERS
+from store.schema import TABLES
 
 SECONDS_A_DAY = 86_400
 DAYS_A_MONTH = 365 / 12
 SECONDS_A_MONTH = SECONDS_A_DAY * DAYS_A_MONTH
+
+ALARMS = (
+    sum(3 + bool(function.dropped) + bool(function.undelivered) for function in FUNCTIONS)
+    + sum(2 + 2 * bool(table.index) for table in TABLES)
+    + 7
+)
+"""Alarms of a stage, as `infra/watching.py` makes them: errors, throttles, duration and losses of each
+function, but no errors of the authorizer; reads and writes of each table and index; and eight others."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -125,7 +134,7 @@ class Workload(BaseModel):
         description="bytes that an invocation logs, Lambda's own lines and API Gateway's included",
     )
     log_days: float = Field(90, ge=0, le=3653, description="days that logs are kept")
-    alarms: int = Field(56, ge=0, le=10_000, description="CloudWatch alarms")
+    alarms: int = Field(ALARMS, ge=0, le=10_000, description="CloudWatch alarms")
     dashboards: int = Field(1, ge=0, le=1000, description="CloudWatch dashboards")
     requests_quota: float = Field(
         REQUEST_RATE,

@@ -9,9 +9,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from loadtest.page import COLOURS, Section, plot, write_page
 from loadtest.recorder import SATURATED_CPU, SATURATED_LAG_SECONDS
 from loadtest.result import Latency, Result, Second
-from reports.page import COLOURS, Section, plot, write_page
 
 PAGE = "report.html"
 

@@ -11,23 +11,11 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.awsrequest import AWSPreparedRequest
 
-from cost.database_calls import Operation, Quantity, Row
-from store import schema
+from cost.database_calls import Operation, Quantity
 from tests.simulation import aws
 
-ROW_OF: dict[str, Row] = {
-    schema.USER_PROFILES.name: "profile",
-    schema.USER_PROGRESS.name: "progress",
-    schema.SCORES.name: "score",
-    schema.CONNECTIONS.name: "connection",
-    schema.LEADERBOARDS.name: "board",
-    schema.IDEMPOTENCY.name: "request",
-    schema.PLAYERS.name: "player",
-    schema.BUDGETS.name: "budget",
-}
-
 Rows = Counter[tuple[str, str]]
-"""Rows by the kind of request and of row."""
+"""Rows by the kind of request and their table."""
 
 
 @dataclass
@@ -54,10 +42,10 @@ class Meter:
         body = json.loads(aws.body_of(request))
         if kind == "Query":
             indexed = "Index" if "IndexName" in body else ""
-            self.rows[f"{indexed}{kind}", ROW_OF[body["TableName"]]] += json.loads(answer)["Count"]
+            self.rows[f"{indexed}{kind}", body["TableName"]] += json.loads(answer)["Count"]
         eventual = "Eventual" if kind == "BatchGetItem" and not _consistent(body) else ""
         for table, rows in _written_or_got(kind, body):
-            self.rows[f"{eventual}{kind}", ROW_OF[table]] += rows
+            self.rows[f"{eventual}{kind}", table] += rows
 
 
 def _consistent(batch: Mapping[str, Any]) -> bool:
@@ -96,7 +84,7 @@ def expected(*operations: Operation, times: int = 1, **variables: float) -> Rows
     for operation in operations:
         for call in operation.calls:
             for row, quantity in call.rows.items():
-                rows[call.kind, row] += round(
+                rows[call.kind, row.name] += round(
                     _value(quantity, variables) * _value(call.times, variables) * times
                 )
     return rows

@@ -23,12 +23,20 @@ from store.budgets import PUSHES, Budget
 from store.database import Database
 from store.portraits import PortraitBucket
 from store.profiles import Outcome, Profile
-from store.schema import BUDGETS, LEADERBOARDS, TABLES
+from store.schema import (
+    BUDGETS,
+    CONNECTIONS,
+    LEADERBOARDS,
+    SCORES,
+    TABLES,
+    USER_PROGRESS,
+    Table,
+)
 from store.submission import submit
 from streams.report import Report
 from tests.unit.api.player_requests import SUCCESSES, post, send
 from tests.unit.api.rest_scene import PLAYER, RestScene, rest_scene
-from tests.unit.cost.meter import ROW_OF, Meter, expected, meter_in_front, size
+from tests.unit.cost.meter import Meter, expected, meter_in_front, size
 from tests.unit.realtime.fakes import NOW, RecordingPush, recorded_database
 from tests.unit.realtime.live_scene import CALLER, catalogue_of, live_scene
 from tests.unit.store.appearance_scene import CATALOGUE as COUNTING
@@ -107,7 +115,7 @@ async def test_published_version_pushed_by_several_functions(
             await scene.run_pushers()
     assert slices == 3
     # Pages of four until there are more than five; then slices of eight or nine, in two or three pages.
-    pages = rows["UpdateItem", "board"] - 3
+    pages = rows["UpdateItem", LEADERBOARDS.name] - 3
     assert pages in (7, 8)
     assert rows == expected(
         BATCH, PUBLICATION, calls.FANOUT_SPLIT, top=3, subscribers=25, first_page=8, slices=3, pages=pages
@@ -122,7 +130,7 @@ async def test_pushes_claimed_of_what_is_shared(meter: Meter) -> None:
             await budget.claim(PUSHES_A_CLAIM)
         assert rows == expected(calls.PUSHES_CLAIMED)
         (item,) = (await tables.direct.client.scan(TableName=BUDGETS.name))["Items"]
-    assert size(item) == pytest.approx(row_bytes(Workload())["budget"], rel=0.1)
+    assert size(item) == pytest.approx(row_bytes(Workload())[BUDGETS], rel=0.1)
     assert int(8000 * SMALLEST_CLAIM_SECONDS) == PUSHES_A_CLAIM
 
 
@@ -197,7 +205,7 @@ def test_action_with_a_key(rest: RestScene, meter: Meter, success: Any) -> None:
     with meter.counting() as rows:
         assert post(rest, success.path, success.body, Idempotency_Key="k").status == 200
     # A task that asks for a score looks for the rows of the player's bests; the model leaves that out.
-    looked_for = {("BatchGetItem", "score"): 2} if success.path == "/task/complete" else {}
+    looked_for = {("BatchGetItem", SCORES.name): 2} if success.path == "/task/complete" else {}
     assert rows == expected(calls.ACTION) + Counter(looked_for)
 
 
@@ -232,12 +240,6 @@ async def test_portrait_on_every_board_of_its_player(meter: Meter) -> None:
         assert rows == expected(calls.PORTRAIT_TOLD)
 
 
-def test_every_row_is_of_a_table_and_indexed_where_the_table_is() -> None:
-    assert set(ROW_OF) == {table.name for table in TABLES}
-    assert {ROW_OF[table.name] for table in TABLES if table.index} == calls.INDEXED
-    assert calls.row_bytes(boards=1, portrait_share=0, board=0).keys() == set(ROW_OF.values())
-
-
 @pytest.mark.parametrize("portrait", [False, True])
 def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portrait: bool) -> None:
     """Of a player with bests on all four boards, and progress of every kind."""
@@ -246,7 +248,7 @@ def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portra
     for success in SUCCESSES:
         post(rest, success.path, success.body, Idempotency_Key=success.path)
 
-    async def live(db: Database) -> dict[calls.Row, list[dict[str, Any]]]:
+    async def live(db: Database) -> dict[Table, list[dict[str, Any]]]:
         await appearance.change(db, COUNTING.boards, ADA, lambda profile: profile, NOW)
         if portrait:
             await profiles.count_portrait(db, PLAYER, NOW)
@@ -257,12 +259,12 @@ def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portra
         await connections.subscribe(db, CALLER, ["whispering-forest"], PLAYER, NOW)
         await players.bury(db, PLAYER, NOW)
         await Budget(db, PUSHES, 8000, lambda: NOW * 1000).claim(1)
-        return {row: (await db.client.scan(TableName=table))["Items"] for table, row in ROW_OF.items()}
+        return {table: (await db.client.scan(TableName=table.name))["Items"] for table in TABLES}
 
     typical = calls.row_bytes(boards=4, portrait_share=float(portrait), board=0)
-    for row, items in rest.run(live).items():
-        if row != "board":
-            assert statistics.mean(map(size, items)) == pytest.approx(typical[row], rel=0.1), row
+    sizes = rest.run(live)
+    for table in typical.keys() - {LEADERBOARDS}:
+        assert statistics.mean(map(size, sizes[table])) == pytest.approx(typical[table], rel=0.1), table
 
 
 async def test_row_of_a_board_is_as_large_as_the_model_takes_it_to_be() -> None:
@@ -276,29 +278,33 @@ async def test_row_of_a_board_is_as_large_as_the_model_takes_it_to_be() -> None:
         frame = "{}".ljust(round(diff_bytes(top, 1, 0)))
         await boards.publish(tables.direct, published, published.entries, frame, collapse=False)
         (item,) = (await tables.direct.client.scan(TableName=LEADERBOARDS.name))["Items"]
-    typical = row_bytes(Workload(top=top, portrait_share=0))["board"]
+    typical = row_bytes(Workload(top=top, portrait_share=0))[LEADERBOARDS]
     assert size(item) == pytest.approx(typical, rel=0.1)
 
 
-@pytest.mark.parametrize("operation", calls.OPERATIONS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize(
+    "operation",
+    [one for one in vars(calls).values() if isinstance(one, calls.Operation)],
+    ids=lambda operation: operation.name,
+)
 def test_operation_names_the_module_that_makes_its_requests(operation: calls.Operation) -> None:
     assert (ROOT / operation.source).is_file()
     assert operation.calls
 
 
 def test_units_round_up_and_count_twice_in_transactions_and_indexes() -> None:
-    sizes: dict[calls.Row, float] = {"progress": 4097, "score": 1025, "connection": 100, "board": 8193}
+    sizes = {USER_PROGRESS: 4097.0, SCORES: 1025.0, CONNECTIONS: 100.0, LEADERBOARDS: 8193.0}
     operation = calls.Operation(
         "all of it",
         "here",
         (
-            calls.Call("GetItem", {"board": 1}),  # 3 reads
-            calls.Call("TransactGetItems", {"progress": 1}),  # 2 * 2 reads
-            calls.Call("Query", {"score": "top"}),  # 10 * 1025 bytes: 3 reads
-            calls.Call("IndexQuery", {"connection": 2}),  # half a read
-            calls.Call("TransactWriteItems", {"progress": 1, "score": 2}),  # 2 * (5 + 2 * 2) writes
-            calls.Call("BatchWriteItem", {"connection": 3}),  # 3 rows and 3 in the index
-            calls.Call("UpdateItem", {"board": 1}, times="pages"),  # 2 * 9 writes
+            calls.Call("GetItem", {LEADERBOARDS: 1}),  # 3 reads
+            calls.Call("TransactGetItems", {USER_PROGRESS: 1}),  # 2 * 2 reads
+            calls.Call("Query", {SCORES: "top"}),  # 10 * 1025 bytes: 3 reads
+            calls.Call("IndexQuery", {CONNECTIONS: 2}),  # half a read
+            calls.Call("TransactWriteItems", {USER_PROGRESS: 1, SCORES: 2}),  # 2 * (5 + 2 * 2) writes
+            calls.Call("BatchWriteItem", {CONNECTIONS: 3}),  # 3 rows and 3 in the index
+            calls.Call("UpdateItem", {LEADERBOARDS: 1}, times="pages"),  # 2 * 9 writes
         ),
     )
     assert units(operation, sizes, {"top": 10, "pages": 2}) == Units(3 + 4 + 3 + 0.5, 18 + 6 + 18)

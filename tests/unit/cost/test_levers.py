@@ -1,6 +1,5 @@
 """What each setting buys."""
 
-from cost.growth import FEWEST_PLAYERS, MOST_PLAYERS, growth
 from cost.levers import busiest, levers
 from cost.month import bill
 from cost.prices import load_prices
@@ -40,17 +39,3 @@ def test_the_setting_as_given_is_not_among_the_changes() -> None:
     # There are no more boards to follow.
     assert not [name for name in names if name.startswith("4 boards")]
     assert "2 boards followed" not in names
-
-
-def test_growth_is_the_same_game_from_a_hundred_players_to_a_million() -> None:
-    points = growth(Workload(players=7, scores_per_second=0.7), PRICES, points=5)
-    assert [point.workload.players for point in points] == [
-        FEWEST_PLAYERS,
-        1_000,
-        10_000,
-        100_000,
-        MOST_PLAYERS,
-    ]
-    assert [round(point.workload.scores) for point in points] == [10, 100, 1_000, 10_000, 100_000]
-    for point in points:
-        assert point.bill == bill(point.workload, PRICES)

@@ -1,8 +1,8 @@
 """`python -m cost` from its options to the report."""
 
 import argparse
+import html
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cost.tables import amount, more, option, players, seconds, share, usd
 from cost.workload import Workload
 
 SMALL = ("--subscribers", "20_000", "--event-minutes", "2")
+GAME = Workload(players=50_000, window=5, free_tier=False, cognito_plan="lite")
 
 
 def priced(folder: Path, *options: str) -> int:
@@ -24,72 +25,53 @@ def priced(folder: Path, *options: str) -> int:
     return cost.run(parser.parse_args([*SMALL, *options, "--out", str(folder)]))
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a report on a game with other settings than it comes with."""
-    folder = tmp_path_factory.mktemp("report") / "new"
-    assert priced(folder, "--players", "50000", "--window", "5", "--no-free-tier", "--cognito-plan=lite") == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def values(report: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((report / "cost.json").read_text())
-    return found
-
-
-def test_values_are_those_of_the_game_as_asked(values: dict[str, Any]) -> None:
-    game = Workload(players=50_000, window=5, free_tier=False, cognito_plan="lite")
-    assert values["workload"] == game.model_dump()
-    month = bill(game, load_prices())
-    assert values["bill"]["usd"] == pytest.approx(month.usd)
-    assert [line["price"] for line in values["bill"]["lines"]] == [line.price for line in month.lines]
-    assert values["crowd"]["crowd"]["subscribers"] == 20_000
-    assert [point["players"] for point in values["growth"]][:: len(values["growth"]) - 1] == [100, 1_000_000]
-    assert values["prices"]["dynamodb.storage"]["tiers"][-1][0] is None
-
-
-def test_page_needs_nothing_beside_itself_and_has_every_table_and_plot(report: Path) -> None:
-    page = (report / "cost.html").read_text()
-    for outside in ("<script", "<link", "<img", "src=", "@import", "url("):
-        # matplotlib's own clip paths are references within the drawing.
-        assert outside not in re.sub(r"url\(#\w+\)", "", page)
-    assert page.count("<svg") == 6
-    for heading in (
-        "The bill",
-        "As players grow",
-        "Quotas",
-        "What each setting buys",
-        "20,000 clients",
-        "Prices",
-    ):
-        assert f"<h2>{heading}" in page
-    for name in (*Workload.model_fields, *Crowd.model_fields):
-        if name != "scores_per_second":
-            assert option(name) in page
-    for path, price in load_prices().named():
-        assert path in page
-        assert price.page in page
-
-
-def test_terminal_has_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_is_of_the_game_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = tmp_path / "own.toml"
     own.write_text(DEFAULT_PATH.read_text().replace("us-east-1", "eu-north-1", 1))
-    assert priced(tmp_path, "--prices", str(own)) == 0
+    options = ("--players", "50000", "--window", "5", "--no-free-tier", "--cognito-plan=lite")
+    assert priced(tmp_path / "new", *options, "--prices", str(own)) == 0
+
     shown = capsys.readouterr().out
-    for text in (
+    tables = (
         "List prices of eu-north-1",
-        "A month for 10,000 players",
+        "A month for 50,000 players",
         "API Gateway: connection minutes",
         "USD per month as players grow",
         "Cognito: emails by its own sender",
+        "What each setting buys",
         "window 30 s",
+        "20,000 clients at one board",
         "conflated, 5 s",
-        "cost.html",
-    ):
+    )
+    for text in (*tables, "cost.html"):
         assert text in shown
     # Eighty columns are enough for every figure.
     assert "…" not in shown
+
+    values: dict[str, Any] = json.loads((tmp_path / "new" / "cost.json").read_text())
+    month = bill(GAME, load_prices())
+    assert values["workload"] == GAME.model_dump()
+    assert values["bill"]["usd"] == pytest.approx(month.usd)
+    assert [line["price"] for line in values["bill"]["lines"]] == [line.price for line in month.lines]
+    assert values["growth"]["1000000"]["usd"] == pytest.approx(bill(GAME.grown(10**6), load_prices()).usd)
+    assert values["crowd"]["crowd"]["subscribers"] == 20_000
+    assert values["prices"]["named"]["dynamodb.storage"]["tiers"][-1][0] is None
+    assert values["quotas"][0]["page"].startswith("https://")
+
+    page = html.unescape((tmp_path / "new" / "cost.html").read_text())
+    for outside in ("<script", "<link", "<img", "src=", "@import", "url("):
+        assert outside not in page
+    for text in tables:
+        assert text in page
+    for model in (Workload, Crowd):
+        for name, field in model.model_fields.items():
+            if name != "scores_per_second":
+                assert option(name) in page
+                assert str(field.description) in page
+    for path, price in load_prices().named.items():
+        assert path in page
+        assert f"{price.page}, {price.entry}" in page
+    assert "…" not in page.partition("Inputs")[0]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +80,6 @@ def test_terminal_has_the_tables(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (("--players", "none"), "--players: "),
         (("--top", "500"), "--top: "),
         (("--boards", "2", "--boards-followed", "3"), "boards_followed: there are 2 boards"),
-        (("--cognito-plan", "plus"), "--cognito-plan: "),
         (("--subscribers", "7"), "--subscribers: "),
         (("--prices", "none.toml"), "none.toml: "),
     ],
@@ -111,23 +92,9 @@ def test_wrong_input_is_named_and_nothing_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_help_describes_every_option(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    cost.add_arguments(parser)
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--help"])
-    shown = " ".join(capsys.readouterr().out.split())
-    for model in (Workload, Crowd):
-        for name, field in model.model_fields.items():
-            assert option(name) in shown
-            assert field.description is not None
-            assert field.description in shown
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (usd(0), "$0.00"),
         (usd(12.345), "$12.35"),
         (usd(12_345.6), "$12,346"),
         (more(0.004), "±$0"),
@@ -135,7 +102,6 @@ def test_help_describes_every_option(capsys: pytest.CaptureFixture[str]) -> None
         (more(5), "+$5.00"),
         (amount(0), "0"),
         (amount(0.0513), "0.051"),
-        (amount(9.4), "9.4"),
         (amount(12_345), "12,345"),
         (amount(1_234_567), "1.23 M"),
         (amount(999_600_000), "1,000 M"),

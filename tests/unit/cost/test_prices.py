@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cost.prices import DEFAULT_PATH, Price, Prices, PricesError, load_prices
+from cost.prices import DEFAULT_PATH, Price, PricesError, load_prices
 
 PRICES = load_prices()
-NAMED = dict(PRICES.named())
+NAMED = PRICES.named
 
 quantities = st.floats(0, 1e13)
 
@@ -82,7 +82,7 @@ def test_tiers_must_rise_to_infinity() -> None:
     ("replaced", "by", "named"),
     [
         ('region = "us-east-1"', "", "region: Field required"),
-        ("[s3.storage]", "[s3.storrage]", "s3.storrage"),
+        ("[s3.storage]", "[s3.storrage]", "s3.storage, s3.storrage: missing, or no price"),
         ("0.625", '"dear"', "dynamodb.write_units.tiers.0.1"),
         ("per = 1_000\n", "per = 0\n", "ses.emails.per"),
         ("region", "region =", ""),
@@ -97,15 +97,3 @@ def test_bad_file_is_refused_by_its_keys(tmp_path: Path, replaced: str, by: str,
         load_prices(path)
     assert str(path) in str(caught.value)
     assert named in str(caught.value)
-
-
-def test_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(PricesError, match=r"none\.toml"):
-        load_prices(tmp_path / "none.toml")
-
-
-def test_prices_of_another_region_are_another_file(tmp_path: Path) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text(DEFAULT_PATH.read_text().replace("us-east-1", "eu-north-1", 1))
-    prices: Prices = load_prices(path)
-    assert prices.region == "eu-north-1"

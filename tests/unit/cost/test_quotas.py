@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cost.quotas import MOST_PLAYERS, PUSHES, QUOTAS, Quota, players_at, reached
+from cost.quotas import MOST_PLAYERS, PUSHES, QUOTAS, Busy, Quota, players_at, reached
 from cost.workload import Workload
 from tests.unit.cost.workloads import still
 
@@ -39,30 +39,30 @@ def test_first_reached_comes_first(game: str) -> None:
     counts = [one.players or MOST_PLAYERS + 1 for one in found]
     assert counts == sorted(counts)
     for one in found:
-        assert one.used == one.quota.used(GAMES[game])
-        assert one.quota.page.startswith("https://docs.aws.amazon.com/")
+        assert one.used == titled(one.quota).used(GAMES[game])
+        assert one.page.startswith("https://docs.aws.amazon.com/")
 
 
 def test_usage_by_hand() -> None:
     """One session a second, and 600 clients connected."""
     game = still(google_share=0.25, sign_in_share=0.4, new_share=0.5, rank_lookups_per_session=2)
-    assert titled("API Gateway: new connections").usage(game) == pytest.approx(1)
-    assert titled("Cognito: passwords and renewed tokens").usage(game) == pytest.approx(0.75)
-    assert titled("Cognito: sign-ins with Google").usage(game) == pytest.approx(0.1)
-    assert titled("Cognito: emails by its own sender").usage(game) == pytest.approx(
+    assert titled("API Gateway: new connections").usage(Busy(game)) == pytest.approx(1)
+    assert titled("Cognito: passwords and renewed tokens").usage(Busy(game)) == pytest.approx(0.75)
+    assert titled("Cognito: sign-ins with Google").usage(Busy(game)) == pytest.approx(0.1)
+    assert titled("Cognito: emails by its own sender").usage(Busy(game)) == pytest.approx(
         86_400 * 0.5 * 0.75 / (365 / 12)
     )
     sign_ups = 86_400 * 0.5 * 0.75 / (365 / 12 * 86_400)
-    assert titled("Cognito: sign-ups with a password").usage(game) == pytest.approx(sign_ups)
-    assert titled("SES: emails at once").usage(game) == pytest.approx(sign_ups)
-    assert titled("SES: emails of a day").usage(game) == pytest.approx(sign_ups * 86_400)
-    assert titled("Firewall: sign-ups of one address").usage(game) == pytest.approx(sign_ups * 0.3)
+    assert titled("Cognito: sign-ups with a password").usage(Busy(game)) == pytest.approx(sign_ups)
+    assert titled("SES: emails at once").usage(Busy(game)) == pytest.approx(sign_ups)
+    assert titled("SES: emails of a day").usage(Busy(game)) == pytest.approx(sign_ups * 86_400)
+    assert titled("Firewall: sign-ups of one address").usage(Busy(game)) == pytest.approx(sign_ups * 0.3)
     # A row of a subscription comes and goes.
     watching = still(boards_followed=1)
-    assert titled("DynamoDB partition: subscriptions").usage(watching) == pytest.approx(2)
+    assert titled("DynamoDB partition: subscriptions").usage(Busy(watching)) == pytest.approx(2)
     # Half of the players' rows of 176 bytes, and two Querys and two rows beside, twice a second.
     above = -(-43_200 * 176 // 4096)
-    assert titled("DynamoDB partition: rank lookups").usage(game) == pytest.approx(2 * (above + 4))
+    assert titled("DynamoDB partition: rank lookups").usage(Busy(game)) == pytest.approx(2 * (above + 4))
 
 
 @pytest.mark.parametrize("title", ["Cognito: sign-ups with a password", "Firewall: sign-ups of one address"])
@@ -75,23 +75,23 @@ def test_sign_ups_are_out_of_reach_but_on_the_day_of_a_launch(title: str) -> Non
 def test_portraits_do_not_count_against_an_address() -> None:
     without, shown = (still(portrait_share=share, boards_followed=1) for share in (0, 1))
     quota = titled("Firewall: requests of one address")
-    assert quota.usage(shown) == quota.usage(without) > 0
+    assert quota.usage(Busy(shown)) == quota.usage(Busy(without)) > 0
     rest = titled("REST stage: its own limit")
-    assert rest.usage(shown) > rest.usage(without)
+    assert rest.usage(Busy(shown)) > rest.usage(Busy(without))
 
 
 def test_fan_out_of_a_million_takes_as_long_as_the_pace_says() -> None:
     game = Workload(players=1, sessions_per_day=100, session_minutes=120, peak_factor=1, boards_followed=1)
     game = game.grown(round(1_000_000 / game.connected))
-    assert titled("Lambda: the time of a pusher").usage(game) == pytest.approx(125, rel=1e-3)
-    assert titled("Lambda: the time of a pusher").usage(Workload()) == 0, "one function does it"
+    assert titled("Lambda: the time of a pusher").usage(Busy(game)) == pytest.approx(125, rel=1e-3)
+    assert titled("Lambda: the time of a pusher").usage(Busy(Workload())) == 0, "one function does it"
 
 
 def test_pings_read_a_board_once_a_second_and_container() -> None:
     quota = titled("DynamoDB partition: board's row")
     few, many = Workload(players=1_000_000), Workload(players=1_000_000, session_minutes=80)
     # Four times the clients connected, and the pings, but the same sessions.
-    assert quota.usage(many) < 1.5 * quota.usage(few)
+    assert quota.usage(Busy(many)) < 1.5 * quota.usage(Busy(few))
 
 
 def test_busiest_moment_counts() -> None:

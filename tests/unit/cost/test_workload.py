@@ -16,7 +16,7 @@ def test_defaults_are_those_of_the_catalogue_that_comes_with_podium() -> None:
 
 
 def test_defaults_are_those_of_a_stage_that_players_rely_on() -> None:
-    workload, stage, named = Workload(), load_settings("prod"), dict(load_prices().named())
+    workload, stage, named = Workload(), load_settings("prod"), load_prices().named
     assert workload.window == stage.live.window_seconds
     assert workload.direct_limit == stage.live.direct_limit
     assert workload.pushers == stage.live.pushers

@@ -12,7 +12,7 @@ from cfnlint import lint
 
 from api.application import CORS
 from api.problems import CONTENT_TYPE, Problem
-from cost.staleness import PUSHER_SECONDS
+from cost.crowd import PUSHER_SECONDS
 from game.catalogue import load_catalogue
 from game.client_config import ClientConfig
 from game.functions import FUNCTIONS

@@ -1,4 +1,4 @@
-"""Plots as SVG inside one HTML page: how every report of the load test looks."""
+"""Plots as SVG inside one HTML page: how the report of a run looks."""
 
 import io
 from collections.abc import Iterator, Sequence

@@ -1,1 +1,0 @@
-"""HTML pages with plots, as the load test and the cost model write them."""
