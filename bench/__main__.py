@@ -10,25 +10,36 @@ fails is named, the others still run, and the exit status is 1.
 
 import argparse
 import asyncio
+import importlib
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
+from rich.markdown import Markdown
 
 from bench import machine, report
-from bench.benchmarks import MODULES, find
-from bench.console import console
 from bench.figure import Figure
-from bench.scale import Scale
+from bench.report import console
+from bench.rounds import Scale
+from bench.sections import SECTIONS
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 LIMIT_SECONDS = 300
 """No benchmark runs for longer; one that would has failed."""
+
+
+Benchmark = Callable[[Scale], Awaitable[list[Figure]]]
+
+
+def find(name: str) -> Benchmark:
+    """Return a benchmark, imported only now: what one of them needs, the others may lack."""
+    benchmark: Benchmark = importlib.import_module(f"bench.{name}").run
+    return benchmark
 
 
 async def run_all(names: Sequence[str], scale: Scale) -> dict[str, list[Figure] | None]:
@@ -46,9 +57,8 @@ async def run_all(names: Sequence[str], scale: Scale) -> dict[str, list[Figure] 
             continue
         for figure in figures:
             print(figure.to_json(), flush=True)
-        console.print(report.to_table(name, figures))
-        for line in [*report.verdicts(name, figures), f"{time.monotonic() - started:.0f} seconds."]:
-            console.print(line)
+        console.print(Markdown(report.to_section(name, figures)))
+        console.print(f"{time.monotonic() - started:.0f} seconds.")
         outcomes[name] = figures
     return outcomes
 
@@ -58,7 +68,7 @@ def main(arguments: Sequence[str] | None = None, page: Path = PAGE) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", action="append", choices=MODULES, help="run this one; may be repeated")
+    parser.add_argument("--only", action="append", choices=SECTIONS, help="run this one; may be repeated")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved runs of each contestant")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything works")
     parser.add_argument("--write", action="store_true", help="write the page whatever ran")
@@ -67,7 +77,7 @@ def main(arguments: Sequence[str] | None = None, page: Path = PAGE) -> int:
         parser.error("--rounds: must be at least 1")
     load = machine.load()
     scale = Scale(rounds=options.rounds, quick=options.quick)
-    outcomes = uvloop.run(_until_signal(options.only or list(MODULES), scale))
+    outcomes = uvloop.run(_until_signal(options.only or list(SECTIONS), scale))
     failed = [name for name, figures in outcomes.items() if figures is None]
     if options.write or not (options.only or options.quick or failed):
         page.write_text(

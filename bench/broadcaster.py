@@ -20,12 +20,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from bench import sample
-from bench.console import console
 from bench.emulated import Emulated, emulated
 from bench.figure import Figure
 from bench.processes import Process, aws_environment, cores, python, running
-from bench.rounds import interleaved
-from bench.scale import Scale
+from bench.report import console
+from bench.rounds import Scale, interleaved
 from game.board import Position
 from game.catalogue import Board, load_catalogue
 from game.live import SUBPROTOCOL

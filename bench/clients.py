@@ -23,8 +23,7 @@ from typing import Any
 
 import uvloop
 
-from bench import open_files
-from bench.orders import say, serve
+from bench.orders import allow_files, say, serve
 from loadtest import wire
 
 # A listening socket's queue is short: Python's holds 100.
@@ -104,5 +103,5 @@ if __name__ == "__main__":
     _parser = argparse.ArgumentParser(prog="python -m bench.clients")
     _parser.add_argument("--url", required=True, help="the gateway's address, ws://host:port/")
     _parser.add_argument("--connections", type=int, required=True)
-    open_files.raise_limit()
+    allow_files()
     uvloop.run(_run(_parser.parse_args()))

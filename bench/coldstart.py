@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.console import console
 from bench.figure import Figure
-from bench.rounds import medians
-from bench.scale import Scale
+from bench.report import console
+from bench.rounds import Scale, medians
 from game.functions import ENTRY, Package
 from infra.packaging.bundle import (
     HOST,

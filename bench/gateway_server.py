@@ -14,8 +14,7 @@ from typing import Any
 
 import uvloop
 
-from bench import open_files
-from bench.orders import say
+from bench.orders import allow_files, say
 from game.live import SUBPROTOCOL
 from local.gateway.server import Event, Gateway
 
@@ -48,5 +47,5 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    open_files.raise_limit()
+    allow_files()
     uvloop.run(_serve())

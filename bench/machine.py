@@ -1,29 +1,27 @@
 """Where the figures are from: the machine, and the versions of what was run on it."""
 
 import os
-import platform
 import subprocess
 from importlib import metadata
 from json import loads
 
 from bench.processes import CHECKOUT
-from loadtest.machine import processor
+from loadtest import machine
 
 _PYTHON_PACKAGES = ("aioboto3", "aiohttp", "awscrt", "boto3", "httptools", "picows", "uvicorn", "uvloop")
 _NODE_PACKAGES = ("@aws-sdk/client-apigatewaymanagementapi",)
-_GB = 1 << 30
 
 
 def describe() -> dict[str, str]:
     """Return the machine's properties by name; a property that cannot be found out is unknown."""
+    found = machine.describe(_PYTHON_PACKAGES)
     return {
-        "Processor": processor(),
-        "Cores": str(_cores()),
-        "Memory": f"{_memory() / _GB:.0f} GB",
-        "Kernel": f"{platform.system()} {platform.release()}",
-        "Python": platform.python_version(),
-        "Node": _node(),
-        **{name: metadata.version(name) for name in _PYTHON_PACKAGES},
+        "Processor": found.processor,
+        "Cores": str(found.cores),
+        "Memory": f"{found.memory / 2**30:.0f} GB" if found.memory else "unknown",
+        "System": found.system,
+        **found.versions,
+        "node": _node(),
         "ministack": _ministack(),
         **{name: _node_package(name) for name in _NODE_PACKAGES},
     }
@@ -32,14 +30,6 @@ def describe() -> dict[str, str]:
 def load() -> str:
     """Return how busy the machine is with other things: to be called before anything is run."""
     return f"{os.getloadavg()[0]:.1f} processes running, on average over a minute"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _node() -> str:

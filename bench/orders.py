@@ -2,11 +2,18 @@
 
 import asyncio
 import json
+import resource
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 Order = Callable[..., Awaitable[dict[str, Any]]]
+
+
+def allow_files() -> None:
+    """Allow this process as many open files as the system lets it have: each connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def say(answer: Mapping[str, Any]) -> None:

@@ -19,12 +19,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from bench import certificate
-from bench.console import console
 from bench.figure import Figure
 from bench.processes import MADE_UP_CREDENTIALS, Process, aws_environment, cores, node, python, running
 from bench.pushers import PUSHERS
-from bench.rounds import medians
-from bench.scale import Scale
+from bench.report import console
+from bench.rounds import Scale, medians
 from game.board import Entry, Position
 from local.settings import REGION
 from realtime.protocol import encode_change

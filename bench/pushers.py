@@ -19,30 +19,26 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aioboto3
 import aiohttp
-import boto3
 import uvloop
 from aiobotocore.config import AioConfig
 from awscrt import auth, http
 from awscrt import io as crt_io
-from botocore.config import Config
 from yarl import URL
 
 from bench.orders import say, serve
 from bench.processes import MADE_UP_CREDENTIALS
 from local.gateway.events import new_id
 from realtime.push.client import open_push_client
-from realtime.push.signing import ConnectionsSigner, Credentials, Endpoint, Payload, Template
+from realtime.push.signing import ConnectionsSigner, Credentials, Endpoint, Payload
 
 IN_FLIGHT = 100
-THREADS = 50
 WITHIN_SECONDS = 60
 
 Push = Callable[[bytes, list[str]], Awaitable[None]]
@@ -58,34 +54,6 @@ async def _ours(url: str) -> AsyncIterator[Push]:
                 raise RuntimeError(f"{len(ids) - result.delivered} of {len(ids)} were not delivered")
 
         yield push
-
-
-@asynccontextmanager
-async def _boto3_loop(url: str) -> AsyncIterator[Push]:
-    client = _boto3_client(url, 1)
-
-    async def push(frame: bytes, ids: list[str]) -> None:
-        for connection_id in ids:
-            client.post_to_connection(ConnectionId=connection_id, Data=frame)
-
-    yield push
-
-
-@asynccontextmanager
-async def _boto3_threads(url: str) -> AsyncIterator[Push]:
-    client = _boto3_client(url, THREADS)
-    with ThreadPoolExecutor(THREADS) as pool:
-
-        async def push(frame: bytes, ids: list[str]) -> None:
-            for _ in pool.map(lambda id_: client.post_to_connection(ConnectionId=id_, Data=frame), ids):
-                pass
-
-        yield push
-
-
-def _boto3_client(url: str, connections: int) -> Any:
-    config = Config(max_pool_connections=connections, retries={"total_max_attempts": 1})
-    return boto3.client("apigatewaymanagementapi", endpoint_url=url, config=config)
 
 
 @asynccontextmanager
@@ -109,19 +77,6 @@ async def _aioboto3(url: str) -> AsyncIterator[Push]:
         yield push
 
 
-class _OurSigner:
-    """Requests signed by `realtime/push/signing.py`, for the HTTP clients of others."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._signer = ConnectionsSigner(Endpoint(parts.netloc, parts.path), os.environ["AWS_REGION"])
-        self._credentials = Credentials(*MADE_UP_CREDENTIALS.values())
-
-    def template(self, frame: bytes) -> Template:
-        """Sign requests with this frame, dated now."""
-        return self._signer.stamp(self._credentials, time.time()).template(Payload("POST", frame))
-
-
 def _parts(request: bytes) -> tuple[str, list[tuple[str, str]]]:
     """Return the path and the headers of a request."""
     line, *lines = request[: request.index(b"\r\n\r\n")].decode().split("\r\n")
@@ -130,14 +85,16 @@ def _parts(request: bytes) -> tuple[str, list[tuple[str, str]]]:
 
 @asynccontextmanager
 async def _aiohttp(url: str) -> AsyncIterator[Push]:
-    signer = _OurSigner(url)
+    parts = urlsplit(url)
+    signer = ConnectionsSigner(Endpoint(parts.netloc, parts.path), os.environ["AWS_REGION"])
+    credentials = Credentials(*MADE_UP_CREDENTIALS.values())
     origin = URL(url).origin()
     context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"]) if url[:5] == "https" else True
     connector = aiohttp.TCPConnector(limit=IN_FLIGHT, ssl=context)
     async with aiohttp.ClientSession(connector=connector) as session:
 
         async def push(frame: bytes, ids: list[str]) -> None:
-            template = signer.template(frame)
+            template = signer.stamp(credentials, time.time()).template(Payload("POST", frame))
             waiting = iter(ids)
 
             async def work() -> None:
@@ -155,13 +112,12 @@ async def _aiohttp(url: str) -> AsyncIterator[Push]:
 
 
 class _Crt:
-    """AWS's own C library: its HTTP client, and its signer or ours. An answer sends the next request."""
+    """AWS's own C library: its HTTP client and its signer. An answer sends the next request."""
 
-    def __init__(self, url: str, *, our_signer: bool) -> None:
+    def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._host, self._path = parts.hostname or "", parts.path
         self._authority = parts.netloc
-        self._signer = _OurSigner(url) if our_signer else None
         group = crt_io.EventLoopGroup(1)
         bootstrap = crt_io.ClientBootstrap(group, crt_io.DefaultHostResolver(group))
         self._credentials = auth.AwsCredentialsProvider.new_default_chain(bootstrap)
@@ -180,8 +136,7 @@ class _Crt:
 
     def push(self, frame: bytes, ids: list[str]) -> None:
         """Push, and return when everything is answered."""
-        sign = self._sign_ourselves(frame) if self._signer else self._sign(frame)
-        run = _CrtRun(sign, ids)
+        run = _CrtRun(self._sign(frame), ids)
         for connection in self._connections:
             run.next(connection.result())
         run.done.result(WITHIN_SECONDS)
@@ -201,18 +156,6 @@ class _Crt:
             headers = http.HttpHeaders([("host", self._authority), ("content-length", length)])
             request = http.HttpRequest("POST", path, headers, io.BytesIO(frame))
             signed: Future[http.HttpRequest] = auth.aws_sign_request(request, config)
-            return signed
-
-        return sign
-
-    def _sign_ourselves(self, frame: bytes) -> "_Sign":
-        assert self._signer is not None
-        template = self._signer.template(frame)
-
-        def sign(connection_id: str) -> "Future[http.HttpRequest]":
-            path, headers = _parts(template.request(connection_id))
-            signed: Future[http.HttpRequest] = Future()
-            signed.set_result(http.HttpRequest("POST", path, http.HttpHeaders(headers), io.BytesIO(frame)))
             return signed
 
         return sign
@@ -262,8 +205,8 @@ class _CrtRun:
 
 
 @asynccontextmanager
-async def _awscrt(url: str, *, our_signer: bool) -> AsyncIterator[Push]:
-    client = _Crt(url, our_signer=our_signer)
+async def _awscrt(url: str) -> AsyncIterator[Push]:
+    client = _Crt(url)
 
     async def push(frame: bytes, ids: list[str]) -> None:
         client.push(frame, ids)
@@ -273,11 +216,8 @@ async def _awscrt(url: str, *, our_signer: bool) -> AsyncIterator[Push]:
 
 PUSHERS: dict[str, Callable[[str], AbstractAsyncContextManager[Push]]] = {
     "ours": _ours,
-    "boto3 loop": _boto3_loop,
-    "boto3 threads": _boto3_threads,
     "aioboto3": _aioboto3,
-    "awscrt": partial(_awscrt, our_signer=False),
-    "awscrt + our signer": partial(_awscrt, our_signer=True),
+    "awscrt": _awscrt,
     "aiohttp + our signer": _aiohttp,
 }
 

@@ -2,19 +2,33 @@
 
 import statistics
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
+NameT = TypeVar("NameT")
 
 Measure = Callable[[], Awaitable[float]]
 
 
+@dataclass(frozen=True)
+class Scale:
+    """The size of a run, which every benchmark's `run(scale)` is given.
+
+    rounds: interleaved runs of each contestant, of which the median counts; default 3.
+    quick: sizes so small that the figures mean nothing, for a test that everything works; default False.
+    """
+
+    rounds: int = 3
+    quick: bool = False
+
+
 async def interleaved(
-    contestants: Mapping[str, Callable[[], Awaitable[T]]], rounds: int
-) -> dict[str, list[T]]:
+    contestants: Mapping[NameT, Callable[[], Awaitable[T]]], rounds: int
+) -> dict[NameT, list[T]]:
     """Run every contestant once a round, in turn, starting each round with another one."""
     names = list(contestants)
-    measured: dict[str, list[T]] = {name: [] for name in names}
+    measured: dict[NameT, list[T]] = {name: [] for name in names}
     for number in range(rounds):
         start = number % len(names)
         for name in names[start:] + names[:start]:

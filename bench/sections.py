@@ -42,7 +42,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Section:
-    """A benchmark's part of the page."""
+    """A benchmark's part of the page. The benchmark is `run(scale)` of the module by its name."""
 
     title: str
     ran: str
@@ -108,8 +108,10 @@ SECTIONS = {
 TURNED_DOWN = """\
 ## Turned down
 
-Benchmarks that decided nothing any more:
+Benchmarks and peers that decided nothing any more:
 
+- **boto3, in a loop and on threads, and awscrt behind our signer.** The first two did 0.6 to 0.9 of \
+aioboto3's rate, the last one 4 to 6 percent more than awscrt alone.
 - **From score to screen.** `make loadtest` measures it, second by second, and judges the boards as \
 well. AWS's sample is what the broadcaster is compared with here.
 - **A gateway beside those on Node.** On a laptop it is uvicorn and the `websockets` library, chosen \

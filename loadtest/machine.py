@@ -2,26 +2,27 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 from loadtest.result import Machine
 
-_LIBRARIES = ("aiohttp", "hdrhistogram", "picows", "pydantic", "uvloop")
+LIBRARIES = ("aiohttp", "hdrhistogram", "picows", "pydantic", "uvloop")
 _STAT, _CPUINFO = Path("/proc/stat"), Path("/proc/cpuinfo")
 # The fourth and fifth of the times in /proc/stat: https://docs.kernel.org/filesystems/proc.html
 _IDLE, _WAITING = 3, 4
 
 
-def describe() -> Machine:
-    """Return what a reader of figures wants to know of it."""
+def describe(libraries: Sequence[str] = LIBRARIES) -> Machine:
+    """Return what a reader of figures wants to know of it, with the versions of these libraries."""
     return Machine(
         system=platform.platform(terse=True),
-        processor=processor(),
-        cores=os.cpu_count() or 1,
+        processor=_processor(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory=_memory(),
         versions={"python": platform.python_version()}
-        | {library: metadata.version(library) for library in _LIBRARIES},
+        | {library: metadata.version(library) for library in libraries},
     )
 
 
@@ -49,7 +50,7 @@ class BusyShare:
         return sum(times) - times[_IDLE] - times[_WAITING], sum(times)
 
 
-def processor() -> str:
+def _processor() -> str:
     """Return the processor's name, or its kind where the system has no name for it."""
     try:
         lines = _CPUINFO.read_text(encoding="utf-8").splitlines()

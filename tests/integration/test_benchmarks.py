@@ -82,8 +82,7 @@ def peers(*names: str, cases: dict[str, tuple[str, ...]]) -> set[tuple[str, str,
         (
             "push",
             peers(
-                *("boto3 loop", "boto3 threads", "aioboto3", "AWS SDK for JavaScript v3"),
-                *("awscrt", "awscrt + our signer", "aiohttp + our signer"),
+                *("aioboto3", "AWS SDK for JavaScript v3", "awscrt", "aiohttp + our signer"),
                 cases={"TLS": ("requests/s",), "plain": ("requests/s",)},
             ),
         ),

@@ -6,7 +6,7 @@ import pytest
 
 from bench import coldstart
 from bench.coldstart import Sdk, import_seconds
-from bench.scale import Scale
+from bench.rounds import Scale
 from game.functions import API_PACKAGE, AUTHORIZER_PACKAGE
 from infra.packaging.bundle import Bundle, zip_folder
 
