@@ -71,13 +71,6 @@ AnyOrder = Annotated[Prepare | Start | Stop | Look | Show | Finish, Field(discri
 ORDERS: TypeAdapter[AnyOrder] = TypeAdapter(AnyOrder)
 
 
-class Progress(Model):
-    """This number of accounts is made, or deleted."""
-
-    said: Literal["progress"] = "progress"
-    done: int
-
-
 class Prepared(Model):
     """All accounts are signed in."""
 
@@ -211,7 +204,7 @@ class Failed(Model):
 
 
 AnyReport = Annotated[
-    Progress | Prepared | Attempted | Answered | Tick | Stopped | Looked | Shown | Finished | Failed,
+    Prepared | Attempted | Answered | Tick | Stopped | Looked | Shown | Finished | Failed,
     Field(discriminator="said"),
 ]
 REPORTS: TypeAdapter[AnyReport] = TypeAdapter(AnyReport)

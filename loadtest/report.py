@@ -18,8 +18,8 @@ PAGE = "report.html"
 _BLUE, _RED, _GREEN, _PURPLE, _YELLOW, _GREY = COLOURS
 _TIME = "seconds since the start of play"
 _PERCENTILES = (("p50", _BLUE), ("p90", _GREEN), ("p99", _YELLOW), ("max", _RED))
-_SMOOTHED, _SMOOTHED_POINTS = 5, 60
-"""The least seconds that a ratio is taken over, and the most points shown."""
+
+_Table = list[Sequence[str]]
 
 
 def write_report(folder: Path, result: Result) -> Path:
@@ -31,15 +31,17 @@ def write_report(folder: Path, result: Result) -> Path:
 
 def _summary(result: Result) -> list[str]:
     options, verdict, screen = result.options, result.verdict, result.score_to_screen
+    day = datetime.fromisoformat(result.started_at).strftime("%-d %B %Y, %H:%M UTC")
     lines = [
-        f"{_day(result.started_at)}: {options.players} players and {options.spectators} spectators on"
+        f"{day}: {options.players} players and {options.spectators} spectators on"
         f" {len(result.boards)} boards of {result.target['restUrl']}, {options.rate:g} scores per second for"
         f" {options.duration:g} seconds, the first {options.ramp:g} of them to get under way.",
     ]
     if screen.count:
         lines.append(
-            f"Half of all sightings of a score came within {_ms(screen.p50)}, 99 percent within"
-            f" {_ms(screen.p99)}, the last within {_ms(screen.max)} of the moment at which the score was due."
+            f"Half of all sightings of a score came within {screen.p50:,.0f} ms, 99 percent within"
+            f" {screen.p99:,.0f} ms, the last within {screen.max:,.0f} ms of the moment at which the score"
+            " was due."
         )
     if verdict.held:
         lines.append(
@@ -56,10 +58,8 @@ def _summary(result: Result) -> list[str]:
 def _sections(result: Result) -> Iterable[Section]:
     yield _verdict(result)
     yield _latency(result)
-    yield _throughput(result)
+    yield _counts(result)
     yield _boards(result)
-    yield _connections(result)
-    yield _errors(result)
     yield _tester(result)
     yield _settings(result)
 
@@ -83,13 +83,17 @@ def _verdict(result: Result) -> Section:
 
 
 def _latency(result: Result) -> Section:
-    rows = [["milliseconds", "p50", "p90", "p99", "p99.9", "max", "mean", "samples"]]
-    measured = (
-        ("score to screen", result.score_to_screen),
-        ("score to answer", result.score_to_answer),
-        ("request alone", result.request),
-    )
-    rows.extend([name, *_latency_cells(latency)] for name, latency in measured)
+    measured = {
+        "score to screen": result.score_to_screen,
+        "score to answer": result.score_to_answer,
+        "request alone": result.request,
+    }
+    rows: _Table = [("milliseconds", "p50", "p90", "p99", "p99.9", "max", "mean", "samples")]
+    for name, latency in measured.items():
+        values = (latency.p50, latency.p90, latency.p99, latency.p999, latency.max, latency.mean)
+        rows.append(
+            (name, *(f"{value:,.1f}" if latency.count else "" for value in values), f"{latency.count:,}")
+        )
     return Section(
         "Latency",
         [
@@ -108,29 +112,24 @@ def _latency(result: Result) -> Section:
 
 def _over_time(result: Result) -> Markup:
     with plot("Score to screen, by when the score was due", _TIME, "milliseconds") as drawn:
-        axes = drawn.axes
         # Backwards, so that the more telling ones are on top.
         for name, colour in reversed(_PERCENTILES):
-            points = [
-                (row.second - 0.5, value)
-                for row in result.seconds
-                if (value := getattr(row, name)) is not None
-            ]
-            axes.plot(*_columns(points), color=colour, label=name, linewidth=1.2)
-        _logarithmic(axes)
-        _ramp(axes, result)
-        _legend(axes, reverse=True)
+            points = [(row.second - 0.5, getattr(row, name)) for row in result.seconds]
+            _line(drawn.axes, [(x, y) for x, y in points if y is not None], name, colour)
+        _logarithmic(drawn.axes)
+        _ramp(drawn.axes, result)
+        _legend(drawn.axes, reverse=True)
     return drawn.svg
 
 
-def _curve(measured: Iterable[tuple[str, Latency]]) -> Markup:
+def _curve(measured: dict[str, Latency]) -> Markup:
     with plot("By percentile", "percent of all samples", "milliseconds") as drawn:
         axes = drawn.axes
         rarest = 10.0
-        for (name, latency), colour in zip(measured, COLOURS, strict=False):
+        for (name, latency), colour in zip(measured.items(), COLOURS, strict=False):
             # The last point, 100 percent, is infinitely far to the right.
             points = [(1 / (1 - percent / 100), value) for percent, value in latency.curve if percent < 100]
-            axes.plot(*_columns(points), color=colour, label=name, linewidth=1.5)
+            _line(axes, points, name, colour)
             rarest = max([rarest, *(x for x, _ in points)])
         axes.set_xscale("log")
         axes.set_xlim(left=1)
@@ -145,28 +144,34 @@ def _curve(measured: Iterable[tuple[str, Latency]]) -> Markup:
     return drawn.svg
 
 
-def _throughput(result: Result) -> Section:
-    scores, played = result.scores, max(1, result.played)
-    rows = [
-        ["", "in all", "a second"],
-        *(
-            [name, f"{value:,}", f"{value / played:,.1f}"]
-            for name, value in (
-                ("scores due", scores.scheduled),
-                ("accepted, a new best", scores.improved),
-                ("accepted, no new best", scores.kept),
-                ("failed", scores.failed),
-                ("never answered", scores.unanswered),
-                ("frames", result.totals.get("frames", 0)),
-                ("of these diffs", result.totals.get("diffs", 0)),
-                ("of these snapshots", result.totals.get("snapshots", 0)),
-                ("kilobytes of frames", round(result.totals.get("bytes", 0) / 1024)),
-            )
-        ),
-    ]
+def _counts(result: Result) -> Section:
+    scores, totals, played = result.scores, result.totals, max(1, result.played)
+    counted = {
+        "scores due": scores.scheduled,
+        "accepted, a new best": scores.improved,
+        "accepted, no new best": scores.kept,
+        "failed": scores.failed,
+        "never answered": scores.unanswered,
+        "frames": totals.get("frames", 0),
+        "of these diffs": totals.get("diffs", 0),
+        "of these snapshots": totals.get("snapshots", 0),
+        "kilobytes of frames": round(totals.get("bytes", 0) / 1024),
+        "connections opened": totals.get("opened", 0),
+        "left politely": totals.get("left", 0),
+        "vanished (TCP connection dropped)": totals.get("vanished", 0),
+        "lost (not by the client)": totals.get("lost", 0),
+        "reconnected after a loss": totals.get("reconnects", 0),
+        "gaps noticed": totals.get("gaps", 0),
+        "answers found to be behind": totals.get("behind", 0),
+        "diffs that came while an answer was awaited": totals.get("early", 0),
+        "diffs that were not new": totals.get("ignored", 0),
+        **{f"error: {kind}": count for kind, count in sorted(result.errors.items())},
+    }
+    rows: _Table = [("", "in all", "a second")]
+    rows += [(name, f"{count:,}", f"{count / played:,.1f}") for name, count in counted.items()]
     return Section(
-        "Throughput",
-        [],
+        "Scores, frames, connections and errors",
+        ["A gap that is noticed is no error: the client subscribes again, and so keeps the promise."],
         [rows],
         [
             _lines(
@@ -175,45 +180,39 @@ def _throughput(result: Result) -> Section:
                 "scores per second",
                 ("due", _GREY, lambda row: row.scheduled),
                 ("accepted", _BLUE, lambda row: row.improved + row.kept),
-                ("a new best", _GREEN, lambda row: row.improved),
                 ("failed", _RED, lambda row: row.failed),
             ),
             _lines(
                 result,
                 "Frames received by all clients",
                 "frames per second",
-                ("", _BLUE, lambda row: row.frames),
+                ("frames", _BLUE, lambda row: row.frames),
             ),
             _lines(
                 result,
-                "Bytes received by all clients (payload)",
-                "kilobytes per second",
-                ("", _PURPLE, lambda row: row.bytes / 1024),
+                "Connections, errors and resyncs",
+                "events per second",
+                ("opened", _GREEN, lambda row: row.opened),
+                ("lost", _YELLOW, lambda row: row.lost),
+                ("errors", _RED, lambda row: row.errors),
+                ("resyncs", _BLUE, lambda row: row.resyncs),
             ),
         ],
     )
 
 
 def _boards(result: Result) -> Section:
-    rows = [["board", "shown", "outdone", "below the top", "unsettled", "versions", "scores per version"]]
-    rows.extend(
-        [
+    rows: _Table = [
+        ("board", "shown", "outdone", "below the top", "unsettled", "versions", "scores per version")
+    ]
+    rows += [
+        (
             board.board,
             *(f"{n:,}" for n in (board.shown, board.outdone, board.below, board.unsettled, board.versions)),
             "" if board.conflation is None else f"{board.conflation:.2f}",
-        ]
+        )
         for board in result.boards
-    )
-    with plot("Conflation", _TIME, "scores per version") as drawn:
-        points = []
-        width = max(_SMOOTHED, len(result.seconds) // _SMOOTHED_POINTS)
-        for start in range(0, len(result.seconds), width):
-            some = result.seconds[start : start + width]
-            if versions := sum(row.versions for row in some):
-                points.append((start + len(some) / 2, sum(row.changes for row in some) / versions))
-        drawn.axes.plot(*_columns(points), color=_BLUE, marker="o", markersize=3, linewidth=1.2)
-        drawn.axes.set_ylim(bottom=0)
-        _ramp(drawn.axes, result)
+    ]
     return Section(
         "Boards",
         [
@@ -223,71 +222,6 @@ def _boards(result: Result) -> Section:
             " busy."
         ],
         [rows],
-        [drawn.svg],
-    )
-
-
-def _connections(result: Result) -> Section:
-    totals = result.totals
-    rows = [
-        ["", "in all"],
-        *(
-            [name, f"{totals.get(key, 0):,}"]
-            for name, key in (
-                ("connections opened", "opened"),
-                ("left politely", "left"),
-                ("vanished (TCP connection dropped)", "vanished"),
-                ("lost (not by the client)", "lost"),
-                ("reconnected after a loss", "reconnects"),
-            )
-        ),
-    ]
-    return Section(
-        "Clients",
-        [],
-        [rows],
-        [
-            _lines(result, "Open connections", "connections", ("", _BLUE, lambda row: row.live)),
-            _lines(
-                result,
-                "Coming and going",
-                "connections per second",
-                ("opened", _GREEN, lambda row: row.opened),
-                ("left", _GREY, lambda row: row.left),
-                ("vanished", _YELLOW, lambda row: row.vanished),
-                ("lost", _RED, lambda row: row.lost),
-                ("reconnected after a loss", _BLUE, lambda row: row.reconnects),
-            ),
-        ],
-    )
-
-
-def _errors(result: Result) -> Section:
-    totals = result.totals
-    resyncs = [
-        ["", "in all"],
-        ["gaps noticed", f"{totals.get('gaps', 0):,}"],
-        ["answers found to be behind", f"{totals.get('behind', 0):,}"],
-        ["diffs that came while an answer was awaited", f"{totals.get('early', 0):,}"],
-        ["diffs that were not new", f"{totals.get('ignored', 0):,}"],
-    ]
-    kinds = [["error", "in all"], *([kind, f"{count:,}"] for kind, count in sorted(result.errors.items()))]
-    return Section(
-        "Errors and resyncs",
-        [
-            "A gap that is noticed is no error: the client subscribes again, and so keeps the promise.",
-            *([] if result.errors else ["There were no errors."]),
-        ],
-        [resyncs, *([kinds] if result.errors else [])],
-        [
-            _lines(
-                result,
-                "Errors and resyncs",
-                "events per second",
-                ("errors", _RED, lambda row: row.errors),
-                ("resyncs", _BLUE, lambda row: row.resyncs),
-            )
-        ],
     )
 
 
@@ -306,6 +240,7 @@ def _tester(result: Result) -> Section:
             f" and none used more than {busy}."
         )
     left = f" {tester.left_behind} accounts could not be deleted." if tester.left_behind else ""
+    cores = result.machine.cores
     return Section(
         "The tester itself",
         [
@@ -321,33 +256,26 @@ def _tester(result: Result) -> Section:
                 "Processor",
                 "cores",
                 ("tester", _BLUE, lambda row: row.cpu),
-                (
-                    "the whole machine",
-                    _GREY,
-                    lambda row: None if row.machine is None else row.machine * result.machine.cores,
-                ),
-            ),
-            _lines(result, "Lateness of the event loops", "milliseconds", ("", _PURPLE, lambda row: row.lag)),
+                ("machine", _GREY, lambda row: None if row.machine is None else row.machine * cores),
+            )
         ],
     )
 
 
 def _settings(result: Result) -> Section:
     options = result.options.model_dump(mode="json", by_alias=False)
-    settings = [["option", "value"], *([f"--{_dashed(k)}", _text(v)] for k, v in options.items())]
     machine = result.machine
-    where = [
-        ["machine", ""],
-        ["system", machine.system],
-        ["processor", machine.processor],
-        ["cores", str(machine.cores)],
-        ["memory", f"{machine.memory / 2**30:.1f} GiB" if machine.memory else "unknown"],
-        *([name, version] for name, version in machine.versions.items()),
+    rows: _Table = [("option", "value")]
+    rows += [(f"--{name.replace('_', '-')}", _text(value)) for name, value in options.items()]
+    rows += result.target.items()
+    rows += [
+        ("system", machine.system),
+        ("processor", machine.processor),
+        ("cores", str(machine.cores)),
+        ("memory", f"{machine.memory / 2**30:.1f} GiB" if machine.memory else "unknown"),
+        *machine.versions.items(),
     ]
-    target = [["target", ""], *([name, address] for name, address in result.target.items())]
-    shared = result.options.spectators_per_account
-    text = [f"{shared} spectators share an account and its token."] if shared > 1 else []
-    return Section("Settings", text, [settings, target, where])
+    return Section("Settings, target and machine", [], [rows])
 
 
 _Line = tuple[str, str, Callable[[Second], float | None]]
@@ -357,16 +285,18 @@ def _lines(result: Result, title: str, unit: str, *lines: _Line) -> Markup:
     with plot(title, _TIME, unit) as drawn:
         for label, colour, value in lines:
             points = [(row.second - 0.5, y) for row in result.seconds if (y := value(row)) is not None]
-            if any(y for _, y in points) or label in ("", lines[0][0]):
-                drawn.axes.plot(*_columns(points), color=colour, label=label, linewidth=1.2)
+            _line(drawn.axes, points, label, colour)
         # Nothing at all is a line at the bottom.
         drawn.axes.set_ylim(0, None if drawn.axes.dataLim.y1 > 0 else 1)
         drawn.axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
         drawn.axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.6g}"))
         _ramp(drawn.axes, result)
-        if lines[0][0]:
-            _legend(drawn.axes)
+        _legend(drawn.axes)
     return drawn.svg
+
+
+def _line(axes: Axes, points: Sequence[tuple[float, float]], label: str, colour: str) -> None:
+    axes.plot([x for x, _ in points], [y for _, y in points], color=colour, label=label, linewidth=1.2)
 
 
 def _ramp(axes: Axes, result: Result) -> None:
@@ -383,37 +313,11 @@ def _logarithmic(axes: Axes) -> None:
         return  # There is nothing above zero to take a logarithm of.
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.6g}"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(_minor))
-
-
-def _minor(y: float, _: int | None) -> str:
-    return f"{y:,.6g}" if str(y)[0] in "25" else ""
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda y, _: f"{y:,.6g}" if str(y)[0] in "25" else ""))
 
 
 def _legend(axes: Axes, *, reverse: bool = False) -> None:
-    if axes.get_lines():
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, reverse=reverse)
-
-
-def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    return [x for x, _ in points], [y for _, y in points]
-
-
-def _latency_cells(latency: Latency) -> list[str]:
-    values = (latency.p50, latency.p90, latency.p99, latency.p999, latency.max, latency.mean)
-    return [*(f"{value:,.1f}" if latency.count else "" for value in values), f"{latency.count:,}"]
-
-
-def _ms(milliseconds: float) -> str:
-    return f"{milliseconds:,.0f} ms"
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _day(moment: str) -> str:
-    return datetime.fromisoformat(moment).strftime("%-d %B %Y, %H:%M UTC")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, reverse=reverse)
 
 
 def _text(value: object) -> str:

@@ -28,11 +28,10 @@ from loadtest.rest import Rest, RestError, open_http
 from loadtest.result import Result, Verdict, write_result
 from loadtest.target import Ground, TargetConfig, choose_ground, read_target
 from loadtest.verdict import Outcome, compare_until_equal
-from loadtest.view import Glance, View, open_view
+from loadtest.view import say, show
 
 _LEAD_SECONDS = 0.5
 """From the order to start until the start, so that it reaches every worker before."""
-_RECENT_SECONDS = 10
 _WORN_OUT = 0.999
 
 
@@ -44,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the load test; the exit status."""
     try:
-        options = read_options(arguments)
-        with open_view() as view:
-            return uvloop.run(_run(options, view))
+        return uvloop.run(_run(read_options(arguments)))
     except (LoadTestError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -55,34 +52,30 @@ def run(arguments: argparse.Namespace) -> int:
         return 130
 
 
-async def _run(options: Options, view: View) -> int:
+async def _run(options: Options) -> int:
     config = await read_target(options)
     ground = choose_ground(options, config)
     async with open_http() as http:
-        test = LoadTest(options, config, ground, Rest(http, config.rest_url), view)
+        test = LoadTest(options, config, ground, Rest(http, config.rest_url))
         with _signals(test.interrupt):
             result = await test.run()
     write_result(options.out, result)
     page = write_report(options.out, result)
     for line in _summary(result):
-        view.say(line)
-    view.say(f"Report: {page}")
+        say(line)
+    say(f"Report: {page}")
     return 0 if result.verdict.held else 1
 
 
 class LoadTest:
     """One run, from the accounts to the result."""
 
-    def __init__(
-        self, options: Options, config: TargetConfig, ground: Ground, rest: Rest, view: View
-    ) -> None:
+    def __init__(self, options: Options, config: TargetConfig, ground: Ground, rest: Rest) -> None:
         self._options = options
         self._config = config
         self._ground = ground
         self._rest = rest
-        self._view = view
         self._recorder = Recorder(ground.boards, options.ramp, options.processes)
-        self._done: list[int] = [0] * options.processes
         self._hurry = asyncio.Event()
         self._ticked = asyncio.Event()
         self._task = asyncio.current_task()
@@ -107,12 +100,8 @@ class LoadTest:
         return self._result(started_at, outcome, unanswered, left_behind)
 
     def _heard(self, worker: int, report: AnyReport) -> None:
-        if isinstance(report, messages.Progress):
-            self._done[worker] = report.done
-            self._view.advance(sum(self._done))
-        else:
-            self._recorder.hear(worker, report)
-            self._ticked.set()
+        self._recorder.hear(worker, report)
+        self._ticked.set()
 
     async def _arenas(self) -> tuple[Arena, ...]:
         """Return the areas to score in. Where a board is full, newcomers must be able to get onto it."""
@@ -126,13 +115,13 @@ class LoadTest:
                 ) from error
             floor = quality_of(area, entries[-1].points) if len(entries) >= area.top else 0.0
             if floor > _WORN_OUT:
-                self._view.say(f"{name}: even the last entry is as good as a score can be; little will move.")
+                say(f"{name}: even the last entry is as good as a score can be; little will move.")
             arenas.append(Arena(id=name, area=area, floor=floor))
         return tuple(arenas)
 
     async def _prepare(self, fleet: Fleet, arenas: tuple[Arena, ...]) -> None:
         options = self._options
-        self._view.phase("accounts to sign in", self._options.accounts)
+        say(f"accounts to sign in: {options.accounts}")
         run = secrets.token_hex(4)
         # Good enough for whatever a user pool asks of passwords.
         password = f"aA1!{secrets.token_urlsafe(18)}"
@@ -153,7 +142,7 @@ class LoadTest:
     async def _play(self, fleet: Fleet) -> None:
         self._began = time.monotonic() + _LEAD_SECONDS
         fleet.tell(messages.Start(at=self._began))
-        self._view.phase("seconds of play", self._options.duration)
+        say(f"seconds of play: {self._options.duration:g}")
         busy, used = machine.BusyShare(), time.process_time()
         while self._played < self._options.duration and not self._hurry.is_set():
             self._played = second = self._played + 1
@@ -162,10 +151,10 @@ class LoadTest:
                     await self._hurry.wait()
             used_before, used = used, time.process_time()
             self._recorder.own(second, used - used_before, busy.look())
-            self._view.glance(self._glance(second))
+            show(self._recorder, second, self._options.clients)
 
     async def _judge(self, fleet: Fleet) -> tuple[Outcome, int]:
-        self._view.phase("seconds to wait for quiet, at most", self._options.settle)
+        say(f"seconds to wait for quiet, at most: {self._options.settle:g}")
         stopped = await fleet.ask([messages.Stop(seconds=self._options.settle)], messages.Stopped)
         outcome = await compare_until_equal(fleet, self._rest, self._options.settle)
         # What was seen until now is part of the result.
@@ -177,23 +166,9 @@ class LoadTest:
         return outcome, sum(one.unanswered for one in stopped)
 
     async def _finish(self, fleet: Fleet) -> int:
-        self._done = [0] * self._options.processes
-        self._view.phase("accounts to delete", self._options.accounts)
+        say(f"accounts to delete: {self._options.accounts}")
         finished = await fleet.ask([messages.Finish(keep=self._options.keep_players)], messages.Finished)
         return sum(one.left_behind for one in finished)
-
-    def _glance(self, second: int) -> Glance:
-        recorder = self._recorder
-        return Glance(
-            second=second,
-            live=recorder.live,
-            clients=self._options.clients,
-            rates=recorder.rates(_RECENT_SECONDS),
-            recent=recorder.to_screen.recent(second - _RECENT_SECONDS),
-            errors=recorder.errors,
-            broken=len(recorder.broken),
-            cpu=recorder.cpu,
-        )
 
     def _result(self, started_at: datetime, outcome: Outcome, unanswered: int, left_behind: int) -> Result:
         recorder, last = self._recorder, outcome.last

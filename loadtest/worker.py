@@ -31,7 +31,6 @@ from loadtest.wire import Address
 
 # Requests to Cognito at once, of one process.
 _SIGNING_IN = 4
-_PROGRESS_STEP = 10
 _LAG_SECONDS = 0.02
 # Beside the clients' connections: the players' requests, and what Python itself holds.
 _SPARE_FILES = 100
@@ -101,29 +100,12 @@ class Worker:
             *((f"spectator-{number}", "Spectator") for number in spectators),
         ]
         run = self._plan.run
-        accounts = await self._few_at_a_time(
+        accounts = await _few_at_a_time(
             [Account.make(self._cognito, f"loadtest-{run}-{username}", name) for username, name in names]
         )
         self._player_accounts = accounts[: len(self._player_numbers)]
         self._spectator_accounts = accounts[len(self._player_numbers) :]
         self._link.say(messages.Prepared())
-
-    async def _few_at_a_time(self, work: Sequence[Coroutine[Any, Any, _DoneT]]) -> list[_DoneT]:
-        """Do it all, and tell how it goes."""
-        free, done = asyncio.Semaphore(_SIGNING_IN), 0
-
-        async def one(task: Coroutine[Any, Any, _DoneT]) -> _DoneT:
-            nonlocal done
-            async with free:
-                outcome = await task
-            done += 1
-            if done % _PROGRESS_STEP == 0 or done == len(work):
-                self._link.say(messages.Progress(done=done))
-            return outcome
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(task)) for task in work]
-        return [task.result() for task in tasks]
 
     def _start(self, began: float) -> None:
         options = self._plan.options
@@ -308,7 +290,7 @@ class Worker:
         if not keep:
             work += [self._delete(account, has_scores=True) for account in self._player_accounts]
             work += [self._delete(account, has_scores=False) for account in self._spectator_accounts]
-        deleted = await self._few_at_a_time(work)
+        deleted = await _few_at_a_time(work)
         self._link.say(messages.Finished(left_behind=deleted.count(False)))
 
     async def _delete(self, account: Account, *, has_scores: bool) -> bool:
@@ -321,6 +303,19 @@ class Worker:
         except (AccountError, RestError):
             return False
         return True
+
+
+async def _few_at_a_time(work: Sequence[Coroutine[Any, Any, _DoneT]]) -> list[_DoneT]:
+    """Do it all, without asking Cognito for too much at once."""
+    free = asyncio.Semaphore(_SIGNING_IN)
+
+    async def one(task: Coroutine[Any, Any, _DoneT]) -> _DoneT:
+        async with free:
+            return await task
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(task)) for task in work]
+    return [task.result() for task in tasks]
 
 
 def _shown(state: State) -> messages.ShownState:
@@ -355,7 +350,7 @@ async def serve(end: socket.socket) -> None:
     try:
         async with (
             open_http() as http,
-            Cognito.open(http, plan.config, plan.password) as cognito,
+            Cognito.open(plan.config, plan.password) as cognito,
             asyncio.TaskGroup() as tasks,
         ):
             worker = Worker(plan, link, http, cognito, tasks)

@@ -94,7 +94,7 @@ class StandIn:
                 return _answer(400, {"__type": "com.amazonaws#UsernameExistsException"})
             self.users[name] = body["Password"]
             self.unconfirmed.add(name)
-        elif operation == "ConfirmSignUp":
+        elif operation in ("ConfirmSignUp", "AdminConfirmSignUp"):
             self.unconfirmed.discard(name)
         elif operation == "DeleteUser":
             del self.users[body["AccessToken"].removeprefix("access-")]

@@ -78,14 +78,6 @@ async def test_workers_share_the_accounts_and_delete_them(stand_in: StandIn) -> 
     assert workers() == set()
 
 
-async def test_accounts_may_be_kept(stand_in: StandIn) -> None:
-    async with fleet(1) as opened:
-        await opened.ask(plans(stand_in, 1), Prepared)
-        await opened.ask([Finish(keep=True)], Finished)
-    assert len(stand_in.users) == 5
-    assert "DeleteUser" not in stand_in.calls
-
-
 async def test_accounts_that_cannot_be_deleted_are_counted(stand_in: StandIn) -> None:
     stand_in.failures["DELETE /profile"].append((500, {}))
     stand_in.failures["DeleteUser"].append((400, {"__type": "NotAuthorizedException"}))
@@ -113,17 +105,6 @@ async def test_worker_that_dies_ends_the_fleet_with_an_error(stand_in: StandIn) 
     with pytest.raises(LoadTestError, match="ended by itself"):
         await lose_one()
     assert workers() == set()
-
-
-async def test_worker_that_is_at_fault_is_told_with_what_it_said(stand_in: StandIn) -> None:
-    # An address that no library can make anything of.
-    bad = plan(stand_in, 0, 1)
-    bad = bad.model_copy(
-        update={"config": bad.config.model_copy(update={"web_socket_url": "carrier-pigeon"})}
-    )
-    with pytest.raises(LoadTestError, match="'carrier-pigeon' is not the address of a WebSocket"):
-        async with fleet(1) as opened:
-            await opened.ask([bad], Prepared)
 
 
 async def test_leaving_leaves_no_worker_behind(stand_in: StandIn) -> None:

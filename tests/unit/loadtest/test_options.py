@@ -22,9 +22,7 @@ def options(*arguments: str) -> Options:
 
 
 def test_defaults_are_what_the_help_says() -> None:
-    chosen = options()
-    assert chosen == Options()
-    assert (chosen.players, chosen.spectators, chosen.rate, chosen.duration) == (20, 200, 5, 120)
+    assert options() == Options()
     parser = argparse.ArgumentParser()
     add_options(parser)
     for name, field in Options.model_fields.items():
@@ -32,79 +30,26 @@ def test_defaults_are_what_the_help_says() -> None:
         assert field.description
 
 
-def test_every_option_is_taken() -> None:
-    chosen = options(
-        *(
-            "--players",
-            "3",
-            "--spectators",
-            "0",
-            "--boards",
-            "forest, global",
-            "--rate",
-            "0.5",
-            "--ramp",
-            "0",
-        ),
-        *(
-            "--duration",
-            "1",
-            "--churn",
-            "0",
-            "--target",
-            "x.json",
-            "--seed",
-            "7",
-            "--out",
-            "r",
-            "--settle",
-            "9",
-        ),
-        *("--processes", "1", "--spectators-per-account", "5", "--catalogue", "c.toml", "--keep-players"),
-        "--allow-remote",
-    )
-    assert chosen.boards == ("forest", "global")
-    assert chosen.clients == 3
-    assert (chosen.keep_players, chosen.allow_remote, chosen.out) == (True, True, Path("r"))
+def test_options_are_taken_as_typed() -> None:
+    chosen = options("--boards", "forest, global", "--keep-players", "--out", "r", "--rate", "0.5")
+    assert (chosen.boards, chosen.keep_players, chosen.allow_remote) == (("forest", "global"), True, False)
+    assert (chosen.out, chosen.rate) == (Path("r"), 0.5)
     assert options("--boards", "2").boards == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("--players", "0"), "--players"),
-        (("--players", "5001"), "--players"),
-        (("--players", "many"), "--players"),
-        (("--spectators", "-1"), "--spectators"),
-        (("--spectators", "20001"), "--spectators"),
-        (("--rate", "0"), "--rate"),
-        (("--rate", "1001"), "--rate"),
-        (("--rate", "nan"), "--rate"),
-        (("--ramp", "-1"), "--ramp"),
-        (("--ramp", "120"), "--ramp (120) must be below --duration (120)"),
-        (("--duration", "3601"), "--duration"),
-        (("--duration", "inf"), "--duration"),
-        (("--churn", "601"), "--churn"),
-        (("--seed", "-1"), "--seed"),
-        (("--processes", "17"), "--processes"),
-        (("--settle", "0"), "--settle"),
-        (("--boards", "0"), "--boards"),
-        (("--boards", "33"), "--boards"),
-        (("--boards", ",".join("x" * 33)), "--boards"),
-        (("--spectators-per-account", "0"), "--spectators-per-account"),
+        (("--players", "many", "--rate", "nan"), ["--players: ", "--rate: "]),
+        (("--ramp", "120"), ["--ramp (120) must be below --duration (120)"]),
+        (("--boards", "0"), ["--boards: "]),
+        (("--boards", ",".join("x" * 33)), ["--boards: "]),
     ],
 )
-def test_option_out_of_its_bounds_is_refused_by_name(arguments: tuple[str, ...], named: str) -> None:
+def test_option_out_of_bounds_is_refused_by_name(arguments: tuple[str, ...], named: list[str]) -> None:
     with pytest.raises(LoadTestError) as refused:
         options(*arguments)
-    assert named in str(refused.value)
-
-
-def test_every_wrong_option_is_named_at_once() -> None:
-    with pytest.raises(LoadTestError) as refused:
-        options("--players", "0", "--rate", "x")
-    assert "--players" in str(refused.value)
-    assert "--rate" in str(refused.value)
+    assert all(name in str(refused.value) for name in named)
 
 
 async def test_target_is_read_from_its_address_or_a_file(stand_in: StandIn, tmp_path: Path) -> None:
@@ -129,18 +74,14 @@ async def test_target_that_does_not_answer_is_refused_with_advice() -> None:
     ("content", "told"),
     [
         ("{}", "restUrl"),
-        ("[]", "the whole"),
         ("<html>", "the whole"),
-        (b"\xff", "--target"),
         (None, "--target"),
     ],
 )
-async def test_malformed_configuration_is_refused(
-    content: str | bytes | None, told: str, tmp_path: Path
-) -> None:
+async def test_malformed_configuration_is_refused(content: str | None, told: str, tmp_path: Path) -> None:
     file = tmp_path / "client-config.json"
     if content is not None:
-        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        file.write_text(content)
     with pytest.raises(LoadTestError) as refused:
         await read_target(Options(target=str(file)))
     assert told in str(refused.value)
@@ -158,13 +99,6 @@ async def test_target_elsewhere_is_refused_by_name_unless_it_is_allowed(
     with pytest.raises(LoadTestError, match=r"^192\.0\.2\.7 is not this machine.*--allow-remote"):
         await read_target(Options(target=str(file)))
     assert await read_target(Options(target=str(file), allow_remote=True)) == elsewhere
-
-
-async def test_amazons_own_sign_in_is_elsewhere(stand_in: StandIn, tmp_path: Path) -> None:
-    file = tmp_path / "client-config.json"
-    file.write_text(stand_in.config(on_aws=True).model_dump_json(by_alias=True))
-    with pytest.raises(LoadTestError, match=r"cognito-idp\.us-east-1\.amazonaws\.com"):
-        await read_target(Options(target=str(file)))
 
 
 async def test_target_elsewhere_is_refused_before_it_is_asked_for_a_configuration() -> None:

@@ -111,18 +111,6 @@ def test_a_sighting_that_is_reported_before_its_score_is_matched_all_the_same() 
     assert book.to_screen.whole().count == 3
 
 
-def test_several_scores_in_one_version_are_its_conflation() -> None:
-    book = recorder()
-    book.hear(0, tick(1, version=1, states=[state(1)]))
-    for number, points in enumerate((600, 650, 700)):
-        book.hear(0, attempted(number, 1.0, forest=points))
-        book.hear(0, answered(number, 1.0))
-    book.hear(0, tick(2, version=2, states=[state(2, ada=700)], steps=[step(1, 2, (0, 1.5, 1))]))
-    book.close()
-    forest = book.boards()[0]
-    assert (forest.shown, forest.outdone, forest.versions, forest.conflation) == (1, 2, 1, 3.0)
-
-
 def test_what_no_screen_has_shown_at_the_end_is_unsettled() -> None:
     book = recorder()
     book.hear(0, tick(1, version=1, states=[state(1)]))

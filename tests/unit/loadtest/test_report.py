@@ -14,7 +14,6 @@ from loadtest.report import write_report
 from loadtest.result import (
     SCHEMA,
     BoardResult,
-    Latency,
     OwnLoad,
     Result,
     Scores,
@@ -24,68 +23,37 @@ from loadtest.result import (
     write_result,
 )
 
-
-def latency(samples: int) -> Latency:
-    latencies = Latencies()
-    for number in range(samples):
-        latencies.record(0.0, 0.001 * (number + 1), 1, measured=True)
-    return latencies.whole()
+COUNTS = {
+    name: 3
+    for name, field in Second.model_fields.items()
+    if field.annotation is int and name not in ("second", "failed")
+}
 
 
 def result(
-    *,
-    seconds: int = 60,
-    samples: int = 1_000,
-    broken: tuple[str, ...] = (),
-    saturated: int = 0,
-    **options: object,
+    *, seconds: int = 60, samples: int = 1_000, broken: tuple[str, ...] = (), saturated: int = 0
 ) -> Result:
     """Return a run with something in every part."""
+    latencies = Latencies()
+    for number in range(samples):
+        latencies.record(0.0, 0.001 * (number + 1), 1, measured=True)
     rows = tuple(
-        Second(
-            second=number,
-            scheduled=5,
-            improved=3,
-            kept=1,
-            failed=number % 2,
-            frames=400 + number,
-            bytes=90_000,
-            diffs=390,
-            snapshots=10,
-            versions=4,
-            changes=6,
-            live=220,
-            opened=2,
-            reconnects=1,
-            left=1,
-            vanished=1,
-            lost=1,
-            gaps=1,
-            resyncs=2,
-            errors=1,
-            p50=40.0 + number,
-            p90=80.0,
-            p99=160.0 * number,
-            max=900.0,
-            lag=3.0,
-            cpu=0.25,
-            machine=0.7,
-        )
+        Second(second=number, p50=40.0 + number, p90=80.0, p99=160.0 * number, max=900.0, machine=0.7)
         for number in range(1, seconds + 1)
     )
     return Result(
         started_at="2026-11-24T12:00:00+00:00",
         interrupted=False,
         played=50,
-        options=Options.model_validate({"duration": 50, "boards": ["forest", "global"], **options}),
+        options=Options.model_validate({"duration": 50, "boards": ["forest", "global"]}),
         target={"restUrl": "http://127.0.0.1:8000", "webSocketUrl": "ws://127.0.0.1:8001/local"},
         machine=machine.describe(),
         verdict=Verdict(
             held=not broken, broken=broken, clients=220, boards=2, quiet_after=None if broken else 0.7
         ),
-        score_to_screen=latency(samples),
-        score_to_answer=latency(samples),
-        request=latency(samples),
+        score_to_screen=latencies.whole(),
+        score_to_answer=latencies.whole(),
+        request=latencies.whole(),
         scores=Scores(scheduled=300, improved=180, kept=60, failed=30, unanswered=30),
         boards=(
             BoardResult(
@@ -97,7 +65,7 @@ def result(
         ),
         totals={"frames": 24_000, "bytes": 5_400_000, "diffs": 23_400, "snapshots": 600, "gaps": 60},
         errors={"connection lost: <closed> & 1001": 60},
-        seconds=rows,
+        seconds=tuple(row.model_copy(update=COUNTS) for row in rows),
         tester=OwnLoad(cpu=0.25, busiest=0.3, lag=3.0, saturated=saturated, seconds=50, left_behind=1),
     )
 
@@ -105,8 +73,7 @@ def result(
 def empty() -> Result:
     """Return a run in which nothing happened."""
     run = result(seconds=0, samples=0)
-    nothing = Scores(scheduled=0, improved=0, kept=0, failed=0, unanswered=0)
-    return run.model_copy(update={"scores": nothing, "totals": {}, "errors": {}, "boards": ()})
+    return run.model_copy(update={"totals": {}, "errors": {}, "boards": ()})
 
 
 class Page(HTMLParser):
@@ -128,9 +95,7 @@ class Page(HTMLParser):
 
 
 def page(folder: Path, run: Result) -> Page:
-    path = write_report(folder, run)
-    assert path == folder / "report.html"
-    text = path.read_text(encoding="utf-8")
+    text = write_report(folder, run).read_text(encoding="utf-8")
     assert not re.search(r"@import|url\((?!#)", text)
     return Page(text)
 
@@ -142,25 +107,19 @@ def test_page_needs_nothing_beside_itself_and_has_every_plot(run: Result, tmp_pa
     shown = page(tmp_path, run)
     assert not {"script", "link", "img", "iframe"} & set(shown.tags)
     assert all(reference.startswith("#") for reference in shown.references)
-    assert shown.tags.count("svg") == 11
     for title in (
         *("Score to screen, by when the score was due", "By percentile", "Scores submitted"),
-        *("Frames received by all clients", "Bytes received by all clients (payload)", "Conflation"),
-        *("Open connections", "Coming and going", "Errors and resyncs", "Processor"),
-        "Lateness of the event loops",
+        *("Frames received by all clients", "Connections, errors and resyncs", "Processor"),
     ):
         assert title in shown.said
-    for unit in ("milliseconds", "scores per second", "frames per second", "kilobytes per second", "cores"):
-        assert unit in shown.said
+    assert shown.tags.count("svg") == 6
 
 
 def test_page_says_what_was_found(tmp_path: Path) -> None:
-    shown = page(tmp_path, result(spectators_per_account=20)).said
+    shown = page(tmp_path, result()).said
     assert "The promise held" in shown
     assert "connection lost: <closed> & 1001" in shown
-    assert "coordinated omission" in shown
     assert "was never saturated" in shown
-    assert "20 spectators share an account" in shown
     assert "1 accounts could not be deleted" in shown
     assert "500 ms" in shown
 
@@ -181,11 +140,6 @@ def test_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert f'"schema": {SCHEMA}' in text
     for name in ("scoreToScreen", "p50", "p99", "quietAfter", "startedAt"):
         assert f'"{name}"' in text
-
-
-def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("{}")
     with pytest.raises(ValidationError):
         read_result(tmp_path)
-    with pytest.raises(OSError, match=r"report\.json"):
-        read_result(tmp_path / "none")

