@@ -94,14 +94,13 @@ SECTIONS = {
     ),
     "coldstart": Section(
         "Cold start",
-        "Each Lambda package, made for this machine, is imported in a new interpreter that sees nothing else;"
-        " beside it, aioboto3 alone. What counts is CPU time, with the files in the cache. Unzipped, the"
-        " packages have bytecode in them, and the SDK has none.",
-        "The SDK itself is most of the import; what is ours on top are pydantic's models and Powertools.",
-        (
-            Target("An import takes at most 1.4 times that of the SDK", at_least=1 / 1.4, case=", import"),
-            Target("A zip is under 25 MB", under=25, case=", zip"),
-        ),
+        "Each module of handlers is imported from the Lambda functions' zip, made for this machine, in a new"
+        " interpreter that sees nothing else; beside it, aioboto3 alone. What counts is CPU time, with the"
+        " files in the cache.",
+        "The SDK itself is most of the import; what is ours on top are pydantic's models and Powertools. One"
+        " zip of 23 MB serves all functions: from four of 13 to 17 MB, each with what its handlers import and"
+        " no more, the same modules were imported in the same time, within 3 percent.",
+        (Target("An import takes at most 1.4 times that of the SDK", at_least=1 / 1.4, case=", import"),),
     ),
 }
 

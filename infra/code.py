@@ -1,4 +1,4 @@
-"""The zips of the functions, made when the app is synthesized for a command that takes them along."""
+"""The zip of the functions, made when the app is synthesized for a command that takes it along."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from aws_cdk import App
 from aws_cdk import aws_lambda as lambda_
 
 from game.functions import ZIPPED
-from infra.packaging.bundle import TARGETS, build_all
+from infra.packaging.bundle import TARGETS, build
 
 CodeOf = Callable[[str], dict[str, Any]]
 """A function's name to what a Lambda function of it needs: `code`, `handler`, `runtime`, `architecture`."""
@@ -28,16 +28,15 @@ def code_for(app: App, architecture: str, out: Path) -> CodeOf:
 
 
 def bundled(architecture: str, out: Path) -> CodeOf:
-    """Return the real zips, in `out`. Raises BundleError."""
+    """Return the real zip, in `out`. Raises BundleError."""
     target = TARGETS[architecture]
-    zips = {package.name: bundle.zip for package, bundle in build_all(target, out).items()}
-    functions = {function.name: function for function in ZIPPED}
+    made = build(target, out)
+    handlers = {function.name: function.handler for function in ZIPPED}
 
     def code(name: str) -> dict[str, Any]:
-        function = functions[name]
         return {
-            "code": lambda_.Code.from_asset(str(zips[function.package.name])),
-            "handler": function.handler,
+            "code": lambda_.Code.from_asset(str(made.zip)),
+            "handler": handlers[name],
             "runtime": lambda_.Runtime(f"python{target.python}", lambda_.RuntimeFamily.PYTHON),
             "architecture": ARCHITECTURES[architecture],
         }

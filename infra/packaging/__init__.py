@@ -1,1 +1,1 @@
-"""Zips of the Lambda functions, made without Docker."""
+"""The zip of the Lambda functions, made without Docker."""

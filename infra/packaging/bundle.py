@@ -1,13 +1,12 @@
-"""Pack the Lambda functions into zips, without Docker.
+"""Pack the Lambda functions into one zip, without Docker.
 
     python -m infra.packaging.bundle --out cdk.out/lambda
 
-    handler module -> what it imports (.sources) -> our files
-                                                      -> libraries -> the locked distributions that they need
-    our files + files of distributions that may run + an entry (.entry) + bytecode -> folder -> zip
+    our folders + files of locked distributions that may run + entries (.entry) + bytecode -> folder -> zip
 
-A zip holds what its handlers import and nothing else. It is the same, byte by byte, for the same sources,
-lock file, Python and target: entries are sorted and carry no time of day.
+All functions share the zip: the CPU time of a cold start goes by what a handler imports, not by what lies
+beside it (docs/benchmarks.md, "Cold start"). The zip is the same, byte by byte, for the same sources, lock
+file, Python and target: its files are sorted and carry no time of day.
 
 Lambda's file system cannot be written to, so without bytecode in the zip every cold start would compile every
 module that it imports: three to four times the CPU time. The bytecode goes by the sources' hash, which is not
@@ -16,24 +15,17 @@ version of Python only: that of the Python which packs, and therefore the one th
 """
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from packaging.markers import default_environment
-from packaging.requirements import Requirement
-
-from game.functions import ENTRY, PACKAGES, Package, handlers_of
+from game.functions import MODULES, entry_of, handlers_of
 from infra.packaging import entry
-from infra.packaging.distributions import Distributions
-from infra.packaging.sources import needs_of
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 UV = CHECKOUT / ".venvs" / "uv" / "bin" / "uv"
@@ -42,6 +34,23 @@ RUNTIMES = ("3.11", "3.12", "3.13", "3.14")
 """Versions of Python that Lambda has a managed runtime for, and we run on.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+"""
+
+FOLDERS = ("api", "game", "realtime", "runtime", "store", "streams")
+"""Our folders that a handler may import from."""
+
+REQUIREMENTS = CHECKOUT / "requirements" / "realtime.txt"
+"""The lock file of what they import: every distribution in it is needed."""
+
+NEVER_RUN = frozenset({".c", ".h", ".md", ".pxd", ".pxi", ".pyi", ".pyx", ".rst", ".typed"})
+"""Suffixes of files for compilers, type checkers and readers."""
+
+SERVICES = frozenset(
+    {"apigatewaymanagementapi", "cognito-idp", "dynamodb", "lambda", "s3", "sso", "sso-oidc", "sts"}
+)
+"""The services, of botocore's 400, that clients are made of; the last three by its credential chain.
+
+A service that is missing here fails by name where its client is made, which is at a function's first event.
 """
 
 TASK_ROOT = "/var/task"
@@ -66,16 +75,6 @@ class Target:
         """Major and minor version, as `3.13`: the functions' runtime is `python3.13`."""
         return f"{sys.version_info.major}.{sys.version_info.minor}"
 
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The environment by which requirements' markers are judged (PEP 508)."""
-        values = {name: str(value) for name, value in default_environment().items()}
-        if self.platform:
-            machine = self.platform.partition("-")[0]
-            linux = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
-            values |= linux | {"platform_machine": machine}
-        return values
-
     def require_runtime(self) -> None:
         """Raise BundleError if it is Lambda, and Lambda has no runtime of this Python."""
         if self.platform and self.python not in RUNTIMES:
@@ -97,7 +96,7 @@ TARGETS = {"arm64": ARM64, "x86_64": X86_64, "host": HOST}
 
 @dataclass(frozen=True)
 class Bundle:
-    """A package as made: unpacked in a folder, and zipped."""
+    """The package as made: unpacked in a folder, and zipped."""
 
     folder: Path
     zip: Path
@@ -108,7 +107,7 @@ class Bundle:
 
         https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
         """
-        return size_of(self.folder)
+        return sum(path.stat().st_size for path in _files(self.folder))
 
     @property
     def zip_size(self) -> int:
@@ -121,40 +120,26 @@ class Bundle:
         return f"{self.zip_size / 1e6:.1f} MB, {self.unzipped_size / 1e6:.1f} MB unpacked"
 
 
-def build_all(target: Target, out: Path) -> dict[Package, Bundle]:
-    """Make every package, some at a time; see `build`."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(
-            zip(PACKAGES, pool.map(lambda package: build(package, target, out), PACKAGES), strict=True)
-        )
-
-
-def build(package: Package, target: Target, out: Path) -> Bundle:
-    """Make a package: `out/<name>/` and `out/<name>.zip`, new whatever was there.
-
-    Raises BundleError, or SourceError or DistributionError for what cannot be told or found.
-    """
+def build(target: Target, out: Path) -> Bundle:
+    """Make the package: `out/podium/` and `out/podium.zip`, new whatever was there. Raises BundleError."""
     target.require_runtime()
-    bundle = Bundle(out / package.name, out / f"{package.name}.zip")
+    bundle = Bundle(out / "podium", out / "podium.zip")
     shutil.rmtree(bundle.folder, ignore_errors=True)
-    bundle.folder.mkdir(parents=True)
-    needs = needs_of(CHECKOUT, package.module)
     with tempfile.TemporaryDirectory() as installed:
-        install(package.requirements, target, Path(installed))
-        distributions = Distributions(Path(installed), target.environment)
-        for name in sorted(distributions.needed(needs.libraries, direct(package.requirements))):
-            copy_files(Path(installed), distributions.files(name, needs.services), bundle.folder)
-    copy_files(CHECKOUT, needs.files, bundle.folder)
-    (bundle.folder / f"{ENTRY}.py").write_text(
-        entry.source(package.module, handlers_of(package), needs), encoding="utf-8"
-    )
+        install(target, Path(installed))
+        _copy(Path(installed), Path(), bundle.folder)
+    for folder in FOLDERS:
+        _copy(CHECKOUT, Path(folder), bundle.folder)
+    for module in MODULES:
+        source = entry.source(module, handlers_of(module))
+        (bundle.folder / f"{entry_of(module)}.py").write_text(source, encoding="utf-8")
     compile_all(bundle.folder)
     zip_folder(bundle.folder, bundle.zip)
     return bundle
 
 
-def install(requirements: str, target: Target, folder: Path) -> None:
-    """Install a lock file's distributions into a folder. Raises BundleError with what uv has to say."""
+def install(target: Target, folder: Path) -> None:
+    """Install the locked distributions into a folder. Raises BundleError with what uv has to say."""
     uv = str(UV) if UV.is_file() else shutil.which("uv")
     if uv is None:
         raise BundleError("uv is not installed. Run `make run` once to install it.")
@@ -162,17 +147,23 @@ def install(requirements: str, target: Target, folder: Path) -> None:
     command += ["--python", sys.executable, "--target", str(folder)]
     if target.platform:
         command += ["--python-platform", target.platform, "--python-version", target.python]
-    _run([*command, "--requirement", str(_file(requirements, "txt"))])
+    _run([*command, "--requirement", str(REQUIREMENTS)])
 
 
-def direct(requirements: str) -> Iterator[Requirement]:
-    """Yield the requirements that we state ourselves, before locking, with their extras."""
-    for line in _file(requirements, "in").read_text(encoding="utf-8").splitlines():
-        stated = line.partition("#")[0].strip()
-        if stated.startswith("-r "):
-            yield from direct(stated.removeprefix("-r ").strip().removesuffix(".in"))
-        elif stated:
-            yield Requirement(stated)
+def may_run(file: PurePosixPath) -> bool:
+    """Return whether a file may ever be run or read in a function, by its path in the package."""
+    top, *inner = file.parts
+    if top == "bin" or top.endswith(".dist-info") or top.startswith("."):
+        return False
+    if file.suffix in NEVER_RUN or "__pycache__" in inner or file.name.startswith("."):
+        return False
+    match file.parts:
+        # Of `resource()`, which we do not use.
+        case ("boto3", "data" | "examples", *_):
+            return False
+        case ("botocore", "data", service, _, *_):
+            return service in SERVICES
+    return True
 
 
 def compile_all(folder: Path) -> None:
@@ -182,19 +173,10 @@ def compile_all(folder: Path) -> None:
     _run([sys.executable, "-S", "-s", "-m", "compileall", *options, str(folder)], {"PYTHONHASHSEED": "0"})
 
 
-def copy_files(source: Path, files: Iterable[os.PathLike[str]], folder: Path) -> None:
-    """Copy files, by their paths in `source`, to the same paths in a folder."""
-    for file in files:
-        target = folder / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / file, target)
-
-
 def zip_folder(folder: Path, file: Path) -> None:
     """Zip a folder, the same bytes each time."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in paths:
+        for path in sorted(_files(folder)):
             info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _NO_TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.create_system = 3  # Unix, whose permissions Lambda needs: readable by all
@@ -202,13 +184,18 @@ def zip_folder(folder: Path, file: Path) -> None:
             archive.writestr(info, path.read_bytes())
 
 
-def size_of(folder: Path) -> int:
-    """Return the bytes of all the files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def _copy(source: Path, part: Path, folder: Path) -> None:
+    """Copy a part of `source` to the same place in a folder, but for what never runs."""
+    for file in _files(source / part):
+        inner = file.relative_to(source)
+        if may_run(PurePosixPath(inner)):
+            target = folder / inner
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
 
 
-def _file(requirements: str, suffix: str) -> Path:
-    return CHECKOUT / "requirements" / f"{requirements}.{suffix}"
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
@@ -220,15 +207,15 @@ def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make every package for one architecture."""
+    """Make the package for one architecture."""
     parser = argparse.ArgumentParser(
         prog="python -m infra.packaging.bundle", description="Pack the Lambda functions."
     )
     parser.add_argument("--out", type=Path, required=True, help="the folder to put them in")
     parser.add_argument("--architecture", choices=TARGETS, default="arm64", help="Lambda's; default arm64")
     options = parser.parse_args(arguments)
-    for bundle in build_all(TARGETS[options.architecture], options.out).values():
-        sys.stdout.write(f"{bundle.zip}: {bundle.sizes}\n")
+    bundle = build(TARGETS[options.architecture], options.out)
+    sys.stdout.write(f"{bundle.zip}: {bundle.sizes}\n")
 
 
 if __name__ == "__main__":

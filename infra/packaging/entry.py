@@ -1,28 +1,15 @@
-"""The module that Lambda imports first: it imports the handlers, sooner than they would be imported alone.
+"""The modules that Lambda imports first: each imports handlers, sooner than they would be imported alone.
 
 - All that an import makes stays. The garbage collector would search it again and again in vain, so it waits
   until the imports are done, and never looks at them later. About an eighth of the time.
-- aiohttp makes two TLS contexts when it is imported, and reads the system's certificates for both. Under the
-  SDK they are not used: it brings certificates and contexts of its own. So they are made without certificates
-  (and would trust no server), unless a source of ours imports aiohttp for itself. About an eighth again.
+- aiohttp makes two TLS contexts when it is imported, and reads the system's certificates for both. They are
+  not used: the SDK brings certificates and contexts of its own, and so does `realtime.key_set`. So they are
+  made without certificates, and trust no server. About an eighth again.
 """
 
 from collections.abc import Sequence
 
-from infra.packaging.sources import Needs
-
-_PLAIN = '''"""What Lambda imports first: see infra/packaging/entry.py."""
-
-import gc
-
-gc.disable()
-from {module} import {handlers}
-
-gc.freeze()
-gc.enable()
-'''
-
-_WITHOUT_CERTIFICATES = '''"""What Lambda imports first: see infra/packaging/entry.py."""
+_SOURCE = '''"""What Lambda imports first: see infra/packaging/entry.py."""
 
 import gc
 import os
@@ -41,7 +28,6 @@ gc.enable()
 '''
 
 
-def source(module: str, handlers: Sequence[str], needs: Needs) -> str:
-    """Return the source of an entry that imports handlers from a module; `needs` are those of the module."""
-    template = _PLAIN if "aiohttp" in needs.libraries else _WITHOUT_CERTIFICATES
-    return template.format(module=module, handlers=", ".join(handlers))
+def source(module: str, handlers: Sequence[str]) -> str:
+    """Return the source of an entry that imports handlers from a module."""
+    return _SOURCE.format(module=module, handlers=", ".join(handlers))

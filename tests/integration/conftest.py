@@ -1,15 +1,13 @@
-"""Made once for a session: the emulator, to which an environment points the SDK, and the Lambda packages."""
+"""Made once for a session: the emulator, to which an environment points the SDK, and the functions' zip."""
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from bench.coldstart import Sdk, prepare
-from game.functions import PACKAGES, Package
-from infra.packaging.bundle import Bundle
+from infra.packaging.bundle import HOST, Bundle, build
 from local.emulator import Emulator
 from tests.integration.emulators import EmulatorFactory
 
@@ -64,30 +62,8 @@ def aws_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 @pytest.fixture(scope="session")
-def prepared(
-    notes: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Sdk, Mapping[Package, Bundle]]:
-    """The SDK alone, and every package, for this machine; their sizes are told at the end of the session."""
-    sdk, bundles = prepare(tmp_path_factory.mktemp("packages"))
-    for package, bundle in bundles.items():
-        notes.append(f"{package.name}.zip: {bundle.sizes}")
-    return sdk, bundles
-
-
-@pytest.fixture(scope="session")
-def sdk(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Sdk:
-    """Return the SDK alone."""
-    return prepared[0]
-
-
-@pytest.fixture(scope="session")
-def packages(prepared: tuple[Sdk, Mapping[Package, Bundle]]) -> Mapping[Package, Bundle]:
-    """Return every package."""
-    return prepared[1]
-
-
-@pytest.fixture(params=PACKAGES, ids=lambda package: package.name)
-def package(request: pytest.FixtureRequest) -> Package:
-    """Return each package in turn."""
-    found: Package = request.param
-    return found
+def bundle(notes: list[str], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Return the Lambda functions' zip, for this machine; its size is told at the end of the session."""
+    made = build(HOST, tmp_path_factory.mktemp("bundle"))
+    notes.append(f"{made.zip.name}: {made.sizes}")
+    return made

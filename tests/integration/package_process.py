@@ -1,4 +1,4 @@
-"""A function as on Lambda: in a process that sees its unpacked zip and the standard library alone."""
+"""A function as on Lambda: in a process that sees the unpacked zip and the standard library alone."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Cold starts of the Lambda packages, as made for this machine: what the first invocation imports.
+"""Cold starts of the Lambda functions, from their zip for this machine: what the first invocation imports.
 
 How long that takes is measured by `make bench only=coldstart`: a verdict here would be one on the machine.
 """
@@ -8,22 +8,18 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.coldstart import SDK, Sdk
-from game.functions import (
-    API_PACKAGE,
-    AUTHORIZER_PACKAGE,
-    BROADCASTER_PACKAGE,
-    ROUTES_PACKAGE,
-    Package,
-)
+import pytest
+
+from bench.coldstart import SDK
+from game.functions import AUTHORIZER, MODULES, entry_of
 from infra.packaging.bundle import Bundle
 from tests.integration.package_process import CREDENTIALS, ISOLATED_PYTHON, SETTINGS
 
 LIBRARY_KILOBYTES = {
-    API_PACKAGE: 2_580,
-    ROUTES_PACKAGE: 1_600,
-    AUTHORIZER_PACKAGE: 1_990,
-    BROADCASTER_PACKAGE: 1_600,
+    "api.app": 2_580,
+    "realtime.app": 1_600,
+    "realtime.authorizer_app": 1_990,
+    "streams.app": 1_600,
 }
 """The most Python source of libraries that a first invocation imports beyond what the SDK alone does.
 
@@ -42,8 +38,8 @@ __import__(sys.argv[2])
 OPEN = """
 import importlib, json, sys
 sys.path.insert(0, sys.argv[1])
-import entry
-handlers = importlib.import_module(sys.argv[2])
+importlib.import_module(sys.argv[2])
+handlers = sys.modules[sys.argv[3]]
 async def done(_):
     pass
 handlers._container.run(done)
@@ -54,10 +50,10 @@ print(json.dumps({name: getattr(module, "__file__", None) or "" for name, module
 """
 
 
-def imported(program: str, folder: Path, module: str, home: Path) -> dict[str, Path]:
+def imported(program: str, folder: Path, home: Path, *arguments: str) -> dict[str, Path]:
     """Return the modules that a program has imported from a folder by its end, and the file of each."""
     result = subprocess.run(
-        [*ISOLATED_PYTHON, program + SAY, str(folder), module],
+        [*ISOLATED_PYTHON, program + SAY, str(folder), *arguments],
         env=CREDENTIALS | SETTINGS | {"HOME": str(home)},
         capture_output=True,
         text=True,
@@ -78,20 +74,22 @@ def kilobytes(modules: Mapping[str, Path]) -> dict[str, float]:
     return sizes
 
 
+@pytest.mark.parametrize("module", MODULES)
 def test_first_invocation_imports_few_libraries_beyond_those_of_the_sdk(
-    sdk: Sdk, packages: Mapping[Package, Bundle], package: Package, tmp_path: Path
+    bundle: Bundle, module: str, tmp_path: Path
 ) -> None:
-    theirs = imported(IMPORT, sdk.folder, SDK, tmp_path)
-    ours = imported(OPEN, packages[package].folder, package.module, tmp_path)
+    theirs = imported(IMPORT, bundle.folder, tmp_path, SDK)
+    ours = imported(OPEN, bundle.folder, tmp_path, entry_of(module), module)
     beyond = kilobytes({name: file for name, file in ours.items() if name not in theirs})
-    assert sum(beyond.values()) <= LIBRARY_KILOBYTES[package], beyond
+    assert sum(beyond.values()) <= LIBRARY_KILOBYTES[module], beyond
 
 
+@pytest.mark.parametrize("module", MODULES)
 def test_first_invocation_imports_nothing_that_it_could_do_without(
-    packages: Mapping[Package, Bundle], package: Package, tmp_path: Path
+    bundle: Bundle, module: str, tmp_path: Path
 ) -> None:
-    found = imported(OPEN, packages[package].folder, package.module, tmp_path)
+    found = imported(OPEN, bundle.folder, tmp_path, entry_of(module), module)
     # Each of these would be a noticeable part of the cold start.
     unwanted = {"aws_lambda_powertools.event_handler.openapi.models", "pydantic_settings"}
-    unwanted |= {"botocore"} if package == AUTHORIZER_PACKAGE else {"jwt", "cryptography"}
+    unwanted |= {"botocore.session"} if module == AUTHORIZER.module else {"jwt", "cryptography"}
     assert unwanted.isdisjoint(found)

@@ -1,16 +1,16 @@
-"""The Lambda packages: what is in the zips, and that each function answers from its own what AWS sends."""
+"""The Lambda functions' zip: what is in it, and that each function answers from it what AWS sends."""
 
 import json
 import time
 import zipfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from game.client_config import PictureLimits
-from game.functions import AUTHORIZER_PACKAGE, ZIPPED, Function, Package
+from game.functions import ZIPPED, Function, entry_of
 from infra.packaging.bundle import HOST, Bundle, build
 from local.emulator import Emulator
 from runtime.clock import now_ms
@@ -26,11 +26,10 @@ from tests.unit.realtime.fakes import RecordingPush
 from tests.unit.realtime.user_pool import ID_CLAIMS, token
 
 ZIP_LIMIT = 25_000_000
-"""Bytes of one zip."""
+"""Bytes of the zip. Lambda itself takes 50 MB when one is uploaded to it directly."""
 
 
-def test_zip_holds_the_package_and_is_small(packages: Mapping[Package, Bundle], package: Package) -> None:
-    bundle = packages[package]
+def test_zip_holds_the_package_and_is_small(bundle: Bundle) -> None:
     assert bundle.zip_size < ZIP_LIMIT
     with zipfile.ZipFile(bundle.zip) as archive:
         assert archive.testzip() is None
@@ -39,19 +38,15 @@ def test_zip_holds_the_package_and_is_small(packages: Mapping[Package, Bundle], 
     assert content == {path.relative_to(bundle.folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_package_built_twice_gives_the_same_zip(packages: Mapping[Package, Bundle], tmp_path: Path) -> None:
-    assert (
-        build(AUTHORIZER_PACKAGE, HOST, tmp_path).zip.read_bytes()
-        == packages[AUTHORIZER_PACKAGE].zip.read_bytes()
-    )
+def test_same_sources_give_the_same_bytes(bundle: Bundle, tmp_path: Path) -> None:
+    assert build(HOST, tmp_path).zip.read_bytes() == bundle.zip.read_bytes()
 
 
-def test_bytecode_does_not_name_the_folder_where_it_was_made(packages: Mapping[Package, Bundle]) -> None:
-    folder = packages[AUTHORIZER_PACKAGE].folder
-    bytecode = [*(folder / "realtime").rglob("*.pyc")]
+def test_bytecode_does_not_name_the_folder_where_it_was_made(bundle: Bundle) -> None:
+    bytecode = [*(bundle.folder / "realtime").rglob("*.pyc")]
     assert bytecode
     for path in bytecode:
-        assert str(folder).encode() not in path.read_bytes()
+        assert str(bundle.folder).encode() not in path.read_bytes()
 
 
 async def api(scene: Scene) -> None:
@@ -171,33 +166,25 @@ SCENES: dict[str, Callable[[Scene], Awaitable[None]]] = {
 
 
 @pytest.fixture(scope="module")
-def unpacked(
-    packages: Mapping[Package, Bundle], tmp_path_factory: pytest.TempPathFactory
-) -> Mapping[Package, Path]:
-    """Return every zip, unpacked into a folder of its own."""
-    folders = {package: tmp_path_factory.mktemp(package.name) for package in packages}
-    for package, folder in folders.items():
-        with zipfile.ZipFile(packages[package].zip) as archive:
-            archive.extractall(folder)
-    return folders
+def unpacked(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the zip, unpacked into a folder of its own."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(bundle.zip) as archive:
+        archive.extractall(folder)
+    return folder
 
 
 @pytest.mark.parametrize("function", ZIPPED, ids=lambda function: function.name)
 async def test_function_answers_what_aws_sends_with_nothing_but_its_zip(
-    function: Function,
-    unpacked: Mapping[Package, Path],
-    emulator: Emulator,
-    aws_environment: str,
-    tmp_path: Path,
+    function: Function, unpacked: Path, emulator: Emulator, aws_environment: str, tmp_path: Path
 ) -> None:
-    folder = unpacked[function.package]
     account = emulator.credentials | {"AWS_ACCESS_KEY_ID": aws_environment}
     endpoint = {"AWS_ENDPOINT_URL": emulator.url, **account}
-    async with playing(function, folder, tmp_path, endpoint) as scene:
+    async with playing(function, unpacked, tmp_path, endpoint) as scene:
         await SCENES[function.name](scene)
         imports = await scene.function.finish()
-    assert "entry" in imports.modules
-    assert imports.strangers(folder) == set()
+    assert entry_of(function.module) in imports.modules
+    assert imports.strangers(unpacked) == set()
 
 
 async def test_module_from_outside_of_the_zip_is_found(tmp_path: Path) -> None:

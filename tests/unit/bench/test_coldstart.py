@@ -1,14 +1,14 @@
-"""The cold start's measuring, on packages of a few lines."""
+"""The cold start's measuring, on modules of a few lines."""
 
 from pathlib import Path
 
 import pytest
 
 from bench import coldstart
-from bench.coldstart import Sdk, import_seconds
+from bench.coldstart import import_seconds
 from bench.rounds import Scale
-from game.functions import API_PACKAGE, AUTHORIZER_PACKAGE
-from infra.packaging.bundle import Bundle, zip_folder
+from game.functions import MODULES, entry_of
+from infra.packaging.bundle import Bundle
 
 
 def module(folder: Path, name: str, source: str) -> Path:
@@ -35,22 +35,17 @@ async def test_cold_start_does_not_see_installed_packages(tmp_path: Path) -> Non
         await import_seconds(tmp_path, "entry")
 
 
-async def test_each_package_is_set_beside_the_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def bundle(name: str) -> Bundle:
-        made = Bundle(module(tmp_path / name, "entry", "x = 1"), tmp_path / f"{name}.zip")
-        zip_folder(made.folder, made.zip)
-        return made
+async def test_each_module_of_handlers_is_set_beside_the_sdk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def build(*_: object) -> Bundle:
+        for module_name in ("aioboto3", *map(entry_of, MODULES)):
+            module(tmp_path / "podium", module_name, "x = 1")
+        return Bundle(tmp_path / "podium", tmp_path / "podium.zip")
 
-    def prepare(_: Path) -> tuple[Sdk, dict[object, Bundle]]:
-        sdk = Sdk(module(tmp_path / "sdk", "aioboto3", ""), 50_000_000, 20_000_000)
-        return sdk, {API_PACKAGE: bundle("api"), AUTHORIZER_PACKAGE: bundle("authorizer")}
-
-    monkeypatch.setattr(coldstart, "prepare", prepare)
-    figures = {figure.case: figure for figure in await coldstart.run(Scale(quick=True))}
-    assert set(figures) == {
-        f"{name}, {case}" for name in ("api", "authorizer") for case in ("import", "unzipped", "zip")
+    monkeypatch.setattr(coldstart, "build", build)
+    figures = await coldstart.run(Scale(quick=True))
+    assert [figure.case for figure in figures] == [f"{module_name}, import" for module_name in MODULES]
+    assert {(figure.peer_name, figure.unit, figure.better) for figure in figures} == {
+        ("aioboto3", "ms of CPU", "less")
     }
-    unzipped = figures["api, unzipped"]
-    assert (unzipped.ours, unzipped.peer, unzipped.unit) == (5 / 1e6, 50, "MB")
-    assert figures["api, zip"].peer == 20
-    assert {figure.better for figure in figures.values()} == {"less"}

@@ -84,14 +84,12 @@ def test_a_target_is_judged_by_the_worst_of_its_own_figures_only() -> None:
 
 
 def test_a_target_may_be_about_our_own_value() -> None:
-    def zipped(package: str, ours: float) -> Figure:
-        return Figure("coldstart", f"{package}, zip", ours, 14, "aioboto3", "MB", "less")
+    def slow(seconds: float) -> Figure:
+        return Figure("slow", "until the call returns", seconds, 1, "0 never reading", "s", "less")
 
-    assert verdicts("coldstart", [zipped("api", 24.9), zipped("realtime", 17)]) == [
-        "An import takes at most 1.4 times that of the SDK: not measured.",
-        "A zip is under 25 MB: met, 24.9 MB.",
-    ]
-    assert verdicts("coldstart", [zipped("api", 25)])[1] == "A zip is under 25 MB: MISSED, 25.0 MB."
+    (target,) = SECTIONS["slow"].targets
+    assert verdicts("slow", [slow(2.59), slow(1)]) == [f"{target.says}: met, 2.59 s."]
+    assert verdicts("slow", [slow(2.6)]) == [f"{target.says}: MISSED, 2.60 s."]
 
 
 def test_the_page_tells_machine_command_figures_targets_and_failures() -> None:

@@ -3,10 +3,10 @@
 import ast
 from pathlib import Path
 
-from game.functions import FUNCTIONS, PACKAGES, handlers_of
+from game.functions import FUNCTIONS, MODULES, handlers_of
 
 ROOT = Path(__file__).parents[3]
-# The portrait container is an image, not a zip.
+# The portrait container is an image, not in the zip.
 FOLDERS = ("api", "realtime", "streams")
 
 
@@ -21,6 +21,6 @@ def handlers_in_sources() -> dict[str, set[str]]:
 
 
 def test_every_handler_is_one_function() -> None:
-    assert {package.module: set(handlers_of(package)) for package in PACKAGES} == handlers_in_sources()
+    assert {module: set(handlers_of(module)) for module in MODULES} == handlers_in_sources()
     assert len({function.name for function in FUNCTIONS}) == len(FUNCTIONS)
-    assert len({(function.package.name, function.entry) for function in FUNCTIONS}) == len(FUNCTIONS)
+    assert len({(function.module, function.entry) for function in FUNCTIONS}) == len(FUNCTIONS)

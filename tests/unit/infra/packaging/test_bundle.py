@@ -1,12 +1,11 @@
-"""Which Pythons the functions are packed for, and how their sizes are printed."""
+"""Which Pythons the functions are packed for, which files are packed, and how sizes are printed."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from aws_cdk import aws_lambda as lambda_
 
-from game.functions import AUTHORIZER_PACKAGE
-from infra.packaging.bundle import ARM64, HOST, RUNTIMES, X86_64, Bundle, BundleError, Target, build
+from infra.packaging.bundle import ARM64, HOST, RUNTIMES, X86_64, Bundle, BundleError, Target, build, may_run
 
 
 def test_runtimes_are_those_that_the_cdk_knows_and_we_run_on() -> None:
@@ -24,7 +23,7 @@ def test_python_that_lambda_lacks_is_refused_for_lambda(
     with pytest.raises(
         BundleError, match=rf"no runtime for Python {python}, but for {', '.join(RUNTIMES)}\."
     ):
-        build(AUTHORIZER_PACKAGE, target, tmp_path)
+        build(target, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -38,3 +37,26 @@ def test_sizes_are_printed_in_megabytes(tmp_path: Path) -> None:
     (tmp_path / "files" / "module.py").write_bytes(bytes(2_340_000))
     (tmp_path / "files.zip").write_bytes(bytes(1_060_000))
     assert Bundle(tmp_path / "files", tmp_path / "files.zip").sizes == "1.1 MB, 2.3 MB unpacked"
+
+
+def test_only_files_that_may_run_are_packed() -> None:
+    kept = [
+        "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
+        "botocore/data/endpoints.json",
+        "botocore/data/sts/2011-06-15/service-2.json.gz",
+        "botocore/session.py",
+        "game/catalogue.toml",
+        "six.py",
+    ]
+    dropped = [
+        ".lock",
+        "bin/jp.py",
+        "boto3/data/s3/2006-03-01/resources-1.json",
+        "botocore-1.40.dist-info/METADATA",
+        "botocore/__pycache__/session.cpython-313.pyc",
+        "botocore/data/ec2/2016-11-15/service-2.json.gz",
+        "botocore/loop.pyx",
+        "botocore/py.typed",
+        "game/.notes",
+    ]
+    assert [file for file in kept + dropped if may_run(PurePosixPath(file))] == kept
