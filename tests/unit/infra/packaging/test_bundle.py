@@ -1,11 +1,25 @@
 """Which Pythons the functions are packed for, which files are packed, and how sizes are printed."""
 
+import re
 from pathlib import Path, PurePosixPath
 
 import pytest
 from aws_cdk import aws_lambda as lambda_
 
-from infra.packaging.bundle import ARM64, HOST, RUNTIMES, X86_64, Bundle, BundleError, Target, build, may_run
+from infra.packaging.bundle import (
+    ARM64,
+    CHECKOUT,
+    FOLDERS,
+    HOST,
+    RUNTIMES,
+    SERVICES,
+    X86_64,
+    Bundle,
+    BundleError,
+    Target,
+    build,
+    may_run,
+)
 
 
 def test_runtimes_are_those_that_the_cdk_knows_and_we_run_on() -> None:
@@ -60,3 +74,11 @@ def test_only_files_that_may_run_are_packed() -> None:
         "game/.notes",
     ]
     assert [file for file in kept + dropped if may_run(PurePosixPath(file))] == kept
+
+
+def test_descriptions_of_services_are_packed_that_sources_make_clients_of() -> None:
+    sources = [path.read_text() for folder in FOLDERS for path in (CHECKOUT / folder).rglob("*.py")]
+    made = {name for source in sources for name in re.findall(r'client\(\s*"([a-z0-9-]+)"', source)}
+    assert {"dynamodb", "cognito-idp"} <= made
+    # The rest is for botocore's credential chain.
+    assert SERVICES - {"sso", "sso-oidc", "sts"} == made
