@@ -68,7 +68,3 @@ async def _play(backend: BackendProcess) -> None:
             )
             await screen.until(lambda: screen.position("forest").epoch > before.epoch)
             assert screen.replicas["forest"].entries == await ada.top("forest")
-
-
-def _http(backend: BackendProcess) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=backend.rest_url, timeout=PATIENCE_SECONDS, trust_env=False)

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import json
 from pathlib import Path
 
 import pytest
 
 from game.live import CONNECTIONS_LIMIT
 from store import connections
-from tests.e2e.backend import CHECKOUT, Backend, BackendProcess, environment
+from tests.e2e.backend import CHECKOUT, Backend, environment
 from tests.e2e.conftest import SignUp, on_both
 from tests.e2e.player import Player, make_admin
 from tests.support.waiting import patience, until_async
@@ -34,15 +33,6 @@ async def test_admin_broadcasts_to_everyone_to_a_board_and_to_a_player(
             assert answer == {"type": "broadcasted", "delivered": delivered, "failed": 0}
         for screen in (on_board, elsewhere):
             assert await screen.ask("ping") == {"type": "pong"}, "nothing that was for others"
-
-
-@on_both
-async def test_broadcast_is_refused_to_a_player(sign_up: SignUp) -> None:
-    ada, bob = await sign_up("Ada"), await sign_up("Bob")
-    async with ada.live() as sender, bob.live() as other:
-        answer = await sender.ask("broadcast", channel="all", message={"text": "free money"})
-        assert (answer["type"], answer["code"]) == ("error", "forbidden")
-        assert await other.ask("ping") == {"type": "pong"}
 
 
 @on_both
@@ -98,15 +88,6 @@ async def test_stock_aws_cli_reaches_a_live_connection(
     assert "GoneException" in dead[2], "a 410"
 
 
-async def test_stock_aws_cli_shows_a_live_connection(
-    running_backend: BackendProcess, sign_up: SignUp
-) -> None:
-    ada = await sign_up("Ada")
-    async with ada.live():
-        _, seen, _ = await _aws(running_backend, "get-connection", await _connection_id(running_backend, ada))
-    assert json.loads(seen)["Identity"]["SourceIp"] == "127.0.0.1"
-
-
 @on_both
 async def test_connection_that_is_cut_off_is_forgotten(backend: Backend, sign_up: SignUp, arena: str) -> None:
     ada, bob = await sign_up("Ada"), await sign_up("Bob")
@@ -121,18 +102,6 @@ async def test_connection_that_is_cut_off_is_forgotten(backend: Backend, sign_up
                 return not await connections.channels(db, connection_id)
 
             await until_async(forgotten)
-
-
-@on_both
-async def test_at_most_32_boards_are_followed(backend: Backend, sign_up: SignUp) -> None:
-    names = sorted(backend.catalogue().boards)
-    ada = await sign_up("Ada")
-    async with ada.live(*names[:16]) as screen:
-        await screen.subscribe(*names[16:32])
-        answer = await screen.ask("subscribe", boards=names[32:33])
-        assert (answer["type"], answer["code"]) == ("error", "too_many_boards")
-        await screen.ask("unsubscribe", boards=names[:1])
-        await screen.subscribe(names[32])
 
 
 async def _connection_id(backend: Backend, player: Player) -> str:

@@ -6,7 +6,7 @@ from websockets.typing import Subprotocol
 
 from tests.e2e.backend import Backend
 from tests.e2e.conftest import SignUp, on_both
-from tests.e2e.player import Player, assert_problem
+from tests.e2e.player import Player
 from tests.support.waiting import patience
 
 pytestmark = on_both
@@ -59,12 +59,6 @@ async def test_deleted_player_is_gone_from_the_pool_and_the_name_is_free(
     ada.id_token = new
     await ada.sign_in()
     assert (await ada.submit(arena, 6))["best"] == 7
-
-
-async def test_request_of_a_deleted_player_is_a_410(sign_up: SignUp) -> None:
-    ada = await sign_up("Ada")
-    await ada.ask("DELETE", "/profile", 204)
-    assert_problem(await ada.post_score("forest", 1), 410, "deleted")
 
 
 async def handshake_status(player: Player) -> int:

@@ -57,22 +57,6 @@ async def test_score_of_another_player_arrives_and_the_board_equals_the_table(
         assert {frame["board"] for frame in screen.frames[3:]} == {arena}
 
 
-async def test_resubscribing_with_the_current_version_gets_current(
-    backend: Backend, sign_up: SignUp, arena: str
-) -> None:
-    ada = await sign_up("Ada")
-    await ada.submit(arena, 1)
-    await _pushed(backend, arena, points=1)
-    async with ada.live(arena) as screen:
-        epoch, version = screen.position(arena)
-        held = {"epoch": epoch, "version": version}
-        answer = await screen.ask("subscribe", boards=[arena], versions={arena: held})
-        assert answer == {"type": "current", "board": arena, **held}
-        for other in ({"epoch": epoch, "version": version - 1}, {"epoch": epoch - 1, "version": version}):
-            answer = await screen.ask("subscribe", boards=[arena], versions={arena: other})
-            assert (answer["type"], answer["epoch"], answer["version"]) == ("snapshot", epoch, version)
-
-
 async def test_ping_tells_what_has_moved_on(sign_up: SignUp, arena: str) -> None:
     ada = await sign_up("Ada")
     async with ada.live(arena, "forest") as screen:
@@ -95,23 +79,6 @@ async def test_unsubscribing_stops_the_frames(backend: Backend, sign_up: SignUp,
         await ada.submit(arena, 5)
         await _pushed(backend, arena, points=5)
         assert await screen.ask("ping") == {"type": "pong"}
-
-
-async def test_no_better_score_changes_nothing_and_sends_no_frame(
-    backend: Backend, sign_up: SignUp, arena: str
-) -> None:
-    ada, bob = await sign_up("Ada"), await sign_up("Bob")
-    await ada.submit(arena, 100)
-    await _pushed(backend, arena, points=100)
-    async with bob.live(arena) as screen:
-        before = screen.position(arena)
-        for points in (99, 100):
-            answer = await ada.submit(arena, points)
-            assert (answer["best"], answer["improved"]) == (100, False)
-        await bob.submit(arena, 50)
-        await screen.receive()
-        assert screen.position(arena) == (before.epoch, before.version + 1)
-        assert screen.replicas[arena].entries == await ada.top(arena)
 
 
 async def test_every_screen_ends_up_as_the_table_after_a_storm_of_scores(sign_up: SignUp, arena: str) -> None:

@@ -43,34 +43,6 @@ async def test_global_is_the_exact_sum_of_the_areas_that_count(sign_up: SignUp, 
     assert [entry["score"] for entry in page["entries"] if entry["userId"] == ada.user_id] == [1_599_001]
 
 
-async def test_equal_points_rank_by_who_reached_them_first(sign_up: SignUp, arena: str) -> None:
-    players = [await sign_up(name) for name in ("Ada", "Bob", "Cleo")]
-    for player in players:
-        await player.submit(arena, 77)
-    await players[0].submit(arena, 77)
-    assert _ids(await players[0].top(arena)) == [player.user_id for player in players]
-
-
-async def test_own_place_comes_with_the_neighbours(sign_up: SignUp, arena: str) -> None:
-    players = [await sign_up(f"Player {number}") for number in range(7)]
-    for rank, player in enumerate(players, start=1):
-        await player.submit(arena, 100 - rank)
-    standing = (await players[4].get("/leaderboard/me", gameArea=arena, around=2)).json()
-    assert (standing["rank"], standing["score"]) == (5, 95)
-    assert [entry["rank"] for entry in standing["entries"]] == [3, 4, 5, 6, 7]
-    assert [entry["userId"] for entry in standing["entries"]] == [player.user_id for player in players[2:]]
-    first = (await players[0].get("/leaderboard/me", gameArea=arena, around=1)).json()
-    assert [entry["rank"] for entry in first["entries"]] == [1, 2]
-    alone = (await players[6].get("/leaderboard/me", gameArea=arena, around=0)).json()
-    assert [entry["rank"] for entry in alone["entries"]] == [7]
-
-
-async def test_own_place_without_a_score_is_not_found(sign_up: SignUp, arena: str) -> None:
-    answer = await (await sign_up("Ada")).get("/leaderboard/me", gameArea=arena)
-    assert answer.status_code == 404
-    assert arena in answer.json()["detail"]
-
-
 async def test_pages_cover_a_board_exactly_once(sign_up: SignUp, http: httpx.AsyncClient, arena: str) -> None:
     players = await asyncio.gather(*(sign_up(f"Reader {number}") for number in range(60)))
     await asyncio.gather(*(player.submit(arena, number // 2) for number, player in enumerate(players)))

@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,7 +17,7 @@ from store.schema import IDEMPOTENCY
 from tests.e2e.backend import BackendProcess, Ports, launch, run_to_end
 from tests.e2e.player import Player
 from tests.support.clients import get
-from tests.support.waiting import COMMAND_SECONDS, PATIENCE_SECONDS, until, until_async
+from tests.support.waiting import COMMAND_SECONDS, PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -210,48 +209,6 @@ def test_emulator_that_dies_ends_the_backend_with_one_sentence(
     process.assert_nothing_is_left()
 
 
-async def test_backend_that_was_killed_goes_on_from_its_last_save(
-    own_backend: Callable[..., BackendProcess],
-) -> None:
-    first = own_backend()
-    first.start()
-    async with httpx.AsyncClient(base_url=first.rest_url, timeout=PATIENCE_SECONDS, trust_env=False) as http:
-        ada = await Player.sign_up(first, http, "Ada")
-        await ada.submit("forest", 4_711)
-        before = await ada.top("forest")
-        await _saved(first)
-    first.kill()
-    second = own_backend()
-    second.start()
-    async with httpx.AsyncClient(base_url=second.rest_url, timeout=PATIENCE_SECONDS, trust_env=False) as http:
-        again = Player(second, http, ada.username)
-        await again.sign_in()
-        assert again.user_id == ada.user_id
-        assert await again.top("forest") == before
-        async with again.live("forest") as screen:
-            await again.submit("forest", 4_712)
-            await screen.follows("forest", await again.top("forest"))
-    assert second.stop() == 0
-
-
-async def _saved(process: BackendProcess) -> None:
-    """Wait for a save that began after all that has happened until now."""
-    for number in range(2):
-        before = _saves(process)
-        async with process.database() as db:
-            item = {"id": {"S": f"anything-{number}"}}
-            await db.client.put_item(TableName=db.name(IDEMPOTENCY), Item=item)
-        await until_async(partial(_is_new, process, before))
-
-
-async def _is_new(process: BackendProcess, before: list[Path]) -> bool:
-    return _saves(process) != before
-
-
-def _saves(process: BackendProcess) -> list[Path]:
-    return sorted((process.folder / "state").glob("*.state"))
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the files of another process")
 def test_full_disk_is_reported_at_once_and_at_the_end(
     own_backend: Callable[..., BackendProcess],
@@ -273,21 +230,6 @@ def test_full_disk_is_reported_at_once_and_at_the_end(
 async def _write(process: BackendProcess) -> None:
     async with process.database() as db:
         await db.client.put_item(TableName=db.name(IDEMPOTENCY), Item={"id": {"S": "anything"}})
-
-
-def test_damaged_data_is_one_sentence_that_names_the_file(own_backend: Callable[..., BackendProcess]) -> None:
-    process = own_backend()
-    process.start()
-    assert process.stop() == 0
-    *_, newest = _saves(process)
-    newest.write_bytes(newest.read_bytes()[:-1])
-    damaged = newest.read_bytes()
-    process.launch()
-    assert process.wait() == 1
-    (complaint,) = [line for line in process.log.splitlines() if " INFO " not in line]
-    assert f"The saved state {newest} cannot be read: it is cut short" in complaint
-    assert newest.read_bytes() == damaged
-    process.assert_nothing_is_left()
 
 
 def test_ctrl_c_while_starting_leaves_nothing_behind(own_backend: Callable[..., BackendProcess]) -> None:

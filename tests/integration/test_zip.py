@@ -129,7 +129,7 @@ def test_zip_holds_the_package_and_is_small(bundle: Bundle) -> None:
     assert content == {path.relative_to(bundle.folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_same_sources_give_the_same_bytes(bundle: Bundle, tmp_path: Path) -> None:
+def test_package_built_twice_gives_the_same_zip(bundle: Bundle, tmp_path: Path) -> None:
     assert build(HOST, tmp_path).zip.read_bytes() == bundle.zip.read_bytes()
 
 
