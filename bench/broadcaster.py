@@ -28,7 +28,7 @@ from bench.rounds import Scale, interleaved
 from game.board import Position
 from game.catalogue import Board, load_catalogue
 from game.live import SUBPROTOCOL
-from local.event_delivery import EventSourceSettings, Record
+from local.event_delivery import Record
 from local.event_source import EventSource
 from realtime import protocol
 from realtime.protocol import encode_snapshot
@@ -265,7 +265,6 @@ async def _score_stream(aws: Emulated) -> AsyncIterator[_ScoreStream]:
                 client=client,
                 stream_arn=table["Table"]["LatestStreamArn"],
                 handler=stream.take,
-                settings=EventSourceSettings(),
                 dead_letters=Path(folder) / "dead-letters.jsonl",
             )
             await source.start()

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
-
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +35,6 @@ class DeadLetters:
         records: Sequence[dict[str, Any]],
         *,
         shard_id: str,
-        condition: Condition,
         invocations: int,
         function_error: bool,
         now: float,
@@ -54,7 +51,7 @@ class DeadLetters:
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
                 "functionArn": self._function_arn,
-                "condition": condition,
+                "condition": "RetryAttemptsExhausted",
                 "approximateInvokeCount": invocations,
             },
             "responseContext": {"statusCode": 200, "executedVersion": "$LATEST"}
@@ -78,10 +75,9 @@ class DeadLetters:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(document) + "\n")
         logger.error(
-            "%s gave up on %d records (%s): they are in %s",
+            "%s gave up on %d records after all retries: they are in %s",
             self.function_name,
             len(records),
-            condition,
             self.path,
         )
 

@@ -4,15 +4,15 @@ A shard's batches are delivered one after the other, and a batch is finished onl
 accepted or discarded; so records finish in the order of the stream, each exactly once, whatever fails:
 
 - accepted: the handler returned, with no failures or with failures only after this record;
-- discarded: retries or age are used up; the records are then in the dead-letter file, and in the log.
+- discarded: retries are used up; the records are then in the dead-letter file, and in the log.
 
 A failed invocation is answered as AWS documents it
 (https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html and
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html):
 
     reported failures       the checkpoint moves to the lowest one; it and all after it are retried
-    exception, or a report  with bisect_batch_on_function_error, two halves, which costs no retry;
-    that cannot be right    a single record, or without bisect: the same records are retried
+    exception, or a report  two halves, which costs no retry (BisectBatchOnFunctionError);
+    that cannot be right    a single record is retried
 """
 
 import asyncio
@@ -25,44 +25,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from local.dead_letters import Condition, DeadLetters
+from local.dead_letters import DeadLetters
 
 LambdaHandler = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
 """Takes `{"Records": [...]}`, answers `{"batchItemFailures": [{"itemIdentifier": sequence number}]}`."""
 
 Record = dict[str, Any]
 
+RETRIES = 10
+"""Retries after which failing records are discarded: half a minute on average.
+
+With AWS's own default, without end, a bad record would hold its shard for a day.
+"""
 RETRY_BASE = 0.2
 RETRY_CAP = 10.0
 
 logger = logging.getLogger(__name__)
-
-
-class EventSourceSettings(BaseModel):
-    """The parameters of a DynamoDB event source mapping that count on one machine.
-
-    Names, bounds and meaning: https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
-
-    batch_size: most records an invocation; default 100, AWS allows 10,000.
-    maximum_batching_window: seconds that the first record of a batch waits for more; default 0.
-    maximum_retry_attempts: retries after which failing records are discarded; -1 means without end. Default
-        10, half a minute on average: with AWS's own default of -1, a bad record holds its shard for a day.
-    maximum_record_age: seconds after which a record is discarded unseen; default -1, as in AWS: never. A
-        laptop may have slept for hours with records unread.
-    bisect_batch_on_function_error: halve a failing batch until the bad record is alone; default True.
-    poll_interval: seconds between two reads of an idle shard; default 0.05 (AWS: 0.25).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    batch_size: int = Field(default=100, ge=1, le=10_000)
-    maximum_batching_window: float = Field(default=0, ge=0, le=300)
-    maximum_retry_attempts: int = Field(default=10, ge=-1, le=10_000)
-    maximum_record_age: int = Field(default=-1, ge=-1, le=604_800)
-    bisect_batch_on_function_error: bool = True
-    poll_interval: float = Field(default=0.05, gt=0)
 
 
 def backoff(failures: int, random: Callable[[], float]) -> float:
@@ -96,15 +74,15 @@ class EventDelivery:
         self,
         *,
         handler: LambdaHandler,
-        settings: EventSourceSettings,
         dead_letters: DeadLetters,
+        retries: int = RETRIES,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now_s: Callable[[], float] = time.time,
         random: Callable[[], float] = random_module.random,
     ) -> None:
         self._handler = handler
-        self._settings = settings
         self._dead_letters = dead_letters
+        self._retries = retries
         self._sleep = sleep
         self._now_s = now_s
         self._random = random
@@ -114,18 +92,15 @@ class EventDelivery:
         pending = deque([_Batch(records)])
         failures_in_a_row = 0
         while pending:
-            batch = self._discard_aged(shard_id, pending.popleft())
-            if not batch.records:
-                continue
+            batch = pending.popleft()
             failure = await self._invoke(batch)
             if failure is None:
                 failures_in_a_row = 0
                 continue
             failures_in_a_row = failures_in_a_row + 1 if failure.first == 0 else 1
             retried = self._after(failure, batch)
-            limit = self._settings.maximum_retry_attempts
-            if limit != -1 and retried[0].failures > limit:
-                self._discard(shard_id, retried[0], "RetryAttemptsExhausted")
+            if retried[0].failures > self._retries:
+                self._discard(shard_id, retried[0])
                 continue
             pending.extendleft(reversed(retried))
             await self._sleep(backoff(failures_in_a_row, self._random))
@@ -136,7 +111,7 @@ class EventDelivery:
         if failure.first > 0:
             return [replace(tried, records=batch.records[failure.first :], failures=1)]
         size = len(batch.records)
-        if failure.function_error and size > 1 and self._settings.bisect_batch_on_function_error:
+        if failure.function_error and size > 1:
             halves = batch.records[: size // 2], batch.records[size // 2 :]
             return [replace(tried, records=half) for half in halves]
         return [replace(tried, failures=batch.failures + 1)]
@@ -164,29 +139,10 @@ class EventDelivery:
             return _Failure(0, function_error=True)
         return None if first is None else _Failure(first, function_error=False)
 
-    def _discard_aged(self, shard_id: str, batch: _Batch) -> _Batch:
-        limit = self._settings.maximum_record_age
-        if limit == -1:
-            return batch
-        oldest = self._now_s() - limit
-        kept = next(
-            (
-                index
-                for index, record in enumerate(batch.records)
-                if record["dynamodb"]["ApproximateCreationDateTime"] >= oldest
-            ),
-            len(batch.records),
-        )
-        if kept == 0:
-            return batch
-        self._discard(shard_id, replace(batch, records=batch.records[:kept]), "RecordAgeExceeded")
-        return replace(batch, records=batch.records[kept:], failures=0)
-
-    def _discard(self, shard_id: str, batch: _Batch, condition: Condition) -> None:
+    def _discard(self, shard_id: str, batch: _Batch) -> None:
         self._dead_letters.add(
             batch.records,
             shard_id=shard_id,
-            condition=condition,
             invocations=batch.invocations,
             function_error=batch.function_error,
             now=self._now_s(),

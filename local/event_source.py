@@ -26,15 +26,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 -- botocore's name
 
 from local.dead_letters import DeadLetters
-from local.event_delivery import EventDelivery, EventSourceSettings, LambdaHandler, Record, backoff
+from local.event_delivery import RETRIES, EventDelivery, LambdaHandler, Record, backoff
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodbstreams import DynamoDBStreamsClient
     from types_aiobotocore_dynamodbstreams.type_defs import DescribeStreamInputTypeDef, ShardTypeDef
 
-# Most records of one GetRecords call:
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html
-_GET_RECORDS_LIMIT = 1000
+# Seconds between two reads of an idle shard; 0.25 on AWS.
+_POLL_SECONDS = 0.05
 
 # Seconds. A reader that reaches the end of its shard looks for the children at once; this is for children
 # that DescribeStream does not list yet at that moment.
@@ -66,6 +65,9 @@ class EventSource:
     stream_arn: the table's LatestStreamArn.
     handler: called with Lambda's event, one batch per shard at a time; cancelled only together with `run`.
     dead_letters: file for the records that were given up, one JSON document a line.
+    batch_size: most records of an invocation, at most 1,000:
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html
+    retries: retries after which failing records are given up.
     function_name: what the handler is called in the log and in the dead letters; default "handler".
     sleep, now_s (seconds since the epoch), random (0 to 1): replaced in tests.
     """
@@ -76,8 +78,9 @@ class EventSource:
         client: "DynamoDBStreamsClient",
         stream_arn: str,
         handler: LambdaHandler,
-        settings: EventSourceSettings,
         dead_letters: Path,
+        batch_size: int = 100,
+        retries: int = RETRIES,
         function_name: str = "handler",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now_s: Callable[[], float] = time.time,
@@ -85,14 +88,14 @@ class EventSource:
     ) -> None:
         self._client = client
         self._stream_arn = stream_arn
-        self._settings = settings
+        self._batch_size = batch_size
         self._sleep = sleep
         self._now_s = now_s
         self._random = random
         self._delivery = EventDelivery(
             handler=handler,
-            settings=settings,
             dead_letters=DeadLetters(dead_letters, stream_arn=stream_arn, function_name=function_name),
+            retries=retries,
             sleep=sleep,
             now_s=now_s,
             random=random,
@@ -165,27 +168,19 @@ class EventSource:
         await self._discover(readers)
 
     async def _next_batch(self, shard: _Shard) -> list[Record]:
-        """Gather until the batch is full, its window is over or the shard ends."""
-        batch: list[Record] = []
-        window_end = 0.0
+        """Return what there is to be read, once there is something; nothing when the shard has ended."""
         while not shard.ended:
-            records = await self._get_records(shard, self._settings.batch_size - len(batch))
-            if records and not batch:
-                window_end = self._now_s() + self._settings.maximum_batching_window
-            batch += records
-            if len(batch) == self._settings.batch_size or (batch and self._now_s() >= window_end):
-                break
-            if not records and not shard.ended:
-                await self._sleep(self._settings.poll_interval)
-        return batch
+            if batch := await self._get_records(shard):
+                return batch
+            if not shard.ended:
+                await self._sleep(_POLL_SECONDS)
+        return []
 
-    async def _get_records(self, shard: _Shard, limit: int) -> list[Record]:
+    async def _get_records(self, shard: _Shard) -> list[Record]:
         try:
             if shard.iterator is None:
                 shard.iterator = await self._iterator_behind_last_read(shard)
-            response = await self._client.get_records(
-                ShardIterator=shard.iterator, Limit=min(limit, _GET_RECORDS_LIMIT)
-            )
+            response = await self._client.get_records(ShardIterator=shard.iterator, Limit=self._batch_size)
         except (ClientError, ConnectionError, HTTPClientError) as error:
             await self._recover(shard, error)
             return []

@@ -27,7 +27,6 @@ from game.catalogue import Board, Catalogue, load_catalogue
 from game.client_config import Deployment
 from local import provision
 from local.emulator import Emulator
-from local.event_delivery import EventSourceSettings
 from local.event_source import EventSource
 from local.gateway.server import Event, Gateway, Handler
 from local.http_server import configuration
@@ -211,7 +210,7 @@ async def _start_event_source(
         client=await stack.enter_async_context(session.client("dynamodbstreams")),
         stream_arn=table["Table"]["LatestStreamArn"],
         handler=broadcast,
-        settings=EventSourceSettings(batch_size=STREAM_BATCH),
+        batch_size=STREAM_BATCH,
         dead_letters=settings.data_dir / "dead-letters.jsonl",
         function_name="broadcaster",
     )

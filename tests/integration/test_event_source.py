@@ -12,7 +12,6 @@ from aws_lambda_powertools.utilities.parser.models import DynamoDBStreamModel
 from types_aiobotocore_dynamodb import DynamoDBClient
 from types_aiobotocore_dynamodbstreams import DynamoDBStreamsClient
 
-from local.event_delivery import EventSourceSettings
 from local.event_source import EventSource
 from tests.support.waiting import patience
 
@@ -78,8 +77,8 @@ def _source(stream: Stream, recorder: Recorder, folder: Path, **settings: Any) -
         client=stream.client,
         stream_arn=stream.arn,
         handler=recorder,
-        settings=EventSourceSettings(**settings),
         dead_letters=folder / "dead.jsonl",
+        **settings,
         random=lambda: 0.0,
     )
 
@@ -122,7 +121,7 @@ async def test_bad_record_goes_to_the_dead_letters_and_the_rest_arrives(
     stream: Stream, tmp_path: Path
 ) -> None:
     recorder = Recorder(failures={2: 99})
-    source = _source(stream, recorder, tmp_path, batch_size=1, maximum_retry_attempts=2)
+    source = _source(stream, recorder, tmp_path, batch_size=1, retries=2)
     await source.start()
     await stream.put(1, 2, 3)
     task = asyncio.create_task(source.run())

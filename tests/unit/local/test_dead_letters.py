@@ -15,7 +15,6 @@ def _add(path: Path, *, function_error: bool = True) -> None:
     DeadLetters(path, stream_arn=STREAM_ARN, function_name="broadcaster").add(
         [wire_record(1), wire_record(2, created=EPOCH + 5)],
         shard_id="shard-a",
-        condition="RetryAttemptsExhausted",
         invocations=4,
         function_error=function_error,
         now=EPOCH + 60.25,

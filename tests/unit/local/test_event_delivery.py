@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.dead_letters import DeadLetters
-from local.event_delivery import RETRY_CAP, EventDelivery, EventSourceSettings, backoff
+from local.event_delivery import RETRIES, RETRY_CAP, EventDelivery, backoff
 from tests.unit.local.fake_streams import EPOCH, STREAM_ARN, numbers, wire_record
 
 Answer = Exception | Mapping[str, Any] | None
@@ -30,7 +30,7 @@ def _report(*failed: int | str | None) -> dict[str, Any]:
 class Scene:
     """A handler that answers from a script (and then accepts all), and what it saw."""
 
-    def __init__(self, folder: Path, *answers: Answer, **settings: Any) -> None:
+    def __init__(self, folder: Path, *answers: Answer, retries: int = RETRIES) -> None:
         self.answers = list(answers)
         self.invocations: list[list[int]] = []
         self.sleeps: list[float] = []
@@ -38,7 +38,7 @@ class Scene:
         self.path = folder / "dead.jsonl"
         self.delivery = EventDelivery(
             handler=self._handle,
-            settings=EventSourceSettings(**settings),
+            retries=retries,
             dead_letters=DeadLetters(self.path, stream_arn=STREAM_ARN, function_name="broadcaster"),
             sleep=self._sleep,
             now_s=lambda: self.now,
@@ -113,20 +113,15 @@ async def test_reported_failures_retry_from_the_lowest(
     ],
     ids=str,
 )
-@pytest.mark.parametrize(
-    ("bisect", "retried"), [(True, [[1, 2], [3, 4]]), (False, [[1, 2, 3, 4]])], ids=["bisect", "whole"]
-)
-async def test_error_or_impossible_report_fails_the_whole_batch(
-    answer: Answer, bisect: bool, retried: list[list[int]], tmp_path: Path
-) -> None:
-    scene = Scene(tmp_path, answer, bisect_batch_on_function_error=bisect)
+async def test_error_or_impossible_report_fails_the_whole_batch(answer: Answer, tmp_path: Path) -> None:
+    scene = Scene(tmp_path, answer)
     await scene.deliver(4)
-    assert scene.invocations == [[1, 2, 3, 4], *retried]
+    assert scene.invocations == [[1, 2, 3, 4], [1, 2], [3, 4]]
     assert len(scene.sleeps) == 1
 
 
 async def test_bisect_leaves_only_the_bad_record_behind(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, maximum_retry_attempts=2)
+    scene = Scene(tmp_path, retries=2)
 
     async def fail_on_six(event: dict[str, Any]) -> None:
         scene.invocations.append(numbers(event))
@@ -151,7 +146,7 @@ async def test_bisect_leaves_only_the_bad_record_behind(tmp_path: Path) -> None:
 
 
 async def test_retries_are_counted_without_the_first_attempt(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, *[_report(1)] * 9, maximum_retry_attempts=3)
+    scene = Scene(tmp_path, *[_report(1)] * 9, retries=3)
     await scene.deliver(2)
     assert scene.invocations == [[1, 2]] * 4
     assert scene.dead == [[1, 2]]
@@ -162,7 +157,7 @@ async def test_retries_are_counted_without_the_first_attempt(tmp_path: Path) -> 
 
 
 async def test_no_retries_discards_at_the_first_failure(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, _report(3), maximum_retry_attempts=0)
+    scene = Scene(tmp_path, _report(3), retries=0)
     await scene.deliver(4)
     assert scene.invocations == [[1, 2, 3, 4]]
     assert scene.dead == [[3, 4]]
@@ -170,21 +165,14 @@ async def test_no_retries_discards_at_the_first_failure(tmp_path: Path) -> None:
 
 
 async def test_progress_gives_the_next_record_its_own_retries(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, *[_report(number) for number in (1, 1, 2, 2, 3, 3)], maximum_retry_attempts=2)
+    scene = Scene(tmp_path, *[_report(number) for number in (1, 1, 2, 2, 3, 3)], retries=2)
     await scene.deliver(3)
     assert scene.invocations[-1] == [3]
     assert scene.dead == []
 
 
-async def test_unlimited_retries_never_discard(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, *[ValueError("boom")] * 50, maximum_retry_attempts=-1)
-    await scene.deliver(1)
-    assert len(scene.invocations) == 51
-    assert scene.dead == []
-
-
 async def test_delay_doubles_up_to_the_cap_and_starts_again_after_success(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, *[_report(1)] * 8, None, maximum_retry_attempts=8)
+    scene = Scene(tmp_path, *[_report(1)] * 8, None, retries=8)
     await scene.deliver(1)
     assert scene.sleeps == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
     scene.answers = [_report(1)]
@@ -201,33 +189,6 @@ async def test_delay_starts_again_after_progress(tmp_path: Path) -> None:
 def test_delay_is_full_jitter_and_bounded() -> None:
     assert backoff(3, lambda: 0.25) == pytest.approx(0.2)
     assert backoff(10_000, lambda: 1.0) == RETRY_CAP
-
-
-async def test_aged_record_is_discarded_unseen(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, maximum_record_age=60)
-    scene.now = EPOCH + 61
-    await scene.delivery.deliver("shard-a", [wire_record(1), wire_record(2, created=EPOCH + 1)])
-    assert scene.invocations == [[2]]
-    assert scene.dead == [[1]]
-    (document,) = scene.documents
-    assert document["requestContext"]["condition"] == "RecordAgeExceeded"
-    assert document["requestContext"]["approximateInvokeCount"] == 0
-
-
-async def test_failing_record_is_discarded_when_it_has_aged(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, *[ValueError("boom")] * 99, maximum_retry_attempts=-1, maximum_record_age=60)
-    await scene.deliver(1)
-    assert scene.dead == [[1]]
-    assert EPOCH + 60 < scene.now <= EPOCH + 60 + RETRY_CAP
-
-
-async def test_record_behind_an_aged_one_has_its_own_retries(tmp_path: Path) -> None:
-    scene = Scene(
-        tmp_path, *[_report(1)] * 3, *[_report(2)] * 3, maximum_retry_attempts=3, maximum_record_age=1
-    )
-    await scene.delivery.deliver("shard-a", [wire_record(1), wire_record(2, created=EPOCH + 100)])
-    assert scene.invocations == [[1, 2]] * 3 + [[2]] * 4
-    assert scene.dead == [[1]]
 
 
 async def test_retry_is_untouched_by_what_the_handler_did_to_its_event(tmp_path: Path) -> None:
@@ -277,12 +238,12 @@ _ANSWERS = st.lists(
 
 
 @settings(deadline=None, max_examples=300)
-@given(count=st.integers(1, 12), answers=_ANSWERS, retries=st.integers(0, 3), bisect=st.booleans())
+@given(count=st.integers(1, 12), answers=_ANSWERS, retries=st.integers(0, 3))
 def test_every_record_is_finished_once_and_in_order(
-    count: int, answers: list[str | list[int]], retries: int, bisect: bool
+    count: int, answers: list[str | list[int]], retries: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        scene = Scene(Path(folder), maximum_retry_attempts=retries, bisect_batch_on_function_error=bisect)
+        scene = Scene(Path(folder), retries=retries)
         script = iter(answers)
         accepted: list[int] = []
 

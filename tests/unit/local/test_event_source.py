@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from types_aiobotocore_dynamodbstreams import DynamoDBStreamsClient
 
-from local.event_delivery import EventSourceSettings
 from local.event_source import EventSource, to_lambda_record
 from tests.unit.local.fake_streams import EPOCH, STREAM_ARN, FakeStreams, FakeTime, client_error, numbers
 
@@ -35,8 +34,8 @@ class Scene:
             client=cast("DynamoDBStreamsClient", self.streams),
             stream_arn=STREAM_ARN,
             handler=self._handle,
-            settings=EventSourceSettings(**settings),
             dead_letters=folder / "dead.jsonl",
+            **settings,
             sleep=self.time.sleep,
             now_s=self.time.clock,
             random=lambda: 1.0,
@@ -98,15 +97,6 @@ async def test_batches_are_full_and_in_order(tmp_path: Path) -> None:
     assert scene.batches == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
 
 
-async def test_reads_ask_for_no_more_than_aws_gives(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, batch_size=2500, maximum_batching_window=1)
-    scene.streams.open_shard("a")
-    async with scene.running():
-        await scene.until_delivered(*scene.streams.put("a", 2500))
-    assert len(scene.batches) == 1
-    assert scene.streams.limits[:3] == [1000, 1000, 500]
-
-
 async def test_one_batch_of_a_shard_is_in_flight(scene: Scene) -> None:
     scene.gate = asyncio.Event()
     async with scene.running():
@@ -124,45 +114,6 @@ async def test_shards_do_not_wait_for_each_other(scene: Scene) -> None:
     async with scene.running():
         await scene.until_delivered(*scene.streams.put("a"))
         await scene.until_delivered(*scene.streams.put("b"))
-
-
-async def test_window_gathers_records(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, maximum_batching_window=5)
-    scene.streams.open_shard("a")
-    async with scene.running():
-        await scene.time.pass_by(100)
-        scene.streams.put("a")
-        await scene.time.pass_by(3)
-        scene.streams.put("a")
-        await scene.until_delivered(1, 2)
-    assert scene.batches == [[1, 2]]
-    assert scene.times[0] == pytest.approx(EPOCH + 105, abs=0.2)
-
-
-async def test_full_batch_does_not_wait_for_the_window(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, maximum_batching_window=300, batch_size=2)
-    scene.streams.open_shard("a")
-    async with scene.running():
-        await scene.until_delivered(*scene.streams.put("a", 2))
-    assert scene.times[0] < EPOCH + 1
-
-
-async def test_end_of_the_shard_ends_the_window(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, maximum_batching_window=300)
-    scene.streams.open_shard("a")
-    async with scene.running():
-        written = scene.streams.put("a")
-        scene.streams.close_shard("a")
-        await scene.until_delivered(*written)
-    assert scene.times[0] < EPOCH + 1
-
-
-async def test_idle_shard_is_polled_at_the_interval(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, poll_interval=0.5)
-    scene.streams.open_shard("a")
-    async with scene.running():
-        await scene.time.pass_by(5)
-    assert len(scene.streams.limits) == 11
 
 
 async def test_children_are_read_from_their_beginning_after_their_parent(scene: Scene) -> None:
@@ -314,7 +265,7 @@ async def test_other_errors_end_the_run(code: str, scene: Scene) -> None:
 
 
 async def test_shard_goes_on_after_a_discarded_record(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, maximum_retry_attempts=1)
+    scene = Scene(tmp_path, retries=1)
     scene.streams.open_shard("a")
     async with scene.running():
         scene.failing = [ValueError("boom")] * 2
@@ -364,8 +315,8 @@ _STEPS = st.lists(
 
 
 @settings(deadline=None, max_examples=300)
-@given(steps=_STEPS, batch_size=st.integers(1, 4), window=st.sampled_from([0, 1]))
-def test_nothing_is_lost_repeated_or_reordered(steps: list[str], batch_size: int, window: int) -> None:
+@given(steps=_STEPS, batch_size=st.integers(1, 4))
+def test_nothing_is_lost_repeated_or_reordered(steps: list[str], batch_size: int) -> None:
     async def play(scene: Scene) -> None:
         streams = scene.streams
         streams.open_shard("0")
@@ -394,13 +345,4 @@ def test_nothing_is_lost_repeated_or_reordered(steps: list[str], batch_size: int
         assert scene.delivered == written
 
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(
-            play(
-                Scene(
-                    Path(folder),
-                    batch_size=batch_size,
-                    maximum_batching_window=window,
-                    maximum_retry_attempts=-1,
-                )
-            )
-        )
+        asyncio.run(play(Scene(Path(folder), batch_size=batch_size, retries=1_000)))
