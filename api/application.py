@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from api.problems import FieldError, ProblemError, field_errors, invalid, to_response
 from api.routes import about, avatar, economy, leaderboard, profile, score
 from api.validation import validate
-from game.headers import IDEMPOTENCY_KEY, REQUEST_HEADERS, RESPONSE_HEADERS
+from game.headers import IDEMPOTENCY_KEY, PREFLIGHT_SECONDS, REQUEST_HEADERS, RESPONSE_HEADERS
 from game.version import VERSION
 from store.errors import ConflictError, RowError, throttled
 from store.idempotency import KeyReusedError
@@ -24,7 +24,7 @@ CORS = CORSConfig(
     allow_origin="*",
     allow_headers=list(REQUEST_HEADERS),
     expose_headers=list(RESPONSE_HEADERS),
-    max_age=3600,
+    max_age=PREFLIGHT_SECONDS,
 )
 _ID_TOKEN = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Cognito ID token"}
 

@@ -1,7 +1,7 @@
-"""A certificate for 127.0.0.1, made for one run, which alone trusts it."""
+"""A certificate for one host, made for one run, which alone trusts it."""
 
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -22,8 +22,12 @@ _SIGNS_ITSELF = x509.KeyUsage(
 )
 
 
-def make(folder: Path) -> tuple[Path, Path]:
-    """Write the certificate, which is its own authority, and its key into the folder; the two files (PEM)."""
+def make(folder: Path, host: str = "127.0.0.1") -> tuple[Path, Path]:
+    """Write the certificate, which is its own authority, and its key into the folder; the two files (PEM).
+
+    host: an IP address, or a name.
+    """
+    named = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "podium benchmark")])
     now = datetime.now(UTC)
@@ -39,12 +43,7 @@ def make(folder: Path) -> tuple[Path, Path]:
         .add_extension(_SIGNS_ITSELF, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
-            ),
-            critical=False,
-        )
+        .add_extension(x509.SubjectAlternativeName([named]), critical=False)
         .sign(key, hashes.SHA256())
     )
     certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"

@@ -9,3 +9,5 @@ REQUEST_HEADERS = ("Content-Type", "Authorization", IDEMPOTENCY_KEY)
 """Headers that a page may send."""
 RESPONSE_HEADERS = (RETRY_AFTER,)
 """Headers that a page may read, besides those that every page may."""
+PREFLIGHT_SECONDS = 3600
+"""How long a browser keeps the answer to its question whether a page may send these."""

@@ -17,7 +17,7 @@ from game.catalogue import load_catalogue
 from game.client_config import ClientConfig, Deployment
 from game.environment import ApiEnvironment
 from game.functions import API, PORTRAITS
-from game.headers import REQUEST_HEADERS
+from game.headers import PREFLIGHT_SECONDS, REQUEST_HEADERS
 from infra.code import CodeOf
 from infra.identity import IdentityStack
 from infra.lambdas import PodiumFunction, Storage, function_name, log_group
@@ -122,7 +122,7 @@ class RestStack(Stack):
                 allow_headers=list(REQUEST_HEADERS),
                 # As the function says itself. Without it a browser asks before every request, which costs as
                 # much as one.
-                max_age=Duration.hours(1),
+                max_age=Duration.seconds(PREFLIGHT_SECONDS),
             ),
         )
         # Of the CDK's making, and our RestUrl over again.

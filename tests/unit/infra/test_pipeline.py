@@ -55,7 +55,7 @@ def test_image_goes_from_one_stage_to_the_other() -> None:
     (given,) = json.loads(made["Deploy"]["Configuration"]["EnvironmentVariables"])
     assert (given["name"], given["value"]) == ("PODIUM_IMAGE", "#{image.IMAGE_DIGEST}")
     assert made["Image"]["Namespace"] == "image"
-    assert buildspecs.read("buildspec.yml").env.exported_variables == ["IMAGE_DIGEST"]
+    assert buildspecs.read("buildspec.yml")["env"]["exported-variables"] == ["IMAGE_DIGEST"]
 
 
 def test_image_project_may_do_what_it_does_and_no_more() -> None:

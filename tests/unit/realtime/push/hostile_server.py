@@ -1,8 +1,6 @@
 """An HTTP server on 127.0.0.1 that answers with whatever bytes it is told to, when it is told to."""
 
 import asyncio
-import datetime
-import ipaddress
 import socket
 import ssl
 import struct
@@ -13,10 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
+from bench.certificate import make as make_certificate
 from tests.support.waiting import patience
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -145,33 +140,8 @@ class Certificate:
 
 
 def certificate(folder: Path, host: str) -> Certificate:
-    """For a host name, and for 127.0.0.1 where that is the host."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hostile")])
-    now = datetime.datetime.now(datetime.UTC)
-    subject: x509.GeneralName = (
-        x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
-    )
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([subject]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    authority = folder / f"{host}.pem"
-    authority.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    private = folder / f"{host}.key"
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
+    """Make one for a host, in a folder of its own."""
+    authority, key = make_certificate(folder, host)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority, private)
+    context.load_cert_chain(authority, key)
     return Certificate(authority, context)
