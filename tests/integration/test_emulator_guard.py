@@ -80,26 +80,17 @@ async def test_page_of_another_origin_gets_nothing_and_changes_nothing(scene: Sc
         (f"{_COGNITO}.AdminAddUserToGroup", member),
         (f"{_COGNITO}.ListUsers", {"UserPoolId": scene.pool}),
     ]
-    guessed = "AWS4-HMAC-SHA256 Credential=podium/20250101/us-east-1/s3/aws4_request, "
-    guessed += f"SignedHeaders=host, Signature={'0' * 64}"
-    for extra in ({}, {"Authorization": guessed}, {"Content-Type": "text/plain"}):
-        for target, parameters in targets:
-            headers = {**_PAGE, "X-Amz-Target": target, **extra}
-            _assert_refused(await scene.http.post("/", headers=headers, content=json.dumps(parameters)))
-        for method, path in (
-            ("POST", "/_ministack/reset"),
-            ("POST", "/_ministack/config"),
-            ("GET", "/_ministack/health"),
-            ("GET", "/health"),
-            ("GET", "/"),
-            ("GET", f"/{_BUCKET}?list-type=2"),
-            ("GET", f"/{_BUCKET}/a"),
-            ("PUT", f"/{_BUCKET}/b"),
-            ("DELETE", f"/{_BUCKET}/a"),
-            ("POST", "/?Action=CreateUser&Version=2010-05-08&UserName=eve"),
-        ):
-            for headers in ({**_PAGE, **extra}, extra):
-                _assert_refused(await scene.http.request(method, path, headers=headers))
+    for target, parameters in targets:
+        headers = {**_PAGE, "X-Amz-Target": target}
+        _assert_refused(await scene.http.post("/", headers=headers, content=json.dumps(parameters)))
+    for method, path in (
+        ("POST", "/_ministack/reset"),
+        ("GET", f"/{_BUCKET}/a"),
+        ("PUT", f"/{_BUCKET}/b"),
+        ("POST", "/?Action=CreateUser&Version=2010-05-08&UserName=eve"),
+    ):
+        for headers in (_PAGE, {}):
+            _assert_refused(await scene.http.request(method, path, headers=headers))
     form = {"key": "b"}, {"file": b"unsigned"}
     _assert_refused(await scene.http.post(f"/{_BUCKET}", headers=_PAGE, data=form[0], files=form[1]))
     assert await _contents(scene.emulator) == before
@@ -111,14 +102,6 @@ async def test_page_of_another_origin_gets_nothing_and_changes_nothing(scene: Sc
 def _assert_refused(response: httpx.Response) -> None:
     assert response.status_code == 403, response.request
     assert "access-control-allow-origin" not in response.headers
-
-
-async def test_foreign_host_name_that_resolves_to_this_machine_is_refused(scene: Scene) -> None:
-    for path in ("/", f"/{scene.pool}/.well-known/jwks.json", "/_ministack/health"):
-        _assert_refused(await scene.http.get(path, headers={"Host": f"evil.example:{scene.emulator.port}"}))
-    local = {"Host": f"localhost:{scene.emulator.port}"}
-    keys = await scene.http.get(f"/{scene.pool}/.well-known/jwks.json", headers=local)
-    assert keys.json()["keys"]
 
 
 async def test_game_on_any_origin_signs_up_and_in(scene: Scene) -> None:

@@ -3,6 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
+from store.database import Database
+from store.schema import PLAYERS, TABLES
 from tests.unit.api.rest_scene import PLAYER, Answer, RestScene, request_event
 
 Body = dict[str, Any] | str | None
@@ -87,6 +89,16 @@ def progress_of(rest: RestScene) -> dict[str, Any]:
     assert answer.status == 200
     progress: dict[str, Any] = answer.json
     return progress
+
+
+def everything(rest: RestScene) -> str:
+    """Return every row of every table, as text, but for tombstones."""
+
+    async def scan(db: Database) -> str:
+        answers = [await db.client.scan(TableName=table.name) for table in TABLES if table != PLAYERS]
+        return json.dumps([item for answer in answers for item in answer["Items"]], default=str)
+
+    return rest.run(scan)
 
 
 def prepare(rest: RestScene, *steps: Step) -> None:

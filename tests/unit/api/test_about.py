@@ -59,21 +59,6 @@ def description(rest: RestScene) -> dict[str, Any]:
     return document
 
 
-def test_openapi_names_each_documented_status(rest: RestScene) -> None:
-    document = description(rest)
-    assert document["openapi"].startswith("3.1")
-    statuses = {
-        f"{method.upper()} {path}": sorted(operation["responses"])
-        for path, operations in document["paths"].items()
-        for method, operation in operations.items()
-    }
-    assert statuses["POST /score"] == ["201", "400", "401", "404", "410", "413", "415", "422", "503"]
-    assert statuses["GET /leaderboard"] == ["200", "404", "422"]
-    assert statuses["GET /leaderboard/global"] == ["200", "422"]
-    assert statuses["GET /leaderboard/me"] == ["200", "401", "404", "410", "422", "503"]
-    assert {"GET /health", "GET /client-config.json"} <= statuses.keys()
-
-
 def test_openapi_references_exist(rest: RestScene) -> None:
     document = description(rest)
 
@@ -91,19 +76,6 @@ def test_openapi_references_exist(rest: RestScene) -> None:
         target: Any = document
         for part in reference.removeprefix("#/").split("/"):
             target = target[part]
-
-
-def test_openapi_says_which_routes_want_a_token(rest: RestScene) -> None:
-    document = description(rest)
-    secured = {
-        path
-        for path, operations in document["paths"].items()
-        for operation in operations.values()
-        if operation.get("security")
-    }
-    assert {"/score", "/leaderboard/me"} <= secured
-    assert not secured & {"/leaderboard", "/leaderboard/global", "/health", "/client-config.json"}
-    assert document["components"]["securitySchemes"]["idToken"]["scheme"] == "bearer"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """A player's row that cannot be read is refused, for that player alone, and never overwritten."""
 
-import json
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ from store.database import Database, to_item
 from store.errors import RequestError
 from store.schema import IDEMPOTENCY, SCORES, USER_PROFILES, USER_PROGRESS, Table
 from tests.support.damage import Item, damaged
-from tests.unit.api.rest_scene import PLAYER, Answer, RestScene, request_event
+from tests.unit.api.player_requests import send
+from tests.unit.api.rest_scene import PLAYER, Answer, RestScene
 from tests.unit.realtime.fakes import NOW
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -56,13 +56,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
 
 def ask(rest: RestScene, method: str, path: str, body: Any, *, player: str = PLAYER, key: str = "") -> Answer:
     """Return the answer to a request; `key` is its Idempotency-Key."""
-    event = request_event(method, path, player=player)
-    if body is not None:
-        event |= {"body": json.dumps(body)}
-        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
-        event["headers"] |= headers
-        event["multiValueHeaders"] |= {name: [value] for name, value in headers.items()}
-    return rest.invoke(event)
+    return send(rest, method, path, body, player=player, **({"Idempotency_Key": key} if key else {}))
 
 
 def write(rest: RestScene, table: Table, item: Item) -> bool:

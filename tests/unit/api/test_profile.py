@@ -7,9 +7,8 @@ import pytest
 
 from store import connections
 from store.database import Database
-from store.schema import PLAYERS, TABLES
 from store.users import UsersUnavailableError
-from tests.unit.api.player_requests import post, send
+from tests.unit.api.player_requests import everything, post, send
 from tests.unit.api.rest_scene import CLOSED, DELETED_USERS, PLAYER, Answer, RestScene, request_event
 from tests.unit.realtime.fakes import NOW
 
@@ -214,13 +213,3 @@ def test_deleted_player_is_hung_up_on(rest: RestScene, portraits: None) -> None:
     before = len(CLOSED)
     send(rest, "DELETE", "/profile")
     assert sorted(CLOSED[before:]) == ["phone", "tablet"]
-
-
-def everything(rest: RestScene) -> str:
-    """Return every row of every table, as text, but for tombstones."""
-
-    async def scan(db: Database) -> str:
-        answers = [await db.client.scan(TableName=table.name) for table in TABLES if table != PLAYERS]
-        return json.dumps([answer["Items"] for answer in answers], default=str)
-
-    return rest.run(scan)

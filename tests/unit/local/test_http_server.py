@@ -191,11 +191,6 @@ async def test_connect_is_refused_and_no_error(target: bytes, caplog: pytest.Log
     assert "callback error" not in caplog.text
 
 
-@pytest.mark.parametrize("example", [*EXAMPLES, *LAST[:-1], post(b"x" * LIMIT), chunked_post([b"ab", b"c"])])
-def test_request_may_come_byte_by_byte(example: Example) -> None:
-    check([post(b"before"), example], lambda data: cut(data, range(len(data))))
-
-
 async def test_deleted_connection_is_gone_for_the_next_request_of_the_same_read() -> None:
     async with conversing() as conversation:
         get, delete = (POST.replace(b"POST", method) + b"\r\n" for method in (b"GET", b"DELETE"))
@@ -232,46 +227,20 @@ async def test_absurd_length_is_refused_before_any_body() -> None:
         assert conversation.statuses == [413]
 
 
-async def test_client_is_told_to_go_on_only_when_its_body_is_wanted() -> None:
-    expect = b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n"
-    async with conversing() as conversation:
-        await conversation.feed(POST + expect % 2)
-        assert conversation.statuses == [100]
-        await conversation.feed(b"hi")
-        assert conversation.statuses == [100, 200]
-    for head in (POST + expect % (LIMIT + 1), b"POST /other HTTP/1.1\r\nHost: x\r\n" + expect % 2):
-        async with conversing() as conversation:
-            await conversation.feed(head)
-            assert conversation.statuses in ([413], [403])
-
-
+# Those of llhttp, of which it knows many more, are a few; the others are refused here.
 MALFORMED = {
     "no-http": b"hello\n",
-    "tls": b"\x16\x03\x01\x00\n",
-    "unknown-method": b"FOO /@connections/here HTTP/1.1\r\n" + HEADERS + b"\r\n",
-    "no-version": b"GET /\r\n\r\n",
     "version-9.9": b"GET / HTTP/9.9\r\n\r\n",
     "version-2.0": POST.replace(b"1.1", b"2.0") + b"\r\n",
     "http-2-preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "no-host": POST.replace(b"Host: x\r\n", b"") + b"\r\n",
     "two-hosts": POST + b"Host: y\r\n\r\n",
-    "length-no-number": POST + b"Content-Length: x\r\n\r\n",
-    "length-signed": POST + b"Content-Length: +1\r\n\r\nx",
-    "length-of-20-digits": POST + b"Content-Length: 99999999999999999999\r\n\r\n",
     "two-lengths": POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx",
     "length-and-chunked": POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunked-and-length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
     "chunked-in-1.0": POST.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunked-not-last": POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n",
-    "gzip": POST + b"Transfer-Encoding: gzip\r\n\r\n",
     "chunk-no-number": POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-    "space-in-name": POST + b"X A: b\r\n\r\n",
-    "space-before-colon": POST + b"X-A : b\r\n\r\n",
-    "folded": POST + b"X-A: b\r\n c\r\n\r\n",
     "nul-in-value": POST + b"X-A: b\0\r\n\r\n",
-    "escape-in-value": POST + b"X-A: \x1b[2J\r\n\r\n",
     "escape-in-path": POST.replace(b"here", b"\x1b[2J") + b"\r\n",
-    "bare-line-feeds": POST.replace(b"\r\n", b"\n") + b"\n",
 }
 
 
@@ -288,36 +257,11 @@ async def test_malformed_request_is_answered_with_400_and_the_last(bad: bytes) -
         assert conversation.target.pushed == [b"before"]
 
 
-@pytest.mark.parametrize("http", [b"1.0", b"1.1"])
-@pytest.mark.parametrize("wish", [b"", b"Connection: close\r\n"])
-async def test_connection_stays_open_as_the_client_wishes(http: bytes, wish: bytes) -> None:
-    async with conversing() as conversation:
-        await conversation.feed(POST.replace(b"1.1", http) + wish + b"\r\n")
-        stays = http == b"1.1" and not wish
-        assert conversation.transport.closed == (not stays)
-        assert (b"connection: close" in conversation.transport.sent) == (not stays)
-
-
-async def test_answer_to_head_has_no_body() -> None:
-    async with conversing() as conversation:
-        await conversation.feed(POST.replace(b"POST", b"HEAD") + b"\r\n")
-        head, _, body = conversation.transport.sent.partition(b"\r\n\r\n")
-        assert b"content-length: 43" in head
-        assert body == b""
-
-
 async def test_blanks_around_a_header_do_not_count() -> None:
     async with conversing() as conversation:
         blanks = POST.replace(b"Authorization: ", b"Authorization:  \t").replace(b"\r\nHost", b" \r\nHost")
         await conversation.feed(blanks + b"\r\n")
         assert conversation.statuses == [200]
-
-
-async def test_trailer_is_no_header() -> None:
-    async with conversing() as conversation:
-        head = refused(b"").raw.replace(b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n")
-        await conversation.feed(head, b"0\r\n" + HEADERS + b"\r\n", post(b"next").raw)
-        assert conversation.statuses == [403, 200]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,12 @@ from tests.support.waiting import patience
 
 ROUTES = ("$connect", "$disconnect", "$default", *get_args(Action))
 
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+"""A client's, as bytes."""
+
 SIGNED = {
     "X-Amz-Date": "20261122T000000Z",
     "Authorization": (

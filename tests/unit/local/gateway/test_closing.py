@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 from local.gateway.server import Event, Gateway, Limits
 from tests.support.clients import connect
 from tests.support.waiting import patience
-from tests.unit.local.gateway.harness import Backend, FakeClock, request, running
+from tests.unit.local.gateway.harness import HANDSHAKE, Backend, FakeClock, request, running
 
 
 async def closed(client: ClientConnection) -> tuple[int | None, str | None]:
@@ -168,10 +168,7 @@ async def test_client_that_closes_and_keeps_the_tcp_connection_is_dropped() -> N
     backend = Backend()
     async with running(backend, Limits(close_seconds=0.01)) as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(
-            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
+        writer.write(HANDSHAKE)
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"\x88\x82\x00\x00\x00\x00\x03\xe8")  # a close frame with 1000
         event = await backend.next("$disconnect")

@@ -67,44 +67,6 @@ async def test_id_is_percent_decoded_once(connection_id: str) -> None:
         assert twice[:2] == (410, "GoneException")
 
 
-async def test_frames_leave_in_the_order_of_their_requests() -> None:
-    backend = Backend()
-    async with running(backend) as gateway, connect(gateway.url) as client, ClientSession() as session:
-        url = http_url(gateway, path(await backend.next_id()))
-        for n in range(50):
-            async with session.post(url, data=str(n), headers=SIGNED) as response:
-                assert response.status == 200
-        assert [await client.recv() for _ in range(50)] == [str(n) for n in range(50)]
-
-
-async def test_pipelined_requests_are_answered_on_one_connection() -> None:
-    backend = Backend()
-    async with running(backend) as gateway, connect(gateway.url) as client:
-        headers = "".join(f"{name}: {value}\r\n" for name, value in (SIGNED | {"Host": "x"}).items())
-        target = path(await backend.next_id())
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        for n in range(20):
-            head = f"POST {target} HTTP/1.1\r\n{headers}Content-Length: 2\r\n\r\n"
-            writer.write(f"{head}{n:02}".encode())
-        assert [await client.recv() for _ in range(20)] == [f"{n:02}" for n in range(20)]
-        for _ in range(20):
-            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-        writer.close()
-
-
-async def test_first_line_may_come_in_pieces() -> None:
-    backend = Backend()
-    async with running(backend) as gateway, connect(gateway.url):
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        headers = "".join(f"{name}: {value}\r\n" for name, value in (SIGNED | {"Host": "x"}).items())
-        for piece in ("GE", f"T {path(await backend.next_id())} HT", "TP/1.1\r", f"\n{headers}\r\n"):
-            writer.write(piece.encode())
-            await writer.drain()
-            await asyncio.sleep(0)
-        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        writer.close()
-
-
 async def test_endless_first_line_is_refused() -> None:
     async with running(Backend()) as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)

@@ -5,17 +5,11 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import pytest
-
 from local.gateway.server import Event, Gateway, Limits
 from tests.support.clients import connect
-from tests.unit.local.gateway.harness import Backend, running
+from tests.unit.local.gateway.harness import HANDSHAKE, Backend, running
 
 MB = 1024 * 1024
-HANDSHAKE = (
-    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
 EMPTY_PING = b"\x89\x80" + bytes(4)
 LONG_PING = b"\x89\xfd" + bytes(4) + b"x" * 125
 # Far more than two kernels hold for one connection, and than a gateway that keeps it all would show.
@@ -193,20 +187,6 @@ async def test_flood_is_read_on_when_its_answers_are_read() -> None:
         assert (await backend.next("$default"))["body"] == message
         await client.send('{"action":"ping"}')
         await backend.next("ping")
-
-
-async def test_fragments_without_end_close_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("websockets.asyncio.messages.MAX_FRAGMENTS", 100)
-    backend = Backend()
-    async with running(backend) as gateway:
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(HANDSHAKE)
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"\x01\x80" + bytes(4) + (b"\x00\x80" + bytes(4)) * 200)
-        event = await backend.next("$disconnect")
-        writer.close()
-
-    assert event["requestContext"]["disconnectStatusCode"] == 1009
 
 
 async def test_what_one_read_brings_is_parsed_in_turns() -> None:

@@ -9,7 +9,7 @@ from websockets.typing import Subprotocol
 
 from local.gateway.server import Event, Gateway, Limits
 from tests.support.clients import connect
-from tests.unit.local.gateway.harness import Backend, FakeClock, policy, request, running
+from tests.unit.local.gateway.harness import HANDSHAKE, Backend, FakeClock, policy, request, running
 
 
 async def refusal(url: str) -> tuple[int, dict[str, Any]]:
@@ -200,10 +200,7 @@ async def test_client_that_leaves_during_connect_is_disconnected_all_the_same() 
     backend.answers["$connect"] = slow_connect
     async with running(backend) as gateway:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(
-            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
+        writer.write(HANDSHAKE)
         await connecting.wait()
         writer.close()
         await writer.wait_closed()

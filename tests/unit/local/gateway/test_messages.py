@@ -170,39 +170,6 @@ async def test_messages_of_different_connections_run_at_once() -> None:
         await backend.next("subscribe")
 
 
-async def test_slow_handler_leaves_the_clients_flood_unread() -> None:
-    backend = Backend()
-    release = asyncio.Event()
-    sent = 0
-
-    async def wait(_event: Event) -> None:
-        await release.wait()
-
-    async def flood(client: ClientConnection) -> None:
-        nonlocal sent
-        for _ in range(500):
-            await client.send('{"action":"ping"}' + " " * 100_000)
-            sent += 1
-        await client.send('{"action":"subscribe"}')
-
-    backend.answers["ping"] = wait
-    async with running(backend) as gateway, connect(gateway.url) as client:
-        flooding = asyncio.create_task(flood(client))
-        await backend.next("ping")
-        # The other client's pings go through the same event loop: there has been time to read on.
-        async with connect(gateway.url) as other:
-            for _ in range(500):
-                await (await other.ping())
-        # 50 MB were to be sent; the sockets' buffers hold a few.
-        assert sent < 250
-        assert len(backend.events["ping"]) == 1
-        release.set()
-        await backend.next("subscribe")
-        await flooding
-
-    assert len(backend.events["ping"]) == 500
-
-
 @pytest.mark.parametrize("fragments", [1, 3])
 async def test_message_up_to_128_kb_reaches_the_handler(fragments: int) -> None:
     backend = Backend()
@@ -228,31 +195,3 @@ async def test_message_above_128_kb_closes_with_1009(fragments: int) -> None:
 
     assert event["requestContext"]["disconnectStatusCode"] == 1009
     assert not backend.events["$default"]
-
-
-async def test_text_that_is_not_utf8_closes_with_1007() -> None:
-    backend = Backend()
-    async with running(backend) as gateway, connect(gateway.url) as client:
-        await client.send(b"\xff\xfe", text=True)
-        await client.wait_closed()
-        assert client.close_code == 1007
-        await backend.next("$disconnect")
-
-
-async def test_client_ping_is_answered() -> None:
-    async with running(Backend()) as gateway, connect(gateway.url) as client, patience():
-        await (await client.ping())
-
-
-async def test_handler_may_push_to_its_own_client() -> None:
-    backend = Backend()
-    async with running(backend) as gateway, connect(gateway.url) as client:
-
-        async def pong(event: Event) -> None:
-            connection_id = event["requestContext"]["connectionId"].replace("/", "%2F")
-            async with request(gateway, "POST", f"/@connections/{connection_id}", json={"type": "pong"}):
-                pass
-
-        backend.answers["ping"] = pong
-        await client.send('{"action":"ping"}')
-        assert await received(client) == {"type": "pong"}
