@@ -10,26 +10,18 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from bench import certificate
-from local.emulator import Emulator, EmulatorError, Tls
+from local.emulator import EmulatorError
 from store.schema import LEADERBOARDS, create_request
 from tests.integration.emulators import EmulatorFactory, client_of
 
 _ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc or needs the parent-death signal")
 
 KEPT = {"gameArea": {"S": "forest"}, "points": {"N": "42"}}
-
-
-@pytest.fixture
-def tls(tmp_path: Path, unused_tcp_port_factory: Callable[[], int]) -> Tls:
-    file, key = certificate.make(tmp_path)
-    return Tls(file, key, unused_tcp_port_factory())
 
 
 def _script(path: Path, body: str) -> Path:
@@ -62,32 +54,6 @@ def _target(fd: Path) -> str:
         return str(fd.readlink())
     except FileNotFoundError:
         return ""
-
-
-async def test_items_outlive_a_restart(make_emulator: EmulatorFactory) -> None:
-    await _check_items_outlive_a_restart(make_emulator(), None)
-
-
-async def test_items_outlive_a_restart_with_tls(make_emulator: EmulatorFactory, tls: Tls) -> None:
-    emulator = make_emulator(tls=tls)
-    assert emulator.url.startswith("https:")
-    await _check_items_outlive_a_restart(emulator, str(tls.certificate))
-    await emulator.stop()
-    for port in (emulator.port, tls.plain_port):
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", port)
-
-
-async def _check_items_outlive_a_restart(emulator: Emulator, verify: str | None) -> None:
-    await emulator.start()
-    async with client_of(emulator, "dynamodb", verify=verify) as client:
-        await client.create_table(**create_request(LEADERBOARDS, LEADERBOARDS.name))
-        await client.put_item(TableName=LEADERBOARDS.name, Item=KEPT)
-    await emulator.stop()
-    await emulator.start()
-    async with client_of(emulator, "dynamodb", verify=verify) as client:
-        answer = await client.get_item(TableName=LEADERBOARDS.name, Key={"gameArea": {"S": "forest"}})
-    assert answer["Item"] == KEPT
 
 
 async def test_stop_with_open_connections_keeps_the_items(make_emulator: EmulatorFactory) -> None:
@@ -145,20 +111,6 @@ async def test_taken_port_is_named(make_emulator: EmulatorFactory) -> None:
         port = listener.getsockname()[1]
         with pytest.raises(EmulatorError, match=rf"Port {port} is in use.*PODIUM_EMULATOR_PORT"):
             await make_emulator(port=port).start()
-
-
-@pytest.mark.parametrize("taken", ["port", "plain_port"])
-async def test_with_tls_both_ports_have_to_be_free(
-    make_emulator: EmulatorFactory, tls: Tls, taken: str
-) -> None:
-    emulator = make_emulator(tls=tls)
-    port = {"port": emulator.port, "plain_port": tls.plain_port}[taken]
-    with (
-        socket.create_server(("127.0.0.1", port)),
-        pytest.raises(EmulatorError, match=rf"Port {port} is in use"),
-    ):
-        await emulator.start()
-    assert emulator.pid is None
 
 
 async def test_missing_executable_says_what_to_run(make_emulator: EmulatorFactory, tmp_path: Path) -> None:

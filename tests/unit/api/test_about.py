@@ -19,9 +19,6 @@ from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, Answer, RestScene, req
 from tests.unit.events import recorded
 from tests.unit.realtime.lambda_container import container_of, fake_context
 
-# Powertools warns of a request that counts nothing.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
 
 def test_health_reads_no_table(rest: RestScene) -> None:
     answer = rest.get("/health")

@@ -9,9 +9,6 @@ from api.validation import BODY_LIMIT
 from tests.unit.api.player_requests import SUCCESSES, Body, Success, post, send
 from tests.unit.api.rest_scene import RestScene
 
-# Powertools warns of a request that counts nothing.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
 each_route = pytest.mark.parametrize("success", SUCCESSES, ids=lambda success: success.path)
 
 

@@ -57,14 +57,12 @@ def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
         yield RestScene(container)
 
 
-@pytest.mark.filterwarnings("ignore:No application metrics")
 def test_portrait_request_without_a_portrait_function_is_a_503(rest: RestScene) -> None:
     answer = send(rest, "POST", "/avatar/process", {"key": UPLOAD})
     assert answer.problem(503)["detail"] == "portraits are not available on this server"
     assert rest.run(lambda db: profiles.load(db, PLAYER)) is not None
 
 
-@pytest.mark.filterwarnings("ignore:No application metrics")
 def test_first_request_writes_down_what_rows_are_written_under(rest: RestScene) -> None:
     async def written(db: Database) -> bool:
         key = to_item({"gameArea": ROW_KEY})
@@ -75,7 +73,6 @@ def test_first_request_writes_down_what_rows_are_written_under(rest: RestScene) 
     assert rest.run(written) is True
 
 
-@pytest.mark.filterwarnings("ignore:No application metrics")
 def test_catalogue_that_misreads_rows_refuses_every_request_and_says_why(rest: RestScene) -> None:
     deployed = load_catalogue()
     forest = deployed.areas["forest"].model_copy(update={"order": "asc", "counts": False})

@@ -20,11 +20,7 @@ from tests.unit.api.player_requests import post, send
 from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, PROCESSED, RestScene
 from tests.unit.realtime.fakes import NOW
 
-# Powertools warns of a request that counts nothing.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:No application metrics"),
-    pytest.mark.usefixtures("portraits"),
-]
+pytestmark = pytest.mark.usefixtures("portraits")
 
 JPEG = {"contentType": "image/jpeg", "contentLength": 1000}
 UPLOADS = f"uploads/{PLAYER}/"

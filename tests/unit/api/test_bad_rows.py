@@ -15,8 +15,6 @@ from tests.unit.api.player_requests import send
 from tests.unit.api.rest_scene import PLAYER, Answer, RestScene
 from tests.unit.realtime.fakes import NOW
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
 PROGRESS = to_item(
     {
         "userId": PLAYER,

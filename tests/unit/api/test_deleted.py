@@ -9,9 +9,6 @@ from tests.unit.api.player_requests import LANTERN, PICKUP, SAVE, TASK, everythi
 from tests.unit.api.rest_scene import PLAYER, PROCESSED, RestScene
 from tests.unit.realtime.fakes import NOW
 
-# Powertools warns of a request that counts nothing.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
 
 class Asked(NamedTuple):
     """A good request."""

@@ -14,9 +14,6 @@ from store.schema import SCORES
 from tests.unit.api.rest_scene import PLAYER, RestScene
 from tests.unit.realtime.fakes import NOW
 
-# Powertools warns of a request that counts nothing.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
 FOREST = Board(id="forest", order="desc", top=50)
 
 

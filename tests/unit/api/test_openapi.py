@@ -7,9 +7,6 @@ import pytest
 from tests.unit.api.player_requests import SUCCESSES
 from tests.unit.api.rest_scene import RestScene
 
-# Powertools warns of a request that counts nothing.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
 Operations = dict[str, dict[str, Any]]
 
 

@@ -12,9 +12,6 @@ from tests.unit.api.player_requests import everything, post, send
 from tests.unit.api.rest_scene import CLOSED, DELETED_USERS, PLAYER, Answer, RestScene, request_event
 from tests.unit.realtime.fakes import NOW
 
-# Powertools warns of a request that counts nothing.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
 NEW: dict[str, Any] = {
     "userId": PLAYER,
     "name": "ada",
@@ -83,22 +80,9 @@ def test_score_after_the_change_has_the_new_name(rest: RestScene) -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("Ada", "Ada"),
-        ("x" * 24, "x" * 24),
-        ("  Ada  ", "Ada"),
-        ("\tAda\n", "Ada"),
         ("Ada   Lovelace", "Ada Lovelace"),
         (" " * 500 + "Ada" + " " * 400, "Ada"),
-        ("\U0001f3c6" * 3, "\U0001f3c6" * 3),
         ("\U0001f3c6" * 24, "\U0001f3c6" * 24),
-        ("\U0001f469\u200d\U0001f680", "\U0001f469\u200d\U0001f680"),
-        ("Ame\u0301lie", "Am\u00e9lie"),
-        ("李明", "李明"),
-        (" Bo ", "Bo"),
-        (
-            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
-            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
-        ),
         ("<b>&\"'", "<b>&\"'"),
     ],
 )
@@ -109,28 +93,7 @@ def test_name_is_trimmed(rest: RestScene, name: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "",
-        "   ",
-        "\u3164\u3164\u3164",
-        "\u0301\u0302",
-        "Bob\u200d",
-        "\u202eBob",
-        "x" * 25,
-        "\U0001f3c6" * 25,
-        "\u0e01\u0e49\u0e49" * 11,
-        "Ada\x00",
-        "A\x07da",
-        "Ada\x7f",
-        "Ada\ud800",
-        "x" * 1001,
-        "x" * 60_000,
-        None,
-        7,
-        True,
-        ["Ada"],
-        {"first": "Ada"},
-    ],
+    ["", "\u3164\u3164\u3164", "x" * 25, "Ada\ud800", "x" * 60_000, None, 7, True, ["Ada"], {"first": "Ada"}],
 )
 def test_name_that_will_not_do_is_refused(rest: RestScene, name: object) -> None:
     problem = put_name(rest, name).problem(422)

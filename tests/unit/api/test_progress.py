@@ -9,9 +9,6 @@ from api.checkpoint import CHECKPOINT_DEPTH, CHECKPOINT_LIMIT
 from tests.unit.api.player_requests import NEW, Body, post, prepare, progress_of, send
 from tests.unit.api.rest_scene import PLAYER, Answer, RestScene
 
-# Powertools warns of a request that counts nothing.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
 
 def save(rest: RestScene, checkpoint: object, *, version: int = 0) -> Answer:
     body = {"level": 1, "xp": 0, "checkpoint": checkpoint, "version": version}

@@ -9,9 +9,6 @@ from api.validation import BODY_LIMIT
 from tests.unit.api.rest_scene import PLAYER, RestScene
 from tests.unit.events import recorded
 
-# Powertools warns of a request that counts nothing.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
 
 def body(**fields: Any) -> str:
     return json.dumps({"gameArea": "forest", "score": 420} | fields)

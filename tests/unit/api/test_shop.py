@@ -1,11 +1,6 @@
 """`GET /shop`"""
 
-import pytest
-
 from tests.unit.api.rest_scene import PLAYER, RestScene
-
-# Powertools warns of a request that counts nothing.
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 
 
 def test_shop_has_every_item_of_the_catalogue(rest: RestScene) -> None:

@@ -10,35 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from game.economy import Economy
 from game.player import ActionRefusedError, Player, add_money, buy, complete_task, save, unlock
+from tests.unit.game.player_scene import ECONOMY, TODAY
 
-DAY = date(2025, 11, 22)
-REWARDS = {"quest": 40, "visit": 5}
-PRICES = {"torch": 10, "crown": 50, "flag": 0, "bridge": 30, "tower": 40}
-PER_REQUEST, PER_DAY = {"pickup": 25, "gift": 10}, {"pickup": 60, "gift": 10}
-
-ECONOMY = Economy.model_validate(
-    {
-        "levels": {"xp": [0, 100, 250], "xpPerSave": 50, "backwards": False},
-        "unlocks": {
-            "bridge": {"title": "Bridge", "price": PRICES["bridge"]},
-            "tower": {"title": "Tower", "level": 2, "price": PRICES["tower"], "requires": ["bridge"]},
-        },
-        "tasks": {
-            "quest": {"title": "Quest", "money": REWARDS["quest"], "xp": 60, "repeat": "once"},
-            "visit": {"title": "Visit", "money": REWARDS["visit"], "xp": 7, "repeat": "daily"},
-        },
-        "shop": {
-            "torch": {"title": "Torch", "price": PRICES["torch"], "unique": False},
-            "crown": {"title": "Crown", "price": PRICES["crown"], "unique": True},
-            "flag": {"title": "Flag", "price": PRICES["flag"], "unique": True, "requires": "tower"},
-        },
-        "money": {
-            reason: {"perRequest": PER_REQUEST[reason], "perDay": PER_DAY[reason]} for reason in PER_DAY
-        },
-    }
-)
+DAY = TODAY
+TASKS, ITEMS, UNLOCKS = ("quest", "visit"), ("crown", "flag", "torch"), ("bridge", "gate", "tower")
 
 
 @dataclass
@@ -61,7 +37,7 @@ class Earn(NamedTuple):
         return add_money(ECONOMY, player, amount=self.amount, reason=self.reason, today=today)
 
     def book(self, ledger: Ledger, today: date) -> None:
-        assert self.amount <= PER_REQUEST[self.reason]
+        assert self.amount <= ECONOMY.money[self.reason].per_request
         ledger.money += self.amount
         ledger.added[self.reason] += self.amount
 
@@ -73,7 +49,7 @@ class Complete(NamedTuple):
         return complete_task(ECONOMY, player, self.task, today)
 
     def book(self, ledger: Ledger, today: date) -> None:
-        ledger.money += REWARDS[self.task]
+        ledger.money += ECONOMY.tasks[self.task].money
         ledger.rewarded.append((self.task, today))
 
 
@@ -85,7 +61,7 @@ class Buy(NamedTuple):
         return buy(ECONOMY, player, name=self.item, quantity=self.quantity)
 
     def book(self, ledger: Ledger, today: date) -> None:
-        ledger.money -= PRICES[self.item] * self.quantity
+        ledger.money -= ECONOMY.shop[self.item].price * self.quantity
         ledger.bought[self.item] += self.quantity
 
 
@@ -96,7 +72,7 @@ class Open(NamedTuple):
         return unlock(ECONOMY, player, self.name)
 
     def book(self, ledger: Ledger, today: date) -> None:
-        ledger.money -= PRICES[self.name]
+        ledger.money -= ECONOMY.unlocks[self.name].price
         ledger.opened.append(self.name)
 
 
@@ -115,10 +91,10 @@ class Save(NamedTuple):
 
 Action = Earn | Complete | Buy | Open | Save
 ACTIONS: st.SearchStrategy[Action] = st.one_of(
-    st.builds(Earn, st.sampled_from(sorted(PER_DAY)), st.integers(1, 30)),
-    st.builds(Complete, st.sampled_from(sorted(REWARDS))),
-    st.builds(Buy, st.sampled_from(["torch", "crown", "flag"]), st.integers(1, 3)),
-    st.builds(Open, st.sampled_from(["bridge", "tower"])),
+    st.builds(Earn, st.sampled_from(sorted(ECONOMY.money)), st.integers(1, 30)),
+    st.builds(Complete, st.sampled_from(TASKS)),
+    st.builds(Buy, st.sampled_from(ITEMS), st.integers(1, 3)),
+    st.builds(Open, st.sampled_from(UNLOCKS)),
     st.builds(Save, st.integers(1, 3), st.integers(0, 300)),
 )
 # The clock may stand still, go on, and differ by a day around midnight.
@@ -154,7 +130,7 @@ def check(player: Player, ledger: Ledger) -> None:
     assert len(set(ledger.rewarded)) == len(ledger.rewarded), "a reward twice a day"
     assert [task for task, _ in ledger.rewarded].count("quest") <= 1
     for reason, amount in ledger.added.items():
-        assert amount <= PER_DAY[reason] * len(ledger.days)
+        assert amount <= ECONOMY.money[reason].per_day * len(ledger.days)
 
 
 @given(STEPS, st.integers(2, 30))
@@ -169,7 +145,7 @@ def test_clock_that_was_ahead_once_locks_nothing(steps: list[tuple[Action, int]]
         money = player.money
         player = Complete("visit").act(player, today)
         player = Earn("gift", 10).act(player, today)
-        assert player.money == money + REWARDS["visit"] + 10
+        assert player.money == money + ECONOMY.tasks["visit"].money + 10
         for again in (Complete("visit"), Earn("gift", 1)):
             with pytest.raises(ActionRefusedError):
                 again.act(player, today)
@@ -184,7 +160,7 @@ def test_each_day_gives_up_to_its_cap(steps: list[tuple[int, int]]) -> None:
         try:
             player = Earn("pickup", amount).act(player, today)
         except ActionRefusedError:
-            assert given_today + amount > PER_DAY["pickup"]
+            assert given_today + amount > ECONOMY.money["pickup"].per_day
         else:
             given_today += amount
-            assert given_today <= PER_DAY["pickup"]
+            assert given_today <= ECONOMY.money["pickup"].per_day

@@ -116,19 +116,6 @@ async def test_shards_do_not_wait_for_each_other(scene: Scene) -> None:
         await scene.until_delivered(*scene.streams.put("b"))
 
 
-async def test_children_are_read_from_their_beginning_after_their_parent(scene: Scene) -> None:
-    async with scene.running():
-        scene.failing = [ValueError("boom")] * 3
-        scene.streams.put("a", 2)
-        scene.streams.close_shard("a")
-        for child in ("b", "c"):
-            scene.streams.open_shard(child, parent="a")
-            scene.streams.put(child, 2)
-        await scene.until_delivered(1, 2, 3, 4, 5, 6)
-    assert sorted(scene.delivered[:2]) == [1, 2]
-    assert [number for number in scene.delivered if number in (3, 4)] == [3, 4]
-
-
 async def test_children_wait_while_their_parent_is_being_delivered(scene: Scene) -> None:
     scene.gate = asyncio.Event()
     async with scene.running():
@@ -140,20 +127,6 @@ async def test_children_wait_while_their_parent_is_being_delivered(scene: Scene)
         assert scene.delivered == [1]
         scene.gate.set()
         await scene.until_delivered(*child)
-
-
-async def test_grandchildren_wait_for_a_parent_whose_turn_has_not_come(scene: Scene) -> None:
-    scene.gate = asyncio.Event()
-    async with scene.running():
-        written = scene.streams.put("a")
-        for parent, child in ("ab", "bc", "cd"):
-            scene.streams.close_shard(parent)
-            scene.streams.open_shard(child, parent=parent)
-            written += scene.streams.put(child)
-        await scene.time.pass_by(60)
-        scene.gate.set()
-        await scene.until_delivered(*written)
-    assert scene.delivered == written
 
 
 async def test_child_of_a_trimmed_parent_is_read(scene: Scene) -> None:
@@ -187,20 +160,6 @@ async def test_every_page_of_shards_is_read(tmp_path: Path) -> None:
     async with scene.running():
         written = [number for shard_id in "abcde" for number in scene.streams.put(shard_id)]
         await scene.until_delivered(*written)
-
-
-async def test_expired_iterator_is_replaced_behind_the_last_record(scene: Scene) -> None:
-    async with scene.running():
-        await scene.until_delivered(*scene.streams.put("a", 2))
-        scene.streams.expire_iterators()
-        await scene.until_delivered(*scene.streams.put("a", 2))
-    assert scene.delivered == [1, 2, 3, 4]
-
-
-async def test_iterator_expired_before_the_first_record_misses_nothing(scene: Scene) -> None:
-    async with scene.running():
-        scene.streams.expire_iterators()
-        await scene.until_delivered(*scene.streams.put("a", 2))
 
 
 @pytest.mark.parametrize("read_before", [0, 1])
