@@ -101,32 +101,26 @@ def test_port_in_use_is_one_sentence_that_names_it(
     _assert_one_sentence(process, status, str(taken), f"PODIUM_{port.upper()}_PORT")
 
 
-@pytest.mark.parametrize("value", ["http", "65536"])
-def test_bad_port_is_one_sentence_that_names_the_variable(
-    own_backend: Callable[..., BackendProcess], value: str
-) -> None:
-    process = own_backend(http_port=value)
-    process.launch()
-    _assert_one_sentence(process, process.wait(), "PODIUM_HTTP_PORT")
-
-
 @pytest.mark.parametrize(
-    ("content", "mention"),
+    ("variable", "value", "mentions"),
     [
-        ("[areas.forest\n", "line 1"),
-        ('[global]\ntitle = "All"\ntop = 5000\n[areas]\n', "global.top"),
-        (None, "No such file"),
+        ("http_port", "65536", ("PODIUM_HTTP_PORT",)),
+        ("catalogue", "broken", ("broken", "global.top")),
+        ("catalogue", "missing", ("missing", "No such file")),
+        ("data_dir", "broken", ("broken",)),
     ],
 )
-def test_broken_catalogue_is_one_sentence_that_names_file_and_key(
-    own_backend: Callable[..., BackendProcess], tmp_path: Path, content: str | None, mention: str
+def test_what_is_in_the_way_is_one_sentence_that_names_it(
+    own_backend: Callable[..., BackendProcess],
+    tmp_path: Path,
+    variable: str,
+    value: str,
+    mentions: tuple[str, ...],
 ) -> None:
-    catalogue = tmp_path / "catalogue.toml"
-    if content is not None:
-        catalogue.write_text(content)
-    process = own_backend(catalogue=catalogue)
+    (tmp_path / "broken").write_text('[global]\ntitle = "All"\ntop = 5000\n[areas]\n')
+    process = own_backend(**{variable: value if variable == "http_port" else tmp_path / value})
     process.launch()
-    _assert_one_sentence(process, process.wait(), "catalogue.toml", mention)
+    _assert_one_sentence(process, process.wait(), *mentions)
 
 
 async def test_edit_that_would_break_rows_is_refused_until_they_are_dropped(
@@ -185,15 +179,6 @@ async def test_edit_that_would_break_rows_is_refused_until_they_are_dropped(
         await again.submit("sprint", 30)
         assert [entry.points for entry in await again.top("sprint")] == [30]
     assert await asyncio.to_thread(process.stop) == 0
-
-
-def test_unwritable_data_folder_is_one_sentence(
-    own_backend: Callable[..., BackendProcess], tmp_path: Path
-) -> None:
-    (tmp_path / "data").write_text("a file is in the way")
-    process = own_backend()
-    process.launch()
-    _assert_one_sentence(process, process.wait(), str(tmp_path / "data"))
 
 
 def test_emulator_that_dies_ends_the_backend_with_one_sentence(

@@ -16,7 +16,7 @@ from store.idempotency import Answer, request_key
 from store.progress import Progress
 from store.schema import IDEMPOTENCY
 from tests.integration.real_time import NOW
-from tests.unit.store.bookkeeping import ACTIONS, ADA, CROWN, EARN, ECONOMY, TORCH, Action, Ledger
+from tests.unit.store.bookkeeping import ACTIONS, ADA, CROWN, EARN, ECONOMY, Action, Ledger
 
 DEVICES = 8
 REQUESTS = 64
@@ -55,30 +55,6 @@ async def test_parallel_purchases_with_money_for_one(devices: list[Database], ke
     stored = await progress.load(devices[0], ADA)
     assert (stored.money, stored.inventory) == (0, {"crown": 1})
     assert await answered_keys(devices[0]) == (REQUESTS if keys else 0)
-
-
-async def test_parallel_purchases_of_many_stop_at_the_last_coin(devices: list[Database]) -> None:
-    for _ in range(4):
-        await do(devices[0], EARN)
-    answers = await asyncio.gather(*(do(devices[n % DEVICES], TORCH) for n in range(REQUESTS)))
-    ledger = Ledger([EARN] * 4)
-    ledger.book((TORCH, answer) for answer in answers)
-    stored = await progress.load(devices[0], ADA)
-    ledger.assert_balances(stored)
-    assert (stored.money, stored.inventory) == (0, {"torch": 10})
-
-
-@pytest.mark.parametrize("funds", [0, 2])
-async def test_parallel_replays_of_one_request(devices: list[Database], funds: int) -> None:
-    for _ in range(funds):
-        await do(devices[0], EARN)
-    answers = await asyncio.gather(*(do(devices[n % DEVICES], TORCH, "k") for n in range(REQUESTS)))
-    assert set(answers) == {answers[0]}
-    ledger = Ledger([EARN] * funds)
-    ledger.book([(TORCH, answers[0])])
-    assert answers[0].status == (200 if funds else 409)
-    ledger.assert_balances(await progress.load(devices[0], ADA))
-    assert await answered_keys(devices[0]) == 1
 
 
 async def test_everything_at_once_balances(devices: list[Database]) -> None:

@@ -90,16 +90,6 @@ async def test_renames_at_once_leave_one_name(db: Database) -> None:
     assert await names(db) == {stored.name}
 
 
-async def test_rename_brings_no_row_back(db: Database) -> None:
-    await hold(db)
-    best = (await progress.load(db, ADA.user_id)).bests[BOARDS[7]]
-    await scores.delete_rows(db, [(BOARDS[7], best.sort_key)])
-    await rename(db, "Lovelace")
-    items = (await db.client.scan(TableName=db.name(SCORES)))["Items"]
-    assert len(items) == len(BOARDS) - 1
-    assert {item["name"]["S"] for item in items} == {"Lovelace"}
-
-
 @pytest.mark.parametrize("head_start", [0, 0.01, 0.05])
 async def test_scores_and_renames_at_the_same_time_bring_nothing_back(
     db: Database, catalogue: Catalogue, head_start: float

@@ -22,7 +22,6 @@ from tests.unit.api.player_requests import (
     post,
     prepare,
     progress_of,
-    send,
 )
 from tests.unit.api.rest_scene import PLAYER, RestScene
 from tests.unit.realtime.fakes import NOW
@@ -74,13 +73,6 @@ def test_key_of_another_route_is_refused(rest: RestScene) -> None:
     post(rest, "/unlock", {"id": "oasis"}, Idempotency_Key="k").problem(409)
     assert "Idempotency-Key" in post(rest, *PICKUP, Idempotency_Key="k").problem(422)["detail"]
     assert progress_of(rest) == NEW
-
-
-def test_same_key_of_two_players_is_two_requests(rest: RestScene) -> None:
-    prepare(rest, PICKUP)
-    for player in ("ada", "bob"):
-        answer = send(rest, "POST", *PICKUP, player=player, Idempotency_Key="k")
-        assert answer.json["money"] == 100
 
 
 def test_request_spelt_differently_is_replayed(rest: RestScene) -> None:
@@ -144,13 +136,6 @@ def documented(rest: RestScene, path: str) -> dict[str, Any]:
     """Return the answers that the API's description names."""
     responses: dict[str, Any] = rest.get("/openapi.json").json["paths"][path]["post"]["responses"]
     return responses
-
-
-def test_refusal_is_replayed_though_it_would_succeed_by_now(rest: RestScene) -> None:
-    post(rest, "/shop/buy", {"itemId": "torch"}, Idempotency_Key="k").problem(402)
-    prepare(rest, PICKUP)
-    post(rest, "/shop/buy", {"itemId": "torch"}, Idempotency_Key="k").problem(402)
-    assert post(rest, "/shop/buy", {"itemId": "torch"}, Idempotency_Key="another").status == 200
 
 
 BAD_KEYS = ["", " ", "a b", "a\tb", "a\n", "\x00", "é", "x" * 256]

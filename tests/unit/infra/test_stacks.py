@@ -147,18 +147,6 @@ def test_user_pool_uses_the_shared_password_policy(stage: str) -> None:
     }
 
 
-def test_mails_to_players_come_from_the_address_that_the_stage_names(stage: str) -> None:
-    (pool,) = properties(stage, "AWS::Cognito::UserPool")
-    if stage == "dev":  # which names none: Cognito's own
-        assert "EmailConfiguration" not in pool
-        return
-    assert pool["EmailConfiguration"]["EmailSendingAccount"] == "DEVELOPER"
-    assert pool["EmailConfiguration"]["From"] == "game@example.com"
-    assert text(pool["EmailConfiguration"]["SourceArn"]) == (
-        "arn:<AWS::Partition>:ses:us-east-1:<AWS::AccountId>:identity/example.com"
-    )
-
-
 def test_sender_may_be_an_address_alone_and_of_another_region(stage: str) -> None:
     sender = Identity(email_from="game@example.com", email_region="eu-west-1")
     made = IdentityStack(App(), load_settings(stage).model_copy(update={"identity": sender}))

@@ -263,20 +263,3 @@ async def test_client_that_leaves_all_unread_is_closed_after_a_while() -> None:
     assert event["requestContext"]["connectionId"] == stuck_id
     assert event["requestContext"]["disconnectStatusCode"] == 1008
     assert event["requestContext"]["disconnectReason"] == "Client does not read"
-
-
-async def test_stop_does_not_wait_for_a_client_that_does_not_read() -> None:
-    backend = Backend()
-    limits = Limits(close_seconds=0.01, write_buffer_bytes=1 << 30)
-    async with running(backend, limits) as gateway:
-        with small_socket() as sock:
-            sock.connect(("127.0.0.1", gateway.port))
-            async with connect(gateway.url, sock=sock) as stuck:
-                stuck_id = await backend.next_id()
-                stuck.transport.pause_reading()
-                for _ in range(100):
-                    assert await push(gateway, stuck_id, b"x" * 100_000) == 200
-                await gateway.stop()
-                stuck.transport.abort()
-
-    assert len(backend.events["$disconnect"]) == 1

@@ -118,21 +118,6 @@ def test_good_answer_is_read_in_any_form(run: Run[Any], line: Reply) -> None:
     assert repeated == 0 if "without a word" not in repr(line) else repeated <= 20
 
 
-@pytest.mark.parametrize(
-    ("status", "where"),
-    [(400, "failed"), (403, "failed"), (404, "failed"), (410, "gone"), (413, "failed"), (302, "failed")],
-)
-@pytest.mark.parametrize("headers", [(), ("Connection: close",)])
-def test_final_answer_settles_an_id_at_the_first_attempt(
-    run: Run[Any], status: int, where: str, headers: tuple[str, ...]
-) -> None:
-    make = last_words if headers else reply
-    result, server = run(play({"one": [make(answer(status, *headers))]}, "one", *ids(10), in_flight=1))
-    assert result.delivered == 10
-    assert getattr(result, where) == ["one"]
-    assert server.attempts["one"] == 1
-
-
 PASSING = {
     "429": reply(answer(429)),
     "429, again at once": reply(answer(429, "Retry-After: 0")),
