@@ -107,16 +107,6 @@ async def test_records_written_after_the_start_arrive_in_order(stream: Stream, t
     assert record["dynamodb"]["NewImage"]["raw"] == {"B": "/w=="}
 
 
-async def test_failing_record_is_retried_in_order(stream: Stream, tmp_path: Path) -> None:
-    recorder = Recorder(failures={3: 2})
-    source = _source(stream, recorder, tmp_path)
-    await source.start()
-    await stream.put(1, 2, 3, 4)
-    task = asyncio.create_task(source.run())
-    assert await recorder.take(4) == [1, 2, 3, 4]
-    await _cancel(task)
-
-
 async def test_bad_record_goes_to_the_dead_letters_and_the_rest_arrives(
     stream: Stream, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -49,30 +48,6 @@ def test_client_config_is_the_deployment_and_the_areas(rest: RestScene) -> None:
             "maxSide": 16_384,
         },
     }
-
-
-def description(rest: RestScene) -> dict[str, Any]:
-    document: dict[str, Any] = rest.get("/openapi.json").json
-    return document
-
-
-def test_openapi_references_exist(rest: RestScene) -> None:
-    document = description(rest)
-
-    def references(node: Any) -> set[str]:
-        if isinstance(node, dict):
-            own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
-            return own.union(*map(references, node.values()))
-        if isinstance(node, list):
-            return set().union(*map(references, node))
-        return set()
-
-    found = references(document)
-    assert found
-    for reference in found:
-        target: Any = document
-        for part in reference.removeprefix("#/").split("/"):
-            target = target[part]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from game.account import LOW_RATE_REGIONS
 from infra.settings import STAGES, SettingsError, StageSettings, load_settings, main
 
 
@@ -121,11 +120,6 @@ def test_push_rate_that_leaves_players_nothing_is_refused_by_its_name(
 ) -> None:
     with pytest.raises(SettingsError, match=rf"live\.push_rate must be at most {most}: .*\(account_rate\)"):
         load(tmp_path, content)
-
-
-def test_regions_with_the_low_rate_are_thirteen() -> None:
-    assert len(LOW_RATE_REGIONS) == 13
-    assert "us-east-1" not in LOW_RATE_REGIONS
 
 
 @pytest.mark.parametrize(

@@ -77,17 +77,6 @@ def scene(tmp_path: Path) -> Scene:
     return scene
 
 
-async def test_starts_at_the_end_of_the_stream(scene: Scene) -> None:
-    scene.streams.put("a", 3)
-    await scene.source.start()
-    new = scene.streams.put("a", 2)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(scene.source.run())
-        await scene.until_delivered(*new)
-        task.cancel()
-    assert scene.delivered == new
-
-
 async def test_batches_are_full_and_in_order(tmp_path: Path) -> None:
     scene = Scene(tmp_path, batch_size=4)
     scene.streams.open_shard("a")
@@ -221,17 +210,6 @@ async def test_other_errors_end_the_run(code: str, scene: Scene) -> None:
     with pytest.raises(ExceptionGroup) as raised:
         await scene.source.run()
     assert code in str(raised.value.exceptions)
-
-
-async def test_shard_goes_on_after_a_discarded_record(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, retries=1)
-    scene.streams.open_shard("a")
-    async with scene.running():
-        scene.failing = [ValueError("boom")] * 2
-        scene.streams.put("a")
-        await scene.time.until((tmp_path / "dead.jsonl").exists)
-        await scene.until_delivered(*scene.streams.put("a"))
-    assert scene.delivered == [2]
 
 
 def test_record_takes_the_form_that_lambda_gives() -> None:

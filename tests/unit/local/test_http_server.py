@@ -191,14 +191,6 @@ async def test_connect_is_refused_and_no_error(target: bytes, caplog: pytest.Log
     assert "callback error" not in caplog.text
 
 
-async def test_deleted_connection_is_gone_for_the_next_request_of_the_same_read() -> None:
-    async with conversing() as conversation:
-        get, delete = (POST.replace(b"POST", method) + b"\r\n" for method in (b"GET", b"DELETE"))
-        await conversation.feed(post(b"1").raw + get + delete + post(b"2").raw + get + delete)
-        assert conversation.statuses == [200, 200, 204, 410, 410, 410]
-        assert conversation.target.pushed == [b"1"]
-
-
 async def test_refused_request_is_answered_before_its_body_comes() -> None:
     async with conversing() as conversation:
         request = refused(b"body")
@@ -219,12 +211,6 @@ async def test_too_large_body_is_refused_before_its_end(head: bytes) -> None:
         await conversation.feed(rest, post(b"next").raw)
         assert conversation.statuses == [413, 200]
         assert conversation.target.pushed == [b"next"]
-
-
-async def test_absurd_length_is_refused_before_any_body() -> None:
-    async with conversing() as conversation:
-        await conversation.feed(POST + b"Content-Length: 9000000000000000000\r\n\r\n")
-        assert conversation.statuses == [413]
 
 
 # Those of llhttp, of which it knows many more, are a few; the others are refused here.

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.board import Entry, Position, apply
-from game.frames import FRAME_LIMIT, fits
 from game.scoring import Order
 from realtime.protocol import (
     Announcement,
@@ -97,12 +96,6 @@ def test_change_leads_to_the_next_version_whichever_it_is(order: Order, data: st
         diff = Diff.model_validate_json(text)
         assert (diff.epoch, diff.from_, diff.to) == (AT.epoch, 12, 13)
         assert apply(order, old, diff.changes) == new
-
-
-@pytest.mark.parametrize(("filling", "size"), [("x", 1), ("é", 2), ("\U0001f3c6", 4)])
-def test_frame_is_measured_in_bytes(filling: str, size: int) -> None:
-    assert fits(filling * (FRAME_LIMIT // size))
-    assert not fits(filling * (FRAME_LIMIT // size) + "x")
 
 
 def test_text_beyond_ascii_is_not_escaped() -> None:

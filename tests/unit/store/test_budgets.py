@@ -13,6 +13,7 @@ from store.budgets import HORIZON_SECONDS, Budget, push_budget
 from store.database import Database, to_item
 from store.schema import BUDGETS
 from tests.simulation import aws, clock
+from tests.unit.realtime.fakes import RecordedDatabase, recorded_database
 
 START = 1_763_812_800_000_000
 
@@ -26,25 +27,16 @@ class Clock:
         return self.now
 
 
-class Counted:
-    """Moto, with the requests that it was asked."""
-
-    requests = 0
-
-    async def respond(self, request: AWSPreparedRequest) -> tuple[int, bytes]:
-        self.requests += 1
-        return await aws.ask_moto(request)
+@pytest.fixture
+async def tables() -> AsyncIterator[RecordedDatabase]:
+    """Yield empty tables, with the requests that they were asked."""
+    async with recorded_database() as made:
+        yield made
 
 
 @pytest.fixture
-async def counted() -> Counted:
-    return Counted()
-
-
-@pytest.fixture
-async def db(counted: Counted) -> AsyncIterator[Database]:
-    async with aws.database(aws.shared_session(), counted.respond) as (db, _):
-        yield db
+def db(tables: RecordedDatabase) -> Database:
+    return tables.db
 
 
 async def sold_until(db: Database, value: object) -> None:
@@ -63,22 +55,22 @@ async def test_slots_of_all_buyers_follow_each_other(db: Database) -> None:
     assert await ada.claim(10) == pytest.approx(0.1)
 
 
-async def test_claim_is_one_write_when_busy_and_when_idle(db: Database, counted: Counted) -> None:
+async def test_claim_is_one_write_when_busy_and_when_idle(db: Database, tables: RecordedDatabase) -> None:
     now = Clock()
     budget = Budget(db, "pushes", 100, now)
     for step in (0, 0, 50_000, 9_000_000, 0, 3_000_000):
         now.now += step
-        counted.requests = 0
+        tables.log.clear()
         await budget.claim(10)
-        assert counted.requests == 1
+        assert len(tables.log) == 1
 
 
-async def test_claim_of_one_who_has_not_seen_the_last_is_two_writes(db: Database, counted: Counted) -> None:
+async def test_claim_of_one_who_missed_the_last_is_two_writes(db: Database, tables: RecordedDatabase) -> None:
     now = Clock()
     await Budget(db, "pushes", 100, now).claim(10)
-    counted.requests = 0
+    tables.log.clear()
     assert await Budget(db, "pushes", 100, now).claim(10) == pytest.approx(0.1)
-    assert counted.requests == 2
+    assert len(tables.log) == 2
 
 
 async def test_budgets_are_independent(db: Database) -> None:

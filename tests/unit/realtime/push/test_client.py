@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.push.client import IN_FLIGHT, PushResult
+from realtime.push.client import PushResult
 from tests.unit.realtime.push.scene import WITHIN, Endpoint, Line, ids, push, with_client
 
 
@@ -105,14 +105,6 @@ def test_one_bad_connection_never_stops_the_rest() -> None:
     assert sorted(result.failed) == ["broken", "forbidden", "silent", "throttled"]
     assert all(endpoint.attempts[one] == 1 for one in alive)
     assert seconds <= WITHIN
-
-
-def test_requests_at_once_are_bounded() -> None:
-    endpoint = Endpoint(seconds=0.01)
-    result, seconds = push(endpoint, *ids(3 * IN_FLIGHT))
-    assert result.delivered == 3 * IN_FLIGHT
-    assert endpoint.most_at_once == IN_FLIGHT
-    assert seconds == pytest.approx(0.03)
 
 
 @pytest.mark.parametrize(
