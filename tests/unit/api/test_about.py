@@ -11,6 +11,7 @@ from api.problems import RETRY_AFTER_LIMIT
 from game.catalogue import load_catalogue
 from game.client_config import Deployment
 from game.environment import ApiEnvironment
+from game.headers import PREFLIGHT_SECONDS
 from runtime.settings import read
 from store.boards import PublishedBoard
 from store.errors import ConflictError
@@ -63,6 +64,7 @@ def test_preflight_is_answered_for_any_origin(rest: RestScene) -> None:
     assert answer.status == 204
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+    assert answer.headers["Access-Control-Max-Age"] == str(PREFLIGHT_SECONDS)
 
 
 def test_problem_can_be_read_from_another_origin(rest: RestScene) -> None:
