@@ -3,8 +3,8 @@
 Players submit scores that lead the board, each through our own transaction; the records come off the
 emulator's stream, and one batch of them goes to our broadcaster or to AWS's sample (`bench/sample.py`). Both
 push through our local gateway to the same real WebSocket clients. The broadcaster has one core; gateway and
-clients share the other. One of the subscribers is a witness who reads: after a batch of ours its board must
-equal the table's top K, after one of the sample's it must have heard of every score.
+clients share the other, and this process. One of the subscribers is a witness who reads: after a batch of
+ours its board must equal the table's top K, after one of the sample's it must have heard of every score.
 """
 
 import asyncio
@@ -20,9 +20,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from bench import sample
+from bench.clients import Clients, open_gateway
 from bench.emulated import Emulated, emulated
 from bench.figure import Figure
-from bench.processes import Process, aws_environment, cores, python, running
+from bench.orders import allow_files
+from bench.processes import Process, aws_environment, cores, kept_to, python, running
 from bench.report import console
 from bench.rounds import Scale, interleaved
 from game.board import Position
@@ -97,37 +99,33 @@ async def run(scale: Scale) -> list[Figure]:
 @asynccontextmanager
 async def _scene(case: Case) -> AsyncIterator["_Scene"]:
     broadcaster_core, others = cores()
-    async with (
-        emulated() as aws,
-        _score_stream(aws) as stream,
-        running(python("bench.gateway_server"), core=others) as gateway,
-    ):
-        port = (await gateway.read())["port"]
-        url = f"ws://127.0.0.1:{port}/"
-        # One less: the witness is a subscriber too.
-        clients_command = python("bench.clients", "--url", url, "--connections", case.subscribers - 1)
-        broadcaster = partial(python, "bench.broadcasters", "--connections-url", f"http://127.0.0.1:{port}")
+    allow_files()
+    async with emulated() as aws, _score_stream(aws) as stream, open_gateway() as gateway:
+        connections_url = f"http://127.0.0.1:{gateway.port}"
+        broadcaster = partial(python, "bench.broadcasters", "--connections-url", connections_url)
         environment = aws_environment(aws.url, aws.credentials)
         async with (
-            running(clients_command, core=others) as clients,
             running(broadcaster("ours"), core=broadcaster_core, environment=environment) as ours,
             running(broadcaster("sample"), core=broadcaster_core, environment=environment) as peer,
         ):
-            await clients.read(_CONNECT_SECONDS)
             for process in (ours, peer):
                 await process.read()
-            # The gateway counts: the witness comes after the clients.
-            async with connect(
-                url,
-                subprotocols=[Subprotocol(SUBPROTOCOL)],
-                proxy=None,
-                open_timeout=_CONNECT_SECONDS,
-                ping_interval=None,
-            ) as witness:
-                await _subscribe(aws.db, [f"c{number}" for number in range(case.subscribers)])
-                scene = _Scene(case, aws.db, stream, clients, {OURS: ours, PEER: peer}, witness)
-                await scene.prepare()
-                yield scene
+            with kept_to(others):
+                clients = Clients()
+                # One less: the witness is a subscriber too.
+                await clients.connect(gateway.url, case.subscribers - 1)
+                # The gateway counts: the witness comes after the clients.
+                async with connect(
+                    gateway.url,
+                    subprotocols=[Subprotocol(SUBPROTOCOL)],
+                    proxy=None,
+                    open_timeout=_CONNECT_SECONDS,
+                    ping_interval=None,
+                ) as witness:
+                    await _subscribe(aws.db, [f"c{number}" for number in range(case.subscribers)])
+                    scene = _Scene(case, aws.db, stream, clients, {OURS: ours, PEER: peer}, witness)
+                    await scene.prepare()
+                    yield scene
 
 
 async def _subscribe(db: Database, ids: list[str]) -> None:
@@ -150,7 +148,7 @@ class _Scene:
         case: Case,
         db: Database,
         stream: "_ScoreStream",
-        clients: Process,
+        clients: Clients,
         broadcasters: dict[str, Process],
         witness: ClientConnection,
     ) -> None:
@@ -184,18 +182,16 @@ class _Scene:
         return outcome
 
     async def _broadcast(self, name: str, records: list[Record]) -> Outcome:
-        await self._clients.ask("start")
+        self._clients.start()
         worked = await self._broadcasters[name].ask("process", records=records, within=_PROCESS_SECONDS)
         async with asyncio.timeout(_DELIVERY_SECONDS):
             each = await (self._follow() if name == OURS else self._hear(records))
         others = self._case.subscribers - 1
-        came = await self._clients.ask("stop", frames=each * others, timeout_seconds=_DELIVERY_SECONDS)
-        if came["frames"] != each * others:
-            raise BroadcasterBenchError(f"{name}: {came['frames']} of {each * others} frames came")
-        witnessed = came["bytes"] / others
-        return Outcome(
-            came["last_at"] - worked["started_at"], came["frames"] + each, came["bytes"] + witnessed
-        )
+        came = await self._clients.stop(each * others, _DELIVERY_SECONDS)
+        if came.frames != each * others:
+            raise BroadcasterBenchError(f"{name}: {came.frames} of {each * others} frames came")
+        witnessed = came.bytes / others
+        return Outcome(came.last_at - worked["started_at"], came.frames + each, came.bytes + witnessed)
 
     async def _follow(self) -> int:
         """Read diffs until the witness has the board of the table; the number of frames."""

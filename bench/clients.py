@@ -1,33 +1,57 @@
-"""Many WebSocket connections in one process that count what they are sent.
+"""Our gateway, and many WebSocket connections to it that count what they are sent."""
 
-    python -m bench.clients --url ws://127.0.0.1:PORT/ --connections N
-
-It speaks in JSON lines. `{"connected": N}` is printed when all are connected. Then it takes orders:
-
-    {"do": "start"}
-        counts from zero; answers {"counting": true}
-    {"do": "stop", "frames": F, "timeout_seconds": S}
-        waits until F have come (default 0: for nothing) or S have passed (default 60), and answers
-        {"frames", "bytes", "last_at", "open"}
-
-`bytes` are those of the frames counted, headers included. `last_at` is when the last one came, in seconds of
-the machine's monotonic clock, or null; `open` says how many of the connections are left. The end of standard
-input ends the program.
-"""
-
-import argparse
 import asyncio
+import itertools
 import time
-from contextlib import suppress
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
 
-import uvloop
-
-from bench.orders import allow_files, say, serve
+from game.live import SUBPROTOCOL
 from loadtest import wire
+from local.gateway.server import Event, Gateway
 
 # A listening socket's queue is short: Python's holds 100.
 _CONNECTING_AT_ONCE = 50
+_ALLOW = {
+    "principalId": "bench",
+    "policyDocument": {
+        "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": "*"}],
+    },
+}
+
+
+async def _authorizer(_event: Event) -> dict[str, Any]:
+    return _ALLOW
+
+
+async def _route(_event: Event) -> dict[str, Any]:
+    return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
+
+
+@asynccontextmanager
+async def open_gateway() -> AsyncIterator[Gateway]:
+    """Yield the gateway that `make run` starts, which admits every client; its routes do nothing.
+
+    Connections are named c0, c1, … in the order in which they come, so that their subscriptions can be
+    written before they are pushed to.
+    """
+    numbers = itertools.count()
+    routes = dict.fromkeys(("$connect", "$disconnect", "$default"), _route)
+    gateway = Gateway(authorizer=_authorizer, routes=routes, id_source=lambda: f"c{next(numbers)}")
+    await gateway.start("127.0.0.1", 0)
+    try:
+        yield gateway
+    finally:
+        await gateway.stop()
+
+
+class Count(NamedTuple):
+    """Frames, their bytes with headers, and when the last one came, by `time.monotonic`."""
+
+    frames: int
+    bytes: int
+    last_at: float
 
 
 class Clients:
@@ -35,14 +59,9 @@ class Clients:
 
     def __init__(self) -> None:
         self._sockets: list[wire.WebSocket] = []
-        self._lost = 0
         self._complete = asyncio.Event()
         self._expected = 0
-        self._count()
-
-    def _count(self) -> None:
-        self._frames = self._bytes = 0
-        self._last_at: float | None = None
+        self.start()
 
     async def connect(self, url: str, connections: int) -> None:
         """Open this number of connections. Raises WireError or OSError, in a group, when one is refused."""
@@ -68,40 +87,19 @@ class Clients:
             self._complete.set()
 
     def lost(self, _reason: str) -> None:
-        """Count a connection that is gone."""
-        self._lost += 1
+        """Let go of a connection: its frames will be missed."""
 
-    async def start(self) -> dict[str, Any]:
+    def start(self) -> None:
         """Count from zero."""
-        self._count()
-        return {"counting": True}
+        self._frames = self._bytes = 0
+        self._last_at = 0.0
 
-    async def stop(self, frames: int = 0, timeout_seconds: float = 60) -> dict[str, Any]:
+    async def stop(self, frames: int, seconds: float) -> Count:
         """Return the count, when it has come to `frames` or when the time is over."""
         self._expected = frames
         if self._frames < frames:
             self._complete.clear()
             with suppress(TimeoutError):  # The count says how many are missing.
-                async with asyncio.timeout(timeout_seconds):
+                async with asyncio.timeout(seconds):
                     await self._complete.wait()
-        return {
-            "frames": self._frames,
-            "bytes": self._bytes,
-            "last_at": self._last_at,
-            "open": len(self._sockets) - self._lost,
-        }
-
-
-async def _run(arguments: argparse.Namespace) -> None:
-    clients = Clients()
-    await clients.connect(arguments.url, arguments.connections)
-    say({"connected": arguments.connections})
-    await serve({"start": clients.start, "stop": clients.stop})
-
-
-if __name__ == "__main__":
-    _parser = argparse.ArgumentParser(prog="python -m bench.clients")
-    _parser.add_argument("--url", required=True, help="the gateway's address, ws://host:port/")
-    _parser.add_argument("--connections", type=int, required=True)
-    allow_files()
-    uvloop.run(_run(_parser.parse_args()))
+        return Count(self._frames, self._bytes, self._last_at)

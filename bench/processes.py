@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -44,6 +44,20 @@ def cores() -> Cores:
         return Cores(None, None)
     usable = sorted(os.sched_getaffinity(0))
     return Cores(usable[-1], usable[0])
+
+
+@contextmanager
+def kept_to(core: int | None) -> Iterator[None]:
+    """Keep this process to a core (None: any) meanwhile."""
+    if core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def python(module: str, *arguments: object) -> list[str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,8 +27,9 @@ _PAGE_WIDTH = 400
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add an option per field of the game and the crowd, the price file, and where the report goes."""
+def main(options: Sequence[str] | None = None) -> int:
+    """Price a month, print it and write the report; the exit status: 2 when an input is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m cost", description=__doc__)
     _add_fields(parser.add_argument_group("the game"), Workload)
     _add_fields(parser.add_argument_group("a crowd at one board"), Crowd)
     report = parser.add_argument_group("the report")
@@ -41,10 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="where cost.html and cost.json are written (%(default)s)",
     )
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Price a month, print it and write the report; the exit status: 2 when an input is wrong."""
+    arguments = parser.parse_args(options)
     console = Console()
     try:
         workload, crowd = _read(Workload, arguments), _read(Crowd, arguments)

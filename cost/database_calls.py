@@ -1,7 +1,7 @@
 """The DynamoDB requests behind everything that happens, in one table, and the units that they cost.
 
-The table says which module makes the requests. A test drives that code, and compares: when it asks for
-something else, the test fails, and with it the price of a month.
+Each operation names the module that makes its requests. A test drives that code, and compares: when it asks
+for something else, the test fails, and with it the price of a month.
 
 How DynamoDB counts (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html):
 
@@ -60,13 +60,8 @@ class Call:
     times: Quantity = 1
 
 
-@dataclass(frozen=True)
-class Operation:
-    """Something that happens, and the requests behind it. `source` is the module that makes them."""
-
-    name: str
-    source: str
-    calls: tuple[Call, ...]
+Operation = tuple[Call, ...]
+"""The requests behind something that happens. Its description names the module that makes them."""
 
 
 class Units(NamedTuple):
@@ -85,145 +80,114 @@ class Units(NamedTuple):
         return Units(self.reads * count, self.writes * count)
 
 
-SCORE_KEPT = Operation(
-    "a score that is no better than the player's best",
-    "store/submission.py",
-    (
-        Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
-        Call("BatchGetItem", {SCORES: 1}),
-    ),
+SCORE_KEPT = (
+    Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
+    Call("BatchGetItem", {SCORES: 1}),
 )
+"""A score that is no better than the player's best (store/submission.py)."""
+
 # First a look for the rows of the sum, and of the other bests in it. Then the row of the old best goes, that
 # of the new one comes: on the area's board and on the global one.
-SCORE_IMPROVED = Operation(
-    "a new best, in an area that counts",
-    "store/submission.py",
-    (
-        Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
-        Call("BatchGetItem", {SCORES: "summed"}),
-        Call("TransactWriteItems", {PLAYERS: 1, USER_PROGRESS: 1, SCORES: 4}),
-    ),
+SCORE_IMPROVED = (
+    Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
+    Call("BatchGetItem", {SCORES: "summed"}),
+    Call("TransactWriteItems", {PLAYERS: 1, USER_PROGRESS: 1, SCORES: 4}),
 )
-BATCH = Operation(
-    "a batch of the stream, on one board: is a record over the bar?",
-    "streams/broadcaster.py",
-    (Call("GetItem", {LEADERBOARDS: 1}),),
-)
-PUBLICATION = Operation(
-    "a new version of a board, beside the batch that brings it",
-    "streams/broadcaster.py",
-    (Call("Query", {SCORES: "top"}), Call("UpdateItem", {LEADERBOARDS: 1})),
-)
-SWEEP = Operation(
-    "the sweep of a board that is as it should be",
-    "streams/broadcaster.py",
-    (Call("GetItem", {LEADERBOARDS: 1}), Call("Query", {SCORES: "top"})),
-)
-FANOUT_DIRECT = Operation(
-    "a fan-out by one function",
-    "streams/fanout.py",
-    (Call("Query", {CONNECTIONS: "subscribers"}), Call("UpdateItem", {LEADERBOARDS: 1})),
-)
+"""A new best, in an area that counts (store/submission.py)."""
+
+BATCH = (Call("GetItem", {LEADERBOARDS: 1}),)
+"""A batch of the stream, on one board: is a record over the bar? (streams/broadcaster.py)."""
+
+PUBLICATION = (Call("Query", {SCORES: "top"}), Call("UpdateItem", {LEADERBOARDS: 1}))
+"""A new version of a board, beside the batch that brings it (streams/broadcaster.py)."""
+
+SWEEP = (Call("GetItem", {LEADERBOARDS: 1}), Call("Query", {SCORES: "top"}))
+"""The sweep of a board that is as it should be (streams/broadcaster.py)."""
+
+FANOUT_DIRECT = (Call("Query", {CONNECTIONS: "subscribers"}), Call("UpdateItem", {LEADERBOARDS: 1}))
+"""A fan-out by one function (streams/fanout.py)."""
+
 # A pusher reads the board's row, then its slice a page at a time, and records each page that it is done with.
-FANOUT_SPLIT = Operation(
-    "a fan-out by several functions",
-    "streams/fanout.py",
-    (
-        Call("Query", {CONNECTIONS: "first_page"}),
-        Call("Query", {CONNECTIONS: 1}),
-        Call("UpdateItem", {LEADERBOARDS: 1}),
-        Call("GetItem", {LEADERBOARDS: 1}, times="slices"),
-        Call("Query", {CONNECTIONS: "subscribers"}),
-        Call("UpdateItem", {LEADERBOARDS: 1}, times="pages"),
-        Call("UpdateItem", {LEADERBOARDS: 1}),
-    ),
+FANOUT_SPLIT = (
+    Call("Query", {CONNECTIONS: "first_page"}),
+    Call("Query", {CONNECTIONS: 1}),
+    Call("UpdateItem", {LEADERBOARDS: 1}),
+    Call("GetItem", {LEADERBOARDS: 1}, times="slices"),
+    Call("Query", {CONNECTIONS: "subscribers"}),
+    Call("UpdateItem", {LEADERBOARDS: 1}, times="pages"),
+    Call("UpdateItem", {LEADERBOARDS: 1}),
 )
-PUSHES_CLAIMED = Operation(
-    "a few pushes claimed of what the functions share",
-    "store/budgets.py",
-    (Call("UpdateItem", {BUDGETS: 1}),),
+"""A fan-out by several functions (streams/fanout.py)."""
+
+PUSHES_CLAIMED = (Call("UpdateItem", {BUDGETS: 1}),)
+"""A few pushes claimed of what the functions share (store/budgets.py)."""
+
+CONNECT = (
+    Call("BatchWriteItem", {CONNECTIONS: 2}),
+    Call("GetItem", {PLAYERS: 1}),
+    # The player's connections: this one, and any others.
+    Call("Query", {CONNECTIONS: 1}),
 )
-CONNECT = Operation(
-    "a connection opens",
-    "realtime/routes.py",
-    (
-        Call("BatchWriteItem", {CONNECTIONS: 2}),
-        Call("GetItem", {PLAYERS: 1}),
-        # The player's connections: this one, and any others.
-        Call("Query", {CONNECTIONS: 1}),
-    ),
-)
+"""A connection opens (realtime/routes.py)."""
+
 # Two of the rows are there already: they cost no write of the index, which is not taken off here.
-SUBSCRIBE = Operation(
-    "a client subscribes to all its boards",
-    "realtime/routes.py",
-    (
-        Call("BatchWriteItem", {CONNECTIONS: "held"}),
-        Call("GetItem", {PLAYERS: 1}),
-        Call("BatchGetItem", {LEADERBOARDS: "followed"}),
-    ),
+SUBSCRIBE = (
+    Call("BatchWriteItem", {CONNECTIONS: "held"}),
+    Call("GetItem", {PLAYERS: 1}),
+    Call("BatchGetItem", {LEADERBOARDS: "followed"}),
 )
+"""A client subscribes to all its boards (realtime/routes.py)."""
+
 # What a function has read within the second it does not read again: at the most it is this.
-PING = Operation(
-    "a client pings with all its boards",
-    "realtime/recent.py",
-    (Call("EventualBatchGetItem", {LEADERBOARDS: "followed"}),),
+PING = (Call("EventualBatchGetItem", {LEADERBOARDS: "followed"}),)
+"""A client pings with all its boards (realtime/recent.py)."""
+
+DISCONNECT = (Call("IndexQuery", {CONNECTIONS: "held"}), Call("BatchWriteItem", {CONNECTIONS: "held"}))
+"""A connection closes (store/connections.py)."""
+
+RANK = (
+    Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}),
+    Call("Query", {SCORES: 5}),
+    Call("Query", {SCORES: "above"}),
+    Call("Query", {SCORES: 6}),
 )
-DISCONNECT = Operation(
-    "a connection closes",
-    "store/connections.py",
-    (Call("IndexQuery", {CONNECTIONS: "held"}), Call("BatchWriteItem", {CONNECTIONS: "held"})),
+"""GET /leaderboard/me (api/routes/leaderboard.py)."""
+
+PROFILE = (Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}),)
+"""GET /profile (api/routes/profile.py)."""
+
+PROGRESS = (Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}),)
+"""GET /progress (api/routes/economy.py)."""
+
+ACTION = (
+    Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
+    Call("TransactWriteItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
 )
-RANK = Operation(
-    "GET /leaderboard/me",
-    "api/routes/leaderboard.py",
-    (
-        Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}),
-        Call("Query", {SCORES: 5}),
-        Call("Query", {SCORES: "above"}),
-        Call("Query", {SCORES: 6}),
-    ),
+"""A save, a task, a purchase or an unlock, with an Idempotency-Key (store/actions.py)."""
+
+PORTRAIT_ASKED = (
+    Call("GetItem", {PLAYERS: 1}),
+    Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}, times=2),
+    Call("TransactWriteItems", {USER_PROFILES: 1, PLAYERS: 1}),
 )
-PROFILE = Operation(
-    "GET /profile", "api/routes/profile.py", (Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}),)
+"""POST /avatar/presign, and /avatar/process by a player with a profile (api/routes/avatar.py)."""
+
+PORTRAIT_MADE = (
+    Call("TransactGetItems", {PLAYERS: 1, USER_PROFILES: 1}),
+    Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
+    Call("TransactWriteItems", {PLAYERS: 1, USER_PROFILES: 1, USER_PROGRESS: 1, SCORES: "boards"}),
 )
-PROGRESS = Operation(
-    "GET /progress", "api/routes/economy.py", (Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}),)
-)
-ACTION = Operation(
-    "a save, a task, a purchase or an unlock, with an Idempotency-Key",
-    "store/actions.py",
-    (
-        Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
-        Call("TransactWriteItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
-    ),
-)
-PORTRAIT_ASKED = Operation(
-    "POST /avatar/presign, and /avatar/process by a player with a profile",
-    "api/routes/avatar.py",
-    (
-        Call("GetItem", {PLAYERS: 1}),
-        Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}, times=2),
-        Call("TransactWriteItems", {USER_PROFILES: 1, PLAYERS: 1}),
-    ),
-)
-PORTRAIT_MADE = Operation(
-    "a portrait that appears on all of the player's boards",
-    "cv/handler.py",
-    (
-        Call("TransactGetItems", {PLAYERS: 1, USER_PROFILES: 1}),
-        Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
-        Call("TransactWriteItems", {PLAYERS: 1, USER_PROFILES: 1, USER_PROGRESS: 1, SCORES: "boards"}),
-    ),
-)
-PORTRAIT_TOLD = Operation("the avatar frame", "realtime/avatars.py", (Call("Query", {CONNECTIONS: 1}),))
+"""A portrait that appears on all of the player's boards (cv/handler.py)."""
+
+PORTRAIT_TOLD = (Call("Query", {CONNECTIONS: 1}),)
+"""The avatar frame (realtime/avatars.py)."""
 
 
 def units(
     operation: Operation, row_bytes: Mapping[Table, float], variables: Mapping[Variable, float]
 ) -> Units:
     """Return what an operation costs, with rows of these sizes and these values for its variables."""
-    return sum((_cost(call, row_bytes, variables) for call in operation.calls), Units(0, 0))
+    return sum((_cost(call, row_bytes, variables) for call in operation), Units(0, 0))
 
 
 def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Table, float]:

@@ -25,33 +25,38 @@ _Table = list[Sequence[str]]
 def write_report(folder: Path, result: Result) -> Path:
     """Write `report.html` into the folder; its path. Raises OSError."""
     path = folder / PAGE
-    write_page(path, "Podium load test", _summary(result), list(_sections(result)))
+    write_page(path, "Podium load test", summary(result), list(_sections(result)))
     return path
 
 
-def _summary(result: Result) -> list[str]:
-    options, verdict, screen = result.options, result.verdict, result.score_to_screen
+def summary(result: Result) -> list[str]:
+    """Return the run in a few sentences."""
+    options, verdict, screen, tester = result.options, result.verdict, result.score_to_screen, result.tester
     day = datetime.fromisoformat(result.started_at).strftime("%-d %B %Y, %H:%M UTC")
     lines = [
         f"{day}: {options.players} players and {options.spectators} spectators on"
         f" {len(result.boards)} boards of {result.target['restUrl']}, {options.rate:g} scores per second for"
         f" {options.duration:g} seconds, the first {options.ramp:g} of them to get under way.",
+        f"Score to screen: p50 {screen.p50:,.0f} ms, p99 {screen.p99:,.0f} ms, max {screen.max:,.0f} ms"
+        f" ({screen.count:,} sightings).",
     ]
-    if screen.count:
-        lines.append(
-            f"Half of all sightings of a score came within {screen.p50:,.0f} ms, 99 percent within"
-            f" {screen.p99:,.0f} ms, the last within {screen.max:,.0f} ms of the moment at which the score"
-            " was due."
-        )
-    if verdict.held:
-        lines.append(
-            f"The promise held: no gap went unnoticed, and at the end {verdict.clients} clients showed the"
-            f" server's {verdict.boards} boards, entry for entry."
-        )
-    else:
-        lines.append("The promise was broken; see below.")
     if result.interrupted:
         lines.append("The run was ended early from the terminal.")
+    if tester.saturated:
+        lines.append(
+            f"The tester itself was saturated in {tester.saturated} of {tester.seconds} seconds: a worker's"
+            f" event loop was late by more than {SATURATED_LAG_SECONDS * 1000:.0f} ms, or it used more than"
+            f" {SATURATED_CPU:g} of a core. Latencies are then the tester's as well, and only an upper bound."
+        )
+    if tester.left_behind:
+        lines.append(f"{tester.left_behind} accounts could not be deleted.")
+    if verdict.held:
+        lines.append(
+            f"The promise held: {verdict.clients} clients show the server's {verdict.boards} boards, entry"
+            " for entry, and no gap went unnoticed."
+        )
+    else:
+        lines += ["The promise was BROKEN:", *(f"  {what}" for what in verdict.broken)]
     return lines
 
 
@@ -78,7 +83,6 @@ def _verdict(result: Result) -> Section:
         text.append(
             f"All screens showed the server's boards {verdict.quiet_after:.1f} seconds after the last answer."
         )
-    text.extend(f"Broken: {what}" for what in verdict.broken)
     return Section(f"Verdict: {'held' if verdict.held else 'broken'}", text)
 
 
@@ -227,24 +231,10 @@ def _boards(result: Result) -> Section:
 
 def _tester(result: Result) -> Section:
     tester = result.tester
-    late, busy = f"{SATURATED_LAG_SECONDS * 1000:.0f} ms", f"{SATURATED_CPU:g} of a core"
-    if tester.saturated:
-        text = (
-            f"The tester itself was saturated in {tester.saturated} of {tester.seconds} seconds: a worker's"
-            f" event loop was late by more than {late}, or it used more than {busy}. Latencies are then the"
-            " tester's as well, and only an upper bound."
-        )
-    else:
-        text = (
-            f"The tester itself was never saturated: no worker's event loop was late by more than {late},"
-            f" and none used more than {busy}."
-        )
-    left = f" {tester.left_behind} accounts could not be deleted." if tester.left_behind else ""
     cores = result.machine.cores
     return Section(
         "The tester itself",
         [
-            text + left,
             f"It used {tester.cpu:.2f} cores on average, its busiest worker {tester.busiest:.2f} at most; the"
             f" most that a loop was late was {tester.lag:.1f} ms. Where backend and tester share a machine,"
             " they take time from each other.",

@@ -10,7 +10,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ from loadtest.fleet import Fleet
 from loadtest.messages import AnyReport
 from loadtest.options import Options, add_options, read_options
 from loadtest.recorder import Recorder
-from loadtest.report import write_report
+from loadtest.report import summary, write_report
 from loadtest.rest import Rest, RestError, open_http
 from loadtest.result import Result, Verdict, write_result
 from loadtest.target import Ground, TargetConfig, choose_ground, read_target
@@ -35,15 +35,12 @@ _LEAD_SECONDS = 0.5
 _WORN_OUT = 0.999
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a load test and return the exit status; exit with status 2 when an option is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
     add_options(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run the load test; the exit status."""
     try:
-        return uvloop.run(_run(read_options(arguments)))
+        return uvloop.run(_run(read_options(parser.parse_args(arguments))))
     except (LoadTestError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -61,7 +58,7 @@ async def _run(options: Options) -> int:
             result = await test.run()
     write_result(options.out, result)
     page = write_report(options.out, result)
-    for line in _summary(result):
+    for line in summary(result):
         say(line)
     say(f"Report: {page}")
     return 0 if result.verdict.held else 1
@@ -214,26 +211,3 @@ def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-def _summary(result: Result) -> list[str]:
-    verdict, screen = result.verdict, result.score_to_screen
-    lines = [
-        f"Score to screen: p50 {screen.p50:,.0f} ms, p99 {screen.p99:,.0f} ms, max {screen.max:,.0f} ms"
-        f" ({screen.count:,} sightings)."
-    ]
-    if result.tester.saturated:
-        lines.append(
-            f"The tester itself was saturated in {result.tester.saturated} of {result.tester.seconds}"
-            " seconds: latencies in those are partly its own."
-        )
-    if result.tester.left_behind:
-        lines.append(f"{result.tester.left_behind} accounts could not be deleted.")
-    if verdict.held:
-        lines.append(
-            f"The promise held: {verdict.clients} clients show the server's {verdict.boards} boards,"
-            " and no gap went unnoticed."
-        )
-    else:
-        lines += ["The promise was BROKEN:", *(f"  {what}" for what in verdict.broken)]
-    return lines

@@ -138,7 +138,7 @@ async def test_loadtest_finds_a_broken_promise(
     run = read_result(tmp_path)
     assert not run.verdict.held
     assert run.verdict.quiet_after is None
-    assert "The promise was broken" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "The promise was BROKEN" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 async def test_ctrl_c_ends_the_play_and_judges_what_was_played(

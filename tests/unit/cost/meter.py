@@ -82,7 +82,7 @@ def expected(*operations: Operation, times: int = 1, **variables: float) -> Rows
     """Return what the table of the cost model says about these operations together."""
     rows: Rows = Counter()
     for operation in operations:
-        for call in operation.calls:
+        for call in operation:
             for row, quantity in call.rows.items():
                 rows[call.kind, row.name] += round(
                     _value(quantity, variables) * _value(call.times, variables) * times

@@ -1,6 +1,5 @@
 """`python -m cost` from its options to the report."""
 
-import argparse
 import html
 import json
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cost import command as cost
+from cost.command import main
 from cost.crowd import Crowd
 from cost.month import bill
 from cost.prices import DEFAULT_PATH, load_prices
@@ -20,9 +19,7 @@ GAME = Workload(players=50_000, window=5, free_tier=False, cognito_plan="lite")
 
 
 def priced(folder: Path, *options: str) -> int:
-    parser = argparse.ArgumentParser()
-    cost.add_arguments(parser)
-    return cost.run(parser.parse_args([*SMALL, *options, "--out", str(folder)]))
+    return main([*SMALL, *options, "--out", str(folder)])
 
 
 def test_report_is_of_the_game_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

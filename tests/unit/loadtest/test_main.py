@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtest.__main__ import main
+from loadtest.run import main
 from loadtest.view import show
 from tests.unit.loadtest.test_recorder import play, recorder, tick
 

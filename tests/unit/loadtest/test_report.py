@@ -119,15 +119,15 @@ def test_page_says_what_was_found(tmp_path: Path) -> None:
     shown = page(tmp_path, result()).said
     assert "The promise held" in shown
     assert "connection lost: <closed> & 1001" in shown
-    assert "was never saturated" in shown
+    assert "saturated" not in shown
     assert "1 accounts could not be deleted" in shown
     assert "500 ms" in shown
 
 
 def test_page_says_what_was_broken(tmp_path: Path) -> None:
     shown = page(tmp_path, result(broken=("forest: a gap went <unnoticed>",), saturated=4)).said
-    assert "The promise was broken" in shown
-    assert "Broken: forest: a gap went <unnoticed>" in shown
+    assert "The promise was BROKEN" in shown
+    assert "forest: a gap went <unnoticed>" in shown
     assert "was saturated in 4 of 50 seconds" in shown
     assert "The promise held" not in shown
 
