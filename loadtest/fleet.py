@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from loadtest.errors import LoadTestError
 from loadtest.link import Link
-from loadtest.messages import REPORTS, AnyOrder, AnyReport, Failed, Finished
+from loadtest.messages import AnyOrder, AnyReport, Failed, Finished
 
 _CHECKOUT = Path(__file__).parents[1]
 _COMPLAINT_BYTES = 4_000
@@ -93,7 +93,7 @@ class _WorkerProcess:
                 # Ctrl-C is for us: we end them in order.
                 start_new_session=True,
             )
-        return cls(number, process, await Link.open(ours, REPORTS), heard)
+        return cls(number, process, await Link[AnyReport].open(ours), heard)
 
     async def listen(self) -> None:
         complaint = asyncio.create_task(self._complaint())

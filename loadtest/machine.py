@@ -1,4 +1,4 @@
-"""The machine that the tester runs on, and how busy it is."""
+"""The machine that the tester runs on."""
 
 import os
 import platform
@@ -9,9 +9,7 @@ from pathlib import Path
 from loadtest.result import Machine
 
 LIBRARIES = ("aiohttp", "hdrhistogram", "picows", "pydantic", "uvloop")
-_STAT, _CPUINFO = Path("/proc/stat"), Path("/proc/cpuinfo")
-# The fourth and fifth of the times in /proc/stat: https://docs.kernel.org/filesystems/proc.html
-_IDLE, _WAITING = 3, 4
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 def describe(libraries: Sequence[str] = LIBRARIES) -> Machine:
@@ -24,30 +22,6 @@ def describe(libraries: Sequence[str] = LIBRARIES) -> Machine:
         versions={"python": platform.python_version()}
         | {library: metadata.version(library) for library in libraries},
     )
-
-
-class BusyShare:
-    """The busy share of all cores since the last look, from 0 to 1; None where /proc does not say."""
-
-    def __init__(self) -> None:
-        self._busy, self._all = self._times()
-
-    def look(self) -> float | None:
-        """Return the share since the last look."""
-        busy, all_ = self._times()
-        passed = all_ - self._all
-        share = (busy - self._busy) / passed if passed else None
-        self._busy, self._all = busy, all_
-        return share
-
-    def _times(self) -> tuple[int, int]:
-        try:
-            first = _STAT.read_text(encoding="ascii").partition("\n")[0]
-        except OSError:
-            return 0, 0
-        # The last two, of guests, are part of the first two.
-        times = [int(time) for time in first.split()[1:9]]
-        return sum(times) - times[_IDLE] - times[_WAITING], sum(times)
 
 
 def _processor() -> str:

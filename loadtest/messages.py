@@ -1,12 +1,10 @@
-"""Messages between the load test and its worker processes: one line of JSON each.
+"""Messages between the load test and its worker processes.
 
 Orders go to a worker, reports come back. Times are in seconds since the start of play, on the machine's
 monotonic clock, which all processes share.
 """
 
-from typing import Annotated, Literal
-
-from pydantic import Field, TypeAdapter
+from typing import Literal
 
 from game.board import Entry
 from game.model import Model
@@ -22,7 +20,6 @@ class Prepare(Model):
     `run` is part of their names.
     """
 
-    do: Literal["prepare"] = "prepare"
     number: int
     run: str
     password: str
@@ -35,27 +32,22 @@ class Prepare(Model):
 class Start(Model):
     """Play, from this time of the monotonic clock on."""
 
-    do: Literal["start"] = "start"
     at: float
 
 
 class Stop(Model):
     """No more scores, no more leavings; everyone comes back. Wait this long for the answers that are due."""
 
-    do: Literal["stop"] = "stop"
     seconds: float
 
 
 class Look(Model):
     """Say what the screens show."""
 
-    do: Literal["look"] = "look"
-
 
 class Show(Model):
     """Say which entries a state has that was reported by its number."""
 
-    do: Literal["show"] = "show"
     board: str
     state: int
 
@@ -63,18 +55,14 @@ class Show(Model):
 class Finish(Model):
     """Hang up, delete the accounts unless `keep`, and end."""
 
-    do: Literal["finish"] = "finish"
     keep: bool
 
 
-AnyOrder = Annotated[Prepare | Start | Stop | Look | Show | Finish, Field(discriminator="do")]
-ORDERS: TypeAdapter[AnyOrder] = TypeAdapter(AnyOrder)
+AnyOrder = Prepare | Start | Stop | Look | Show | Finish
 
 
 class Prepared(Model):
     """All accounts are signed in."""
-
-    said: Literal["prepared"] = "prepared"
 
 
 class Attempted(Model):
@@ -84,7 +72,6 @@ class Attempted(Model):
     where it is known not to improve anything.
     """
 
-    said: Literal["attempted"] = "attempted"
     number: int
     user_id: str
     scheduled: float
@@ -94,7 +81,6 @@ class Attempted(Model):
 class Answered(Model):
     """The outcome of an attempt: it improved the player's best, or left it as it was, or failed."""
 
-    said: Literal["answered"] = "answered"
     number: int
     outcome: Literal["improved", "kept", "failed"]
     scheduled: float
@@ -134,7 +120,6 @@ class Tick(Model):
     not be mentioned again.
     """
 
-    said: Literal["tick"] = "tick"
     second: int
     live: int
     counts: dict[str, int]
@@ -151,7 +136,6 @@ class Tick(Model):
 class Stopped(Model):
     """The play is over; this number of scores is left without an answer."""
 
-    said: Literal["stopped"] = "stopped"
     unanswered: int
 
 
@@ -174,7 +158,6 @@ class Looked(Model):
     the clients who know that they may be behind.
     """
 
-    said: Literal["looked"] = "looked"
     live: int
     offline: int
     blank: int
@@ -185,26 +168,19 @@ class Looked(Model):
 class Shown(Model):
     """The entries that were asked for."""
 
-    said: Literal["shown"] = "shown"
     entries: tuple[Entry, ...]
 
 
 class Finished(Model):
     """All is over; this number of accounts could not be deleted."""
 
-    said: Literal["finished"] = "finished"
     left_behind: int
 
 
 class Failed(Model):
     """The worker cannot go on; why, as a sentence."""
 
-    said: Literal["failed"] = "failed"
     why: str
 
 
-AnyReport = Annotated[
-    Prepared | Attempted | Answered | Tick | Stopped | Looked | Shown | Finished | Failed,
-    Field(discriminator="said"),
-]
-REPORTS: TypeAdapter[AnyReport] = TypeAdapter(AnyReport)
+AnyReport = Prepared | Attempted | Answered | Tick | Stopped | Looked | Shown | Finished | Failed

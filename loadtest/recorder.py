@@ -16,31 +16,15 @@ SATURATED_LAG_SECONDS = 0.05
 SATURATED_CPU = 0.9
 
 # What a row counts and a second of the result has by the same name.
-_COUNTED = (
-    *(
-        "scheduled",
-        "improved",
-        "kept",
-        "failed",
-        "frames",
-        "bytes",
-        "diffs",
-        "snapshots",
-        "versions",
-        "changes",
-    ),
-    *("opened", "reconnects", "left", "vanished", "lost", "gaps", "errors"),
-)
+_COUNTED = ("scheduled", "improved", "kept", "failed", "frames", "opened", "lost", "errors")
 
 
 @dataclass
 class _Row:
     counts: Counter[str] = field(default_factory=Counter)
-    live: dict[int, int] = field(default_factory=dict)  # by worker
     lag: float = 0.0
     cpu: float = 0.0
     busiest: float = 0.0
-    machine: float | None = None
 
 
 class Recorder:
@@ -106,11 +90,9 @@ class Recorder:
             self._match(worker, tick)
         self._closed = True
 
-    def own(self, second: int, cpu: float, machine: float | None) -> None:
-        """Note this process's share of a core in the second that ends now, and how busy all cores were."""
-        row = self._rows[second]
-        row.cpu += cpu
-        row.machine = machine
+    def own(self, second: int, cpu: float) -> None:
+        """Note this process's share of a core in the second that ends now."""
+        self._rows[second].cpu += cpu
 
     def rates(self, seconds: int) -> dict[str, float]:
         """Return each count of the last full seconds, per second."""
@@ -123,13 +105,7 @@ class Recorder:
 
     def seconds(self) -> tuple[Second, ...]:
         """Return the run, second by second."""
-        live: dict[int, int] = {}
-        seconds = []
-        for number in range(1, max(self._rows, default=0) + 1):
-            # A worker that was late has left out a second.
-            live |= self._rows[number].live
-            seconds.append(self._second(number, sum(live.values())))
-        return tuple(seconds)
+        return tuple(self._second(number) for number in range(1, max(self._rows, default=0) + 1))
 
     def scores(self, unanswered: int) -> Scores:
         """Return the outcomes of the scores; `unanswered` is how many the workers gave up at the end."""
@@ -195,7 +171,7 @@ class Recorder:
         self.totals.update(tick.counts)
         self.errors.update(tick.errors)
         self._broken.update(tick.broken)
-        row.live[worker] = self._live[worker] = tick.live
+        self._live[worker] = tick.live
         self._ticks[worker] = tick.second
         self.ticks = min(self._ticks[worker] for worker in range(self._workers))
 
@@ -218,16 +194,14 @@ class Recorder:
         boards = self._boards.values()
         return sum(board.versions for board in boards), sum(board.changes for board in boards)
 
-    def _second(self, number: int, live: int) -> Second:
+    def _second(self, number: int) -> Second:
         row = self._rows[number]
         return Second.model_validate(
             {
                 "second": number,
-                "live": live,
                 "resyncs": row.counts["gaps"] + row.counts["behind"],
                 "lag": round(row.lag * 1000, 1),
                 "cpu": round(row.cpu, 3),
-                "machine": None if row.machine is None else round(row.machine, 3),
             }
             | {name: row.counts[name] for name in _COUNTED}
             | self.to_screen.second(number)

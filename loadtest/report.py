@@ -231,7 +231,6 @@ def _boards(result: Result) -> Section:
 
 def _tester(result: Result) -> Section:
     tester = result.tester
-    cores = result.machine.cores
     return Section(
         "The tester itself",
         [
@@ -243,10 +242,9 @@ def _tester(result: Result) -> Section:
         [
             _lines(
                 result,
-                "Processor",
-                "cores",
-                ("tester", _BLUE, lambda row: row.cpu),
-                ("machine", _GREY, lambda row: None if row.machine is None else row.machine * cores),
+                "Lateness of the event loops",
+                "milliseconds",
+                ("late", _BLUE, lambda row: row.lag),
             )
         ],
     )

@@ -13,7 +13,7 @@ from pydantic import Field
 from game.model import Model
 from loadtest.options import Options
 
-SCHEMA = 1
+SCHEMA = 2
 """Counts up when a field changes its meaning or goes away."""
 
 REPORT = "report.json"
@@ -87,19 +87,8 @@ class Second(Model):
     kept: int = 0
     failed: int = 0
     frames: int = 0
-    bytes: int = 0
-    diffs: int = 0
-    snapshots: int = 0
-    versions: int = 0
-    changes: int = 0
-    """Scores that changed a board, by when the first screen showed them."""
-    live: int = 0
     opened: int = 0
-    reconnects: int = 0
-    left: int = 0
-    vanished: int = 0
     lost: int = 0
-    gaps: int = 0
     resyncs: int = 0
     errors: int = 0
     p50: float | None = None
@@ -110,8 +99,6 @@ class Second(Model):
     """Milliseconds that the event loop of a worker was late, at most."""
     cpu: float = 0.0
     """Cores that the tester used."""
-    machine: float | None = None
-    """Share of all cores that was busy, with whatever; None where the system does not say."""
 
 
 class OwnLoad(Model):

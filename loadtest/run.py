@@ -140,14 +140,14 @@ class LoadTest:
         self._began = time.monotonic() + _LEAD_SECONDS
         fleet.tell(messages.Start(at=self._began))
         say(f"seconds of play: {self._options.duration:g}")
-        busy, used = machine.BusyShare(), time.process_time()
+        used = time.process_time()
         while self._played < self._options.duration and not self._hurry.is_set():
             self._played = second = self._played + 1
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, self._began + second - time.monotonic())):
                     await self._hurry.wait()
             used_before, used = used, time.process_time()
-            self._recorder.own(second, used - used_before, busy.look())
+            self._recorder.own(second, used - used_before)
             show(self._recorder, second, self._options.clients)
 
     async def _judge(self, fleet: Fleet) -> tuple[Outcome, int]:

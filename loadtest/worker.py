@@ -23,7 +23,7 @@ from loadtest.accounts import Account, AccountError, Cognito
 from loadtest.client import Client, Line
 from loadtest.errors import LoadTestError
 from loadtest.link import Link
-from loadtest.messages import ORDERS, AnyOrder, Prepare
+from loadtest.messages import AnyOrder, Prepare
 from loadtest.players import Player, Rules, poisson
 from loadtest.rest import Rest, RestError, open_http
 from loadtest.screens import Boards, State, digest
@@ -342,7 +342,7 @@ def _allow_files(needed: int) -> None:
 
 async def serve(end: socket.socket) -> None:
     """Obey orders until there are none."""
-    link = await Link.open(end, ORDERS)
+    link = await Link[AnyOrder].open(end)
     asyncio.get_running_loop().set_exception_handler(_report_faults(link))
     plan = await link.hear()
     if not isinstance(plan, Prepare):

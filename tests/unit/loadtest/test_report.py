@@ -38,7 +38,7 @@ def result(
     for number in range(samples):
         latencies.record(0.0, 0.001 * (number + 1), 1, measured=True)
     rows = tuple(
-        Second(second=number, p50=40.0 + number, p90=80.0, p99=160.0 * number, max=900.0, machine=0.7)
+        Second(second=number, p50=40.0 + number, p90=80.0, p99=160.0 * number, max=900.0, lag=3.0)
         for number in range(1, seconds + 1)
     )
     return Result(
@@ -109,7 +109,7 @@ def test_page_needs_nothing_beside_itself_and_has_every_plot(run: Result, tmp_pa
     assert all(reference.startswith("#") for reference in shown.references)
     for title in (
         *("Score to screen, by when the score was due", "By percentile", "Scores submitted"),
-        *("Frames received by all clients", "Connections, errors and resyncs", "Processor"),
+        *("Frames received by all clients", "Connections, errors and resyncs", "Lateness of the event loops"),
     ):
         assert title in shown.said
     assert shown.tags.count("svg") == 6
