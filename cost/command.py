@@ -1,7 +1,6 @@
 """`python -m cost`: a month on AWS, and what clients see when API Gateway's quota is short."""
 
 import argparse
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +8,6 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 from rich.table import Table as RichTable
-from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from rich.text import Text
 
 from cost import tables
@@ -20,9 +18,6 @@ from cost.tables import Table
 from cost.workload import Workload
 
 DEFAULT_OUT = Path("cost-report")
-
-_PAGE_WIDTH = 400
-"""Characters: the longest remark fits."""
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
@@ -41,7 +36,7 @@ def main(options: Sequence[str] | None = None) -> int:
         type=Path,
         default=DEFAULT_OUT,
         metavar="FOLDER",
-        help="where cost.html and cost.json are written (%(default)s)",
+        help="where cost.json is written (%(default)s)",
     )
     arguments = parser.parse_args(options)
     console = Console()
@@ -57,10 +52,9 @@ def main(options: Sequence[str] | None = None) -> int:
     found = study(workload, prices, crowd)
     _show(console, found)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    written, values = arguments.out / "cost.html", arguments.out / "cost.json"
-    _write_page(written, found)
+    values = arguments.out / "cost.json"
     values.write_bytes(to_json(found))
-    console.print(Text(f"\n{written} has the inputs and prices too, and {values} the values."))
+    console.print(Text(f"{values} has all values, with the inputs, the prices and what helps each quota."))
     return 0
 
 
@@ -91,7 +85,7 @@ def _problems(error: ValidationError) -> list[str]:
     ]
 
 
-def _show(console: Console, found: Study, *, notes: bool = False) -> None:
+def _show(console: Console, found: Study) -> None:
     for sentence in tables.summary(found):
         console.print(Text(sentence))
     for table in (
@@ -103,27 +97,15 @@ def _show(console: Console, found: Study, *, notes: bool = False) -> None:
         tables.window_table(found.crowd),
         tables.requests_table(found.crowd),
     ):
-        console.print(_rich(table, notes=notes), Text())
+        console.print(_rich(table), Text())
 
 
-def _write_page(path: Path, found: Study) -> None:
-    """Write what the terminal shows, with remarks, inputs and prices."""
-    page = Console(record=True, width=_PAGE_WIDTH, file=io.StringIO())
-    _show(page, found, notes=True)
-    for table in (tables.input_table(found), tables.price_table(found.prices)):
-        page.print(_rich(table, notes=True), Text())
-    page.save_html(str(path), theme=DEFAULT_TERMINAL_THEME)
-
-
-def _rich(table: Table, *, notes: bool) -> RichTable:
+def _rich(table: Table) -> RichTable:
     shown = RichTable(
         title=table.title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
     )
     for place, head in enumerate(table.head):
         shown.add_column(head, justify="left" if place == 0 else "right", no_wrap=True)
-    if notes:
-        shown.add_column(no_wrap=True)
     for row in table.rows:
-        cells = (*row.cells, row.note) if notes else row.cells
-        shown.add_row(*map(Text, cells), style="bold green" if row.strong else None)
+        shown.add_row(*map(Text, row.cells), style="bold green" if row.strong else None)
     return shown

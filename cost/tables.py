@@ -1,10 +1,9 @@
-"""The tables of `python -m cost`: rows of text, for the terminal and for the page alike."""
+"""The tables of `python -m cost`: rows of text."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cost.crowd import Crowd, CrowdStudy, Outcome
+from cost.crowd import CrowdStudy, Outcome
 from cost.levers import Effect, Lever, Levers
 from cost.month import Bill
 from cost.prices import Price, Prices
@@ -17,11 +16,10 @@ _PER = {1_000: "1,000", 1_000_000: "M"}
 
 @dataclass(frozen=True)
 class Row:
-    """Cells of text; `note` is a remark for the page. A `strong` row is to be seen first."""
+    """Cells of text. A `strong` row is to be seen first."""
 
     cells: tuple[str, ...]
     strong: bool = False
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,7 @@ def quota_table(found: Sequence[Reached]) -> Table:
         "Quotas of the account, at the busiest moment",
         ("quota", "limit", "used", "players"),
         [
-            Row((one.quota, limit(one), share(one.used), players(one.players)), one is found[0], one.help)
+            Row((one.quota, limit(one), share(one.used), players(one.players)), one is found[0])
             for one in found
         ],
     )
@@ -223,30 +221,6 @@ def requests_table(found: CrowdStudy) -> Table:
     )
 
 
-def price_table(prices: Prices) -> Table:
-    """Return every price, with its page and its day."""
-    rows = [
-        Row((path, _tiers(price), price.unit, price.as_of.isoformat()), note=f"{price.page}, {price.entry}")
-        for path, price in prices.named.items()
-    ]
-    return Table(f"Prices of {prices.region}", ("price", "USD", "unit", "as of"), rows)
-
-
-def input_table(study: Study) -> Table:
-    """Return every input as it was used."""
-    derived = {"change_share": study.shares.changing, "improving_share": study.shares.improving}
-    rows = [
-        Row((option(name), value(given)), note=field.description or "")
-        for model, values in (
-            (Workload, study.workload.model_dump() | derived),
-            (Crowd, study.crowd.crowd.model_dump()),
-        )
-        for name, field in model.model_fields.items()
-        if (given := values[name]) is not None
-    ]
-    return Table("Inputs", ("input", "value"), rows)
-
-
 def option(name: str) -> str:
     """Return an input's name on the command line."""
     return f"--{name.replace('_', '-')}"
@@ -303,14 +277,6 @@ def _all(found: Levers) -> tuple[Lever, ...]:
 def _effect(effect: Effect, given: Effect) -> tuple[str, str, str]:
     difference = "" if effect is given else more(effect.usd - given.usd)
     return usd(effect.usd), difference, amount(effect.pushes)
-
-
-def _tiers(price: Price) -> str:
-    parts = []
-    for tier in price.tiers:
-        value = _number(tier.usd) if tier.usd else "free"
-        parts.append(value if math.isinf(tier.up_to) else f"{value} to {amount(tier.up_to)}")
-    return ", ".join(parts) + _per(price)
 
 
 def _per(price: Price) -> str:

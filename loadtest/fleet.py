@@ -13,7 +13,6 @@ from loadtest.link import Link
 from loadtest.messages import AnyOrder, AnyReport, Failed, Finished
 
 _CHECKOUT = Path(__file__).parents[1]
-_COMPLAINT_BYTES = 4_000
 
 _ReportT = TypeVar("_ReportT")
 
@@ -53,10 +52,6 @@ class Fleet:
             )
         )
 
-    async def ask_one(self, number: int, order: AnyOrder, answer: type[_ReportT]) -> _ReportT:
-        """Give an order to one worker, and wait for its answer."""
-        return await self._workers[number].ask(order, answer)
-
     def tell(self, order: AnyOrder) -> None:
         """Give every worker an order that is not answered."""
         for worker in self._workers:
@@ -89,25 +84,21 @@ class _WorkerProcess:
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
                 # Ctrl-C is for us: we end them in order.
                 start_new_session=True,
             )
         return cls(number, process, await Link[AnyReport].open(ours), heard)
 
     async def listen(self) -> None:
-        complaint = asyncio.create_task(self._complaint())
         while (report := await self._link.hear()) is not None:
             if isinstance(report, Failed):
-                complaint.cancel()
                 raise LoadTestError(report.why)
             self._answer(report)
             self._heard(self._number, report)
             if isinstance(report, Finished):
                 self._finished = True
-                complaint.cancel()
                 return
-        raise LoadTestError(f"Worker {self._number} ended by itself. {await complaint}")
+        raise LoadTestError(f"Worker {self._number} ended by itself; what it said is above.")
 
     async def ask(self, order: AnyOrder, answer: type[_ReportT]) -> _ReportT:
         expected: asyncio.Future[_ReportT] = asyncio.get_running_loop().create_future()
@@ -128,14 +119,6 @@ class _WorkerProcess:
         if not self._finished and self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
-
-    async def _complaint(self) -> str:
-        """Return the last that the worker said on standard error, read until it ends."""
-        last = b""
-        if self._process.stderr is not None:
-            while more := await self._process.stderr.read(_COMPLAINT_BYTES):
-                last = (last + more)[-_COMPLAINT_BYTES:]
-        return last.decode(errors="replace").strip()
 
 
 def _first(error: BaseException) -> BaseException:

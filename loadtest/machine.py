@@ -2,25 +2,24 @@
 
 import os
 import platform
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 from loadtest.result import Machine
 
-LIBRARIES = ("aiohttp", "hdrhistogram", "picows", "pydantic", "uvloop")
+_LIBRARIES = ("aiohttp", "hdrhistogram", "picows", "pydantic", "uvloop")
 _CPUINFO = Path("/proc/cpuinfo")
 
 
-def describe(libraries: Sequence[str] = LIBRARIES) -> Machine:
-    """Return what a reader of figures wants to know of it, with the versions of these libraries."""
+def describe() -> Machine:
+    """Return what a reader of figures wants to know of it, with the versions of the libraries that count."""
     return Machine(
         system=platform.platform(terse=True),
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory=_memory(),
         versions={"python": platform.python_version()}
-        | {library: metadata.version(library) for library in libraries},
+        | {library: metadata.version(library) for library in _LIBRARIES},
     )
 
 

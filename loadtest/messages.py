@@ -45,20 +45,13 @@ class Look(Model):
     """Say what the screens show."""
 
 
-class Show(Model):
-    """Say which entries a state has that was reported by its number."""
-
-    board: str
-    state: int
-
-
 class Finish(Model):
     """Hang up, delete the accounts unless `keep`, and end."""
 
     keep: bool
 
 
-AnyOrder = Prepare | Start | Stop | Look | Show | Finish
+AnyOrder = Prepare | Start | Stop | Look | Finish
 
 
 class Prepared(Model):
@@ -143,10 +136,9 @@ class Holding(Model):
     """A state on the screens of this number of live clients; one of them by name."""
 
     board: str
-    number: int
     version: int
     size: int
-    digest: str
+    entries: tuple[Entry, ...]
     clients: int
     example: str
 
@@ -165,12 +157,6 @@ class Looked(Model):
     holdings: list[Holding]
 
 
-class Shown(Model):
-    """The entries that were asked for."""
-
-    entries: tuple[Entry, ...]
-
-
 class Finished(Model):
     """All is over; this number of accounts could not be deleted."""
 
@@ -183,4 +169,4 @@ class Failed(Model):
     why: str
 
 
-AnyReport = Prepared | Attempted | Answered | Tick | Stopped | Looked | Shown | Finished | Failed
+AnyReport = Prepared | Attempted | Answered | Tick | Stopped | Looked | Finished | Failed

@@ -8,16 +8,15 @@ sides are read again and again.
 import asyncio
 import time
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from game.board import Entry
 from loadtest.fleet import Fleet
-from loadtest.messages import Holding, Look, Looked, Show, Shown
+from loadtest.messages import Holding, Look, Looked
 from loadtest.rest import Page, Rest, RestError
-from loadtest.screens import digest
 
 _PAUSE_SECONDS = 0.5
-_EXPLAINED = 5
 
 
 class Comparison(NamedTuple):
@@ -55,13 +54,13 @@ async def _compare(fleet: Fleet, rest: Rest) -> Comparison:
     if not boards:
         problems.append("no screen shows any board")
     for board in boards:
-        held = [(worker, h) for worker, one in enumerate(looked) for h in one.holdings if h.board == board]
+        held = [holding for one in looked for holding in one.holdings if holding.board == board]
         try:
-            page = await rest.top(board, max(holding.size for _, holding in held))
+            page = await rest.top(board, max(holding.size for holding in held))
         except RestError as error:
             problems.append(f"{board}: the server's board cannot be read: {error}")
             continue
-        problems += await _differences(fleet, board, held, page)
+        problems += filter(None, (_difference(holding, page) for holding in held))
     return Comparison(problems, sum(one.live for one in looked), len(boards))
 
 
@@ -79,37 +78,25 @@ def _absent(looked: Sequence[Looked]) -> list[str]:
     return problems
 
 
-async def _differences(
-    fleet: Fleet, board: str, held: Sequence[tuple[int, Holding]], page: Page
-) -> list[str]:
-    truth = digest(page.entries)
-    problems = []
-    for worker, holding in held:
-        if holding.digest == truth and holding.version == page.version:
-            continue
-        who = f"{board}: {holding.clients} clients ({holding.example} is one)"
-        if holding.digest == truth:
-            problems.append(f"{who} hold version {holding.version}, and the server has {page.version}")
-            continue
-        text = f"{who} show another board in version {holding.version} than the server in {page.version}"
-        if len(problems) < _EXPLAINED:
-            shown = await fleet.ask_one(worker, Show(board=board, state=holding.number), Shown)
-            text += f": {difference(shown.entries, page.entries)}"
-        problems.append(text)
-    return problems
+def _difference(holding: Holding, page: Page) -> str:
+    """Return how some clients' board differs from the server's, as a sentence; empty where it does not."""
+    version = holding.version
+    who = f"{holding.board}: {holding.clients} clients ({holding.example} is one)"
+    if holding.entries != page.entries:
+        return (
+            f"{who} show another board in version {version} than the server in {page.version}:"
+            f" {difference(holding.entries, page.entries)}"
+        )
+    if version != page.version:
+        return f"{who} hold version {version}, and the server has {page.version}"
+    return ""
 
 
 def difference(shown: Sequence[Entry], true: Sequence[Entry]) -> str:
-    """Return where two boards first differ, as a sentence's end."""
-    for rank in range(1, max(len(shown), len(true)) + 1):
-        ours, theirs = _at(shown, rank), _at(true, rank)
-        if ours != theirs:
-            return f"at rank {rank} {_named(ours)} instead of {_named(theirs)}"
-    return "they have become equal meanwhile"
-
-
-def _at(entries: Sequence[Entry], rank: int) -> Entry | None:
-    return entries[rank - 1] if rank <= len(entries) else None
+    """Return where two different boards first differ, as a sentence's end."""
+    pairs = enumerate(zip_longest(shown, true), start=1)
+    rank, (ours, theirs) = next((rank, pair) for rank, pair in pairs if pair[0] != pair[1])
+    return f"at rank {rank} {_named(ours)} instead of {_named(theirs)}"
 
 
 def _named(entry: Entry | None) -> str:

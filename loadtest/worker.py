@@ -80,8 +80,6 @@ class Worker:
                 await self._stop(order.seconds)
             case messages.Look():
                 self._look()
-            case messages.Show():
-                self._show(order)
             case messages.Finish():
                 await self._finish(order.keep)
             case _:
@@ -264,10 +262,9 @@ class Worker:
                 holdings=[
                     messages.Holding(
                         board=state.board,
-                        number=state.number,
                         version=state.position.version,
                         size=state.size,
-                        digest=digest(state.entries),
+                        entries=state.entries,
                         clients=clients,
                         example=examples[state],
                     )
@@ -275,13 +272,6 @@ class Worker:
                 ],
             )
         )
-
-    def _show(self, order: messages.Show) -> None:
-        screens = [client.screens[order.board] for client in self._clients]
-        states = {screen.state.number: screen.state for screen in screens if screen.state}
-        # It may have moved on since it was asked about.
-        entries = states[order.state].entries if order.state in states else ()
-        self._link.say(messages.Shown(entries=entries))
 
     async def _finish(self, keep: bool) -> None:
         for client in self._clients:

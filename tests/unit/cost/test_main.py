@@ -1,6 +1,5 @@
 """`python -m cost` from its options to the report."""
 
-import html
 import json
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,9 @@ from typing import Any
 import pytest
 
 from cost.command import main
-from cost.crowd import Crowd
 from cost.month import bill
 from cost.prices import DEFAULT_PATH, load_prices
-from cost.tables import amount, more, option, players, seconds, share, usd
+from cost.tables import amount, more, players, seconds, share, usd
 from cost.workload import Workload
 
 SMALL = ("--subscribers", "20_000", "--event-minutes", "2")
@@ -40,7 +38,7 @@ def test_report_is_of_the_game_as_asked(tmp_path: Path, capsys: pytest.CaptureFi
         "20,000 clients at one board",
         "conflated, 5 s",
     )
-    for text in (*tables, "cost.html"):
+    for text in (*tables, "cost.json"):
         assert text in shown
     # Eighty columns are enough for every figure.
     assert "…" not in shown
@@ -53,22 +51,9 @@ def test_report_is_of_the_game_as_asked(tmp_path: Path, capsys: pytest.CaptureFi
     assert values["growth"]["1000000"]["usd"] == pytest.approx(bill(GAME.grown(10**6), load_prices()).usd)
     assert values["crowd"]["crowd"]["subscribers"] == 20_000
     assert values["prices"]["named"]["dynamodb.storage"]["tiers"][-1][0] is None
+    assert values["prices"]["region"] == "eu-north-1"
+    assert values["quotas"][0]["help"]
     assert values["quotas"][0]["page"].startswith("https://")
-
-    page = html.unescape((tmp_path / "new" / "cost.html").read_text())
-    for outside in ("<script", "<link", "<img", "src=", "@import", "url("):
-        assert outside not in page
-    for text in tables:
-        assert text in page
-    for model in (Workload, Crowd):
-        for name, field in model.model_fields.items():
-            if name != "scores_per_second":
-                assert option(name) in page
-                assert str(field.description) in page
-    for path, price in load_prices().named.items():
-        assert path in page
-        assert f"{price.page}, {price.entry}" in page
-    assert "…" not in page.partition("Inputs")[0]
 
 
 @pytest.mark.parametrize(

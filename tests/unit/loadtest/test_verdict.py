@@ -9,9 +9,8 @@ import pytest
 from game.board import Entry
 from loadtest import verdict
 from loadtest.fleet import Fleet
-from loadtest.messages import AnyOrder, Holding, Looked, Show, Shown
+from loadtest.messages import AnyOrder, Holding, Looked
 from loadtest.rest import Rest
-from loadtest.screens import digest
 from loadtest.verdict import Outcome, compare_until_equal, difference
 from tests.unit.loadtest.stand_in import StandIn, entry
 
@@ -33,16 +32,10 @@ class Screens(Fleet):
     def __init__(self, *looks: list[Looked]) -> None:
         super().__init__([])
         self._looks = list(looks)
-        self.shown: dict[int, tuple[Entry, ...]] = {}
 
     async def ask(self, orders: Sequence[AnyOrder], answer: type[Any]) -> list[Any]:
         assert answer is Looked
         return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
-
-    async def ask_one(self, number: int, order: AnyOrder, answer: type[Any]) -> Any:
-        assert answer is Shown
-        assert isinstance(order, Show)
-        return Shown(entries=self.shown[order.state])
 
 
 def looked(*held: tuple[Entry, ...], version: int = VERSION, **counts: int) -> Looked:
@@ -50,10 +43,9 @@ def looked(*held: tuple[Entry, ...], version: int = VERSION, **counts: int) -> L
     holdings = [
         Holding(
             board="forest",
-            number=number,
             version=version,
             size=3,
-            digest=digest(shown),
+            entries=shown,
             clients=3,
             example=f"player-{number}",
         )
@@ -86,7 +78,6 @@ async def test_boards_that_become_equal_in_time_hold(stand_in: StandIn, http: ai
     stand_in.boards["forest"] = entries(9, 8)
     late = [looked(board(9)), looked(board(9, 8))]
     screens = Screens(late, late, [looked(board(9, 8)), looked(board(9, 8))])
-    screens.shown = {0: board(9)}
     outcome = await judge(stand_in, http, screens, seconds=3600)
     assert outcome.quiet_after is not None
     assert not outcome.last.problems
@@ -97,7 +88,6 @@ async def test_another_board_is_told_with_where_it_differs(
 ) -> None:
     stand_in.boards["forest"] = entries(9, 8)
     screens = Screens([looked(board(9, 8)), looked(board(9, 8), board(9, 5))])
-    screens.shown = {1: board(9, 5)}
     outcome = await judge(stand_in, http, screens)
     assert outcome.quiet_after is None
     [problem] = outcome.last.problems
@@ -151,4 +141,3 @@ async def test_server_whose_board_cannot_be_read_proves_nothing(
 def test_difference_is_the_first() -> None:
     assert difference(board(9), board(9, 8)).startswith("at rank 2 no player instead of User 2 with 8")
     assert difference(board(9, 8), board(9)).endswith("instead of no player")
-    assert difference(board(9), board(9)) == "they have become equal meanwhile"
