@@ -92,8 +92,8 @@ def _show(console: Console, found: Study) -> None:
         tables.bill_table(found.workload, found.bill, found.prices),
         tables.growth_table(found.growth),
         tables.quota_table(found.quotas),
-        tables.calm_table(found.levers),
-        tables.busy_table(found.levers),
+        tables.lever_table(found.levers, busy=False),
+        tables.lever_table(found.levers, busy=True),
         tables.window_table(found.crowd),
         tables.requests_table(found.crowd),
     ):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cost.crowd import CrowdStudy, Outcome
-from cost.levers import Effect, Lever, Levers
+from cost.levers import Levers
 from cost.month import Bill
 from cost.prices import Price, Prices
 from cost.quotas import Reached
@@ -159,35 +159,22 @@ def quota_table(found: Sequence[Reached]) -> Table:
     )
 
 
-def calm_table(found: Levers) -> Table:
-    """Return what each setting buys, with boards that change as given or derived."""
+def lever_table(found: Levers, *, busy: bool) -> Table:
+    """Return what each setting buys: with boards as given or derived, or all of them `busy`."""
+    all_ = (found.given, *found.changed)
+    effects = {lever.name: lever.busy if busy else lever.calm for lever in all_}
+    given = effects[found.given.name]
+    rows = []
+    for name, effect in effects.items():
+        difference = "" if effect is given else more(effect.usd - given.usd)
+        cells: tuple[str, ...] = (name, usd(effect.usd), difference, amount(effect.pushes))
+        if busy:
+            cells += (seconds(effect.last_seconds), players(effect.players))
+        rows.append(Row(cells, effect is given))
     return Table(
-        "What each setting buys a month",
-        ("setting", *_EFFECT_HEAD),
-        [
-            Row((lever.name, *_effect(lever.calm, found.given.calm)), lever is found.given)
-            for lever in _all(found)
-        ],
-    )
-
-
-def busy_table(found: Levers) -> Table:
-    """Return what each setting buys, with boards that every score changes."""
-    return Table(
-        "The same, if every score changed its boards",
-        ("setting", *_EFFECT_HEAD, "last\nclient", "players"),
-        [
-            Row(
-                (
-                    lever.name,
-                    *_effect(lever.busy, found.given.busy),
-                    seconds(lever.busy.last_seconds),
-                    players(lever.busy.players),
-                ),
-                lever is found.given,
-            )
-            for lever in _all(found)
-        ],
+        "The same, if every score changed its boards" if busy else "What each setting buys a month",
+        ("setting", "USD", "against\ngiven", "pushes", *(("last\nclient", "players") if busy else ())),
+        rows,
     )
 
 
@@ -265,18 +252,6 @@ def _outcome(outcome: Outcome) -> tuple[str, ...]:
         seconds(outcome.wait.mean),
         seconds(outcome.wait.p99),
     )
-
-
-_EFFECT_HEAD = ("USD", "against\ngiven", "pushes")
-
-
-def _all(found: Levers) -> tuple[Lever, ...]:
-    return (found.given, *found.changed)
-
-
-def _effect(effect: Effect, given: Effect) -> tuple[str, str, str]:
-    difference = "" if effect is given else more(effect.usd - given.usd)
-    return usd(effect.usd), difference, amount(effect.pushes)
 
 
 def _per(price: Price) -> str:

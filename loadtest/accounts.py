@@ -1,4 +1,4 @@
-"""Players' accounts: made, signed in, kept signed in and deleted with Cognito, as a game's client does it."""
+"""Players' accounts: made, signed in and kept signed in with Cognito, as a game's client does it."""
 
 import asyncio
 import base64
@@ -87,10 +87,6 @@ class Cognito:
         tokens: dict[str, Any] = answer["AuthenticationResult"]
         return tokens
 
-    async def delete(self, access_token: str) -> None:
-        """Delete the account that is signed in with this token. Raises AccountError."""
-        await self._call("delete_user", AccessToken=access_token)
-
     async def _call(self, method: str, **request: Any) -> dict[str, Any]:
         operation = self._client.meta.method_to_api_mapping[method]
         try:
@@ -109,7 +105,7 @@ class Account:
         self._cognito = cognito
         self._username = username
         self._signing_in = asyncio.Lock()
-        self._id_token = self._access_token = self.user_id = ""
+        self._id_token = self.user_id = ""
         self._expires_at = 0.0
 
     @classmethod
@@ -125,14 +121,9 @@ class Account:
         async with self._signing_in:
             if time.monotonic() > self._expires_at - _RENEW_SECONDS:
                 tokens = await self._cognito.sign_in(self._username)
-                self._id_token, self._access_token = tokens["IdToken"], tokens["AccessToken"]
+                self._id_token = tokens["IdToken"]
                 self._expires_at = time.monotonic() + tokens["ExpiresIn"]
                 payload = self._id_token.split(".")[1]
                 claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
                 self.user_id = claims["sub"]
         return self._id_token
-
-    async def delete(self) -> None:
-        """Delete it for good. Raises AccountError."""
-        await self.token()
-        await self._cognito.delete(self._access_token)

@@ -276,20 +276,14 @@ class Worker:
     async def _finish(self, keep: bool) -> None:
         for client in self._clients:
             client.leave(politely=True, forget=True)
-        work = []
-        if not keep:
-            work += [self._delete(account, has_scores=True) for account in self._player_accounts]
-            work += [self._delete(account, has_scores=False) for account in self._spectator_accounts]
-        deleted = await _few_at_a_time(work)
+        accounts = [] if keep else [*self._player_accounts, *self._spectator_accounts]
+        deleted = await _few_at_a_time([self._delete(account) for account in accounts])
         self._link.say(messages.Finished(left_behind=deleted.count(False)))
 
-    async def _delete(self, account: Account, *, has_scores: bool) -> bool:
+    async def _delete(self, account: Account) -> bool:
+        """Delete an account with its player's rows, if there are any; return whether that was possible."""
         try:
-            if has_scores:
-                # This deletes the account too.
-                await self._rest.delete_profile(await account.token())
-            else:
-                await account.delete()
+            await self._rest.delete_profile(await account.token())
         except (AccountError, RestError):
             return False
         return True

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cost import frame_sizes
-from cost.frame_sizes import diff_bytes, metered, pong_bytes, snapshot_bytes
+from cost.frame_sizes import diff_bytes, metered, snapshot_bytes
 from game.catalogue import TOP_LIMIT
 from game.frames import FRAME_LIMIT
 from realtime import protocol
-from realtime.protocol import Diff, Pong, Snapshot
+from realtime.protocol import Diff, Snapshot
 
 tops = st.integers(1, TOP_LIMIT)
 
@@ -46,7 +46,3 @@ def test_more_changes_than_places_are_the_whole_board() -> None:
 )
 def test_messages_are_counted_in_steps_of_32_kb(size: int, messages: int) -> None:
     assert metered(size) == messages
-
-
-def test_size_of_a_pong_is_that_of_the_frame() -> None:
-    assert pong_bytes() == len(Pong().model_dump_json())

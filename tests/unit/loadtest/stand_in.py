@@ -96,8 +96,6 @@ class StandIn:
             self.unconfirmed.add(name)
         elif operation in ("ConfirmSignUp", "AdminConfirmSignUp"):
             self.unconfirmed.discard(name)
-        elif operation == "DeleteUser":
-            del self.users[body["AccessToken"].removeprefix("access-")]
         elif name in self.unconfirmed or self.users.get(name) != body["AuthParameters"]["PASSWORD"]:
             return _answer(400, {"__type": "NotAuthorizedException"})
         else:

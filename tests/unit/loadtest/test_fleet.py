@@ -72,15 +72,14 @@ async def test_workers_share_the_accounts_and_delete_them(stand_in: StandIn) -> 
         *("loadtest-run-spectator-0", "loadtest-run-spectator-1"),
     }
     assert stand_in.users == {}
-    assert stand_in.calls.count("DELETE /profile") == 3
+    assert stand_in.calls.count("DELETE /profile") == 5
     assert [report.left_behind for report in finished] == [0, 0]
     assert {worker for worker, _ in ears.heard} == {0, 1}
     assert workers() == set()
 
 
 async def test_accounts_that_cannot_be_deleted_are_counted(stand_in: StandIn) -> None:
-    stand_in.failures["DELETE /profile"].append((500, {}))
-    stand_in.failures["DeleteUser"].append((400, {"__type": "NotAuthorizedException"}))
+    stand_in.failures["DELETE /profile"].extend([(500, {}), (403, {})])
     async with fleet(1) as opened:
         await opened.ask(plans(stand_in, 1), Prepared)
         [finished] = await opened.ask([Finish(keep=False)], Finished)
