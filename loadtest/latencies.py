@@ -1,7 +1,6 @@
 """Latencies in HdrHistograms: of a whole run, and of each of its seconds."""
 
 import math
-from collections.abc import Iterator
 
 from hdrh.histogram import HdrHistogram
 
@@ -10,8 +9,6 @@ from loadtest.result import Latency
 # In microseconds. A wait longer than ten minutes counts as ten.
 _LEAST, _MOST = 1, 600_000_000
 _WHOLE_DIGITS, _SECOND_DIGITS = 3, 2
-_CURVE_STEPS = 6
-"""Points of a percentile curve for each halving of what is left above."""
 
 
 class Latencies:
@@ -39,7 +36,7 @@ class Latencies:
         histogram = self._whole
         count = histogram.get_total_count()
         if not count:
-            return Latency(count=0, min=0, mean=0, p50=0, p90=0, p99=0, p999=0, max=0, curve=())
+            return Latency(count=0, min=0, mean=0, p50=0, p90=0, p99=0, p999=0, max=0)
         return Latency(
             count=count,
             min=_milliseconds(histogram.get_min_value()),
@@ -49,7 +46,6 @@ class Latencies:
             p99=_at(histogram, 99),
             p999=_at(histogram, 99.9),
             max=_milliseconds(histogram.get_max_value()),
-            curve=tuple((percentile, _at(histogram, percentile)) for percentile in _percentiles(count)),
         )
 
     def second(self, second: int) -> dict[str, float]:
@@ -85,12 +81,3 @@ def _at(histogram: HdrHistogram, percentile: float) -> float:
 
 def _milliseconds(microseconds: float) -> float:
     return round(microseconds / 1000, 3)
-
-
-def _percentiles(count: int) -> Iterator[float]:
-    """Yield percentiles ever closer to 100, up to where a single sample is left above."""
-    step = 0
-    while (left := 2 ** (-step / _CURVE_STEPS)) * count > 1:
-        yield round(100 * (1 - left), 6)
-        step += 1
-    yield 100.0

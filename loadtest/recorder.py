@@ -200,8 +200,6 @@ class Recorder:
             {
                 "second": number,
                 "resyncs": row.counts["gaps"] + row.counts["behind"],
-                "lag": round(row.lag * 1000, 1),
-                "cpu": round(row.cpu, 3),
             }
             | {name: row.counts[name] for name in _COUNTED}
             | self.to_screen.second(number)

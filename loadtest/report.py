@@ -7,11 +7,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from loadtest.page import COLOURS, Section, plot, write_page
 from loadtest.recorder import SATURATED_CPU, SATURATED_LAG_SECONDS
-from loadtest.result import Latency, Result, Second
+from loadtest.result import Result, Second
 
 PAGE = "report.html"
 
@@ -110,7 +110,7 @@ def _latency(result: Result) -> Section:
             " is what a tester sees that only looks at what it sends.",
         ],
         [rows],
-        [_over_time(result), _curve(measured)],
+        [_over_time(result)],
     )
 
 
@@ -123,28 +123,6 @@ def _over_time(result: Result) -> Markup:
         _logarithmic(drawn.axes)
         _ramp(drawn.axes, result)
         _legend(drawn.axes, reverse=True)
-    return drawn.svg
-
-
-def _curve(measured: dict[str, Latency]) -> Markup:
-    with plot("By percentile", "percent of all samples", "milliseconds") as drawn:
-        axes = drawn.axes
-        rarest = 10.0
-        for (name, latency), colour in zip(measured.items(), COLOURS, strict=False):
-            # The last point, 100 percent, is infinitely far to the right.
-            points = [(1 / (1 - percent / 100), value) for percent, value in latency.curve if percent < 100]
-            _line(axes, points, name, colour)
-            rarest = max([rarest, *(x for x, _ in points)])
-        axes.set_xscale("log")
-        axes.set_xlim(left=1)
-        nines = range(1, math.ceil(math.log10(rarest)) + 1)
-        axes.xaxis.set_major_locator(FixedLocator([1, 2, *(10**nine for nine in nines)]))
-        axes.xaxis.set_major_formatter(
-            FixedFormatter(["0", "50", *(f"{100 * (1 - 10**-nine):.{max(0, nine - 2)}f}" for nine in nines)])
-        )
-        axes.xaxis.set_minor_locator(NullLocator())
-        _logarithmic(axes)
-        _legend(axes)
     return drawn.svg
 
 
@@ -237,15 +215,6 @@ def _tester(result: Result) -> Section:
             f"It used {tester.cpu:.2f} cores on average, its busiest worker {tester.busiest:.2f} at most; the"
             f" most that a loop was late was {tester.lag:.1f} ms. Where backend and tester share a machine,"
             " they take time from each other.",
-        ],
-        [],
-        [
-            _lines(
-                result,
-                "Lateness of the event loops",
-                "milliseconds",
-                ("late", _BLUE, lambda row: row.lag),
-            )
         ],
     )
 

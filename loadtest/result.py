@@ -1,7 +1,7 @@
 """The findings of a run, as `report.json` has them: the numbers behind every plot of `report.html`.
 
     python -m loadtest --out DIR …
-    DIR/report.json: {"scoreToScreen": {"count": …, "p50": …, "p99": …, "max": …, "curve": […]}, "verdict": …}
+    DIR/report.json: {"scoreToScreen": {"count": …, "p50": …, "p99": …, "max": …}, "verdict": …}
 
 Latencies are in milliseconds, times in seconds since the start of play. `read_result` reads a file.
 """
@@ -20,10 +20,7 @@ REPORT = "report.json"
 
 
 class Latency(Model):
-    """A distribution, in milliseconds. `curve` is what share of it, in percent, is no longer than how long.
-
-    All are 0 and the curve is empty where `count` is 0. Values are exact to 0.1 percent, and to 0.1 ms.
-    """
+    """A distribution, in milliseconds; all 0 where `count` is 0. Exact to 0.1 percent, and to 0.1 ms."""
 
     count: int
     min: float
@@ -33,7 +30,6 @@ class Latency(Model):
     p99: float
     p999: float
     max: float
-    curve: tuple[tuple[float, float], ...]
 
 
 class Verdict(Model):
@@ -95,10 +91,6 @@ class Second(Model):
     p90: float | None = None
     p99: float | None = None
     max: float | None = None
-    lag: float = 0.0
-    """Milliseconds that the event loop of a worker was late, at most."""
-    cpu: float = 0.0
-    """Cores that the tester used."""
 
 
 class OwnLoad(Model):

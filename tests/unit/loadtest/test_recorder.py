@@ -147,7 +147,7 @@ def test_counts_and_errors_of_all_workers_add_up() -> None:
         book.hear(worker, tick(1, counts=counts, errors={"connect: no answer": 1}, cpu=0.25))
     book.own(1, 0.5)
     [row] = book.seconds()
-    assert (row.frames, row.resyncs, row.errors, row.cpu) == (20, 6, 2, 1.0)
+    assert (row.frames, row.resyncs, row.errors) == (20, 6, 2)
     assert (book.totals["bytes"], book.totals["gaps"]) == (200, 2)
     assert (book.live, book.cpu, book.ticks) == (6, 1.0, 1)
     assert book.errors == {"connect: no answer": 2}
@@ -197,17 +197,11 @@ def test_percentiles_are_those_of_the_samples() -> None:
     assert whole.max == pytest.approx(1_000 * ordered[-1], rel=0.002)
     assert whole.min == pytest.approx(1_000 * ordered[0], rel=0.002)
     assert whole.mean == pytest.approx(1_000 * sum(samples) / len(samples), rel=0.01)
-    percents, values = zip(*whole.curve, strict=True)
-    assert list(values) == sorted(values)
-    assert list(percents) == sorted(percents)
-    assert (percents[0], percents[-1], values[-1]) == (0, 100, whole.max)
-    # A sample is still left above the last point before the end.
-    assert (1 - percents[-2] / 100) * len(samples) > 1
 
 
 def test_without_samples_there_is_nothing_to_say() -> None:
     latencies = Latencies()
-    assert (latencies.whole().count, latencies.whole().curve) == (0, ())
+    assert latencies.whole().count == 0
     assert latencies.second(1) == latencies.recent(0) == {}
 
 
