@@ -115,12 +115,6 @@ class Process:
             raise ProcessError(f"{self._name} ended\n{self._tail()}") from None
         return await self.read(within)
 
-    def cpu_seconds(self) -> float:
-        """Return what it has used of its core until now, in user and kernel mode together. Linux only."""
-        # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     async def stop(self) -> None:
         """End it: politely first. Returns when it is gone, and so is its process group."""
         assert self._process.stdin is not None

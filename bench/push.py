@@ -126,18 +126,8 @@ class _Contestant:
         """Return the requests per second of one run."""
         await self._push(min(self._requests, max(_LEAST_WARM_UP, round(self._requests * _WARM_UP))))
         await self._settle()
-        connections = await self._connections()
-        used = [process.cpu_seconds() for process in (self._process, self._sink)]
         rate = await self._push(self._requests)
-        seconds = self._requests / rate
-        busy, sink_busy = (
-            (process.cpu_seconds() - before) / seconds
-            for process, before in zip((self._process, self._sink), used, strict=True)
-        )
-        console.print(
-            f"{self._name}: {rate:,.0f}/s, core {busy:.0%} busy, the sink's {sink_busy:.0%},"
-            f" {await self._connections() - connections} new connections"
-        )
+        console.print(f"{self._name}: {rate:,.0f}/s")
         return rate
 
     async def _settle(self) -> None:

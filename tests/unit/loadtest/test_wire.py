@@ -7,7 +7,7 @@ import hashlib
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
@@ -55,50 +55,25 @@ class RawAddress(Address):
     left: asyncio.Event
 
 
-class _RawServer(asyncio.Protocol):
-    def __init__(self, answer: Callable[[str], bytes], linger: bool, left: asyncio.Event) -> None:
-        self._answer = answer
-        self._linger = linger
-        self._head = b""
-        self._ended = left
-
-    async def end(self) -> None:
-        self._transport.abort()
-        await self._ended.wait()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._ended.set()
-
-    def data_received(self, data: bytes) -> None:
-        self._head += data
-        if b"\r\n\r\n" not in self._head:
-            return
-        key = re.search(r"Sec-WebSocket-Key: (\S+)", self._head.decode())
-        assert key
-        self._transport.write(self._answer(key[1]))
-        self._head = b""
-        if not self._linger:
-            self._transport.close()
-
-
 @asynccontextmanager
 async def raw_server(answer: Callable[[str], bytes], *, linger: bool = True) -> AsyncIterator[RawAddress]:
     """Answers any handshake with these bytes, made from the handshake's key; then waits, or hangs up."""
-    loop = asyncio.get_running_loop()
-    connections: list[_RawServer] = []
     left = asyncio.Event()
 
-    def accept() -> _RawServer:
-        connections.append(_RawServer(answer, linger, left))
-        return connections[-1]
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        key = re.search(r"Sec-WebSocket-Key: (\S+)", head.decode())
+        assert key
+        writer.write(answer(key[1]))
+        if linger:
+            with suppress(ConnectionError):
+                await reader.read()
+        left.set()
+        writer.close()
 
-    async with await loop.create_server(accept, "127.0.0.1", 0) as server, patience():
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server, patience():
         yield RawAddress(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", None, left)
-        for connection in connections:
-            await connection.end()
+        await left.wait()
 
 
 def welcome(key: str, *, protocol: str = "podium") -> bytes:
