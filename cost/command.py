@@ -54,7 +54,10 @@ def main(options: Sequence[str] | None = None) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     values = arguments.out / "cost.json"
     values.write_bytes(to_json(found))
-    console.print(Text(f"{values} has all values, with the inputs, the prices and what helps each quota."))
+    console.print(
+        Text(f"{values} has all values, with the inputs, the prices and what helps each quota."),
+        soft_wrap=True,
+    )
     return 0
 
 
