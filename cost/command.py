@@ -7,14 +7,12 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from cost import tables
 from cost.crowd import Crowd
 from cost.prices import DEFAULT_PATH, PricesError, load_prices
 from cost.study import Study, study, to_json
-from cost.tables import Table
 from cost.workload import Workload
 
 DEFAULT_OUT = Path("cost-report")
@@ -100,15 +98,4 @@ def _show(console: Console, found: Study) -> None:
         tables.window_table(found.crowd),
         tables.requests_table(found.crowd),
     ):
-        console.print(_rich(table), Text())
-
-
-def _rich(table: Table) -> RichTable:
-    shown = RichTable(
-        title=table.title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0)
-    )
-    for place, head in enumerate(table.head):
-        shown.add_column(head, justify="left" if place == 0 else "right", no_wrap=True)
-    for row in table.rows:
-        shown.add_row(*map(Text, row.cells), style="bold green" if row.strong else None)
-    return shown
+        console.print(table, Text())

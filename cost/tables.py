@@ -1,7 +1,10 @@
 """The tables of `python -m cost`: rows of text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
 
 from cost.crowd import CrowdStudy, Outcome
 from cost.levers import Levers
@@ -22,13 +25,14 @@ class Row:
     strong: bool = False
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table: words in the first column, figures in the others."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: Sequence[Row]
+def _table(title: str, head: Sequence[str], rows: Iterable[Row]) -> Table:
+    """Return a table: words in the first column, figures in the others."""
+    shown = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for place, name in enumerate(head):
+        shown.add_column(name, justify="left" if place == 0 else "right", no_wrap=True)
+    for row in rows:
+        shown.add_row(*map(Text, row.cells), style="bold green" if row.strong else None)
+    return shown
 
 
 def usd(value: float) -> str:
@@ -125,7 +129,7 @@ def bill_table(workload: Workload, month: Bill, prices: Prices) -> Table:
     ]
     rows.append(Row(("All of it", "", "", usd(month.usd), share(1)), strong=True))
     rows.append(Row(("A thousand players", "", "", usd(month.usd / workload.players * 1000), "")))
-    return Table(
+    return _table(
         f"A month for {workload.players:,} players",
         ("service", "a month", "list price", "USD", "share"),
         rows,
@@ -136,7 +140,7 @@ def growth_table(growth: Mapping[int, Bill]) -> Table:
     """Return the bill by service, by the number of players."""
     services = next(iter(growth.values())).by_service
     each = (usd(month.usd / players * 1000) for players, month in growth.items())
-    return Table(
+    return _table(
         "USD per month as players grow",
         ("service", *(f"{players:,}" for players in growth)),
         [
@@ -149,7 +153,7 @@ def growth_table(growth: Mapping[int, Bill]) -> Table:
 
 def quota_table(found: Sequence[Reached]) -> Table:
     """Return the quotas, the first that is reached at the front."""
-    return Table(
+    return _table(
         "Quotas of the account, at the busiest moment",
         ("quota", "limit", "used", "players"),
         [
@@ -171,7 +175,7 @@ def lever_table(found: Levers, *, busy: bool) -> Table:
         if busy:
             cells += (seconds(effect.last_seconds), players(effect.players))
         rows.append(Row(cells, effect is given))
-    return Table(
+    return _table(
         "The same, if every score changed its boards" if busy else "What each setting buys a month",
         ("setting", "USD", "against\ngiven", "pushes", *(("last\nclient", "players") if busy else ())),
         rows,
@@ -180,7 +184,7 @@ def lever_table(found: Levers, *, busy: bool) -> Table:
 
 def window_table(found: CrowdStudy) -> Table:
     """Return what clients see, by policy and window."""
-    return Table(
+    return _table(
         f"{found.crowd.subscribers:,} clients at one board, {found.quota:,.0f} requests per second",
         ("policy, window", *_OUTCOME_HEAD),
         [
@@ -195,7 +199,7 @@ def window_table(found: CrowdStudy) -> Table:
 
 def requests_table(found: CrowdStudy) -> Table:
     """Return what a raised quota does."""
-    return Table(
+    return _table(
         "The same, conflated, with a quota that AWS has raised",
         ("requests\na second", "a\nfan-out", *_OUTCOME_HEAD),
         [
