@@ -14,6 +14,7 @@ from moto.dynamodb.models import dynamodb_backends
 from runtime.sdk import SDK_CONFIG, hasten_throttled
 from store.database import Database
 from store.schema import SCORES, TABLES, create_request
+from tests.simulation import quick_moto
 
 REGION = "us-east-1"
 
@@ -64,6 +65,7 @@ def body_of(request: AWSPreparedRequest) -> bytes:
     return request.body
 
 
+quick_moto.install()
 _stubber = BotocoreStubber()
 
 
