@@ -50,5 +50,5 @@ async def test_rows_of_a_published_diff_do_not_grow_with_the_board(meter: Meter)
         return rows.copy()
 
     alone, among_many = [await rows_among(others) for others in SIZES]
-    assert alone["Query", "score"] == 3
+    assert alone["Query", "Scores"] == 3
     assert among_many == alone
