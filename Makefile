@@ -66,10 +66,11 @@ destroy: $(VENVS)/infra/.synced node_modules/.installed ## Take a stage's stacks
 test: lint test-web $(VENVS)/infra/.synced $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced node_modules/.installed ## Check style and types, run every test
 	@tests/install-packages
 	@# In two processes; what has to stay together is in tests/conftest.py.
-	@$(DEV) -m pytest --numprocesses 2 --no-loadscope-reorder $(args)
+	@# `lint` has judged the English. Nor do the tests' own calls of make take part in this one's `--jobs`.
+	@env -u MAKEFLAGS $(DEV) -m pytest --numprocesses 2 --no-loadscope-reorder --ignore tests/unit/test_plain_english.py $(args)
 
 # Neither network, root nor browser. On two cores 83 seconds once the type check is warm (time make check).
-QUICK := game runtime api realtime test_house_plan.py test_plain_english.py
+QUICK := game runtime api realtime test_house_plan.py
 .PHONY: check
 check: lint test-web ## Check style and types, run the quick tests: for while you work
 	@$(DEV) -m pytest --quiet --numprocesses 2 --ignore tests/unit/realtime/push $(addprefix tests/unit/,$(QUICK)) $(args)

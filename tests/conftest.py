@@ -21,10 +21,11 @@ settings.load_profile("podium")
 _NOTES = pytest.StashKey[list[str]]()
 
 _DEPLOYED = "deployed"
-# Folders whose tests share what is made once a session: a backend, packages, templates, models.
-_TOGETHER = ("tests/e2e/", "tests/integration/", "tests/unit/infra/", "tests/unit/cv/")
+# Folders whose tests share what takes long to make, once a session: a backend, packages, templates.
+_TOGETHER = ("tests/e2e/", "tests/integration/", "tests/unit/infra/")
 # What takes longest comes first, so that no process has it left when the others are done.
-_FIRST = (_DEPLOYED, *_TOGETHER, "tests/unit/streams/test_promise.py")
+_LONG = ("tests/unit/cv/test_hostile.py", "tests/unit/streams/test_promise.py")
+_FIRST = (_DEPLOYED, *_TOGETHER, *_LONG)
 
 
 def _group(test: str) -> str:

@@ -11,7 +11,7 @@ Two of its ways were two thirds of what the tests of the tables take:
 import copy
 from typing import Any
 
-from botocore.model import Shape
+from moto.core.model import Shape
 from moto.core.serialize import ResponseSerializer
 from moto.dynamodb.models.table import Table
 
@@ -22,7 +22,7 @@ by_itself = ResponseSerializer.get_value
 def install() -> None:
     """Replace both, for good."""
     Table.__deepcopy__ = _copied  # type: ignore[attr-defined]
-    ResponseSerializer.get_value = _value  # type: ignore[method-assign]
+    ResponseSerializer.get_value = _value  # type: ignore[method-assign, assignment]
 
 
 def _copied(table: Table, memo: dict[int, Any]) -> Table:
@@ -36,6 +36,7 @@ def _copied(table: Table, memo: dict[int, Any]) -> Table:
 
 
 def _value(serializer: ResponseSerializer, value: Any, key: str, shape: Shape) -> Any:
-    if type(value) is dict and getattr(shape, "parent", None) and shape.parent.name == "AttributeValue":
+    parent = getattr(shape, "parent", None)
+    if parent is not None and parent.name == "AttributeValue" and type(value) is dict:
         return value.get(key)
     return by_itself(serializer, value, key, shape)
