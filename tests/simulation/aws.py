@@ -1,12 +1,12 @@
 """AWS inside the process: aioboto3 clients whose requests are answered by a function instead of a socket."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
 import aioboto3
-from botocore.awsrequest import AWSPreparedRequest, HeadersDict
+from botocore.awsrequest import AWSPreparedRequest
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
@@ -14,29 +14,11 @@ from moto.dynamodb.models import dynamodb_backends
 from runtime.sdk import SDK_CONFIG, hasten_throttled
 from store.database import Database
 from store.schema import SCORES, TABLES, create_request
-from tests.simulation import quick_moto
+from tests.simulation import quick_moto, quick_sdk
+from tests.simulation.quick_sdk import Response
 
-REGION = "us-east-1"
-
-Respond = Callable[[AWSPreparedRequest], Awaitable[tuple[int, bytes]]]
-
-
-class Response:
-    """What aiobotocore reads of an HTTP response."""
-
-    def __init__(self, status: int, body: bytes) -> None:
-        self.status_code = status
-        self.headers = HeadersDict({"x-amzn-requestid": "simulated"})
-        self._body = body
-        self.raw = None
-
-    @property
-    async def content(self) -> bytes:
-        return self._body
-
-    @property
-    async def text(self) -> str:
-        return self._body.decode()
+REGION = quick_moto.REGION
+Respond = quick_sdk.Respond
 
 
 @cache
@@ -55,7 +37,10 @@ async def answered_client(
         return Response(*await respond(request))
 
     async with session.client(service, **options) as client:
-        client.meta.events.register("before-send", before_send)
+        if service == "dynamodb":
+            quick_sdk.shorten(client, respond)
+        else:
+            client.meta.events.register("before-send", before_send)
         yield client
 
 
@@ -71,6 +56,8 @@ _stubber = BotocoreStubber()
 
 async def ask_moto(request: AWSPreparedRequest) -> tuple[int, bytes]:
     """Moto's answer to a request."""
+    if quick := quick_moto.answer(request):
+        return quick
     answer = _stubber.process_request(request)
     assert answer is not None, request.url
     status, _, body = answer

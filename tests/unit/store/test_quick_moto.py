@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moto.core.serialize import ResponseSerializer
 
 from store.errors import RequestError
 from store.schema import SCORES
@@ -16,21 +15,82 @@ from tests.support.damage import VALUES
 KEY = {"gameArea": {"S": "forest"}, "score": {"S": "1"}}
 
 
-@settings(max_examples=20)
-@given(st.dictionaries(st.text(min_size=1, max_size=9), VALUES, max_size=4))
-def test_any_row_is_read_as_moto_by_itself_reads_it(attributes: dict[str, Any]) -> None:
-    async def read(row: dict[str, Any]) -> tuple[object, object]:
-        async with aws.database(aws.shared_session()) as (_, direct):
-            await direct.client.put_item(TableName=SCORES.name, Item=row)
-            answers = []
-            for get_value in (ResponseSerializer.get_value, quick_moto.by_itself):
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(ResponseSerializer, "get_value", get_value)
-                    answers.append(await direct.client.scan(TableName=SCORES.name))
-        return answers[0]["Items"], answers[1]["Items"]
+def requests(row: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Requests of every kind about a row; some are refused."""
+    table = {"TableName": SCORES.name}
+    keys = {SCORES.name: {"Keys": [KEY]}}
+    update = table | {
+        "Key": KEY,
+        "UpdateExpression": "SET more = :more",
+        "ExpressionAttributeValues": {":more": {"N": "1"}},
+    }
+    here, gone = ({"ConditionExpression": f"attribute_{how}(score)"} for how in ("exists", "not_exists"))
+    return [
+        ("get_item", table | {"Key": KEY}),
+        ("batch_get_item", {"RequestItems": keys}),
+        ("put_item", table | {"Item": row}),
+        ("put_item", table | {"Item": row} | gone),
+        (
+            "put_item",
+            table | {"Item": row} | gone | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"},
+        ),
+        ("get_item", table | {"Key": KEY, "ReturnConsumedCapacity": "TOTAL"}),
+        ("update_item", update | {"ReturnValues": "ALL_NEW"}),
+        ("update_item", update | {"UpdateExpression": "SET :more"}),
+        ("scan", table),
+        (
+            "query",
+            table
+            | {
+                "KeyConditionExpression": "gameArea = :a",
+                "ExpressionAttributeValues": {":a": KEY["gameArea"]},
+            },
+        ),
+        (
+            "query",
+            table
+            | {
+                "KeyConditionExpression": "nothing = :a",
+                "ExpressionAttributeValues": {":a": KEY["gameArea"]},
+            },
+        ),
+        ("scan", table | {"Limit": 1, "Select": "COUNT"}),
+        ("batch_get_item", {"RequestItems": keys}),
+        ("transact_get_items", {"TransactItems": [{"Get": table | {"Key": KEY}}]}),
+        ("transact_write_items", {"TransactItems": [{"Put": table | {"Item": row} | gone}]}),
+        (
+            "transact_write_items",
+            {"TransactItems": [{"Put": table | {"Item": row} | here}], "ClientRequestToken": "x" * 9},
+        ),
+        ("delete_item", table | {"Key": KEY, "ReturnValues": "ALL_OLD"}),
+        ("batch_write_item", {"RequestItems": {SCORES.name: [{"PutRequest": {"Item": row}}]}}),
+        ("delete_item", {"TableName": "nothing", "Key": KEY}),
+        ("scan", table),
+    ]
 
-    quick, by_itself = run(read(attributes | KEY))
-    assert quick == by_itself == [attributes | KEY]
+
+async def answers(row: dict[str, Any]) -> list[Any]:
+    async with aws.database(aws.shared_session()) as (_, direct):
+        return [await answer(direct.client, *request) for request in requests(row)]
+
+
+async def answer(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    try:
+        told = await getattr(client, operation)(**parameters)
+    except RequestError as error:
+        cause: Any = error.__cause__
+        told = cause.response
+    return {name: value for name, value in told.items() if name != "ResponseMetadata"}
+
+
+@settings(max_examples=10)
+@given(st.dictionaries(st.text(min_size=1, max_size=9), VALUES, max_size=4))
+def test_any_row_is_answered_for_as_moto_and_the_sdk_do_by_themselves(attributes: dict[str, Any]) -> None:
+    row = attributes | KEY
+    quick = run(answers(row))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quick_moto, "ROWS", ())
+        assert quick == run(answers(row))
 
 
 def test_refused_transaction_changes_neither_rows_nor_stream() -> None:
