@@ -26,3 +26,7 @@ class Metric(StrEnum):
     """Milliseconds from a score to the last push of the board that shows it."""
     FANOUT_TIME = "FanOutTime", "broadcaster"
     """Milliseconds that several pushers took for one fan-out."""
+    BOARDS_ACTIVE = "BoardsActive", "broadcaster"
+    """Boards that a sweep had to visit."""
+    BOARDS_LEFT = "BoardsLeft", "broadcaster"
+    """Those of them for which it had no time."""

@@ -71,7 +71,8 @@ GRANTS: Mapping[str, Grants] = {
     ROUTES.name: Grants(
         tables={
             **_PUSHING,
-            LEADERBOARDS: ("GetItem", "BatchGetItem", "PutItem"),
+            CONNECTIONS: ("Query", "BatchGetItem", "BatchWriteItem"),
+            LEADERBOARDS: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
             PLAYERS: ("GetItem",),
             SCORES: ("Query",),
         },
@@ -92,7 +93,7 @@ GRANTS: Mapping[str, Grants] = {
     ),
     SWEEP.name: Grants(
         tables={**_PUSHING, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
-        indexes={CONNECTIONS: ("Query",)},
+        indexes={CONNECTIONS: ("Query",), LEADERBOARDS: ("Query",)},
         push=("POST", "DELETE"),
     ),
     PUSHER.name: Grants(

@@ -1,8 +1,7 @@
 """Live boards: the WebSocket API with its routes, and the broadcaster behind the stream of `Scores`."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -18,7 +17,6 @@ from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
-from game.catalogue import load_catalogue
 from game.environment import AuthorizerEnvironment, BroadcasterEnvironment, PushEnvironment, RoutesEnvironment
 from game.functions import AUTHORIZER, AVATAR_OUTCOME, BROADCASTER, PUSHER, ROUTES, SWEEP, Function
 from game.live import Action
@@ -28,10 +26,6 @@ from infra.lambdas import PodiumFunction, Storage, function_name, log_group
 from infra.reasons import excuse
 from infra.settings import Domain, StageSettings
 from store.schema import SCORES
-
-# "Filter criteria": at most five, of 4,096 characters each.
-# https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
-_FILTER_BOARDS = 60
 
 
 class RealtimeStack(Stack):
@@ -210,7 +204,9 @@ class RealtimeStack(Stack):
                 max_record_age=Duration.minutes(5),
                 report_batch_item_failures=True,
                 on_failure=event_sources.SqsDlq(self.dead_letters),
-                filters=_filters([*load_catalogue().boards]),
+                # No filter by boards: a game may have 2,500, and Lambda takes five filters of 4,096
+                # characters. The broadcaster passes over what is on none.
+                # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
             )
         )
         excuse(made, "AwsSolutions-IAM5", "Listing streams knows no other resource than *.", "Resource::*")
@@ -254,14 +250,3 @@ class RealtimeStack(Stack):
         )
         excuse(queue, "AwsSolutions-SQS3", "This is the dead-letter queue.")
         return queue
-
-
-def _filters(boards: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Let through what is on a board of the catalogue; rows of areas that have left it matter to no board."""
-    parts = [boards[start : start + _FILTER_BOARDS] for start in range(0, len(boards), _FILTER_BOARDS)]
-    return [
-        lambda_.FilterCriteria.filter(
-            {"dynamodb": {"Keys": {"gameArea": {"S": lambda_.FilterRule.or_(*part)}}}}
-        )
-        for part in parts
-    ]

@@ -1,20 +1,21 @@
 """The whole backend on one machine, started in order and stopped in reverse.
 
 emulator -> tables, bucket, user pool -> is the catalogue true to the rows? -> stream position
--> boards rebuilt -> gateway, REST, poller, sweep
+-> gateway, REST, poller, sweep
 
-The stream position is taken before the boards are rebuilt, so that nothing written in between is missed. The
-boards are rebuilt, in a new epoch, at every start and before anybody can connect: nothing relies on what was
-published before, for the emulator may have been killed, and then lacks what came after its last save. A
-board that cannot be rebuilt does not keep the others from starting.
+Nothing relies on boards as they were published before this start, for the emulator may have been killed, and
+then lacks what came after its last save. So each is published again, in a new epoch, when it is first needed
+(`Database.run`): a start asks for no board, however many there are. The stream position is taken before that,
+so that nothing written in between is missed.
 """
 
 import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NoReturn
 
@@ -23,7 +24,7 @@ import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from api.backend import Backend
-from game.catalogue import Board, Catalogue, load_catalogue
+from game.catalogue import Catalogue, load_catalogue
 from game.client_config import Deployment
 from local import provision
 from local.emulator import Emulator
@@ -36,14 +37,11 @@ from local.pushers import task_pushers
 from local.rest import RestServer
 from local.settings import CHECKOUT, LocalSettings, has_own_endpoint, point_at_emulator, set_region
 from realtime.authorizer import authorize
-from realtime.protocol import encode_snapshot
 from realtime.push.client import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
 from realtime.tokens import TokenVerifier
 from runtime.clock import now_ms
-from store import boards
 from store.board_rules import explain, settle
-from store.boards import EncodeSnapshot
 from store.database import Database, open_database
 from store.errors import RequestError
 from store.portraits import open_bucket
@@ -89,7 +87,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         _bind(settings.ws_port, "PODIUM_WS_PORT").close()
         emulator = await start_emulator(settings, stack)
         session = aioboto3.Session()
-        db = await stack.enter_async_context(open_database(session))
+        db = await stack.enter_async_context(open_database(session, run=secrets.token_hex(8)))
         await provision.create_tables(db)
         if broken := await settle(db, catalogue):
             raise StackError(explain(broken, DROP_COMMAND))
@@ -101,9 +99,6 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         live = Live(db, catalogue, push, now_ms, users.is_member)
         broadcaster = await stack.enter_async_context(_broadcaster(db, catalogue, push))
         source = await _start_event_source(settings, session, db, broadcaster, stack)
-        unbuilt = await _rebuild(db, catalogue.boards.values())
-        if len(unbuilt) == len(catalogue.boards):
-            raise StackError("No board can be rebuilt from its scores; the log says why.")
         gateway = Gateway(
             authorizer=lambda event: authorize(verifier, event), routes=_routes(live), stage=STAGE
         )
@@ -129,7 +124,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         # The first of these to end ends the backend.
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(source.run())
-        tasks.create_task(_sweep(db, broadcaster, unbuilt, settings.sweep_seconds))
+        tasks.create_task(_sweep(broadcaster, settings.sweep_seconds))
         if emulator:
             tasks.create_task(_watch(emulator))
         ready(deployment)
@@ -218,32 +213,20 @@ async def _start_event_source(
     return source
 
 
-async def _rebuild(
-    db: Database, rebuilt: Iterable[Board], encode_snapshot: EncodeSnapshot | None = None
-) -> list[Board]:
-    """Rebuild boards; log and return those that could not be rebuilt."""
-    failed = []
-    for board in rebuilt:
-        try:
-            await boards.rebuild(db, board, now_ms(), encode_snapshot)
-        except Exception:
-            logger.exception("board %s cannot be rebuilt; the next sweep tries again", board.id)
-            failed.append(board)
-    return failed
-
-
-async def _sweep(
-    db: Database, broadcaster: Broadcaster, unbuilt: Sequence[Board], seconds: float
-) -> NoReturn:
-    """Sweep for ever. `unbuilt` are boards to be rebuilt yet, by now with subscribers."""
+async def _sweep(broadcaster: Broadcaster, seconds: float) -> NoReturn:
     while True:
         await asyncio.sleep(seconds)
-        unbuilt = await _rebuild(db, unbuilt, encode_snapshot)
         report = Report()
         try:
             await broadcaster.sweep(report)
         except Exception:
             logger.exception("the sweep failed; the next one comes in %g seconds", seconds)
+        if report.boards_left:
+            logger.warning(
+                "a sweep had no time for %d of %d active boards; the next one begins with them",
+                report.boards_left,
+                report.boards_active,
+            )
         _log_report(report)
 
 

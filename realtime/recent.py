@@ -29,6 +29,8 @@ class RecentBoards:
         """
         old = [name for name in names if not self._is_fresh(name, now)]
         if old:
+            # Whatever the number of boards: only those of this second are kept.
+            self._boards = {name: kept for name, kept in self._boards.items() if self._is_fresh(name, now)}
             for name, board in (await boards.load_many(db, old, consistent=False)).items():
                 self._boards[name] = (now, board)
         return {name: self._boards[name][1] for name in names if self._is_fresh(name, now)}

@@ -14,6 +14,7 @@ from game.live import BOARDS_LIMIT, CONNECTIONS_LIMIT, SUBPROTOCOL, Action
 from game.model import Model
 from game.strict_json import RepeatedMemberError, check_members
 from realtime import protocol
+from realtime.activity import ActivityMarks
 from realtime.gone import forget, hang_up
 from realtime.push.client import PushClient
 from realtime.recent import RecentBoards
@@ -21,7 +22,7 @@ from realtime.subprotocols import Event, offered_subprotocols
 from store import boards, connections, players
 from store.boards import PublishedBoard
 from store.database import Database
-from store.errors import throttled
+from store.errors import StoreError, throttled
 from store.players import DeletedError
 from store.users import UsersUnavailableError
 
@@ -67,6 +68,7 @@ class Live:
     now_ms: Callable[[], int]
     is_member: IsMember
     recent: RecentBoards = field(default_factory=RecentBoards)
+    marks: ActivityMarks = field(default_factory=ActivityMarks)
 
 
 async def connect(live: Live, event: Event) -> Response:
@@ -97,6 +99,7 @@ async def subscribe(live: Live, event: Event) -> Response:
     """Follow boards: first write the subscriptions, then read the boards, then answer.
 
     A diff published after the boards are read finds the subscription; one published before is in the answer.
+    From then on the sweep visits the boards.
     """
     frame = _parse(protocol.Subscribe, event)
     wanted = _known(live.catalogue, "boards", frame.boards)
@@ -117,6 +120,7 @@ async def subscribe(live: Live, event: Event) -> Response:
         return OK
     # Consistent, and never from `live.recent`.
     published = await _published(live, wanted)
+    await live.marks.mark(live.db, published.values(), live.now_ms())
     answers = []
     for board in wanted:
         held = frame.versions.get(board)
@@ -148,6 +152,11 @@ async def ping(live: Live, event: Event) -> Response:
         name for name in names if name not in published or published[name].epoch != frame.versions[name].epoch
     ]
     published |= await _published(live, doubtful)
+    try:
+        await live.marks.mark(live.db, published.values(), live.now_ms())
+    except StoreError as error:
+        # The subscription has marked them before, and the next ping tries again.
+        logger.warning("boards could not be marked active: %s", error)
     answers = [protocol.encode(protocol.Pong())]
     for name in names:
         held, current = frame.versions[name].position, published[name].position
@@ -296,6 +305,9 @@ async def _check_limit(live: Live, connection_id: str, wanted: Collection[str]) 
         return
     held = await connections.channels(live.db, connection_id)
     followed = {channel for channel in held if channel in live.catalogue.boards}
+    if len(followed.union(wanted)) > BOARDS_LIMIT:
+        # A client that has just left some boards for others must get those.
+        followed = await connections.subscribed(live.db, connection_id, sorted(followed))
     if len(followed.union(wanted)) > BOARDS_LIMIT:
         raise FrameError("too_many_boards", f"boards: a connection follows at most {BOARDS_LIMIT} boards")
 

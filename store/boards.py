@@ -9,6 +9,7 @@ from game import frames
 from game.board import Entry, Milliseconds, Position
 from game.catalogue import Board
 from store import scores
+from store.activity import hour_of
 from store.connections import IdRange
 from store.database import Database, Item, Row, batch_get, parse_row, to_item
 from store.errors import RequestError, RowError, StoreError, lost_race
@@ -71,6 +72,10 @@ class PublishedBoard(Row):
     last: Bar | None = None
     outbox: dict[int, Frame] = Field(default_factory=dict)
     fanout: FanOutRow | None = None
+    active_hour: str | None = None
+    """The hour in which it was last active: see `store.activity`."""
+    run: str | None = None
+    """The run of the backend that published it first in this epoch: see `Database.run`."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -131,7 +136,8 @@ async def load_or_create(
     """Return a board as published; publish it at first use, as the table has it: version 1 of epoch `now`.
 
     A board whose row cannot be read is published again too, in a later epoch. Its outbox then has the
-    snapshot, for clients that hold the board as it was.
+    snapshot, for clients that hold the board as it was. So is a board that another run of the backend
+    published (`Database.run`), which no client of this run holds.
     """
     while True:
         held = await _get(db, board.id)
@@ -139,7 +145,9 @@ async def load_or_create(
         if published:
             return published
         truth = await scores.top_with_bar(db, board)
-        first = _first_of_epoch(board, held, truth, now, encode_snapshot if held else None)
+        # A row without a run may have had one, before it was damaged.
+        is_held = held and ("run" not in held or not _is_of_another_run(db, held))
+        first = _first_of_epoch(db, board, held, truth, now, encode_snapshot if is_held else None)
         try:
             await db.client.put_item(
                 TableName=db.name(LEADERBOARDS), Item=_item(first), **_unchanged(held or {})
@@ -157,11 +165,13 @@ async def publish(
     entries: Sequence[Entry],
     frame: str,
     *,
+    now: int,
     collapse: bool,
     bar: str | None = None,
 ) -> PublishedBoard:
     """Publish the next version with its frame added to the outbox, if the board still is as it was read.
 
+    The board is active from `now` on, in milliseconds since the epoch.
     `bar` is the sort key of the K-th row; None while there is room. With `collapse` the frame, which must
     then be a snapshot, stands in for all that the outbox held. Returns the row as written, with the whole
     outbox. Raises StaleBoardError when another version came first.
@@ -173,6 +183,7 @@ async def publish(
         ":version": version,
         ":entries": _entries.dump_json(tuple(entries), by_alias=True).decode(),
         ":frame": {str(version): frame} if collapse else frame,
+        ":hour": hour_of(read.game_area, now),
     }
     if bar:
         values[":last"] = {"version": version, "key": bar}
@@ -183,7 +194,8 @@ async def publish(
         answer = await db.client.update_item(
             TableName=db.name(LEADERBOARDS),
             Key=to_item({"gameArea": read.game_area}),
-            UpdateExpression=f"SET #version = :version, entries = :entries, {target} = :frame"
+            UpdateExpression="SET #version = :version, entries = :entries, activeHour = :hour"
+            + f", {target} = :frame"
             + (", #last = :last" if bar else " REMOVE #last"),
             ConditionExpression="epoch = :epoch AND #version = :read",
             ExpressionAttributeNames=names,
@@ -224,21 +236,6 @@ def outbox_paths(versions: Iterable[int]) -> tuple[list[str], dict[str, str]]:
     return [f"#outbox.{name}" for name in names], {"#outbox": "outbox", **names}
 
 
-async def rebuild(
-    db: Database, board: Board, now: int, encode_snapshot: EncodeSnapshot | None = None
-) -> PublishedBoard:
-    """Publish a board as the table has it, as version 1 of a new epoch, and forget its history.
-
-    For a start of the system. Clients that were subscribed before must not be connected any more. Given
-    `encode_snapshot`, they may be: the snapshot is put into the outbox.
-    """
-    held = await _get(db, board.id)
-    truth = await scores.top_with_bar(db, board)
-    first = _first_of_epoch(board, held, truth, now, encode_snapshot)
-    await db.client.put_item(TableName=db.name(LEADERBOARDS), Item=_item(first))
-    return first
-
-
 async def withdraw(db: Database, board: str) -> None:
     """Take a published board back, so that who needs it next publishes it again, in a later epoch.
 
@@ -265,9 +262,13 @@ async def _get(db: Database, board: str) -> Item | None:
     return answer.get("Item")
 
 
+def _is_of_another_run(db: Database, item: Item) -> bool:
+    return db.run is not None and item.get("run") != to_item({"run": db.run})["run"]
+
+
 def _readable(db: Database, item: Item | None) -> PublishedBoard | None:
-    if item and item.keys().isdisjoint({"version", "entries"}):
-        return None  # withdrawn
+    if item and (item.keys().isdisjoint({"version", "entries"}) or _is_of_another_run(db, item)):
+        return None  # withdrawn, or not yet published by this run
     try:
         return PublishedBoard.parse(item) if item else None
     except RowError as error:
@@ -276,6 +277,7 @@ def _readable(db: Database, item: Item | None) -> PublishedBoard | None:
 
 
 def _first_of_epoch(
+    db: Database,
     board: Board,
     held: Item | None,
     truth: Top,
@@ -286,7 +288,15 @@ def _first_of_epoch(
     entries, bar = truth
     outbox = {first.version: encode_snapshot(board.id, board.top, first, entries)} if encode_snapshot else {}
     last = Bar(version=first.version, key=bar) if bar else None
-    return PublishedBoard(game_area=board.id, entries=entries, last=last, outbox=outbox, **first._asdict())
+    return PublishedBoard(
+        game_area=board.id,
+        entries=entries,
+        last=last,
+        outbox=outbox,
+        active_hour=hour_of(board.id, now),
+        run=db.run,
+        **first._asdict(),
+    )
 
 
 def _next_epoch(held: Item | None, now: int) -> int:

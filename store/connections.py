@@ -15,7 +15,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from game.live import PAGE_LIMIT
-from store.database import Database, batch_write, from_item, query_pages, to_item
+from store.database import (
+    BATCH_GET_LIMIT,
+    Database,
+    batch_get,
+    batch_write,
+    from_item,
+    query_pages,
+    to_item,
+)
 from store.schema import BY_CONNECTION_ID, CONNECTIONS
 
 if TYPE_CHECKING:
@@ -120,6 +128,20 @@ async def channels(db: Database, connection_id: str) -> list[str]:
     """Return the channels of a connection, as the index shows them: eventually consistent."""
     stored = [row["channel"] async for page in _rows(db, connection_id) for row in page]
     return [EVERYONE if channel in _EVERYONE_PARTS else channel for channel in stored]
+
+
+async def subscribed(db: Database, connection_id: str, channels: Iterable[str]) -> set[str]:
+    """Return those of these boards to which a connection is subscribed, read consistently.
+
+    The index, which lists a connection's channels, may not show yet that it has left one. Raises
+    ThrottledError.
+    """
+    keys = [to_item({"channel": channel, "connectionId": connection_id}) for channel in channels]
+    found: set[str] = set()
+    for start in range(0, len(keys), BATCH_GET_LIMIT):
+        rows = await batch_get(db, {CONNECTIONS: keys[start : start + BATCH_GET_LIMIT]})
+        found.update(row["channel"]["S"] for row in rows[CONNECTIONS])
+    return found
 
 
 async def subscribers(db: Database, channel: str, ids: IdRange = EVERY_ID) -> AsyncIterator[list[str]]:

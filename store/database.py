@@ -66,6 +66,11 @@ class Database:
 
     client: "DynamoDBClient"
     prefix: str = ""
+    run: str | None = None
+    """Names this run of the laptop's backend: boards that another run published count as never published.
+
+    None on AWS, where functions come and go, and what one of them published holds for the others.
+    """
     damage: DamageLog = field(default_factory=DamageLog, compare=False, repr=False)
     """Where damaged rows are named that are left out of what is read."""
 
@@ -79,11 +84,13 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(session: aioboto3.Session, prefix: str = "") -> AsyncIterator[Database]:
+async def open_database(
+    session: aioboto3.Session, prefix: str = "", run: str | None = None
+) -> AsyncIterator[Database]:
     """Open the tables of a deployment; endpoint, Region and credentials are the SDK's own settings."""
     async with session.client("dynamodb", config=SDK_CONFIG) as client:
         hasten_throttled(client)
-        yield Database(client, prefix)
+        yield Database(client, prefix, run)
 
 
 def to_item(values: Mapping[str, Any]) -> Item:

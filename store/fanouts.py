@@ -4,7 +4,7 @@
 
 A board has one fan-out at a time. A pusher that works on a slice puts off the fan-out's expiry with every
 page; when all pushers have died it expires, and the next function that notices takes it over: the new one has
-another id, so that a pusher that was only slow finds out, and stops. A board that was rebuilt has no fan-out:
+another id, so that a pusher that was only slow finds out, and stops. A board published again has no fan-out:
 its epoch differs.
 """
 

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from game.catalogue import load_catalogue
 from game.environment import BroadcasterEnvironment
 from game.metrics import Metric
+from game.wording import listed
 from realtime.stage_push import open_stage_push
 from runtime.clock import now_ms
 from runtime.container import Container
@@ -83,14 +84,14 @@ def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def sweep_handler(_: dict[str, Any], __: LambdaContext) -> None:
-    """Reconcile every board. Raises SweepError, so that the alarm sees what could not be."""
+    """Reconcile the active boards. Raises SweepError, so that the alarm sees what could not be."""
     report = Report()
     try:
         failed = _container.run(lambda broadcaster: broadcaster.sweep(report))
     finally:
         emit(report)
     if failed:
-        raise SweepError(", ".join(failed))
+        raise SweepError(listed(failed))
 
 
 @logger.inject_lambda_context
@@ -124,3 +125,7 @@ def emit(report: Report) -> None:
         metrics.add_metric(Metric.SCORE_TO_PUSHED, MetricUnit.Milliseconds, report.score_to_pushed)
     if report.fanout_time is not None:
         metrics.add_metric(Metric.FANOUT_TIME, MetricUnit.Milliseconds, report.fanout_time)
+    if report.boards_active is not None:
+        metrics.add_metric(Metric.BOARDS_ACTIVE, MetricUnit.Count, report.boards_active)
+    if report.boards_left is not None:
+        metrics.add_metric(Metric.BOARDS_LEFT, MetricUnit.Count, report.boards_left)

@@ -23,8 +23,9 @@ reordered or processed twice at once, and the board is still right, because:
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -32,7 +33,7 @@ from game.board import Entry
 from game.catalogue import Board, Catalogue
 from game.scoring import encode
 from realtime import protocol
-from store import boards, scores
+from store import activity, boards, scores
 from store.board_rules import Admission
 from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
 from store.database import Database, backoff
@@ -40,11 +41,31 @@ from store.errors import StoreError
 from streams.fanout import FanOutRunner, UnpushedError
 from streams.records import RecordError, Touch, parse
 from streams.report import Report
+from streams.tour import visit
 
 PASSING = (ClientError, BotoCoreError, StoreError, UnpushedError)
 """Errors that a repetition may mend."""
 
+BATCH_BOARDS_AT_ONCE = 40
+"""Boards of a batch that are read and published at a time: most of the SDK's connections (`runtime.sdk`)."""
+
+SWEPT_BOARDS_AT_ONCE = 8
+"""The same for the sweep, which leaves room for scores where both use one database."""
+
+SWEEP_BEGINS_SECONDS = 30
+"""How long a sweep goes on to further boards."""
+
+SWEEP_ENDS_SECONDS = 50
+"""When a board that a sweep has begun with fails: before its function ends, and the next one begins."""
+
 logger = logging.getLogger("podium.broadcaster")
+
+
+class Unpushed(NamedTuple):
+    """A board with frames for its subscribers, and when the oldest of the scores in them was achieved."""
+
+    board: PublishedBoard
+    scored_at: int | None
 
 
 class Broadcaster:
@@ -67,6 +88,7 @@ class Broadcaster:
         self.runner = runner
         self._now_ms = now_ms
         self._admission = admission
+        self._sweep_from: str | None = None
 
     async def process(self, records: Iterable[Mapping[str, Any]], report: Report) -> list[str]:
         """Work off a batch; return the sequence numbers of the records to be given again.
@@ -87,46 +109,69 @@ class Broadcaster:
             # Rows of an area that has left the catalogue are on no board.
             if touch.board in self._catalogue.boards:
                 touched.setdefault(touch.board, []).append(touch)
-        failed = await self._each(touched, lambda board: self._refresh(board, touched[board.id], report))
+        tour = await visit(
+            touched,
+            lambda board: self._reconcile(board, touched[board], report),
+            lambda unpushed: self._push(unpushed, report),
+            at_once=BATCH_BOARDS_AT_ONCE,
+        )
+        tour.log_failures(logger, PASSING)
         return [
-            touched[board][0].sequence_number for board, error in failed.items() if isinstance(error, PASSING)
+            touched[board][0].sequence_number
+            for board, error in tour.failed.items()
+            if isinstance(error, PASSING)
         ]
 
     async def sweep(self, report: Report) -> list[str]:
-        """Reconcile every board with its table and push what was left over; return boards that failed."""
+        """Reconcile the active boards with their tables, push what was left over; return those that failed.
+
+        Boards that were not begun in SWEEP_BEGINS_SECONDS are the first of the next sweep.
+        """
         await self._admit()
-        return [*await self._each(self._catalogue.boards, lambda board: self._refresh(board, None, report))]
+        now = asyncio.get_running_loop().time()
+        active = await activity.active_boards(self._db, self._now_ms())
+        names = [name for name in active if name in self._catalogue.boards]
+        first = self._first_swept(names)
+        tour = await visit(
+            names[first:] + names[:first],
+            lambda board: self._reconcile(board, None, report),
+            lambda unpushed: self._push(unpushed, report),
+            at_once=SWEPT_BOARDS_AT_ONCE,
+            begin_until=now + SWEEP_BEGINS_SECONDS,
+            end_at=now + SWEEP_ENDS_SECONDS,
+        )
+        tour.log_failures(logger, (*PASSING, TimeoutError))
+        report.swept(len(names), len(tour.left))
+        self._sweep_from = tour.left[0] if tour.left else None
+        return [*tour.failed]
+
+    def _first_swept(self, names: Sequence[str]) -> int:
+        """Return the index at which a sweep begins: where the last one stopped, or anywhere."""
+        if not names:
+            return 0
+        if self._sweep_from is None:
+            # A function that is started anew must not begin with the same boards each time.
+            return self._now_ms() // 1000 % len(names)
+        return bisect_left(names, self._sweep_from) % len(names)
 
     async def _admit(self) -> None:
         if self._admission:
             await self._admission.require()
 
-    async def _each(
-        self, names: Collection[str], refresh: Callable[[Board], Awaitable[None]]
-    ) -> dict[str, Exception]:
-        """Refresh boards side by side; log what failed, and return it by board."""
-        results = await asyncio.gather(
-            *(refresh(self._catalogue.boards[name]) for name in names), return_exceptions=True
-        )
-        failed = {}
-        for name, result in zip(names, results, strict=True):
-            if isinstance(result, Exception):
-                logger.error(
-                    "board %s: %r", name, result, exc_info=None if isinstance(result, PASSING) else result
-                )
-                failed[name] = result
-            elif result is not None:
-                raise result  # the process is about to end
-        return failed
-
-    async def _refresh(self, board: Board, touches: Sequence[Touch] | None, report: Report) -> None:
-        """Publish what changed and push what is unpushed. `touches` None: take it that anything changed."""
+    async def _reconcile(self, name: str, touches: Sequence[Touch] | None, report: Report) -> Unpushed | None:
+        """Publish what changed; return what is unpushed. `touches` None: take it that anything changed."""
+        board = self._catalogue.boards[name]
         published = await self._load(board)
         relevant = [touch for touch in touches or () if _matters(board, published, touch)]
         if touches is None or relevant:
             published = await self._publish(board, published, report)
+        if not (published.outbox or published.fanout):
+            return None
         scored = [touch.achieved_at for touch in relevant if touch.achieved_at is not None]
-        await self.runner.push_outbox(published, report, min(scored, default=None))
+        return Unpushed(published, min(scored, default=None))
+
+    async def _push(self, unpushed: Unpushed, report: Report) -> None:
+        await self.runner.push_outbox(unpushed.board, report, unpushed.scored_at)
 
     async def _load(self, board: Board) -> PublishedBoard:
         return await boards.load_or_create(self._db, board, self._now_ms(), protocol.encode_snapshot)
@@ -162,7 +207,9 @@ class Broadcaster:
         if collapse:
             position = published.position._replace(version=published.version + 1)
             frame = protocol.encode_snapshot(board.id, board.top, position, truth)
-        return await boards.publish(self._db, published, truth, frame, collapse=collapse, bar=bar)
+        return await boards.publish(
+            self._db, published, truth, frame, now=self._now_ms(), collapse=collapse, bar=bar
+        )
 
 
 def _bar(board: Board, published: PublishedBoard) -> str | None:

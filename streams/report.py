@@ -18,6 +18,8 @@ class Report:
     oldest_record_age: float | None = None
     score_to_pushed: float | None = None
     fanout_time: float | None = None
+    boards_active: int | None = None
+    boards_left: int | None = None
 
     def saw(self, touch: Touch, now: int) -> None:
         """Take note of a record's age, at `now` in milliseconds since the epoch."""
@@ -38,3 +40,7 @@ class Report:
         """Take note that the last pusher of a fan-out is done."""
         self.fanout_time = max(self.fanout_time or 0.0, float(now - fanout.started_at))
         self.pushed(fanout.scored_at, now)
+
+    def swept(self, active: int, left: int) -> None:
+        """Take note of how many boards a sweep had to visit, and how many it had to leave to the next one."""
+        self.boards_active, self.boards_left = active, left

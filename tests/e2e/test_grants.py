@@ -8,7 +8,6 @@ the way, is too much; where the tour misses something that it should not, it has
 
 import asyncio
 import json
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ import httpx
 import pytest
 
 from realtime.protocol import encode_snapshot
+from runtime.clock import now_ms
 from store import boards, connections
 from store.database import Database, to_item
 from store.schema import LEADERBOARDS
@@ -178,11 +178,10 @@ async def push_by_pushers(db: Database, ada: Player, bob: Player, arena: str) ->
 
 async def sweep(deployment: Deployment, db: Database, player: Player, arena: str, *, gone: int) -> None:
     """A broadcaster has published, and died before it pushed: the sweep does."""
-    read = await boards.load_or_create(
-        db, deployment.catalogue().boards[arena], round(time.time() * 1000), encode_snapshot
-    )
+    now = now_ms()
+    read = await boards.load_or_create(db, deployment.catalogue().boards[arena], now, encode_snapshot)
     await subscribe_gone(db, arena, gone)
-    await boards.publish(db, read, (), '{"type":"pong"}', collapse=False)
+    await boards.publish(db, read, (), '{"type":"pong"}', now=now, collapse=False)
     await invoke(deployment, "sweep", {})
     await until_forgotten(db, arena)
 
@@ -232,8 +231,7 @@ async def leave(deployment: Deployment, db: Database, player: Player, arena: str
 async def subscribe_gone(db: Database, channel: str, number: int) -> None:
     """Subscribe connections that are not there any more, as after a `$disconnect` that never came."""
     for _ in range(number):
-        now = round(time.time() * 1000)
-        await connections.subscribe(db, f"gone{uuid.uuid4().hex[:8]}=", [channel], "absent", now)
+        await connections.subscribe(db, f"gone{uuid.uuid4().hex[:8]}=", [channel], "absent", now_ms())
 
 
 async def until_forgotten(db: Database, channel: str, *, but: int = 0) -> None:

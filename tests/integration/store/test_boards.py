@@ -14,6 +14,9 @@ from store.database import Database, to_item
 from store.profiles import Profile
 from store.schema import LEADERBOARDS
 from store.submission import submit
+from tests.support.boards import republished
+
+NOW = 1_763_812_800_000
 
 
 @pytest.fixture
@@ -63,8 +66,8 @@ async def test_creators_at_once_agree_on_one_board(db: Database, forest: Board) 
 
 async def test_publishing_counts_versions_up_and_fills_the_outbox(db: Database, forest: Board) -> None:
     first = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    second = await boards.publish(db, first, _entries(9), _frame("two"), collapse=False)
-    third = await boards.publish(db, second, _entries(9, 8), _frame("three"), collapse=False)
+    second = await boards.publish(db, first, _entries(9), _frame("two"), now=NOW, collapse=False)
+    third = await boards.publish(db, second, _entries(9, 8), _frame("three"), now=NOW, collapse=False)
     assert (third.position, third.entries) == ((777, 3), _entries(9, 8))
     assert third.outbox == {2: _frame("two"), 3: _frame("three")}
     assert await _loaded(db, forest) == third
@@ -72,27 +75,31 @@ async def test_publishing_counts_versions_up_and_fills_the_outbox(db: Database, 
 
 async def test_only_one_of_two_publishers_wins(db: Database, forest: Board) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    won = await boards.publish(db, read, _entries(9), _frame("mine"), collapse=False)
+    won = await boards.publish(db, read, _entries(9), _frame("mine"), now=NOW, collapse=False)
     for collapse in (False, True):
         with pytest.raises(StaleBoardError):
-            await boards.publish(db, read, _entries(8), _frame("late"), collapse=collapse)
+            await boards.publish(db, read, _entries(8), _frame("late"), now=NOW, collapse=collapse)
     assert await _loaded(db, forest) == won
 
 
 async def test_publisher_of_an_earlier_epoch_is_stale(db: Database, forest: Board) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    await boards.rebuild(db, forest, 888)
+    await republished(db, forest, 888)
     with pytest.raises(StaleBoardError):
-        await boards.publish(db, read, _entries(8), _frame("late"), collapse=False)
+        await boards.publish(db, read, _entries(8), _frame("late"), now=NOW, collapse=False)
 
 
 async def test_collapsing_replaces_the_outbox(db: Database, forest: Board) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     for version in (2, 3):
-        read = await boards.publish(db, read, _entries(version), _frame(str(version)), collapse=False)
-    collapsed = await boards.publish(db, read, _entries(4), _frame("snapshot"), collapse=True)
+        read = await boards.publish(
+            db, read, _entries(version), _frame(str(version)), now=NOW, collapse=False
+        )
+    collapsed = await boards.publish(db, read, _entries(4), _frame("snapshot"), now=NOW, collapse=True)
     assert collapsed.outbox == {4: _frame("snapshot")}
-    assert (await boards.publish(db, collapsed, _entries(5), _frame("5"), collapse=False)).outbox == {
+    assert (
+        await boards.publish(db, collapsed, _entries(5), _frame("5"), now=NOW, collapse=False)
+    ).outbox == {
         4: _frame("snapshot"),
         5: _frame("5"),
     }
@@ -100,8 +107,8 @@ async def test_collapsing_replaces_the_outbox(db: Database, forest: Board) -> No
 
 async def test_clearing_leaves_the_frames_that_came_later(db: Database, forest: Board) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    pushed = await boards.publish(db, read, _entries(2), _frame("two"), collapse=False)
-    later = await boards.publish(db, pushed, _entries(3), _frame("three"), collapse=False)
+    pushed = await boards.publish(db, read, _entries(2), _frame("two"), now=NOW, collapse=False)
+    later = await boards.publish(db, pushed, _entries(3), _frame("three"), now=NOW, collapse=False)
     await boards.clear_outbox(db, pushed)
     await boards.clear_outbox(db, pushed)
     assert (await _loaded(db, forest)).outbox == {3: _frame("three")}
@@ -111,23 +118,23 @@ async def test_clearing_leaves_the_frames_that_came_later(db: Database, forest: 
 
 async def test_clearing_leaves_a_later_epoch_alone(db: Database, forest: Board) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    pushed = await boards.publish(db, read, _entries(2), _frame("old"), collapse=False)
-    rebuilt = await boards.rebuild(db, forest, 888)
-    new = await boards.publish(db, rebuilt, _entries(2), _frame("new"), collapse=False)
+    pushed = await boards.publish(db, read, _entries(2), _frame("old"), now=NOW, collapse=False)
+    again = await republished(db, forest, 888)
+    new = await boards.publish(db, again, _entries(2), _frame("new"), now=NOW, collapse=False)
     await boards.clear_outbox(db, pushed)
     assert await _loaded(db, forest) == new
 
 
-async def test_rebuilding_starts_a_later_epoch_whatever_the_clock_says(
+async def test_publishing_again_starts_a_later_epoch_whatever_the_clock_says(
     db: Database, catalogue: Catalogue, forest: Board
 ) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
-    await boards.publish(db, read, _entries(2), _frame("two"), collapse=False)
+    await boards.publish(db, read, _entries(2), _frame("two"), now=NOW, collapse=False)
     await submit(db, catalogue, Profile(user_id="ada", name="Ada"), "forest", 5, 1000)
-    rebuilt = await boards.rebuild(db, forest, 5)
-    assert (rebuilt.position, rebuilt.outbox) == ((778, 1), {})
-    assert [entry.user_id for entry in rebuilt.entries] == ["ada"]
-    assert (await boards.rebuild(db, forest, 9_999)).position == (9_999, 1)
+    again = await republished(db, forest, 5)
+    assert (again.position, again.outbox) == ((778, 1), {})
+    assert [entry.user_id for entry in again.entries] == ["ada"]
+    assert (await republished(db, forest, 9_999)).position == (9_999, 1)
     assert (await _loaded(db, forest)).position == (9_999, 1)
 
 
@@ -168,7 +175,7 @@ async def test_board_that_cannot_be_read_is_published_again_in_a_later_epoch(
     assert await _loaded(db, forest) == made[0] == made[2]
     await boards.clear_outbox(db, made[0])
     published = await boards.publish(
-        db, await _loaded(db, forest), _entries(9), _frame("two"), collapse=False
+        db, await _loaded(db, forest), _entries(9), _frame("two"), now=NOW, collapse=False
     )
     assert (published.position, published.outbox) == ((epoch, 2), {2: _frame("two")})
 
@@ -182,7 +189,7 @@ async def test_withdrawn_board_is_published_again_with_its_snapshot_for_subscrib
     await boards.withdraw(db, "forest")
     await boards.withdraw(db, "forest")
     with pytest.raises(StaleBoardError):
-        await boards.publish(db, read, _entries(8), _frame("late"), collapse=False)
+        await boards.publish(db, read, _entries(8), _frame("late"), now=NOW, collapse=False)
     await boards.clear_outbox(db, await boards.load_or_create(db, forest, 5, encode_snapshot))
     assert (await _loaded(db, forest)).position == (778, 1)
 
@@ -191,7 +198,9 @@ async def test_withdrawn_board_is_published_again_with_its_snapshot_for_subscrib
 async def test_bar_is_kept_with_its_version(db: Database, forest: Board, collapse: bool) -> None:
     read = await boards.load_or_create(db, forest, 777, encode_snapshot)
     assert read.bar is None
-    full = await boards.publish(db, read, _entries(9, 8, 7), _frame("two"), collapse=collapse, bar="key")
+    full = await boards.publish(
+        db, read, _entries(9, 8, 7), _frame("two"), now=NOW, collapse=collapse, bar="key"
+    )
     assert full.bar == (await _loaded(db, forest)).bar == "key"
-    room = await boards.publish(db, full, _entries(9), _frame("three"), collapse=collapse)
+    room = await boards.publish(db, full, _entries(9), _frame("three"), now=NOW, collapse=collapse)
     assert (await _loaded(db, forest)).bar is room.bar is None

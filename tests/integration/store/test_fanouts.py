@@ -8,6 +8,7 @@ from store.boards import FanOutRow, PublishedBoard
 from store.connections import IdRange
 from store.database import Database
 from store.fanouts import SupersededError
+from tests.support.boards import republished
 
 NOW = 1_763_812_800_123
 SLICES = {"0": IdRange("", "M"), "1": IdRange("M\0", None)}
@@ -21,9 +22,9 @@ def fanout(name: str = "one", **changes: object) -> FanOutRow:
 @pytest.fixture
 async def board(db: Database, catalogue: Catalogue) -> PublishedBoard:
     """Return a board at version 4, nothing of which has been pushed."""
-    published = await boards.rebuild(db, catalogue.boards["forest"], NOW)
+    published = await republished(db, catalogue.boards["forest"], NOW)
     for version in range(2, 5):
-        published = await boards.publish(db, published, (), f'{{"to":{version}}}', collapse=False)
+        published = await boards.publish(db, published, (), f'{{"to":{version}}}', now=NOW, collapse=False)
     return published
 
 
@@ -86,7 +87,7 @@ async def test_end_drops_the_frames_that_were_pushed_and_no_others(
 ) -> None:
     started = await fanouts.start(db, board, fanout())
     # Published while the fan-out was at work: not in the row that the last pusher read.
-    await boards.publish(db, started, (), '{"to":5}', collapse=False)
+    await boards.publish(db, started, (), '{"to":5}', now=NOW, collapse=False)
     ended = await fanouts.finish(db, started, fanout())
     assert (ended.fanout, list(ended.outbox)) == (None, [4, 5])
     assert await stored(db) == ended
@@ -102,16 +103,16 @@ async def test_end_of_a_fanout_with_a_stuck_subscriber_keeps_its_frames(
 
 async def test_publication_leaves_the_fanout_alone(db: Database, board: PublishedBoard) -> None:
     started = await fanouts.start(db, board, fanout())
-    published = await boards.publish(db, started, (), "{}", collapse=True)
+    published = await boards.publish(db, started, (), "{}", now=NOW, collapse=True)
     assert published.fanout == fanout()
 
 
-async def test_rebuilt_board_has_no_fanout_and_takes_no_report(
+async def test_republished_board_has_no_fanout_and_takes_no_report(
     db: Database, board: PublishedBoard, catalogue: Catalogue
 ) -> None:
     await fanouts.start(db, board, fanout())
-    rebuilt = await boards.rebuild(db, catalogue.boards["forest"], NOW + 1)
-    assert rebuilt.fanout is None
+    again = await republished(db, catalogue.boards["forest"], NOW + 1)
+    assert again.fanout is None
     for change in (
         fanouts.advance(db, board, fanout(), "0", first=None, stuck=False, expires_at=NOW),
         fanouts.finish(db, board, fanout()),
@@ -119,4 +120,4 @@ async def test_rebuilt_board_has_no_fanout_and_takes_no_report(
     ):
         with pytest.raises(SupersededError):
             await change
-    assert await stored(db) == rebuilt
+    assert await stored(db) == again

@@ -274,7 +274,7 @@ async def test_row_of_a_board_is_as_large_as_the_model_takes_it_to_be() -> None:
             await submit(tables.direct, catalogue_of(1), player, "area-1", 50 + number, NOW)
         published = await boards.load_or_create(tables.direct, board, NOW, encode_snapshot)
         frame = "{}".ljust(round(diff_bytes(top, 1, 0)))
-        await boards.publish(tables.direct, published, published.entries, frame, collapse=False)
+        await boards.publish(tables.direct, published, published.entries, frame, now=NOW, collapse=False)
         (item,) = (await tables.direct.client.scan(TableName=LEADERBOARDS.name))["Items"]
     typical = row_bytes(Workload(top=top, portrait_share=0))[LEADERBOARDS]
     assert size(item) == pytest.approx(typical, rel=0.1)

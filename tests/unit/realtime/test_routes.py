@@ -15,6 +15,7 @@ from store.database import to_item
 from store.errors import RequestError
 from store.schema import CONNECTIONS
 from store.users import UsersUnavailableError
+from tests.support.boards import republished
 from tests.unit.events import recorded
 from tests.unit.realtime.fakes import NOW
 from tests.unit.realtime.live_scene import CALLER, PLAYER, LiveScene, catalogue_of, live_scene, position
@@ -48,7 +49,7 @@ async def published(scene: LiveScene, board: str) -> boards.PublishedBoard:
 async def publish_next(scene: LiveScene, board: str) -> boards.PublishedBoard:
     """Return the board's next version, whatever is on it."""
     read = await published(scene, board)
-    return await boards.publish(scene.direct, read, read.entries, "{}", collapse=False)
+    return await boards.publish(scene.direct, read, read.entries, "{}", now=NOW, collapse=False)
 
 
 async def test_connect_records_the_player_and_everyone(scene: LiveScene) -> None:
@@ -249,11 +250,11 @@ async def test_ping_of_another_epoch_is_answered_with_the_board_of_now(scene: Li
     """A kept board may be of the epoch before: then the client's is right, and a snapshot would harm."""
     before = {FOREST: position(await published(scene, FOREST))}
     await scene.ask({"action": "ping", "versions": before})
-    rebuilt = await boards.rebuild(scene.direct, scene.live.catalogue.boards[FOREST], NOW + 5)
-    now = {FOREST: position(rebuilt)}
+    again = await republished(scene.direct, scene.live.catalogue.boards[FOREST], NOW + 5)
+    now = {FOREST: position(again)}
     assert await scene.ask({"action": "ping", "versions": now}) == [{"type": "pong"}]
     _, snapshot = await scene.ask({"action": "ping", "versions": {FOREST: {"epoch": 1, "version": 1}}})
-    assert (snapshot["epoch"], snapshot["version"]) == (rebuilt.epoch, 1)
+    assert (snapshot["epoch"], snapshot["version"]) == (again.epoch, 1)
 
 
 async def test_subscribe_never_answers_from_what_a_ping_has_kept(scene: LiveScene) -> None:

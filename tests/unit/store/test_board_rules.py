@@ -298,7 +298,7 @@ async def test_board_whose_rows_were_dropped_is_published_again_in_a_later_epoch
     await drop(tables, PLAIN, "forest")
     assert await boards.load(tables.direct, "forest") is None
     with pytest.raises(boards.StaleBoardError):
-        await boards.publish(tables.direct, before, before.entries, "late", collapse=False)
+        await boards.publish(tables.direct, before, before.entries, "late", now=NOW, collapse=False)
     after = await boards.load_or_create(tables.direct, forest, NOW, encode_snapshot)
     assert (after.position, after.entries) == ((NOW + 1, 1), ())
     assert '"type":"snapshot"' in after.outbox[1]

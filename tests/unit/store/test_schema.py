@@ -3,8 +3,8 @@
 import pytest
 
 from store.schema import (
+    BUDGETS,
     CONNECTIONS,
-    LEADERBOARDS,
     TABLES,
     USER_PROFILES,
     USER_PROGRESS,
@@ -28,7 +28,7 @@ def test_request_declares_each_key_once_as_a_string() -> None:
     assert index["KeySchema"] == [{"AttributeName": "connectionId", "KeyType": "HASH"}]
 
 
-@pytest.mark.parametrize("table", [USER_PROFILES, USER_PROGRESS, LEADERBOARDS])
+@pytest.mark.parametrize("table", [USER_PROFILES, USER_PROGRESS, BUDGETS])
 def test_request_for_a_plain_table_has_neither_index_nor_stream(table: Table) -> None:
     request = create_request(table, table.name)
     assert "GlobalSecondaryIndexes" not in request

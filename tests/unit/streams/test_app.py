@@ -83,10 +83,17 @@ def test_metrics_are_emitted_though_the_run_fails(
 def test_sweep_raises_for_boards_that_failed(
     scene: BroadcastScene, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    async def play(_: Broadcaster) -> None:
+        for area in ("forest", "desert", "sprint"):
+            await scene.published(area)
+
+    app._container.run(play)
     scene.refused = {"forest", "sprint"}
     with pytest.raises(app.SweepError, match="forest, sprint"):
         app.sweep_handler({}, fake_context())
-    assert "BoardsChanged" in names(emitted(capsys))
+    metrics = emitted(capsys)
+    assert names(metrics) >= {"BoardsChanged", "BoardsActive", "BoardsLeft"}
+    assert (metrics["BoardsActive"], metrics["BoardsLeft"]) == ([3.0], [0.0])
     scene.refused = set()
     app.sweep_handler({}, fake_context())
     emitted(capsys)

@@ -16,11 +16,13 @@ from game.frames import FRAME_LIMIT
 from game.scoring import encode
 from realtime.protocol import encode_snapshot
 from store import boards, fanouts, scores
+from store.activity import hour_of
 from store.database import to_item
 from store.errors import RequestError
 from store.schema import CONNECTIONS, LEADERBOARDS, SCORES, Table
 from streams.report import Report
 from tests.simulation import clock
+from tests.support.boards import republished
 from tests.support.damage import Item, damaged
 from tests.unit.realtime.fakes import NOW
 from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene, full_board, told
@@ -107,7 +109,7 @@ async def play(damages: Sequence[Damage]) -> None:
         await check(scene)
 
         for board in ("forest", "desert", "sprint", "global"):
-            await boards.rebuild(scene.direct, scene.board(board), NOW + 1)
+            await republished(scene.direct, scene.board(board), NOW + 1)
         await check(scene)
 
 
@@ -179,7 +181,7 @@ async def test_text_that_is_no_frame_is_not_pushed(scene: BroadcastScene, frame:
     """A crash, or another hand, left it in the outbox."""
     await full_board(scene)
     before = await scene.published()
-    read = await boards.publish(scene.direct, before, before.entries, FRAME, collapse=False)
+    read = await boards.publish(scene.direct, before, before.entries, FRAME, now=NOW, collapse=False)
     await scene.direct.client.update_item(
         TableName=LEADERBOARDS.name,
         Key=to_item({"gameArea": "forest"}),
@@ -197,7 +199,7 @@ async def test_board_that_another_function_publishes_meanwhile_is_taken_as_it_is
     scene: BroadcastScene,
 ) -> None:
     await full_board(scene)
-    broken = to_item({"gameArea": "forest", "epoch": NOW, "version": 1})
+    broken = to_item({"gameArea": "forest", "epoch": NOW, "version": 1, "activeHour": hour_of("forest", NOW)})
     await scene.direct.client.put_item(TableName=LEADERBOARDS.name, Item=broken)
 
     async def other() -> None:
@@ -230,7 +232,7 @@ async def test_fan_out_that_never_expires_is_taken_over(scene: BroadcastScene) -
     """Nothing would reach the board's screens any more."""
     await full_board(scene)
     read = await scene.published()
-    read = await boards.publish(scene.direct, read, read.entries, FRAME, collapse=False)
+    read = await boards.publish(scene.direct, read, read.entries, FRAME, now=NOW, collapse=False)
     fanout = boards.FanOutRow.model_validate(FANOUT | {"expiresAt": NOW * 10, "to": read.version})
     await fanouts.start(scene.direct, read, fanout)
     assert await scene.broadcaster.sweep(Report()) == []

@@ -6,10 +6,11 @@ import pytest
 
 from game.board import Entry
 from realtime.push.client import PushResult
-from store import boards, connections, fanouts
+from store import connections, fanouts
 from store.boards import OUTBOX_LIMIT, PublishedBoard
 from streams.fanout import LEASE_SECONDS, Slice, UnpushedError
 from streams.report import Report
+from tests.support.boards import republished
 from tests.unit.realtime.fakes import NOW
 from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene, told
 
@@ -204,9 +205,9 @@ async def test_slice_whose_pusher_does_not_start_is_pushed_by_the_function_that_
     await assert_quiet(scene)
 
 
-async def test_rebuilt_board_has_no_use_for_the_pushers_of_the_old_one(scene: BroadcastScene) -> None:
+async def test_republished_board_has_no_use_for_the_pushers_of_the_old_one(scene: BroadcastScene) -> None:
     await publish(scene, "dee", 40)
-    await boards.rebuild(scene.direct, scene.board("forest"), NOW + 1)
+    await republished(scene.direct, scene.board("forest"), NOW + 1)
     await scene.run_pushers()
     assert scene.push.frames == []
     await assert_quiet(scene)

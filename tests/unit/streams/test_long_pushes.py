@@ -137,7 +137,7 @@ async def crowd(
         read = await boards.load_or_create(db, CATALOGUE.boards["forest"], clock.now(), encode_snapshot)
         rows = [{"channel": "forest", "connectionId": one, "userId": "u"} for one in subscribers]
         await batch_write(db, CONNECTIONS, [{"PutRequest": {"Item": to_item(row)}} for row in rows])
-        await boards.publish(db, read, (), '{"type":"diff"}', collapse=False)
+        await boards.publish(db, read, (), '{"type":"diff"}', now=clock.now(), collapse=False)
         yield Crowd(db, endpoint, functions, Broadcaster(db, CATALOGUE, runner, clock.now), push)
         await push.aclose()
 
