@@ -10,10 +10,11 @@ from realtime.gone import forget
 from realtime.protocol import encode_snapshot
 from realtime.routes import UnreachableError
 from store import boards, connections, players
+from store.activity import HOUR_MS, hour_of
 from store.connections import HANDSHAKE_SECONDS, LIFETIME_SECONDS
 from store.database import to_item
 from store.errors import RequestError
-from store.schema import CONNECTIONS
+from store.schema import CONNECTIONS, LEADERBOARDS
 from store.users import UsersUnavailableError
 from tests.support.boards import republished
 from tests.unit.events import recorded
@@ -381,6 +382,80 @@ async def test_caller_that_takes_no_answer_is_closed_and_the_route_fails(scene: 
     assert scene.push.closed == [CALLER]
 
 
+async def forget_mark(scene: LiveScene, board: str) -> None:
+    """A board that no client has looked at for long."""
+    await published(scene, board)
+    await scene.direct.client.update_item(
+        TableName=LEADERBOARDS.name,
+        Key=to_item({"gameArea": board}),
+        UpdateExpression="SET activeHour = :hour",
+        ExpressionAttributeValues=to_item({":hour": hour_of(board, NOW - 24 * HOUR_MS)}),
+    )
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"action": "subscribe", "boards": [FOREST, DESERT]},
+        {"action": "ping", "versions": {name: {"epoch": 1, "version": 1} for name in (FOREST, DESERT)}},
+    ],
+    ids=lambda frame: str(frame["action"]),
+)
+async def test_board_that_a_client_looks_at_is_marked_active_once_an_hour(
+    scene: LiveScene, ticking: list[int], frame: dict[str, Any]
+) -> None:
+    await forget_mark(scene, FOREST)
+    await published(scene, DESERT)
+    await scene.ask(frame)
+    assert scene.log.count("UpdateItem Leaderboards") == 1, "that of the other is of this hour"
+    assert (await published(scene, FOREST)).active_hour == hour_of(FOREST, NOW)
+    await scene.ask(frame)
+    assert "UpdateItem Leaderboards" not in scene.log
+    ticking.append(NOW + HOUR_MS)
+    await scene.ask(frame)
+    assert scene.log.count("UpdateItem Leaderboards") == 2
+
+
+async def test_crowd_that_pings_at_once_marks_a_board_once(scene: LiveScene) -> None:
+    """Rows are up to a second old: each ping of that second would find the old hour."""
+    await forget_mark(scene, FOREST)
+    frame = {"action": "ping", "versions": {FOREST: position(await published(scene, FOREST))}}
+    for count in (1, 0, 0):
+        await scene.ask(frame)
+        assert scene.log.count("UpdateItem Leaderboards") == count
+
+
+async def test_ping_is_answered_though_its_boards_cannot_be_marked(scene: LiveScene) -> None:
+    await forget_mark(scene, FOREST)
+    frame = {"action": "ping", "versions": {FOREST: position(await published(scene, FOREST))}}
+    scene.throttled.add("UpdateItem")
+    assert await scene.ask(frame) == [{"type": "pong"}]
+    scene.throttled.clear()
+    await scene.ask(frame)
+    assert (await published(scene, FOREST)).active_hour == hour_of(FOREST, NOW)
+
+
+async def test_boards_that_clients_leave_for_others_do_not_count_though_the_index_shows_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A game that shows 32 levels at a time, and turns the page."""
+    names = [f"area-{number}" for number in range(1, 65)]
+    async with live_scene(catalogue_of(64)) as scene:
+        await scene.event("$connect")
+        await scene.ask({"action": "subscribe", "boards": names[:32]})
+        before = await scene.channels()
+
+        async def as_before(*_: object) -> list[str]:
+            return sorted(before)
+
+        monkeypatch.setattr(connections, "channels", as_before)
+        await scene.ask({"action": "unsubscribe", "boards": names[:32]})
+        assert len(await scene.ask({"action": "subscribe", "boards": names[32:]})) == 32
+        before |= set(names[32:])
+        (refused,) = await scene.ask({"action": "subscribe", "boards": names[:1]})
+        assert refused["code"] == "too_many_boards"
+
+
 async def test_connection_follows_at_most_32_boards() -> None:
     names = [f"area-{number}" for number in range(1, 41)]
     async with live_scene(catalogue_of(40)) as scene:
@@ -409,6 +484,7 @@ async def test_error_leaves_nothing_behind(scene: LiveScene) -> None:
     [
         ({"action": "subscribe", "boards": [FOREST]}, "BatchWriteItem"),
         ({"action": "subscribe", "boards": [FOREST]}, "BatchGetItem"),
+        ({"action": "subscribe", "boards": [FOREST]}, "UpdateItem"),
         ({"action": "unsubscribe", "boards": [FOREST]}, "BatchWriteItem"),
         ({"action": "ping", "versions": {FOREST: {"epoch": 1, "version": 1}}}, "BatchGetItem"),
     ],
@@ -416,6 +492,7 @@ async def test_error_leaves_nothing_behind(scene: LiveScene) -> None:
 async def test_frame_is_answered_busy_while_dynamodb_throttles(
     scene: LiveScene, frame: dict[str, Any], operation: str
 ) -> None:
+    await forget_mark(scene, FOREST)
     scene.throttled.add(operation)
     (answer,) = await scene.ask(frame)
     assert (answer["type"], answer["code"]) == ("error", "busy")
