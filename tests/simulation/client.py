@@ -60,6 +60,14 @@ class SimulatedClient:
             frame["versions"] = {board: position._asdict()}
         self._background.start(self._send(self.connection_id, frame))
 
+    def ping(self) -> None:
+        """Ask whether a board has moved on unseen, as every client does every few minutes."""
+        if self.connection_id is not None:
+            held = {board: replica.position for board, replica in self.replicas.items() if replica.position}
+            versions = {board: position._asdict() for board, position in held.items()}
+            frame: dict[str, Any] = {"action": "ping", "versions": versions}
+            self._background.start(self._send(self.connection_id, frame))
+
     def receive(self, frame: dict[str, Any]) -> None:
         """Take a frame from the server."""
         if frame["type"] == "current":

@@ -36,6 +36,9 @@ ASYNC_RETRY_SECONDS = (0, 60, 120)
 
 SWEEP_SECONDS = 60
 
+LONG_SECONDS = 10 * 60 * 60
+"""Until no board is active any more on which nothing happens."""
+
 SETTLE_SECONDS = 600
 
 
@@ -103,6 +106,8 @@ class World:
         """Whether any board has had a fan-out by pushers."""
         self.broken = False
         """Whether any board could not be read once."""
+        self.lost = False
+        """Whether any record of the stream, or any board's mark of its activity, was lost."""
         self._history = engine.history
         self._db = db
         self._live = Live(db, catalogue, push, now, _no_members)
@@ -186,6 +191,22 @@ class World:
         if row:
             values = {"gameArea": board, "epoch": row.epoch, "version": row.version, "entries": "[{}]"}
             await self.direct.client.put_item(TableName=LEADERBOARDS.name, Item=to_item(values))
+
+    def lose_records(self) -> None:
+        """What the stream has gathered is given up: no broadcaster gets it."""
+        self.lost = True
+        self._delivered = len(aws.score_records())
+
+    async def lose_mark(self, board: str) -> None:
+        """A board is active no longer, as far as its row tells."""
+        self.lost = True
+        with suppress(StoreError):
+            await self.direct.client.update_item(
+                TableName=LEADERBOARDS.name,
+                Key=to_item({"gameArea": board}),
+                UpdateExpression="REMOVE activeHour",
+                ConditionExpression="attribute_exists(gameArea)",
+            )
 
     def new_client(self, boards: list[str]) -> SimulatedClient:
         """Return a client that follows these boards, connecting from now on."""
@@ -322,13 +343,26 @@ class World:
         await self._finish()
         self.deliver()
         await self.background.settle(SETTLE_SECONDS)
-        if self.fans_out or self.broken or await self._has_fanout():
+        if self.fans_out or self.broken or self.lost or await self._has_fanout():
+            # What clients look at is active, whatever has become of its mark.
+            for client in self.clients:
+                client.ping()
+            await self.background.settle(SETTLE_SECONDS)
             # Every pusher of a fan-out may have died: then the sweep that comes after its end takes over.
             await asyncio.sleep(LEASE_SECONDS)
             self.background.start(self.sweep())
             await self.background.settle(SETTLE_SECONDS)
         # A client whose question was lost asks again.
         await asyncio.sleep(2 * ANSWER_SECONDS)
+        await self.background.settle(SETTLE_SECONDS)
+        self.background.check()
+
+    async def look_at_every_board(self) -> None:
+        """A client comes long after that, subscribes to all boards, and the sweep has come once."""
+        await asyncio.sleep(LONG_SECONDS)
+        self.new_client(sorted(self._catalogue.boards))
+        await self.background.settle(SETTLE_SECONDS)
+        self.background.start(self.sweep())
         await self.background.settle(SETTLE_SECONDS)
         self.background.check()
 

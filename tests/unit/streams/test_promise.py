@@ -1,8 +1,9 @@
 """The promise of the live path, under injected faults.
 
 Every subscriber sees each board's versions in order and without gaps, or resyncs; and when the scores stop,
-every connected client's board equals the table's top K. All rows of a player show one name by then. Of a
-player who asked to be deleted, and asked again in the end, nothing is left, whatever else happened meanwhile.
+every connected client's board equals the table's top K. So does that of a client that comes hours later,
+though records were lost meanwhile. All rows of a player show one name by then. Of a player who asked to be
+deleted, and asked again in the end, nothing is left, whatever else happened meanwhile.
 
 A plan (who scores, connects, drops, is renamed or deleted, and when the stream is read) comes from hypothesis
 and shrinks; what goes wrong in between follows from a seed. `--promise-runs` sets how many plans are tried.
@@ -25,7 +26,7 @@ from store.database import Database
 from tests.simulation import clock
 from tests.simulation.faults import Rates
 from tests.simulation.scene import world
-from tests.simulation.world import World
+from tests.simulation.world import LONG_SECONDS, World
 
 CATALOGUE = Catalogue.model_validate(
     {
@@ -124,6 +125,18 @@ class BreakBoard(NamedTuple):
         await world.break_board(self.board)
 
 
+class LoseRecords(NamedTuple):
+    async def happen(self, world: World) -> None:
+        world.lose_records()
+
+
+class LoseMark(NamedTuple):
+    board: str
+
+    async def happen(self, world: World) -> None:
+        await world.lose_mark(self.board)
+
+
 class Pause(NamedTuple):
     seconds: float
 
@@ -143,6 +156,8 @@ Step = (
     | Sweep
     | BadScore
     | BreakBoard
+    | LoseRecords
+    | LoseMark
     | Pause
 )
 
@@ -175,7 +190,9 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     # Sort keys before all others, among them and behind them.
     st.builds(BadScore, BOARDS, st.sampled_from(["!", "1000000000000001#999998", "~"])),
     st.builds(BreakBoard, BOARDS),
-    st.builds(Pause, st.sampled_from([0.001, 0.01, 0.05, 1])),
+    st.builds(LoseRecords),
+    st.builds(LoseMark, BOARDS),
+    st.builds(Pause, st.sampled_from([0.001, 0.01, 0.05, 1, LONG_SECONDS])),
 )
 # Some are watching before anything happens.
 PLANS = st.builds(
@@ -254,16 +271,22 @@ async def play(steps: Sequence[Step], seed: int, rates: Rates, direct_limit: int
         await scene.settle()
         await check_screens(scene)
         await check_tables(scene)
+        await scene.look_at_every_board()
+        await check_screens(scene)
 
 
 async def check_screens(world: World) -> None:
     for board in CATALOGUE.boards.values():
         truth = await scores.top(world.direct, board)
         published = await boards.load(world.direct, board.id)
-        if published is None:
-            # No player has scored here, and no client looks.
-            assert not truth
-            continue
+        if not any(board.id in client.replicas for client in world.clients):
+            # What is wrong with a board at which no client looks is put right when one does.
+            if world.lost or world.broken:
+                continue
+            if published is None:
+                assert not truth
+                continue
+        assert published is not None
         assert published.entries == truth
         assert not published.outbox
         assert published.fanout is None
