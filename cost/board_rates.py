@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 
 from cost.traffic import shares
-from cost.workload import Workload
+from cost.workload import SECONDS_AN_HOUR, Workload
+from game.activity import HOURS
 
 POLL_SECONDS = 0.25
 """Lambda reads a stream four times a second, whatever the window:
@@ -58,6 +59,16 @@ def board_rates(workload: Workload, activity: float = 1.0) -> Boards:
 def fans_out_alone(workload: Workload, board: BoardRates) -> bool:
     """Return whether the broadcaster pushes to the board's subscribers itself."""
     return board.subscribers <= workload.direct_limit
+
+
+def active_share(workload: Workload, board: BoardRates) -> float:
+    """Return how likely it is that the sweep visits a board: that something has made it active.
+
+    Subscriptions and publications are taken to come at random, in the two and a half hours for which one of
+    them makes a board active on average.
+    """
+    subscriptions = board.subscribers / (workload.session_minutes * 60)
+    return 1 - math.exp(-(subscriptions + board.versions) * (HOURS - 0.5) * SECONDS_AN_HOUR)
 
 
 def _board(

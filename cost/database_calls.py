@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from game.activity import active_hours
 from store.schema import (
     BUDGETS,
     CONNECTIONS,
@@ -101,8 +102,15 @@ BATCH = (Call("GetItem", {LEADERBOARDS: 1}),)
 PUBLICATION = (Call("Query", {SCORES: "top"}), Call("UpdateItem", {LEADERBOARDS: 1}))
 """A new version of a board, beside the batch that brings it (streams/broadcaster.py)."""
 
+# Ids alone are read, which are few bytes: 2,000 boards take some units more.
+SWEEP_BEGUN = (Call("IndexQuery", {}, times=len(active_hours(0))),)
+"""A sweep looks for the boards that are active (store/activity.py)."""
+
 SWEEP = (Call("GetItem", {LEADERBOARDS: 1}), Call("Query", {SCORES: "top"}))
-"""The sweep of a board that is as it should be (streams/broadcaster.py)."""
+"""The sweep of an active board that is as it should be (streams/broadcaster.py)."""
+
+MARK = (Call("UpdateItem", {LEADERBOARDS: 1}),)
+"""A board on which no score changes anything stays active for another hour (realtime/activity.py)."""
 
 FANOUT_DIRECT = (Call("Query", {CONNECTIONS: "subscribers"}), Call("UpdateItem", {LEADERBOARDS: 1}))
 """A fan-out by one function (streams/fanout.py)."""
@@ -236,8 +244,14 @@ def _writes(kind: Kind, rows: Iterable[tuple[Table, float]], row_bytes: Mapping[
     factor = 2 if kind == "TransactWriteItems" else 1
     return Units(
         0,
-        factor * sum(write_units(row_bytes[row]) * count * (2 if row.index else 1) for row, count in rows),
+        factor * sum(write_units(row_bytes[row]) * count * _copies(row) for row, count in rows),
     )
+
+
+def _copies(row: Table) -> int:
+    """Return the places that a write changes: the table, and its index, unless that shows little of it."""
+    # The index of boards has their hours, which change once in one.
+    return 2 if row.index and row is not LEADERBOARDS else 1
 
 
 def _value(quantity: Quantity, variables: Mapping[Variable, float]) -> float:

@@ -3,11 +3,11 @@
 import math
 
 from cost import database_calls as calls
-from cost.board_rates import Boards, fans_out_alone
+from cost.board_rates import Boards, active_share, fans_out_alone
 from cost.database_calls import Operation, Units, Variable
 from cost.frame_sizes import snapshot_bytes
 from cost.traffic import Traffic
-from cost.workload import SECONDS_A_DAY, Workload
+from cost.workload import SECONDS_A_DAY, SECONDS_AN_HOUR, Workload
 from game.live import PAGE_LIMIT
 from store.schema import IDEMPOTENCY, SCORES, USER_PROFILES, USER_PROGRESS, Table
 
@@ -35,8 +35,11 @@ class Ledger:
 
     def board_units(self, boards: Boards, served: float) -> Units:
         """Return a second of the boards, where this share of the versions gets a fan-out of its own."""
-        total = self.units(calls.SWEEP).times(self._workload.boards / SWEEP_SECONDS)
+        total = self.units(calls.SWEEP_BEGUN).times(1 / SWEEP_SECONDS)
         for board in boards:
+            active = active_share(self._workload, board)
+            total += self.units(calls.SWEEP).times(board.count * active / SWEEP_SECONDS)
+            total += self.units(calls.MARK).times(board.count * active / SECONDS_AN_HOUR)
             alone = fans_out_alone(self._workload, board)
             fan_out = calls.FANOUT_DIRECT if alone else calls.FANOUT_SPLIT
             claims = math.ceil(board.subscribers / PUSHES_A_CLAIM) if board.subscribers > 1 else 0

@@ -14,6 +14,7 @@ from game.functions import API, FUNCTIONS, PORTRAITS, PUSHER, ROUTES
 from game.live import BOARDS_LIMIT, DIRECT_LIMIT, PUSHERS
 from store.schema import TABLES
 
+SECONDS_AN_HOUR = 60 * 60
 SECONDS_A_DAY = 86_400
 DAYS_A_MONTH = 365 / 12
 SECONDS_A_MONTH = SECONDS_A_DAY * DAYS_A_MONTH
@@ -21,10 +22,10 @@ SECONDS_A_MONTH = SECONDS_A_DAY * DAYS_A_MONTH
 ALARMS = (
     sum(3 + bool(function.dropped) + bool(function.undelivered) for function in FUNCTIONS)
     + sum(2 + 2 * bool(table.index) for table in TABLES)
-    + 7
+    + 8
 )
 """Alarms of a stage, as `infra/watching.py` makes them: errors, throttles, duration and losses of each
-function, but no errors of the authorizer; reads and writes of each table and index; and eight others."""
+function, but no errors of the authorizer; reads and writes of each table and index; and nine others."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

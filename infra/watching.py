@@ -26,7 +26,7 @@ STALE_SECONDS = 30
 """A score that takes longer than this to reach every screen raises an alarm."""
 
 _SWEEPS_MISSED = 5
-"""A sweep comes every minute; this number of minutes in a row without one raises an alarm."""
+"""A sweep comes every minute; as many in a row that do not come, or leave boards out, raise an alarm."""
 
 
 class WatchingStack(Stack):
@@ -191,6 +191,13 @@ class WatchingStack(Stack):
             periods=3,
         )
         self._alarm(
+            "sweep-behind",
+            self._podium(Metric.BOARDS_LEFT, "Maximum"),
+            1,
+            "A sweep has no time for all active boards: what was left to push waits for the next one.",
+            periods=_SWEEPS_MISSED,
+        )
+        self._alarm(
             "pushes-failed",
             self._podium(Metric.PUSHES_FAILED, "Sum").with_(period=Duration.minutes(5)),
             10,
@@ -296,7 +303,14 @@ class WatchingStack(Stack):
                 [
                     graph("Throttled", [self._lambda("Throttles", name) for name in functions]),
                     graph("WebSocket: connections, messages, refusals", [self._live(one) for one in live]),
-                    graph("Dead letters", [self._dead_letters()]),
+                    graph(
+                        "Dead letters, and boards for the sweep",
+                        [
+                            self._dead_letters(),
+                            self._podium(Metric.BOARDS_ACTIVE, "Maximum"),
+                            self._podium(Metric.BOARDS_LEFT, "Maximum"),
+                        ],
+                    ),
                 ],
             ],
         )

@@ -1,9 +1,10 @@
-"""Marks of the boards that clients look at, which the sweep visits for that: see `store.activity`."""
+"""Marks of the boards that clients look at, which the sweep visits for that: see `game.activity`."""
 
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from game.activity import hour_of
 from store import activity
 from store.boards import PublishedBoard
 from store.database import Database
@@ -24,7 +25,7 @@ class ActivityMarks:
 
     async def _mark(self, db: Database, board: PublishedBoard, now: int) -> None:
         name = board.game_area
-        hour = activity.hour_of(name, now)
+        hour = hour_of(name, now)
         if hour in (board.active_hour, self._hours.get(name)):
             return
         await activity.mark(db, name, now)

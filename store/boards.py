@@ -6,10 +6,10 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from game import frames
+from game.activity import hour_of
 from game.board import Entry, Milliseconds, Position
 from game.catalogue import Board
 from store import scores
-from store.activity import hour_of
 from store.connections import IdRange
 from store.database import Database, Item, Row, batch_get, parse_row, to_item
 from store.errors import RequestError, RowError, StoreError, lost_race
@@ -73,7 +73,7 @@ class PublishedBoard(Row):
     outbox: dict[int, Frame] = Field(default_factory=dict)
     fanout: FanOutRow | None = None
     active_hour: str | None = None
-    """The hour in which it was last active: see `store.activity`."""
+    """The hour in which it was last active: see `game.activity`."""
     run: str | None = None
     """The run of the backend that published it first in this epoch: see `Database.run`."""
 

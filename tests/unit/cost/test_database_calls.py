@@ -13,6 +13,7 @@ from cost.database_calls import Units, units
 from cost.frame_sizes import NAME, diff_bytes
 from cost.request_units import PUSHES_A_CLAIM, row_bytes
 from cost.workload import Workload
+from game.activity import HOUR_MS
 from game.catalogue import GLOBAL_BOARD
 from realtime.avatars import announce
 from realtime.protocol import encode_snapshot
@@ -138,9 +139,23 @@ async def test_sweep_of_boards_at_rest(meter: Meter) -> None:
             await full_board(scene, area)
         await scene.published(GLOBAL_BOARD)
         with meter.counting() as rows:
+            scene.log.clear()
             assert await scene.broadcaster.sweep(Report()) == []
+    (begun,) = calls.SWEEP_BEGUN
+    assert scene.log.count("Query Leaderboards") == begun.times
+    # The ids that the index lists are hardly any bytes.
+    assert rows.pop((begun.kind, LEADERBOARDS.name)) == 4
     # The global board of this catalogue is empty.
     assert rows == expected(SWEEP, times=3, top=3) + expected(SWEEP, top=0)
+
+
+async def test_board_that_stays_active(meter: Meter) -> None:
+    async with live_scene(catalogue_of(1)) as scene:
+        board = scene.live.catalogue.boards["area-1"]
+        await boards.load_or_create(scene.direct, board, NOW - HOUR_MS, encode_snapshot)
+        with meter.counting() as rows:
+            await scene.ask({"action": "subscribe", "boards": ["area-1"]})
+        assert rows == expected(calls.SUBSCRIBE, calls.MARK, followed=1, held=3)
 
 
 async def test_connection_from_opening_to_closing(meter: Meter) -> None:

@@ -12,7 +12,6 @@ from cfnlint import lint
 
 from api.problems import CONTENT_TYPE, Problem
 from cost.crowd import PUSHER_SECONDS
-from game.catalogue import load_catalogue
 from infra import rest
 from infra.grants import GRANTS
 from infra.identity import IdentityStack
@@ -226,9 +225,7 @@ def test_stream_feeds_the_broadcaster_with_what_lambda_offers_against_loss(stage
     assert mapping["MaximumRetryAttempts"] == 10
     assert mapping["MaximumRecordAgeInSeconds"] == 300
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
-    (pattern,) = mapping["FilterCriteria"]["Filters"]
-    boards = json.loads(pattern["Pattern"])["dynamodb"]["Keys"]["gameArea"]["S"]
-    assert set(boards) == load_catalogue().boards.keys()
+    assert "FilterCriteria" not in mapping, "the boards of a game may be more than Lambda's filters take"
 
 
 def test_sweep_comes_every_minute(stage: str) -> None:

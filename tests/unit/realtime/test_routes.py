@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from game.activity import HOUR_MS, hour_of
 from game.live import CONNECTIONS_LIMIT, SUBPROTOCOL
 from realtime.gone import forget
 from realtime.protocol import encode_snapshot
 from realtime.routes import UnreachableError
 from store import boards, connections, players
-from store.activity import HOUR_MS, hour_of
 from store.connections import HANDSHAKE_SECONDS, LIFETIME_SECONDS
 from store.database import to_item
 from store.errors import RequestError

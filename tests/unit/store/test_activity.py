@@ -5,8 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from game.activity import HOUR_MS, active_hours, hour_of
 from store import activity
-from store.activity import HOUR_MS, active_boards, active_hours, hour_of
+from store.activity import active_boards
 from store.database import to_item
 from store.schema import LEADERBOARDS
 from tests.unit.realtime.fakes import NOW, recorded_database

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from game.activity import hour_of
 from game.board import Position
 from game.frames import FRAME_LIMIT
 from game.scoring import encode
 from realtime.protocol import encode_snapshot
 from store import boards, fanouts, scores
-from store.activity import hour_of
 from store.database import to_item
 from store.errors import RequestError
 from store.schema import CONNECTIONS, LEADERBOARDS, SCORES, Table

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from game.activity import HOUR_MS, active_hours, hour_of
 from game.catalogue import Board, Catalogue
 from realtime.routes import OK, Live, handle
-from store import activity, boards
-from store.activity import HOUR_MS
+from store import boards
 from store.boards import EncodeSnapshot, PublishedBoard
 from store.database import Database, to_item
 from store.schema import LEADERBOARDS
@@ -26,7 +26,7 @@ from tests.unit.streams.broadcast_scene import CATALOGUE, BroadcastScene, broadc
 
 LONG = 10 * HOUR_MS
 """Until a board is not active any more."""
-INDEX_QUERIES = len(activity.active_hours(NOW))
+INDEX_QUERIES = len(active_hours(NOW))
 
 
 async def nobody(username: str, user_id: str, group: str) -> bool:
@@ -163,7 +163,7 @@ async def requests_of_a_sweep(areas: int) -> Counter[str]:
             board = catalogue.boards[f"area-{number}"]
             await boards.load_or_create(tables.direct, board, NOW, unused)
         for number in range(5, areas + 1):
-            row = {"gameArea": f"area-{number}", "activeHour": activity.hour_of(f"area-{number}", NOW - LONG)}
+            row = {"gameArea": f"area-{number}", "activeHour": hour_of(f"area-{number}", NOW - LONG)}
             await tables.direct.client.put_item(TableName=LEADERBOARDS.name, Item=to_item(row))
         report = Report()
         assert await broadcaster(tables.db, catalogue, RecordingPush()).sweep(report) == []
