@@ -150,7 +150,7 @@ class Broadcaster:
         if not names:
             return 0
         if self._sweep_from is None:
-            # A function that is started anew must not begin with the same boards each time.
+            # A function that has just started must not begin with the same boards each time.
             return self._now_ms() // 1000 % len(names)
         return bisect_left(names, self._sweep_from) % len(names)
 

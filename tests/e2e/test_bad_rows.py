@@ -62,9 +62,12 @@ async def _play(backend: BackendProcess) -> None:
 
             # No score tells of this one: the sweep does, and puts it right on every screen.
             before = screen.position("forest")
-            await db.client.put_item(
+            await db.client.update_item(
                 TableName=LEADERBOARDS.name,
-                Item=to_item({"gameArea": "forest", "epoch": before.epoch, "version": "one", "entries": {}}),
+                Key=to_item({"gameArea": "forest"}),
+                UpdateExpression="SET #version = :one, entries = :nothing",
+                ExpressionAttributeNames={"#version": "version"},
+                ExpressionAttributeValues=to_item({":one": "one", ":nothing": {}}),
             )
             await screen.until(lambda: screen.position("forest").epoch > before.epoch)
             assert screen.replicas["forest"].entries == await ada.top("forest")

@@ -16,9 +16,11 @@ from typing import Any
 import httpx
 import pytest
 
+from game.activity import HOUR_MS, hour_of
+from game.live import BOARDS_LIMIT
 from realtime.protocol import encode_snapshot
 from runtime.clock import now_ms
-from store import boards, connections
+from store import activity, boards, connections
 from store.database import Database, to_item
 from store.schema import LEADERBOARDS
 from tests.e2e.calls import Permissions, beyond, granted, recorded, unused
@@ -45,6 +47,8 @@ async def test_functions_have_exactly_the_rights_that_they_use(
     await make_admin(deployment, root)
     await play(ada)
     await play_with_pictures(deployment, ada)
+    await look_after_a_while(db, ada, new_arena())
+    await subscribe_to_too_many(deployment, ada)
     await push_directly(db, ada, new_arena())
     await push_by_pushers(db, ada, bob, new_arena())
     await sweep(deployment, db, ada, new_arena(), gone=2)
@@ -129,9 +133,10 @@ def bucket_client(deployment: Deployment) -> httpx.AsyncClient:
 
 
 async def create(deployment: Deployment, db: Database, player: Player, arena: str, best: int) -> None:
-    """A board that is not there yet is made by the first that needs it: subscriber, broadcaster, or sweep.
+    """A board that is not there yet is made by the first that needs it: subscriber or broadcaster.
 
-    best: more points than the player had.
+    And by the sweep, where it was withdrawn from clients that look at it. best: more points than the player
+    had.
     """
     await forget_board(db, arena)
     async with player.live(arena):
@@ -139,8 +144,22 @@ async def create(deployment: Deployment, db: Database, player: Player, arena: st
     await forget_board(db, arena)
     await player.submit(arena, best)
     await until_async(lambda: is_there(db, arena), lambda: f"{arena} is not published")
-    await forget_board(db, arena)
+    await boards.withdraw(db, arena)
     await invoke(deployment, "sweep", {})
+    assert await is_there(db, arena)
+
+
+async def look_after_a_while(db: Database, player: Player, arena: str) -> None:
+    """A player subscribes to a board at which no client has looked for hours."""
+    long_ago = now_ms() - 24 * HOUR_MS
+    async with player.live(arena):
+        pass
+    await activity.mark(db, arena, long_ago)
+    async with player.live(arena):
+        pass
+    published = await boards.load(db, arena)
+    assert published
+    assert published.active_hour != hour_of(arena, long_ago)
 
 
 async def forget_board(db: Database, arena: str) -> None:
@@ -164,6 +183,14 @@ async def push_directly(db: Database, player: Player, arena: str) -> None:
     await subscribe_gone(db, arena, 2)
     await player.submit(arena, 2)
     await until_forgotten(db, arena)
+
+
+async def subscribe_to_too_many(deployment: Deployment, player: Player) -> None:
+    """A player is told that a connection may have no more boards."""
+    names = sorted(deployment.catalogue().boards)
+    async with player.live(*names[:BOARDS_LIMIT]) as screen:
+        answer = await screen.ask("subscribe", boards=[names[BOARDS_LIMIT]])
+        assert answer["code"] == "too_many_boards"
 
 
 async def push_by_pushers(db: Database, ada: Player, bob: Player, arena: str) -> None:

@@ -193,7 +193,7 @@ class World:
             await self.direct.client.put_item(TableName=LEADERBOARDS.name, Item=to_item(values))
 
     def lose_records(self) -> None:
-        """What the stream has gathered is given up: no broadcaster gets it."""
+        """Give up what the stream has gathered: no broadcaster gets it."""
         self.lost = True
         self._delivered = len(aws.score_records())
 
@@ -317,7 +317,8 @@ class World:
         failed = True
         while failed:
             try:
-                with self._faults.invocation():
+                # It fails where the active boards cannot be listed.
+                with self._faults.invocation(StoreError):
                     failed = bool(await self._broadcaster.sweep(Report()))
             except InvocationError:
                 failed = True

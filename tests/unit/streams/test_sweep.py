@@ -29,13 +29,13 @@ LONG = 10 * HOUR_MS
 INDEX_QUERIES = len(active_hours(NOW))
 
 
-async def nobody(username: str, user_id: str, group: str) -> bool:
+async def no_member(username: str, user_id: str, group: str) -> bool:
     raise AssertionError(f"the user pool was asked for {username}")
 
 
 async def ask(scene: BroadcastScene, frame: dict[str, Any]) -> None:
     """The viewer sends a frame."""
-    live = Live(scene.direct, CATALOGUE, scene.push, scene.clock, nobody)
+    live = Live(scene.direct, CATALOGUE, scene.push, scene.clock, no_member)
     context = {"routeKey": frame["action"], "connectionId": "viewer", "authorizer": {"userId": "viewer"}}
     assert await handle(live, {"requestContext": context, "body": json.dumps(frame)}) == OK
 
@@ -156,7 +156,7 @@ def unused(*_: object) -> str:
 
 
 async def requests_of_a_sweep(areas: int) -> Counter[str]:
-    """Return the requests of a sweep over a game of so many areas, three of which are active."""
+    """Return the requests of a sweep over a game of this number of areas, three of which are active."""
     catalogue = large_catalogue(areas)
     async with recorded_database() as tables:
         for number in (1, 2, 4):
