@@ -35,6 +35,19 @@ Top = Annotated[int, Field(ge=1, le=TOP_LIMIT, strict=True)]
 Points = Annotated[int, Field(gt=-POINTS_LIMIT, lt=POINTS_LIMIT, strict=True)]
 
 
+Keep = Literal["best", "sum", "latest"]
+"""What becomes of a player's points with a further score: the better of both, their sum, or the later."""
+
+
+class Tiebreak(Model):
+    """A second number of a run, which ranks equal points: coins, or seconds left."""
+
+    name: str
+    order: Order
+    min: Points
+    max: Points
+
+
 class Area(Model):
     """Somewhere a player scores. Scores are whole numbers from `min` to `max`, both included."""
 
@@ -44,6 +57,8 @@ class Area(Model):
     max: Points
     top: Top
     counts: bool
+    keep: Keep = "best"
+    tiebreak: Tiebreak | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -71,11 +86,17 @@ class GlobalBoard(Model):
 
 
 class Board(Model):
-    """A board as the live path knows it: its id, its order and how many entries it shows (K)."""
+    """A board: what is shown. `top` is how many entries it shows (K).
+
+    areas: the areas that feed it. Of several, a player's points are the sum of what they have in each.
+    tiebreak: that of its only area, if it has one.
+    """
 
     id: str
     order: Order
     top: int
+    areas: tuple[str, ...] = ()
+    tiebreak: Tiebreak | None = None
 
 
 class Catalogue(Economy):
@@ -120,9 +141,29 @@ class Catalogue(Economy):
     @cached_property
     def boards(self) -> dict[str, Board]:
         """Every board by id: one an area, and `global`."""
-        boards = {name: Board(id=name, order=area.order, top=area.top) for name, area in self.areas.items()}
-        boards[GLOBAL_BOARD] = Board(id=GLOBAL_BOARD, order=self.global_.order, top=self.global_.top)
+        boards = {
+            name: Board(id=name, order=area.order, top=area.top, areas=(name,), tiebreak=area.tiebreak)
+            for name, area in self.areas.items()
+        }
+        boards[GLOBAL_BOARD] = Board(
+            id=GLOBAL_BOARD,
+            order=self.global_.order,
+            top=self.global_.top,
+            areas=tuple(name for name, area in self.areas.items() if area.counts),
+        )
         return boards
+
+    def boards_of(self, area: str) -> tuple[Board, ...]:
+        """Return the boards that an area feeds: those that a score there may change."""
+        return self._fed.get(area, ())
+
+    @cached_property
+    def _fed(self) -> dict[str, tuple[Board, ...]]:
+        fed: dict[str, list[Board]] = {}
+        for board in self.boards.values():
+            for area in board.areas:
+                fed.setdefault(area, []).append(board)
+        return {area: tuple(boards) for area, boards in fed.items()}
 
     @property
     def game_areas(self) -> list[GameArea]:

@@ -37,13 +37,19 @@ def test_catalogue_that_comes_with_podium_loads() -> None:
     assert set(catalogue.boards) == {*catalogue.areas, "global"}
 
 
-def test_boards_carry_order_and_size(tmp_path: Path) -> None:
+def test_boards_carry_order_size_and_areas(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.toml"
     path.write_text(GOOD, encoding="utf-8")
     assert load_catalogue(path).boards == {
-        "forest": Board(id="forest", order="desc", top=5),
-        "global": Board(id="global", order="desc", top=10),
+        "forest": Board(id="forest", order="desc", top=5, areas=("forest",)),
+        "global": Board(id="global", order="desc", top=10, areas=("forest",)),
     }
+
+
+def test_area_feeds_its_own_board_and_the_sums_over_it() -> None:
+    catalogue = load_catalogue()
+    fed = {area: [board.id for board in catalogue.boards_of(area)] for area in ("forest", "sprint", "swamp")}
+    assert fed == {"forest": ["forest", "global"], "sprint": ["sprint"], "swamp": []}
 
 
 @pytest.mark.parametrize(
