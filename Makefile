@@ -26,6 +26,14 @@ run: $(VENVS)/local/.synced $(VENVS)/emulator/.synced $(VENVS)/cv/.synced ## Run
 drop: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/emulator/.synced) ## Say what deleting a board's rows would delete: board=forest (stage=prod on AWS); args=--apply does it
 	@$(if $(stage),tables=$$($(VENVS)/infra/bin/python -m infra.settings $(stage)); exec $(LOCAL) -m ops.boards drop $$tables,exec $(LOCAL) -m local drop) $(or $(board),$(error Say which: board=forest)) $(args)
 
+.PHONY: migrate
+migrate: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/emulator/.synced) ## Say what converting the data of 0.1.0 would do (stage=prod on AWS); args=--apply does it
+	@$(if $(stage),tables=$$($(VENVS)/infra/bin/python -m infra.settings $(stage)); exec $(LOCAL) -m ops.migrate $$tables,exec $(LOCAL) -m local migrate) $(args)
+
+.PHONY: tables
+tables: $(VENVS)/infra/.synced node_modules/.installed ## Deploy a stage's tables alone, as before `make migrate`: stage=dev
+	@tables=$$($(VENVS)/infra/bin/python -m infra.settings $(or $(stage),dev)); npx cdk deploy $${tables}data --exclusively --context stage=$(or $(stage),dev) $(args)
+
 .PHONY: players
 players: $(VENVS)/local/.synced ## Run a handful of simulated players against `make run`
 	@exec $(LOCAL) -m local players

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -16,10 +16,12 @@ from api.progress_view import ProgressView, fields
 from game import strict_json
 from game.headers import IDEMPOTENCY_KEY
 from game.model import Model
-from game.player import ActionRefusedError, Refusal, StaleVersionError
-from store import actions
+from game.player import ActionRefusedError, Reached, Refusal, StaleVersionError
+from store import actions, standings
+from store.actions import Asked
 from store.idempotency import Answer, RequestKey, request_key
 from store.progress import Progress
+from store.standings import Standing
 
 IdempotencyKey = Annotated[
     str | None,
@@ -39,13 +41,15 @@ _STATUS = {
 }
 
 Body = TypeVar("Body", bound=RequestBody)
-Rule = Callable[[Backend, Progress, Body], Progress]
+Held = Mapping[str, Reached]
+"""What a player has, by area or board."""
+Rule = Callable[[Backend, Progress, Body, Held], Progress]
 """An action's change of a player's progress. Pure: it is called again where another request was faster.
 
 Raises ActionRefusedError or StaleVersionError, which become 402, 404, 409 or 422.
 """
-Boards = Callable[[Backend, Body], Collection[str]]
-"""The boards whose bests a rule looks at, see `store.actions.act`."""
+Ask = Callable[[Backend, Body], Asked | None]
+"""The standings that a rule looks at, see `store.actions.act`."""
 
 
 def today(backend: Backend) -> date:
@@ -62,13 +66,13 @@ def action(
     summary: str,
     done: str,
     refusals: Collection[int] = (),
-    boards: Boards[Body] = lambda _backend, _body: (),
+    ask: Ask[Body] = lambda _backend, _body: None,
 ) -> Callable[[Rule[Body]], Rule[Body]]:
     """Make a rule the route `POST path`: the rule's name and docstring are those of the operation.
 
     The answer is the new progress. A field that `answer_model` adds to it is copied from the body. `done`
-    describes the 200; `refusals` are the statuses with which the rule refuses, beside a 422. `boards` says
-    whose bests the rule looks at. A malformed idempotency key is a 400.
+    describes the 200; `refusals` are the statuses with which the rule refuses, beside a 422. `ask` says
+    which standings the rule looks at. A malformed idempotency key is a 400.
     """
     echoed = answer_model.model_fields.keys() - ProgressView.model_fields.keys()
     statuses = sorted({400, 401, 410, 413, 415, 422, 503, *refusals})
@@ -81,15 +85,15 @@ def action(
             backend = backend_of(request)
 
             def show(new: Progress) -> ProgressView:
-                return answer_model(**{name: getattr(body, name) for name in echoed}, **fields(new))
+                return answer_model(**{name: getattr(body, name) for name in echoed}, **fields(new, {}))
 
             return await _act(
                 request,
                 body,
                 idempotency_key,
-                lambda read: rule(backend, read, body),
+                lambda read, held: rule(backend, read, body, held),
                 show,
-                boards(backend, body),
+                ask(backend, body),
             )
 
         route.__name__, route.__doc__ = rule.__name__, rule.__doc__
@@ -109,27 +113,44 @@ async def _act(
     request: Request,
     body: RequestBody,
     idempotency_key: str | None,
-    change: Callable[[Progress], Progress],
+    change: Callable[[Progress, Held], Progress],
     show: Callable[[Progress], ProgressView],
-    boards: Collection[str],
+    asked: Asked | None,
 ) -> Response[str]:
     player, backend = caller(request), backend_of(request)
-    key = _key(request, player.user_id, idempotency_key, body)
+    key = request_key_of(request, player.user_id, idempotency_key, body)
 
-    def decide(read: Progress) -> tuple[Progress, Answer]:
+    def decide(read: Progress, held: Mapping[str, Standing]) -> tuple[Progress, Answer]:
         try:
-            new = change(read)
+            new = change(read, _reached(backend, held))
         except (ActionRefusedError, StaleVersionError) as error:
             problem = _problem(error)
             return read, Answer(status=problem.status, body=_json(problem))
-        return new, Answer(status=_OK, body=_json(show(new)))
+        return new, Answer(status=_OK, body=show(new).model_dump_json(by_alias=True, exclude={"bests"}))
 
-    answer = await actions.act(backend.db, player.user_id, decide, key, backend.now_ms(), boards)
-    content_type = "application/json" if answer.status == _OK else CONTENT_TYPE
-    return Response(status_code=answer.status, content_type=content_type, body=answer.body)
+    # Before the action: where they cannot be read, nothing is done.
+    bests = await standings.points(backend.db, player.user_id, backend.catalogue.areas)
+    answer = await actions.act(backend.db, player.user_id, decide, key, backend.now_ms(), asked)
+    if answer.status != _OK:
+        return Response(status_code=answer.status, content_type=CONTENT_TYPE, body=answer.body)
+    return Response(status_code=_OK, content_type="application/json", body=_with_bests(answer.body, bests))
 
 
-def _key(request: Request, user_id: str, key: str | None, body: Model) -> RequestKey | None:
+def _with_bests(body: str, bests: Mapping[str, int]) -> str:
+    """Return an answer with the caller's bests, which are not kept with it: there may be thousands."""
+    if "bests" in json.loads(body):
+        return body  # as an earlier release kept it
+    return f'{body[:-1]},"bests":{json.dumps(bests)}}}'
+
+
+def _reached(backend: Backend, held: Mapping[str, Standing]) -> Held:
+    catalogue = backend.catalogue
+    orders = {name: one.order for ones in (catalogue.areas, catalogue.boards) for name, one in ones.items()}
+    return {name: Reached(one.points, orders[name]) for name, one in held.items() if name in orders}
+
+
+def request_key_of(request: Request, user_id: str, key: str | None, body: Model) -> RequestKey | None:
+    """Return the key of a player's request; None where none came. Raises a 400 for a malformed one."""
     if key is None:
         return None
     if not _KEY.fullmatch(key):

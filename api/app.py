@@ -16,7 +16,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from api.application import CORS, configure, serialize
 from api.backend import Backend
 from api.problems import ProblemError
-from game.catalogue import load_catalogue
+from game.board_rules import Break
+from game.catalogue import Catalogue, load_catalogue
 from game.client_config import Deployment
 from game.environment import ApiEnvironment
 from game.metrics import Metric
@@ -24,9 +25,11 @@ from runtime.clock import now_ms
 from runtime.container import Container
 from runtime.sdk import SDK_CONFIG
 from runtime.settings import read
+from store import conversion
 from store.board_rules import Admission, settle
-from store.database import open_database
+from store.database import Database, open_database
 from store.portraits import open_bucket
+from store.unfinished import Janitor
 from store.users import open_user_pool
 
 # Most requests count nothing.
@@ -37,6 +40,14 @@ logger = Logger(service="podium")
 metrics = Metrics(service="api")
 app = APIGatewayRestResolver(cors=CORS, serializer=serialize)
 configure(app)
+
+
+_JANITOR_SECONDS = 270
+"""How long a run of the janitor works, of the 300 seconds that its function has."""
+
+
+class UnfinishedError(Exception):
+    """Players of whom something is pending could not be finished; the next run tries again."""
 
 
 def count(metric: Metric) -> None:
@@ -84,8 +95,14 @@ async def _open_backend() -> AsyncIterator[Backend]:
             hang_up,
             users.delete,
             count,
-            Admission(db, catalogue, settle),
+            Admission(db, catalogue, _settle),
         )
+
+
+async def _settle(db: Database, catalogue: Catalogue) -> list[Break]:
+    # The form first: the rules that `settle` writes are a sign of data that was there before.
+    await conversion.require(db)
+    return await settle(db, catalogue)
 
 
 _container = Container(_open_backend)
@@ -94,7 +111,11 @@ _container = Container(_open_backend)
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Serve one request. Raises BrokenBoardsError where the catalogue would have stored rows misread."""
+    """Serve one request.
+
+    Raises UnconvertedError for data of an earlier release, and BrokenBoardsError where the catalogue would
+    have stored rows misread.
+    """
 
     async def serve(backend: Backend) -> dict[str, Any]:
         if backend.admission:
@@ -104,3 +125,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return await app.resolve_async(event, context)
 
     return _container.run(serve)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def janitor_handler(_: dict[str, Any], __: LambdaContext) -> None:
+    """Finish what is pending of players. Raises UnfinishedError, so that the alarm sees what could not be."""
+
+    async def clean(backend: Backend) -> None:
+        # Before the first request of a stage there is nothing to do; data of an earlier release is let be.
+        if not await conversion.is_converted(backend.db):
+            return
+        janitor = Janitor(backend.db, backend.portraits, now_ms, backend.hang_up, backend.delete_user)
+        done = await janitor.run(_JANITOR_SECONDS)
+        if done.failed:
+            raise UnfinishedError(f"{done.failed} players; {done.finished} were finished")
+
+    _container.run(clean)

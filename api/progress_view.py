@@ -1,11 +1,11 @@
 """A player's progress as clients see it: the answer to every action that changes it."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from pydantic import JsonValue
 
-from game.catalogue import GLOBAL_BOARD
 from game.model import Model
 from store.progress import Progress
 
@@ -24,13 +24,12 @@ class ProgressView(Model):
     bests: dict[str, int]
 
 
-def fields(progress: Progress) -> dict[str, Any]:
-    """Return the fields of a ProgressView, or of an answer that says more."""
+def fields(progress: Progress, bests: Mapping[str, int]) -> dict[str, Any]:
+    """Return the fields of a ProgressView, or of an answer that says more; `bests` are points by area."""
     shared = ("level", "xp", "checkpoint", "version", "unlocked", "tasks", "money", "inventory")
-    bests = {board: best.points for board, best in progress.bests.items() if board != GLOBAL_BOARD}
-    return {name: getattr(progress, name) for name in shared} | {"bests": bests}
+    return {name: getattr(progress, name) for name in shared} | {"bests": dict(bests)}
 
 
-def view(progress: Progress) -> ProgressView:
+def view(progress: Progress, bests: Mapping[str, int]) -> ProgressView:
     """Return a player's progress as clients see it."""
-    return ProgressView(**fields(progress))
+    return ProgressView(**fields(progress, bests))

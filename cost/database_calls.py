@@ -26,6 +26,7 @@ from store.schema import (
     LEADERBOARDS,
     PLAYERS,
     SCORES,
+    STANDINGS,
     USER_PROFILES,
     USER_PROGRESS,
     Table,
@@ -43,7 +44,7 @@ Kind = Literal[
     "TransactWriteItems",
 ]
 Variable = Literal[
-    "top", "followed", "held", "above", "boards", "summed", "subscribers", "first_page", "slices", "pages"
+    "top", "followed", "held", "above", "boards", "subscribers", "first_page", "slices", "pages"
 ]
 Quantity = float | Variable
 
@@ -82,17 +83,15 @@ class Units(NamedTuple):
 
 
 SCORE_KEPT = (
-    Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
-    Call("BatchGetItem", {SCORES: 1}),
+    Call("BatchGetItem", {PLAYERS: 1, USER_PROFILES: 1, STANDINGS: 2}),
+    Call("BatchGetItem", {SCORES: 2}),
 )
-"""A score that is no better than the player's best (store/submission.py)."""
+"""A score that is no better than the player's best, in an area that counts (store/submission.py)."""
 
-# First a look for the rows of the sum, and of the other bests in it. Then the row of the old best goes, that
-# of the new one comes: on the area's board and on the global one.
+# On the area's board and on the global one: the standing changes, the old row goes, the new one comes.
 SCORE_IMPROVED = (
-    Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
-    Call("BatchGetItem", {SCORES: "summed"}),
-    Call("TransactWriteItems", {PLAYERS: 1, USER_PROGRESS: 1, SCORES: 4}),
+    *SCORE_KEPT,
+    Call("TransactWriteItems", {PLAYERS: 1, STANDINGS: 2, SCORES: 4}),
 )
 """A new best, in an area that counts (store/submission.py)."""
 
@@ -154,7 +153,7 @@ DISCONNECT = (Call("IndexQuery", {CONNECTIONS: "held"}), Call("BatchWriteItem", 
 """A connection closes (store/connections.py)."""
 
 RANK = (
-    Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}),
+    Call("BatchGetItem", {STANDINGS: 1, PLAYERS: 1}),
     Call("Query", {SCORES: 5}),
     Call("Query", {SCORES: "above"}),
     Call("Query", {SCORES: 6}),
@@ -164,10 +163,11 @@ RANK = (
 PROFILE = (Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}),)
 """GET /profile (api/routes/profile.py)."""
 
-PROGRESS = (Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}),)
+PROGRESS = (Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}), Call("Query", {STANDINGS: "boards"}))
 """GET /progress (api/routes/economy.py)."""
 
 ACTION = (
+    Call("Query", {STANDINGS: "boards"}),
     Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
     Call("TransactWriteItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
 )
@@ -182,8 +182,12 @@ PORTRAIT_ASKED = (
 
 PORTRAIT_MADE = (
     Call("TransactGetItems", {PLAYERS: 1, USER_PROFILES: 1}),
-    Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, USER_PROFILES: 1}),
-    Call("TransactWriteItems", {PLAYERS: 1, USER_PROFILES: 1, USER_PROGRESS: 1, SCORES: "boards"}),
+    Call("TransactGetItems", {PLAYERS: 1, USER_PROFILES: 1}),
+    Call("TransactWriteItems", {PLAYERS: 1, USER_PROFILES: 1}),
+    Call("Query", {STANDINGS: "boards"}),
+    Call("UpdateItem", {SCORES: 1}, times="boards"),
+    Call("Query", {STANDINGS: "boards"}),
+    Call("UpdateItem", {PLAYERS: 1}),
 )
 """A portrait that appears on all of the player's boards (cv/handler.py)."""
 
@@ -198,20 +202,21 @@ def units(
     return sum((_cost(call, row_bytes, variables) for call in operation), Units(0, 0))
 
 
-def row_bytes(*, boards: int, portrait_share: float, board: float) -> dict[Table, float]:
+def row_bytes(*, portrait_share: float, board: float) -> dict[Table, float]:
     """Return typical sizes of rows, attribute names included; that of a board's row is given.
 
-    A player has a best on each of `boards`; `portrait_share` is the share of players with a portrait.
+    `portrait_share` is the share of players with a portrait.
     """
     return {
         USER_PROFILES: 130 + 370 * portrait_share,
-        USER_PROGRESS: 220 + 115 * boards,
+        USER_PROGRESS: 220,
+        STANDINGS: 180,
         SCORES: 176 + 87 * portrait_share,
         CONNECTIONS: 112,
         LEADERBOARDS: board,
         IDEMPOTENCY: 400,
-        # A tombstone; most players have none, and what has no row costs as much.
-        PLAYERS: 80,
+        # A look, or a tombstone; most players have neither, and what has no row costs as much.
+        PLAYERS: 90,
         BUDGETS: 26,
     }
 
@@ -251,7 +256,7 @@ def _writes(kind: Kind, rows: Iterable[tuple[Table, float]], row_bytes: Mapping[
 def _copies(row: Table) -> int:
     """Return the places that a write changes: the table, and its index, unless that shows little of it."""
     # The index of boards has their hours, which change once in one.
-    return 2 if row.index and row is not LEADERBOARDS else 1
+    return 2 if row.index and not row.index.sparse and row is not LEADERBOARDS else 1
 
 
 def _value(quantity: Quantity, variables: Mapping[Variable, float]) -> float:

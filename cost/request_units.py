@@ -9,7 +9,7 @@ from cost.frame_sizes import snapshot_bytes
 from cost.traffic import Traffic
 from cost.workload import SECONDS_A_DAY, SECONDS_AN_HOUR, Workload
 from game.live import PAGE_LIMIT
-from store.schema import IDEMPOTENCY, SCORES, USER_PROFILES, USER_PROGRESS, Table
+from store.schema import IDEMPOTENCY, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 
 SWEEP_SECONDS = 60
 
@@ -76,13 +76,14 @@ class Ledger:
 def row_bytes(workload: Workload) -> dict[Table, float]:
     """Return how large rows are in this game; a board's holds its entries, and what is about to be pushed."""
     board = snapshot_bytes(workload.top, workload.portrait_share) + _BOARD_ROW_REST
-    return calls.row_bytes(boards=workload.boards, portrait_share=workload.portrait_share, board=board)
+    return calls.row_bytes(portrait_share=workload.portrait_share, board=board)
 
 
 def stored_bytes(workload: Workload) -> float:
     """Return the bytes in the tables: players' rows, and a day's request keys."""
     sizes = {row: size + _ROW_OVERHEAD for row, size in row_bytes(workload).items()}
-    player = sizes[USER_PROFILES] + sizes[USER_PROGRESS] + sizes[SCORES] * workload.boards
+    boards = (sizes[STANDINGS] + sizes[SCORES]) * workload.boards
+    player = sizes[USER_PROFILES] + sizes[USER_PROGRESS] + boards
     requests = workload.sessions * workload.actions_per_session * SECONDS_A_DAY
     return workload.players * player + requests * sizes[IDEMPOTENCY]
 
@@ -97,8 +98,6 @@ def _variables(workload: Workload, subscribers: float) -> dict[Variable, float]:
         # A rank may be any: half of the players are above.
         "above": workload.players / 2,
         "boards": workload.boards,
-        # All areas count, and the improved one is not looked at.
-        "summed": workload.boards - 1,
         "subscribers": subscribers,
         "first_page": math.ceil((workload.direct_limit + 1) / PAGE_LIMIT) * PAGE_LIMIT,
         "slices": workload.pushers,

@@ -1,6 +1,6 @@
 """The Lambda entry of the portrait container."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from cv.portrait import Models
 from cv.processing import Result, process
-from game.catalogue import DEFAULT_PATH, load_catalogue
 from game.environment import PortraitsEnvironment
 from runtime.clock import now_ms
 from runtime.container import Container
@@ -27,12 +26,11 @@ logger = Logger(service="podium")
 
 @dataclass(frozen=True)
 class Studio:
-    """The clients and models that a container keeps between invocations. `boards` are the catalogue's."""
+    """The clients and models that a container keeps between invocations."""
 
     bucket: PortraitBucket
     models: Models
     db: Database
-    boards: Collection[str]
 
     async def load(self, user_id: str) -> Profile | None:
         """Return a player's stored profile, if any. Raises DeletedError."""
@@ -47,7 +45,7 @@ class Studio:
         """
         now = now_ms()
         profile = await appearance.change_stored(
-            self.db, self.boards, user_id, lambda profile: profile.with_outcome(outcome), now
+            self.db, user_id, lambda profile: profile.with_outcome(outcome), now
         )
         kept = {*profile.portraits, *([profile.avatar] if profile.avatar else [])}
         before = datetime.fromtimestamp(now / 1000 - UNFINISHED_SECONDS, UTC)
@@ -63,7 +61,7 @@ async def _open_studio() -> AsyncIterator[Studio]:
         open_database(session, settings.table_prefix) as db,
     ):
         with Models() as models:
-            yield Studio(bucket, models, db, load_catalogue(settings.catalogue or DEFAULT_PATH).boards)
+            yield Studio(bucket, models, db)
 
 
 _container = Container(_open_studio)

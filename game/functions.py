@@ -35,6 +35,7 @@ class Function:
 
 
 API = Function("api", "api.app", "handler", memory=1024, seconds=29)
+JANITOR = Function("janitor", "api.app", "janitor_handler", memory=512, seconds=300)
 ROUTES = Function("routes", "realtime.app", "handler", memory=512, seconds=29)
 AVATAR_OUTCOME = Function(
     "avatar-outcome",
@@ -75,7 +76,7 @@ PORTRAITS = Function(
     undelivered="a player was not told what became of a picture",
 )
 
-FUNCTIONS = (API, ROUTES, AVATAR_OUTCOME, AUTHORIZER, BROADCASTER, SWEEP, PUSHER, PORTRAITS)
+FUNCTIONS = (API, JANITOR, ROUTES, AVATAR_OUTCOME, AUTHORIZER, BROADCASTER, SWEEP, PUSHER, PORTRAITS)
 """Every function, the container included; it is deployed only once there is an image of it."""
 
 ZIPPED = tuple(function for function in FUNCTIONS if function is not PORTRAITS)

@@ -11,12 +11,14 @@ from typing import Any
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from game.catalogue import load_catalogue
 from game.client_config import ClientConfig, Deployment
 from game.environment import ApiEnvironment
-from game.functions import API, PORTRAITS
+from game.functions import API, JANITOR, PORTRAITS, Function
 from game.headers import PREFLIGHT_SECONDS, REQUEST_HEADERS
 from infra.code import CodeOf
 from infra.identity import IdentityStack
@@ -28,6 +30,9 @@ from infra.schemas import draft4
 from infra.settings import Domain, StageSettings
 
 CHECKOUT = Path(__file__).parents[1]
+
+JANITOR_MINUTES = 5
+"""Between two runs of the janitor; its function's timeout is as long, so that no two runs overlap."""
 
 # Not in the API's description, which it answers with.
 _DESCRIPTION_ROUTE: Mapping[str, Any] = {"/openapi.json": {"get": {}}}
@@ -62,8 +67,17 @@ class RestStack(Stack):
             hosted_ui_url=identity.hosted_ui_url,
             avatar_bucket=storage.bucket_name,
         )
-        self.function = self._function(realtime, storage, code, self._json(deployment))
-        self.function.grant_user_pool(identity.pool.user_pool_arn)
+        environment = ApiEnvironment(
+            table_prefix=settings.prefix,
+            deployment=self._json(deployment),
+            portrait_function=function_name(settings, PORTRAITS),
+            connections_url=realtime.connections_url,
+        )
+        self.function = self._function(API, environment, identity, realtime, storage, code)
+        self.function.grant_invoke(PORTRAITS, settings)
+        # Of the same module, which is opened the same way.
+        self.janitor = self._function(JANITOR, environment, identity, realtime, storage, code)
+        self._schedule_janitor()
         reason = (
             "The edge stack puts the firewall in front." if settings.waf else "The setting `waf` adds one."
         )
@@ -149,25 +163,29 @@ class RestStack(Stack):
         self.api.deployment_stage.node.add_dependency(log_group(scope, self._settings, name))
 
     def _function(
-        self, realtime: RealtimeStack, storage: Storage, code: CodeOf, deployment: str
+        self,
+        record: Function,
+        environment: ApiEnvironment,
+        identity: IdentityStack,
+        realtime: RealtimeStack,
+        storage: Storage,
+        code: CodeOf,
     ) -> PodiumFunction:
-        settings = self._settings
-        made = PodiumFunction(
-            self,
-            settings,
-            API,
-            ApiEnvironment(
-                table_prefix=settings.prefix,
-                deployment=deployment,
-                portrait_function=function_name(settings, PORTRAITS),
-                connections_url=realtime.connections_url,
-            ),
-            **code(API.name),
-        )
+        made = PodiumFunction(self, self._settings, record, environment, **code(record.name))
         made.grant_storage(storage)
-        made.grant_push(realtime.api_id, settings.stage)
-        made.grant_invoke(PORTRAITS, settings)
+        made.grant_push(realtime.api_id, self._settings.stage)
+        made.grant_user_pool(identity.pool.user_pool_arn)
         return made
+
+    def _schedule_janitor(self) -> None:
+        rule = events.Rule(
+            self, "EveryFiveMinutes", schedule=events.Schedule.rate(Duration.minutes(JANITOR_MINUTES))
+        )
+        # A run that failed is followed by the next one in any case, so it is not tried again.
+        rule.add_target(targets.LambdaFunction(self.janitor.function, retry_attempts=0))
+        self.janitor.function.configure_async_invoke(
+            retry_attempts=0, max_event_age=Duration.minutes(JANITOR_MINUTES)
+        )
 
     def _add_routes(self, description: Mapping[str, Any]) -> None:
         integration = apigateway.LambdaIntegration(self.function.function, allow_test_invoke=False)

@@ -25,6 +25,8 @@ _NEAR = 0.8
 STALE_SECONDS = 30
 """A score that takes longer than this to reach every screen raises an alarm."""
 
+_JANITOR_MISSED = 15
+"""The janitor comes every five minutes; this number of minutes in a row without it raises an alarm."""
 _SWEEPS_MISSED = 5
 """A sweep comes every minute; as many in a row that do not come, or leave boards out, raise an alarm."""
 
@@ -172,6 +174,14 @@ class WatchingStack(Stack):
             1,
             "No sweep ran: what was left to push stays where it is.",
             periods=_SWEEPS_MISSED,
+            heartbeat=True,
+        )
+
+        self._alarm(
+            "janitor-missing",
+            self._lambda("Invocations", "janitor").with_(period=Duration.minutes(_JANITOR_MISSED)),
+            1,
+            "The janitor did not run: new names and deletions that were interrupted stay as they are.",
             heartbeat=True,
         )
 

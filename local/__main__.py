@@ -1,4 +1,4 @@
-"""`python -m local run`, `python -m local players` and `python -m local drop`."""
+"""`python -m local run`, `python -m local players`, `python -m local drop` and `python -m local migrate`."""
 
 import argparse
 import asyncio
@@ -15,6 +15,7 @@ from local import players
 from local.console import complain, say, set_up_logging
 from local.drop import drop_rows
 from local.emulator import EmulatorError
+from local.migrate import migrate
 from local.settings import LocalSettings
 from local.stack import StackError, serve
 
@@ -28,6 +29,8 @@ def main() -> int:
     drop = commands.add_parser("drop", help="delete a board's rows, while the backend is stopped")
     drop.add_argument("board", help="the board's id")
     drop.add_argument("--apply", action="store_true", help="do it; without, only say what would go")
+    migration = commands.add_parser("migrate", help="convert the data of 0.1.0, while the backend is stopped")
+    migration.add_argument("--apply", action="store_true", help="do it; without, only say what would be done")
     arguments = parser.parse_args()
     set_up_logging()
     status = 0
@@ -37,6 +40,8 @@ def main() -> int:
             say("Stopped. The data is kept.")
         elif arguments.command == "drop":
             uvloop.run(_until_signal(drop_rows(_settings(), arguments.board, apply=arguments.apply)))
+        elif arguments.command == "migrate":
+            uvloop.run(_until_signal(migrate(_settings(), apply=arguments.apply)))
         else:
             uvloop.run(_until_signal(players.play(arguments)))
     except* (StackError, EmulatorError, CatalogueError, players.PlayersError) as group:

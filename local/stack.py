@@ -41,11 +41,13 @@ from realtime.push.client import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
 from realtime.tokens import TokenVerifier
 from runtime.clock import now_ms
+from store import conversion
 from store.board_rules import explain, settle
 from store.database import Database, open_database
 from store.errors import RequestError
 from store.portraits import open_bucket
 from store.schema import SCORES
+from store.unfinished import Janitor
 from store.users import open_user_pool
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOutRunner, Slice
@@ -58,6 +60,8 @@ PAGES = CHECKOUT / "clients" / "web"
 # The further the broadcaster is behind, the more scores one diff stands for: so a batch takes all there are.
 STREAM_BATCH = 1000
 _SHUTDOWN_SECONDS = 2
+JANITOR_SECONDS = 60
+"""Between two runs of the janitor, and how long one may take; on AWS it is five minutes."""
 
 logger = logging.getLogger("podium.local")
 
@@ -89,6 +93,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         session = aioboto3.Session()
         db = await stack.enter_async_context(open_database(session, run=secrets.token_hex(8)))
         await provision.create_tables(db)
+        await _require_form(db)
         if broken := await settle(db, catalogue):
             raise StackError(explain(broken, DROP_COMMAND))
         await provision.create_bucket(session)
@@ -125,9 +130,17 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(source.run())
         tasks.create_task(_sweep(broadcaster, settings.sweep_seconds))
+        tasks.create_task(_clean(Janitor(db, portraits, now_ms, push.close, users.delete)))
         if emulator:
             tasks.create_task(_watch(emulator))
         ready(deployment)
+
+
+async def _require_form(db: Database) -> None:
+    try:
+        await conversion.require(db, thorough=True, command="make migrate")
+    except conversion.UnconvertedError as error:
+        raise StackError(str(error)) from error
 
 
 async def start_emulator(settings: LocalSettings, stack: AsyncExitStack) -> Emulator | None:
@@ -228,6 +241,16 @@ async def _sweep(broadcaster: Broadcaster, seconds: float) -> NoReturn:
                 report.boards_active,
             )
         _log_report(report)
+
+
+async def _clean(janitor: Janitor) -> NoReturn:
+    """Finish what is pending of players, for ever; the log says what cannot be."""
+    while True:
+        try:
+            await janitor.run(JANITOR_SECONDS)
+        except Exception:
+            logger.exception("the janitor failed; it comes again in %g seconds", JANITOR_SECONDS)
+        await asyncio.sleep(JANITOR_SECONDS)
 
 
 def _log_report(report: Report) -> None:

@@ -18,6 +18,7 @@ import aioboto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from game.catalogue import CatalogueError, load_catalogue
+from store import conversion
 from store.board_rules import Dropped, drop, drop_command, explain, find_breaks
 from store.database import Database, open_database
 from store.errors import NoTableError, RequestError, StoreError, ThrottledError
@@ -25,6 +26,8 @@ from store.errors import NoTableError, RequestError, StoreError, ThrottledError
 
 async def _check(db: Database) -> None:
     try:
+        if await conversion.is_unconverted(db):
+            raise conversion.UnconvertedError(conversion.migrate_command(db))
         found = await find_breaks(db, load_catalogue())
     except NoTableError:
         sys.stdout.write(f"There are no tables {db.prefix}* yet, and so no rows.\n")

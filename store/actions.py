@@ -2,7 +2,8 @@
 
 1. Read the player's row, and with a request key the answer given to it before, in one transaction.
 2. Answered before: that is the answer.
-3. Let the rules decide on the row as read.
+3. Let the rules decide on the row as read, and on the standings that they ask for, which are read now: what
+   they decide is right for this moment.
 4. Write the new row, on condition that it has not changed since 1, and the answer under its key, in one
    transaction. Refusals are answers too: they are kept under the condition that made them right.
 5. Another request wrote in between: start again at 1.
@@ -10,18 +11,35 @@
 A process that dies anywhere leaves either nothing, or all of it with the answer.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from store import idempotency, players, progress, scores
+from store import idempotency, players, progress, scores, standings
 from store.database import Database, retry_on_conflict
 from store.idempotency import Answer, RequestKey
 from store.progress import Progress
+from store.schema import STANDINGS
+from store.standings import Standing
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
 
-Decide = Callable[[Progress], tuple[Progress, Answer]]
+_ROWS_AT_ONCE = 10
+"""Rows among which one is looked for; nearly always the first is there."""
+
+Decide = Callable[[Progress, Mapping[str, Standing]], tuple[Progress, Answer]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The standings that a decision rests on: those on `boards`, and any one on these or on `among`.
+
+    `among` is empty where the decision does not ask whether there is any.
+    """
+
+    boards: Collection[str] = ()
+    among: Collection[str] = ()
 
 
 async def act(
@@ -30,11 +48,11 @@ async def act(
     decide: Decide,
     key: RequestKey | None,
     now: int,
-    boards: Collection[str] = (),
+    asked: Asked | None = None,
 ) -> Answer:
     """Return the answer to a player's request; `decide` is pure and may be asked more than once.
 
-    `boards` are those whose bests the decision rests on: `decide` sees none whose row is gone.
+    It gets the standings that are `asked` for, by area or board, but none whose row is gone.
 
     Raises KeyReusedError when the key came with another request, DeletedError for a deleted player, and
     ConflictError when the player's row never stayed still, with nothing written.
@@ -44,8 +62,8 @@ async def act(
         read, before = await _read(db, user_id, key, now)
         if before:
             return before
-        read = read.model_copy(update={"bests": await scores.with_rows(db, read.bests, boards)})
-        new, answer = decide(read)
+        held = await _held(db, user_id, asked) if asked else {}
+        new, answer = decide(read, held)
         writes = _writes(db, read, new, key, answer, now)
         if writes:
             await players.write(db, user_id, writes)
@@ -59,8 +77,31 @@ async def _read(
 ) -> tuple[Progress, Answer | None]:
     if key is None:
         return await progress.load(db, user_id), None
-    row, answered = await players.read(db, user_id, [progress.get(db, user_id), idempotency.get(db, key)])
+    _, (row, answered) = await players.read(
+        db, user_id, [progress.get(db, user_id), idempotency.get(db, key)]
+    )
     return progress.parse(user_id, row), idempotency.parse(key, answered, now)
+
+
+async def _held(db: Database, user_id: str, asked: Asked) -> dict[str, Standing]:
+    found: list[Standing] = []
+    if asked.boards:
+        keys = [standings.key(user_id, board) for board in asked.boards]
+        _, rows = await players.load_with(db, user_id, {STANDINGS: keys})
+        found = await scores.with_rows(db, [*map(standings.parse, rows[STANDINGS])])
+    if asked.among and not found:
+        return await _any(db, user_id, asked.among)
+    return {one.board: one for one in found}
+
+
+async def _any(db: Database, user_id: str, among: Collection[str]) -> dict[str, Standing]:
+    """Return some of a player's standings on these boards; none only if there is none."""
+    async for page in standings.readable(db, user_id):
+        held = [one for one in page if one.board in among]
+        for start in range(0, len(held), _ROWS_AT_ONCE):
+            if found := await scores.with_rows(db, held[start : start + _ROWS_AT_ONCE]):
+                return {one.board: one for one in found}
+    return {}
 
 
 def _writes(

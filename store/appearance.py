@@ -1,31 +1,39 @@
 """How a player looks to others: the name and portrait of the profile, which the rows on the boards repeat.
 
-1. One transaction changes the profile, and the rows of the first 90 boards. It also moves the progress row's
-   `revision`, so a score that is being submitted meanwhile is turned back, to read the new name.
-2. Boards beyond those stand in the profile as `unshown`. Further transactions take 90 of them at a time.
+1. One transaction changes the profile and gives it a new `look`: a time, later than any look before. The
+   player's row of `Players` gets the same look, and says that it is pending. A score is written on condition
+   of the look that it was read with, so from here on every row that is written shows the new one.
+2. Every row that a standing names gets the new look, unless it shows a later one: a plain write each, side by
+   side, whatever their number, also on boards that have left the catalogue. A row that has moved meanwhile
+   was written under the new look. No row is made here: a standing whose row is gone is none.
+3. The player's row: no longer pending, if its look still is this one.
 
-A process that dies between them leaves some rows with the old name, and the profile says which: the player's
-next score or change does the rest. On up to 90 boards there is no such moment. Only boards of the catalogue
-follow; one that comes back into it shows the old name until the player scores there, or changes something
-again. No row is made here: a best whose row is gone is no best.
+A process that dies between them, or runs out of time, leaves rows with the look before. The player's next
+change goes on where it stopped, and so does the janitor, a minute later (`store.unfinished`).
+
+A Query sees a transaction's rows one by one, and may miss a standing that was accepted this moment under the
+look before. So 2 is done again until it finds no standing that it has not seen.
+
+If a profile and the player's row tell of different looks, a restore or an operator made them differ: `settle`
+gives both a new one.
 """
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
 
-from store import players, profiles, progress, scores
+from store import players, profiles, scores, standings
 from store.database import Database, retry_on_conflict
-from store.errors import RequestError, StoreError
+from store.errors import ConflictError, StoreError, ThrottledError
+from store.players import NewLook
 from store.profiles import Profile
-from store.progress import Progress
 
-if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
+ROWS_AT_ONCE = 25
+"""Rows that are shown a new look side by side."""
+SECONDS = 10.0
+"""How long a change works on the rows, of the 29 that API Gateway waits; the janitor does the rest."""
 
-ROWS_AT_ONCE = 90
-"""Rows of boards in a transaction, which has at most 100 items."""
-
-_FAILED = "ConditionalCheckFailed"
+logger = logging.getLogger("podium.appearance")
 
 Change = Callable[[Profile], Profile]
 
@@ -34,42 +42,80 @@ class NoProfileError(StoreError):
     """The player has no stored profile."""
 
 
-async def read(db: Database, user_id: str) -> tuple[Progress, Profile | None]:
-    """Return a player's progress and stored profile, if any, as of one moment. Raises DeletedError."""
-    parts = [progress.get(db, user_id), profiles.get(db, user_id)]
-    achieved, profile = await players.read(db, user_id, parts)
-    return progress.parse(user_id, achieved), profiles.parse(profile)
-
-
 async def read_profile(db: Database, user_id: str) -> Profile | None:
-    """Return a player's stored profile, if any, with no right but those of `read`. Raises DeletedError."""
-    (profile,) = await players.read(db, user_id, [profiles.get(db, user_id)])
+    """Return a player's stored profile, if any, as of one moment. Raises DeletedError."""
+    _, (profile,) = await players.read(db, user_id, [profiles.get(db, user_id)])
     return profiles.parse(profile)
 
 
-async def change(
-    db: Database, boards: Collection[str], default: Profile, change: Change, now: int
-) -> Profile:
-    """Change a player's profile, on every one of these boards too; return the new profile.
+async def change(db: Database, default: Profile, change: Change, now: int) -> Profile:
+    """Change a player's profile, and every row that shows it; return the new profile.
 
-    `boards` are the catalogue's; `default` is the profile of a player who has none stored; `now` in
-    milliseconds since the epoch. Raises DeletedError, and ConflictError when the player's rows never stayed
-    still; the change is then on the profile, or nothing is written.
+    `default` is the profile of a player who has none stored; `now` in milliseconds since the epoch. Rows that
+    cannot be written within SECONDS are left to the janitor. Raises DeletedError, and ConflictError when the
+    player's rows never stayed still; then nothing is written.
     """
     created = default.model_copy(update={"created_at": now, "updated_at": now})
-    return await _change(db, boards, default.user_id, created, _at(now, change))
+    return await _change(db, default.user_id, created, _at(now, change), now)
 
 
-async def change_stored(
-    db: Database, boards: Collection[str], user_id: str, change: Change, now: int
-) -> Profile:
+async def change_stored(db: Database, user_id: str, change: Change, now: int) -> Profile:
     """Do as `change`, for a caller that has no name to make a profile with. Raises NoProfileError too."""
-    return await _change(db, boards, user_id, None, _at(now, change))
+    return await _change(db, user_id, None, _at(now, change), now)
 
 
-async def finish(db: Database, boards: Collection[str], user_id: str) -> None:
-    """Do what a change that died left undone; see `change`."""
-    await _change(db, boards, user_id, None, lambda profile: profile)
+async def finish(db: Database, user_id: str, now: int) -> None:
+    """Do what a change left undone, for as long as it takes. Raises DeletedError, and what requests raise."""
+    player, (item,) = await players.read(db, user_id, [profiles.get(db, user_id)])
+    stored = profiles.parse(item)
+    if stored is None:
+        # An operator took the profile away, and there is nothing to show.
+        await players.forget_look(db, user_id, player.look)
+        return
+    if stored.look != player.look:
+        stored = await settle(db, user_id, now)
+    if stored is not None:
+        await _show(db, stored)
+        await players.finish_look(db, user_id, stored.look)
+
+
+async def settle(db: Database, user_id: str, now: int) -> Profile | None:
+    """Make the looks of profile and player's row the same again, where they differ; return the profile.
+
+    The rows on the boards are pending then.
+    """
+
+    async def attempt() -> Profile | None:
+        player, (item,) = await players.read(db, user_id, [profiles.get(db, user_id)])
+        stored = profiles.parse(item)
+        if player.look == (stored.look if stored else 0):
+            return stored
+        if stored is None:
+            await players.forget_look(db, user_id, player.look)
+            return None
+        new, look = _new_look(stored, player.look, now)
+        await players.write(db, user_id, [profiles.put(db, stored, new)], look=look)
+        return new
+
+    return await retry_on_conflict(attempt)
+
+
+async def renew(db: Database, user_id: str, now: int) -> None:
+    """Show a player's profile in every row again, for as long as it takes.
+
+    For the profile of a release that knew no looks. Raises DeletedError, NoProfileError and ConflictError.
+    """
+
+    async def attempt() -> None:
+        player, (item,) = await players.read(db, user_id, [profiles.get(db, user_id)])
+        stored = profiles.parse(item)
+        if stored is None:
+            raise NoProfileError(user_id)
+        new, look = _new_look(stored, player.look, now)
+        await players.write(db, user_id, [profiles.put(db, stored, new)], look=look)
+
+    await retry_on_conflict(attempt)
+    await finish(db, user_id, now)
 
 
 def _at(now: int, change: Change) -> Change:
@@ -80,52 +126,70 @@ def _at(now: int, change: Change) -> Change:
     return at
 
 
-async def _change(
-    db: Database, boards: Collection[str], user_id: str, default: Profile | None, change: Change
-) -> Profile:
-    new = await _write(db, boards, user_id, default, change)
-    while new.unshown:
-        new = await _write(db, boards, user_id, None, lambda profile: profile)
-    return new
-
-
-async def _write(
-    db: Database, boards: Collection[str], user_id: str, default: Profile | None, change: Change
-) -> Profile:
-    """Change the profile, and as many rows as one transaction takes; the others are its `unshown`."""
-    missing: set[tuple[str, str]] = set()
-
-    async def attempt() -> Profile:
-        achieved, stored = await read(db, user_id)
+async def _change(db: Database, user_id: str, default: Profile | None, change: Change, now: int) -> Profile:
+    async def attempt() -> tuple[Profile, bool]:
+        player, (item,) = await players.read(db, user_id, [profiles.get(db, user_id)])
+        stored = profiles.parse(item)
         before = stored or default
         if before is None:
             raise NoProfileError(user_id)
         new = change(before)
-        seen = stored is not None and (new.name, new.avatar) == (stored.name, stored.avatar)
-        behind = [
-            board
-            for board in (before.unshown if seen else boards)
-            if board in boards
-            and board in achieved.bests
-            and (board, achieved.bests[board].sort_key) not in missing
-        ]
-        shown, unshown = behind[:ROWS_AT_ONCE], behind[ROWS_AT_ONCE:]
-        new = new.model_copy(update={"unshown": tuple(unshown)})
-        writes: list[TransactWriteItemTypeDef] = [
-            profiles.put(db, stored, new),
-            progress.replace(db, achieved, achieved),
-        ]
-        own = len(writes)
-        writes += [scores.show(db, board, achieved.bests[board], new) for board in shown]
-        try:
-            await players.write(db, user_id, writes)
-        except RequestError as error:
-            # Behind the look for a tombstone, in the order of the writes.
-            codes = error.reasons[1:]
-            if _FAILED not in codes[:own]:
-                failed = [board for board, code in zip(shown, codes[own:], strict=False) if code == _FAILED]
-                missing.update((board, achieved.bests[board].sort_key) for board in failed)
-            raise
-        return new
+        same = stored is not None and stored.look == player.look
+        if same and (new.name, new.avatar) == (before.name, before.avatar):
+            if new != stored:
+                await players.write(db, user_id, [profiles.put(db, stored, new)])
+            return new, player.pending == "look"
+        new, look = _new_look(new, player.look, now)
+        await players.write(db, user_id, [profiles.put(db, stored, new)], look=look)
+        return new, True
 
-    return await retry_on_conflict(attempt)
+    new, pending = await retry_on_conflict(attempt)
+    if pending:
+        await _show_soon(db, new)
+    return new
+
+
+def _new_look(profile: Profile, look: int, now: int) -> tuple[Profile, NewLook]:
+    """Return the profile with a look later than its own and the player's row's, and the change of the row."""
+    new = max(profile.look + 1, look + 1, now)
+    return profile.model_copy(update={"look": new}), NewLook(read=look, new=new, now=now)
+
+
+async def _show_soon(db: Database, profile: Profile) -> None:
+    """Show a profile in every row, as far as it can be done within SECONDS: the change itself stands."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            await _show(db, profile)
+            await players.finish_look(db, profile.user_id, profile.look)
+    except (ConflictError, ThrottledError, TimeoutError) as error:
+        logger.warning("rows of %s are left to the janitor: %r", profile.user_id, error)
+
+
+async def _show(db: Database, profile: Profile) -> None:
+    turn = asyncio.Semaphore(ROWS_AT_ONCE)
+
+    async def show(board: str, sort_key: str) -> None:
+        async with turn:
+            await retry_on_conflict(lambda: scores.show(db, board, sort_key, profile))
+
+    seen: set[tuple[str, str]] = set()
+    more = True
+    while more:
+        more = False
+        async for page in standings.pages(db, profile.user_id):
+            named = [standings.named(profile.user_id, item) for item in page]
+            rows = {(one.board, one.sort_key) for one in named if one.sort_key is not None} - seen
+            await _all(show(*row) for row in sorted(rows))
+            seen |= rows
+            more = more or bool(rows)
+
+
+async def _all(work: Iterable[Coroutine[None, None, None]]) -> None:
+    """Run all of it side by side; the first error ends the rest, and is raised as it is."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

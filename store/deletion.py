@@ -1,14 +1,16 @@
 """The deletion of a player, in steps that can be repeated: where one fails, asking again does the rest.
 
-1. The tombstone (`store.players`). No write of the player succeeds from here on, so what the next steps find
-   is all there is, and they need no transaction, however many rows there are.
-2. The rows on the boards, of areas that have left the catalogue too; then the row that names them, the
-   profile, and the requests answered. Where the row that names them is damaged, every board of the catalogue
-   is searched for the player's: a read of all its rows.
+1. The tombstone (`store.players`), which says that the deletion is pending. No write of the player succeeds
+   from here on, so what the next steps find is all there is, and they need no transaction, however many rows
+   there are.
+2. A page of standings at a time: the rows that they name on the boards, of areas that have left the catalogue
+   too; then the standings. Where a standing is damaged, its board is searched for the player's: a read of all
+   its rows. Until no standing is found. Then progress, the profile, and the requests answered.
 3. The pictures.
 4. The connections: side by side, for 5 seconds at most. One that is not closed by then keeps its rows, which
    expire within 3 hours; it can read boards, and nothing else.
-5. The user in the pool, last: as long as there is one, the player can sign in and ask again.
+5. The user in the pool: as long as there is one, the player can sign in and ask again.
+6. The tombstone is no longer pending. Whatever died before is done by the janitor (`store.unfinished`).
 
 Left are the tombstone, for 31 days, and for a day the answers to requests of the last moment, which the index
 of `Idempotency` does not show yet.
@@ -16,9 +18,9 @@ of `Idempotency` does not show yet.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
-from store import connections, idempotency, players, profiles, progress, scores
+from store import connections, idempotency, players, profiles, progress, scores, standings
 from store.database import Database, retry_on_conflict
 from store.portraits import PortraitBucket
 
@@ -29,7 +31,8 @@ HANG_UPS_AT_ONCE = 50
 logger = logging.getLogger("podium.deletion")
 
 HangUp = Callable[[str], Awaitable[object]]
-DeleteUser = Callable[[], Awaitable[None]]
+DeleteUser = Callable[[str, str], Awaitable[None]]
+"""Deletes the user of this name and `sub` from the user pool; one who is gone already is no error."""
 
 
 async def delete_player(
@@ -38,34 +41,67 @@ async def delete_player(
     user_id: str,
     now: int,
     *,
-    boards: Iterable[str],
+    username: str,
     hang_up: HangUp,
     delete_user: DeleteUser,
 ) -> None:
     """Delete all that there is of a player; one who is deleted already, or never was, is no error.
 
-    `now` in milliseconds since the epoch; `boards` are the ids of the catalogue's; `hang_up` closes a
-    connection by its id; `delete_user` deletes the user from the pool. Raises what any step raises; what is
-    deleted by then stays deleted.
+    `now` in milliseconds since the epoch; `username` is the player's in the user pool; `hang_up` closes a
+    connection by its id. Raises what any step raises; what is deleted by then stays deleted, and the janitor
+    does the rest.
     """
-    await players.bury(db, user_id, now)
-    await _delete_rows(db, user_id, boards)
+    await players.bury(db, user_id, now, username)
+    await finish(db, portraits, user_id, now, username=username, hang_up=hang_up, delete_user=delete_user)
+
+
+async def finish(
+    db: Database,
+    portraits: PortraitBucket,
+    user_id: str,
+    now: int,
+    *,
+    username: str | None,
+    hang_up: HangUp,
+    delete_user: DeleteUser,
+) -> None:
+    """Do what is left of a deletion, which `delete_player` has begun.
+
+    A tombstone of an earlier release knows no `username`: its user is left, who can sign in and ask again.
+    """
+    await _delete_rows(db, user_id)
     await portraits.delete_all(user_id)
     await _hang_up(db, user_id, hang_up)
-    await delete_user()
+    if username is not None:
+        await delete_user(username, user_id)
+    await players.finish_deletion(db, user_id, now)
 
 
-async def _delete_rows(db: Database, user_id: str, boards: Iterable[str]) -> None:
-    named = await retry_on_conflict(lambda: progress.score_keys(db, user_id))
-    await scores.delete_rows(db, named.keys)
-    if not named.whole:
-        logger.error("the row of a deleted player is damaged, at %r: every board is searched", user_id)
-        for board in boards:
-            await scores.delete_rows(db, await scores.keys_of(db, board, user_id))
-    # The row that names the others goes after them. A write that is about to fail may be in the way.
+async def _delete_rows(db: Database, user_id: str) -> None:
+    # A Query sees a transaction's rows one by one: one that came just before the tombstone may show late.
+    while await _delete_standings(db, user_id):
+        pass
+    # A write that is about to fail may be in the way.
     await retry_on_conflict(lambda: progress.delete(db, user_id))
     await retry_on_conflict(lambda: profiles.delete(db, user_id))
     await idempotency.delete(db, await idempotency.ids(db, user_id))
+
+
+async def _delete_standings(db: Database, user_id: str) -> bool:
+    """Delete what a Query finds of a player's standings, with the rows that they name; was there any?"""
+    found = False
+    async for page in standings.pages(db, user_id):
+        found = True
+        named = [standings.named(user_id, item) for item in page]
+        keys = [(one.board, one.sort_key) for one in named if one.sort_key is not None]
+        for one in named:
+            if not one.whole:
+                logger.error("a standing of a deleted player is damaged: board %s is searched", one.board)
+                keys += await scores.keys_of(db, one.board, user_id)
+        await scores.delete_rows(db, keys)
+        # What names the rows goes after them.
+        await standings.delete(db, user_id, [one.board for one in named])
+    return found
 
 
 async def _hang_up(db: Database, user_id: str, hang_up: HangUp) -> None:

@@ -71,6 +71,14 @@ def get(db: Database, key: RequestKey) -> "TransactGetItemTypeDef":
     return {"Get": {"TableName": db.name(IDEMPOTENCY), "Key": to_item({"id": key.id})}}
 
 
+async def load(db: Database, key: RequestKey, now: int) -> Answer | None:
+    """Return the answer given before, if any, read consistently. Raises as `parse` does."""
+    answer = await db.client.get_item(
+        TableName=db.name(IDEMPOTENCY), Key=to_item({"id": key.id}), ConsistentRead=True
+    )
+    return parse(key, answer.get("Item"), now)
+
+
 def parse(key: RequestKey, item: Mapping[str, Any] | None, now: int) -> Answer | None:
     """Return the answer given before, if any. Raises KeyReusedError where it was to another request.
 

@@ -1,85 +1,246 @@
 """`Players`: one row per player of whom there is something to say, a condition of the player's writes.
 
-Today that is a tombstone: `deletedAt`. Deletion writes it before it deletes anything, and a player's writes
-go through `write`, which makes its absence a condition. So whatever a deleted player's tokens, and portraits
-in the making, still ask for, nothing of the player comes back.
+    deletedAt    the tombstone. Deletion writes it before it deletes anything.
+    look         the time (milliseconds) of the last change of name or portrait; absent before the first
+    pending      what is unfinished: `look` (rows on boards may show the look before) or `erase`
+    pendingSince when that began (milliseconds)
+    username     the player's name in the user pool, as long as the user is to be deleted
 
-A tombstone outlives all of them: an ID token is good for an hour, a refresh token for 30 days.
+Every write of a player goes through `write`, which makes it a condition that there is no tombstone, and for
+a score that the look is the one it was read with. So whatever a deleted player's tokens, and portraits in the
+making, still ask for, nothing of the player comes back; and no row comes with a name that has gone.
+
+A tombstone outlives all of the player's tokens: an ID token is good for an hour, a refresh token for 30 days.
+It expires only once the deletion is finished. Rows of living players never expire.
+
+`pending` is the key of an index of those few rows that have it: what is unfinished is found without a scan.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from store.database import Database, Item, batch_get, retry_on_conflict, to_item
+from game.board import Milliseconds
+from store.database import (
+    Database,
+    Item,
+    Row,
+    StoredNumber,
+    batch_get,
+    parse_row,
+    query_pages,
+    retry_on_conflict,
+    to_item,
+)
 from store.errors import RequestError, StoreError
-from store.schema import PLAYERS, Table
+from store.schema import BY_PENDING, PLAYERS, Table
 
 if TYPE_CHECKING:
-    from types_aiobotocore_dynamodb.type_defs import TransactGetItemTypeDef, TransactWriteItemTypeDef
+    from types_aiobotocore_dynamodb.type_defs import (
+        QueryInputTypeDef,
+        TransactGetItemTypeDef,
+        TransactWriteItemTypeDef,
+    )
 
 TOMBSTONE_SECONDS = 31 * 24 * 60 * 60
+
+Pending = Literal["look", "erase"]
+"""What may be unfinished."""
+
+_FAILED = "ConditionalCheckFailed"
+_LOST = "ConditionalCheckFailedException"
 
 
 class DeletedError(StoreError):
     """The player was deleted, and stays so. Nothing was written."""
 
 
-async def bury(db: Database, user_id: str, now: int) -> None:
-    """Write a player's tombstone: from here on no write of the player succeeds.
+class Player(Row):
+    """A row; a player without one is `Player(user_id=…)`."""
 
-    `now` in milliseconds since the epoch. A second deletion keeps the time of the first one.
+    user_id: str
+    deleted_at: StoredNumber[Milliseconds] | None = None
+    look: StoredNumber[Milliseconds] = 0
+    pending: Pending | None = None
+    pending_since: StoredNumber[Milliseconds] = 0
+    username: str | None = None
+
+
+@dataclass(frozen=True)
+class NewLook:
+    """A change of name or portrait: the look that was read, and the new one. `now` in milliseconds."""
+
+    read: int
+    new: int
+    now: int
+
+
+async def bury(db: Database, user_id: str, now: int, username: str | None = None) -> None:
+    """Write a player's tombstone: from here on no write of the player succeeds. The deletion is pending.
+
+    `now` in milliseconds since the epoch; `username` is the player's in the user pool. A second deletion
+    keeps the time of the first one.
     """
+    named = "" if username is None else ", username = :username"
 
     async def attempt() -> None:
         await db.client.update_item(
             TableName=db.name(PLAYERS),
             Key=_key(user_id),
-            UpdateExpression="SET deletedAt = if_not_exists(deletedAt, :now), expiresAt = :expires",
-            ExpressionAttributeValues=to_item({":now": now, ":expires": now // 1000 + TOMBSTONE_SECONDS}),
+            UpdateExpression=(
+                "SET deletedAt = if_not_exists(deletedAt, :now), pending = :erase, pendingSince = :now"
+                f"{named} REMOVE expiresAt, look"
+            ),
+            ExpressionAttributeValues=to_item({":now": now, ":erase": "erase", ":username": username}),
         )
 
     # A transaction of the player may be under way.
     await retry_on_conflict(attempt)
 
 
-async def write(db: Database, user_id: str, writes: Sequence["TransactWriteItemTypeDef"]) -> None:
+async def finish_deletion(db: Database, user_id: str, now: int) -> None:
+    """Write down that nothing is left to delete; from now on the tombstone expires."""
+
+    async def attempt() -> None:
+        await db.client.update_item(
+            TableName=db.name(PLAYERS),
+            Key=_key(user_id),
+            UpdateExpression="SET expiresAt = :expires REMOVE pending, pendingSince, username",
+            ConditionExpression="attribute_exists(deletedAt)",
+            ExpressionAttributeValues=to_item({":expires": now // 1000 + TOMBSTONE_SECONDS}),
+        )
+
+    await _unless_others_did(attempt)
+
+
+async def finish_look(db: Database, user_id: str, look: int) -> None:
+    """Write down that every row shows this look, unless there is a later one, or the player was deleted."""
+
+    async def attempt() -> None:
+        await db.client.update_item(
+            TableName=db.name(PLAYERS),
+            Key=_key(user_id),
+            UpdateExpression="REMOVE pending, pendingSince",
+            ConditionExpression="look = :look AND pending = :pending",
+            ExpressionAttributeValues=to_item({":look": look, ":pending": "look"}),
+        )
+
+    await _unless_others_did(attempt)
+
+
+async def forget_look(db: Database, user_id: str, look: int) -> None:
+    """Take away a look that belongs to no profile, unless there is another by now, or a tombstone."""
+    condition, values = _as_read(look)
+
+    async def attempt() -> None:
+        await db.client.update_item(
+            TableName=db.name(PLAYERS),
+            Key=_key(user_id),
+            UpdateExpression="REMOVE look, pending, pendingSince",
+            ConditionExpression=condition,
+            **values,
+        )
+
+    await _unless_others_did(attempt)
+
+
+async def pending(db: Database, kind: Pending) -> list[str]:
+    """Return the ids of the players of whom something of this kind is unfinished.
+
+    As the index shows them: one of this moment may be missing, and one may be finished by now.
+    """
+    request: QueryInputTypeDef = {
+        "TableName": db.name(PLAYERS),
+        "IndexName": BY_PENDING.name,
+        "KeyConditionExpression": "pending = :kind",
+        "ExpressionAttributeValues": to_item({":kind": kind}),
+    }
+    return [row["userId"] async for page in query_pages(db, request) for row in page]
+
+
+async def write(
+    db: Database,
+    user_id: str,
+    writes: Sequence["TransactWriteItemTypeDef"],
+    *,
+    look: int | NewLook | None = None,
+) -> None:
     """Write in one transaction, unless the player was deleted: the one way in for a player's writes.
 
-    At most 99 writes. Raises DeletedError, and RequestError where the transaction is cancelled for what
-    others wrote (see `store.database.retry_on_conflict`).
+    At most 99 writes. A `look` must still be the player's; a NewLook becomes it, and is pending. Raises
+    DeletedError, and RequestError where the transaction is cancelled for what others wrote (see
+    `store.database.retry_on_conflict`).
     """
-    alive: TransactWriteItemTypeDef = {
-        "ConditionCheck": {
-            "TableName": db.name(PLAYERS),
-            "Key": _key(user_id),
-            "ConditionExpression": "attribute_not_exists(deletedAt)",
-        }
-    }
     try:
-        await db.client.transact_write_items(TransactItems=[alive, *writes])
+        await db.client.transact_write_items(TransactItems=[_condition(db, user_id, look), *writes])
     except RequestError as error:
-        if error.reasons[:1] == ("ConditionalCheckFailed",):
-            raise DeletedError(user_id) from error
+        if error.reasons[:1] == (_FAILED,):
+            if look is None:
+                raise DeletedError(user_id) from error
+            await require_alive(db, user_id)
         raise
 
 
-async def read(db: Database, user_id: str, parts: Sequence["TransactGetItemTypeDef"]) -> list[Item | None]:
-    """Return the rows of a player that these parts of a transaction read, in their order, as of one moment.
+def _condition(db: Database, user_id: str, look: int | NewLook | None) -> "TransactWriteItemTypeDef":
+    condition, values = _as_read(look.read if isinstance(look, NewLook) else look)
+    common: Any = {
+        "TableName": db.name(PLAYERS),
+        "Key": _key(user_id),
+        "ConditionExpression": condition,
+        **values,
+    }
+    if not isinstance(look, NewLook):
+        return {"ConditionCheck": common}
+    new = to_item({":new": look.new, ":pending": "look", ":now": look.now})
+    common["UpdateExpression"] = "SET look = :new, pending = :pending, pendingSince = :now"
+    common["ExpressionAttributeValues"] = {**values.get("ExpressionAttributeValues", {}), **new}
+    return {"Update": common}
 
-    Raises DeletedError, and RequestError as `write` does.
+
+def _as_read(look: int | None) -> tuple[str, dict[str, Any]]:
+    """Return the condition that there is no tombstone, and no look but the one that was read, if one was."""
+    alive = "attribute_not_exists(deletedAt)"
+    if look is None:
+        return alive, {}
+    if look == 0:
+        return f"{alive} AND attribute_not_exists(look)", {}
+    return f"{alive} AND look = :read", {"ExpressionAttributeValues": to_item({":read": look})}
+
+
+async def read(
+    db: Database, user_id: str, parts: Sequence["TransactGetItemTypeDef"]
+) -> tuple[Player, list[Item | None]]:
+    """Return a player's row, and those that these parts of a transaction read, as of one moment.
+
+    Raises DeletedError, RowError for the player's row, and RequestError as `write` does.
     """
-    tombstone: TransactGetItemTypeDef = {"Get": {"TableName": db.name(PLAYERS), "Key": _key(user_id)}}
-    answer = await db.client.transact_get_items(TransactItems=[tombstone, *parts])
+    own: TransactGetItemTypeDef = {"Get": {"TableName": db.name(PLAYERS), "Key": _key(user_id)}}
+    answer = await db.client.transact_get_items(TransactItems=[own, *parts])
     player, *rows = (response.get("Item") for response in answer["Responses"])
-    _require_alive(user_id, player)
-    return rows
+    return _alive(user_id, player), rows
+
+
+async def load_with(
+    db: Database, user_id: str, keys: Mapping[Table, Sequence[Item]]
+) -> tuple[Player, dict[Table, list[Item]]]:
+    """Return a player's row and the rows of these keys that exist: consistent, but not as of one moment.
+
+    Raises DeletedError, and RowError for the player's row.
+    """
+    rows = await batch_get(db, {PLAYERS: [_key(user_id)], **keys})
+    return _alive(user_id, next(iter(rows[PLAYERS]), None)), rows
 
 
 async def load(db: Database, table: Table, user_id: str) -> Item | None:
     """Return a player's row in a table that has one per player, read consistently. Raises DeletedError."""
-    rows = await batch_get(db, {PLAYERS: [_key(user_id)], table: [_key(user_id)]})
-    _require_alive(user_id, next(iter(rows[PLAYERS]), None))
+    _, rows = await load_with(db, user_id, {table: [_key(user_id)]})
     return next(iter(rows[table]), None)
+
+
+async def load_own(db: Database, user_id: str) -> Player:
+    """Return a player's row, deleted or not, read consistently. Raises RowError."""
+    answer = await db.client.get_item(TableName=db.name(PLAYERS), Key=_key(user_id), ConsistentRead=True)
+    return _parse(user_id, answer.get("Item"))
 
 
 async def require_alive(db: Database, user_id: str) -> None:
@@ -88,9 +249,31 @@ async def require_alive(db: Database, user_id: str) -> None:
     _require_alive(user_id, answer.get("Item"))
 
 
+def _alive(user_id: str, item: Item | None) -> Player:
+    _require_alive(user_id, item)
+    return _parse(user_id, item)
+
+
+def _parse(user_id: str, item: Item | None) -> Player:
+    return parse_row(Player, PLAYERS, item) if item else Player(user_id=user_id)
+
+
 def _require_alive(user_id: str, item: Item | None) -> None:
     if item and "deletedAt" in item:
         raise DeletedError(user_id)
+
+
+async def _unless_others_did(attempt: Callable[[], Awaitable[None]]) -> None:
+    """Run a conditional write; a condition that fails is no error, a transaction in the way is waited for."""
+
+    async def once() -> None:
+        try:
+            await attempt()
+        except RequestError as error:
+            if error.code != _LOST:
+                raise
+
+    await retry_on_conflict(once)
 
 
 def _key(user_id: str) -> dict[str, Any]:

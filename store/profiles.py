@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from game.board import Avatar, Milliseconds, Name
 from store import players
-from store.database import Database, Row, parse_row, retry_on_conflict, to_item
+from store.database import Database, Row, StoredNumber, parse_row, retry_on_conflict, to_item
 from store.errors import StoreError
 from store.schema import USER_PROFILES
 
@@ -62,8 +62,8 @@ class Profile(Row):
     portraits: tuple[str, ...] = ()
     problem: str | None = None
     """Why the last portrait uploaded could not be used."""
-    unshown: tuple[str, ...] = ()
-    """Boards on which the player's row does not show this name and portrait yet: see `store.appearance`."""
+    look: StoredNumber[Milliseconds] = 0
+    """When name or portrait changed last, as in the player's row of `Players`: see `store.appearance`."""
     created_at: int = 0
     updated_at: int = 0
     revision: str | None = None
@@ -157,7 +157,7 @@ async def count_portrait(db: Database, user_id: str, now: int) -> None:
 def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemTypeDef":
     """Return the transaction's part that replaces a player's row, unless it changed since it was read."""
     # Most players have none of these, and each read of a profile costs by its size.
-    changed: dict[str, Any] = {name: getattr(new, name) or None for name in ("unshown", "asked")}
+    changed: dict[str, Any] = {name: getattr(new, name) or None for name in ("look", "asked")}
     changed["outcomes"] = [one.model_dump(exclude_none=True) for one in new.outcomes] or None
     changed["revision"] = secrets.token_hex(8)
     row = new.model_dump(by_alias=True) | changed

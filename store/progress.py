@@ -1,4 +1,4 @@
-"""`UserProgress`: what a player has achieved and owns.
+"""`UserProgress`: what a player owns, and the saved game. Points stand in `Standings`.
 
 Every writer replaces `revision`, on condition that it still is the one that it read. A revision is random and
 not a count: a count would start again at 1 when a player's row is deleted, and a write that has been under
@@ -8,30 +8,17 @@ way since before would then take the new row for the one that it read.
 import json
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict
 
-from game.board import Milliseconds, Points
 from game.player import Player
-from game.scoring import is_owned_by
 from store import players
-from store.database import Database, Row, parse_row, to_item
+from store.database import Database, parse_row, to_item
 from store.schema import USER_PROGRESS
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TransactGetItemTypeDef, TransactWriteItemTypeDef
-
-
-class Best(Row):
-    """A player's best on one board: points, and when they were reached (milliseconds since the epoch).
-
-    `sort_key` names its row, which stays deletable when its board has left the catalogue.
-    """
-
-    points: Points
-    achieved_at: Milliseconds
-    sort_key: str = Field(alias="score")
 
 
 class Progress(Player):
@@ -41,15 +28,6 @@ class Progress(Player):
 
     user_id: str
     revision: str | None = None
-    bests: dict[str, Best] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        # What becomes of a best becomes of the row that it names.
-        for board, best in self.bests.items():
-            if not is_owned_by(best.sort_key, self.user_id):
-                raise ValueError(f"bests.{board}.score: is no sort key of this player")
-        return self
 
 
 def get(db: Database, user_id: str) -> "TransactGetItemTypeDef":
@@ -61,7 +39,7 @@ def parse(user_id: str, item: Mapping[str, Any] | None) -> Progress:
     """Return the row behind a DynamoDB item, or that of a player who has none.
 
     Raises RowError where any part of it cannot be read: what a player has achieved is not to be overwritten
-    by what is left of it. A best that was left out would leave its row on the board for ever.
+    by what is left of it.
     """
     if not item:
         return Progress(user_id=user_id)
@@ -100,29 +78,6 @@ def replace(db: Database, read: Progress, new: Progress) -> "TransactWriteItemTy
 async def delete(db: Database, user_id: str) -> None:
     """Delete a player's row, whatever is in it."""
     await db.client.delete_item(TableName=db.name(USER_PROGRESS), Key=to_item({"userId": user_id}))
-
-
-class ScoreKeys(NamedTuple):
-    """Board and sort key of each row of `Scores` that a player's row names; `whole` is False where it is
-    damaged, so that there may be others.
-    """
-
-    keys: list[tuple[str, str]]
-    whole: bool
-
-
-async def score_keys(db: Database, user_id: str) -> ScoreKeys:
-    """Return the rows of `Scores` that a player's row names, whatever else is wrong with it.
-
-    Rows of other players are left out, if it names any. Read in a transaction, so that no write that began
-    before is seen by half.
-    """
-    answer = await db.client.transact_get_items(TransactItems=[get(db, user_id)])
-    stored: Mapping[str, Any] = answer["Responses"][0].get("Item", {}).get("bests", {"M": {}})
-    bests: Mapping[str, Any] = stored.get("M", {})
-    named = ((board, best.get("M", {}).get("score", {}).get("S")) for board, best in bests.items())
-    keys = [(board, key) for board, key in named if key and is_owned_by(key, user_id)]
-    return ScoreKeys(keys, whole="M" in stored and len(keys) == len(bests))
 
 
 def unchanged(db: Database, read: Progress) -> "TransactWriteItemTypeDef":

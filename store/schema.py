@@ -9,10 +9,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index that projects the table's keys only."""
+    """A global secondary index that projects the table's keys only.
+
+    sparse: whether few rows have its key; the others are not in it, and cost it nothing.
+    """
 
     name: str
     partition_key: str
+    sparse: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,21 @@ LEADERBOARDS = Table("Leaderboards", "gameArea", index=BY_ACTIVITY)
 BY_USER_ID = Index("byUserId", "userId")
 IDEMPOTENCY = Table("Idempotency", "id", index=BY_USER_ID, ttl="expiresAt", restored=True)
 BUDGETS = Table("Budgets", "id")
-PLAYERS = Table("Players", "userId", ttl="expiresAt")
+BY_PENDING = Index("byPending", "pending", sparse=True)
+PLAYERS = Table("Players", "userId", index=BY_PENDING, ttl="expiresAt")
+STANDINGS = Table("Standings", "userId", "board", restored=True)
 
-TABLES = (USER_PROFILES, USER_PROGRESS, SCORES, CONNECTIONS, LEADERBOARDS, IDEMPOTENCY, PLAYERS, BUDGETS)
+TABLES = (
+    USER_PROFILES,
+    USER_PROGRESS,
+    STANDINGS,
+    SCORES,
+    CONNECTIONS,
+    LEADERBOARDS,
+    IDEMPOTENCY,
+    PLAYERS,
+    BUDGETS,
+)
 
 
 def create_request(table: Table, physical_name: str) -> "CreateTableInputTypeDef":

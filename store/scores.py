@@ -6,8 +6,8 @@ types of attributes, without reading the rows. A row with the right types and wr
 tells of another score, a second row of a player) still counts there.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from game.board import Avatar, Entry, Milliseconds, Name, Points, UserId
 from game.board_rules import Sample
 from game.catalogue import Board
 from game.scoring import Order, SortKeyError, decode, encode, is_owned_by, order_of, points_of
+from game.standing import Held
 from store.database import (
     BATCH_GET_LIMIT,
     PATIENT_ATTEMPTS,
@@ -29,10 +30,10 @@ from store.database import (
     row_error,
     to_item,
 )
-from store.errors import RowError
+from store.errors import RequestError, RowError
 from store.profiles import Profile
-from store.progress import Best
 from store.schema import SCORES
+from store.standings import Standing
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
@@ -45,6 +46,8 @@ _READABLE = (
     "attribute_type(points, :number) AND attribute_type(achievedAt, :number)"
     " AND attribute_type(userId, :text) AND attribute_type(#name, :text)"
 )
+
+_ABSENT = "attribute_not_exists(gameArea)"
 
 _SAMPLED = 20
 """Rows among which one is looked for that can be read, to say what a board's rows were written under."""
@@ -63,6 +66,11 @@ class Score(Row):
     name: Name
     avatar: Avatar | None = None
     achieved_at: StoredNumber[Milliseconds]
+    tiebreak: StoredNumber[Points] | None = None
+    metadata: str | None = None
+    """JSON text."""
+    look: StoredNumber[Milliseconds] | None = None
+    """The look of the player that name and portrait are of: see `store.players`. Absent is 0."""
 
     def entry(self, rank: int) -> Entry:
         """Return the row as a board shows it."""
@@ -76,67 +84,83 @@ class Score(Row):
         )
 
 
-def new_best(board: Board, points: int, achieved_at: int, user_id: str) -> Best:
-    """Return a player's best on a board, with the sort key of its row."""
-    sort_key = encode(board.order, points, achieved_at, user_id)
-    return Best(points=points, achieved_at=achieved_at, sort_key=sort_key)
+def sort_key(board: Board, held: Held, user_id: str) -> str:
+    """Return the sort key of the row of what a player has on a board. Raises SortKeyError."""
+    return encode(board.order, held.points, held.achieved_at, user_id)
 
 
-def new_score(board: str, best: Best, profile: Profile) -> Score:
-    """Return the row of a player's best on a board."""
-    return Score(
-        game_area=board,
-        sort_key=best.sort_key,
-        points=best.points,
-        user_id=profile.user_id,
+def put(
+    db: Database, standing: Standing, profile: Profile, *, metadata: str | None = None, unless_there: bool
+) -> "TransactWriteItemTypeDef":
+    """Return the transaction's part that writes the row that a standing names.
+
+    `unless_there` fails the transaction where there is one of this key: it was not there when it was read.
+    """
+    assert standing.sort_key is not None  # noqa: S101 -- for the type checker: it names a row
+    row = Score(
+        game_area=standing.board,
+        sort_key=standing.sort_key,
+        points=standing.points,
+        user_id=standing.user_id,
         name=profile.name,
         avatar=profile.avatar,
-        achieved_at=best.achieved_at,
+        achieved_at=standing.achieved_at,
+        tiebreak=standing.tiebreak,
+        metadata=metadata,
+        look=profile.look or None,
     )
+    written: Any = {"TableName": db.name(SCORES), "Item": to_item(row.model_dump(by_alias=True))}
+    if unless_there:
+        written["ConditionExpression"] = _ABSENT
+    return {"Put": written}
 
 
-def put(db: Database, score: Score) -> "TransactWriteItemTypeDef":
-    """Return the transaction's part that writes a row."""
-    return {"Put": {"TableName": db.name(SCORES), "Item": to_item(score.model_dump(by_alias=True))}}
+def delete(db: Database, board: str, sort_key: str, *, unless_there: bool) -> "TransactWriteItemTypeDef":
+    """Return the transaction's part that deletes a row, or makes sure that there still is none."""
+    deleted: Any = {"TableName": db.name(SCORES), "Key": row_key(board, sort_key)}
+    if unless_there:
+        deleted["ConditionExpression"] = _ABSENT
+    return {"Delete": deleted}
 
 
-def delete(db: Database, board: str, best: Best) -> "TransactWriteItemTypeDef":
-    """Return the transaction's part that deletes the row of a player's earlier best."""
-    return {"Delete": {"TableName": db.name(SCORES), "Key": _key(board, best.sort_key)}}
+async def show(db: Database, board: str, sort_key: str, profile: Profile) -> None:
+    """Show a profile in a row, unless the row shows a later look, or is gone: no row is made.
 
-
-def show(db: Database, board: str, best: Best, profile: Profile) -> "TransactWriteItemTypeDef":
-    """Return the transaction's part that shows a profile in a best's row, and makes no row."""
-    values = {":name": profile.name, ":avatar": profile.avatar}
-    return {
-        "Update": {
-            "TableName": db.name(SCORES),
-            "Key": _key(board, best.sort_key),
-            "UpdateExpression": "SET #name = :name"
-            + (" REMOVE avatar" if profile.avatar is None else ", avatar = :avatar"),
-            "ConditionExpression": "attribute_exists(gameArea)",
-            "ExpressionAttributeNames": {"#name": "name"},
-            "ExpressionAttributeValues": to_item(values),
-        }
-    }
-
-
-async def with_rows(db: Database, bests: Mapping[str, Best], boards: Collection[str]) -> dict[str, Best]:
-    """Return the bests, by board, without those on `boards` whose rows are gone, read consistently.
-
-    A best without a row is no best: an operator took it away.
+    Raises RequestError where a transaction is in the way (see `store.database.retry_on_conflict`).
     """
-    names = [name for name in bests if name in boards]
-    gone = set(names)
-    for start in range(0, len(names), BATCH_GET_LIMIT):
-        keys = [_key(name, bests[name].sort_key) for name in names[start : start + BATCH_GET_LIMIT]]
-        gone -= {item["gameArea"]["S"] for item in (await batch_get(db, {SCORES: keys}))[SCORES]}
-    return {name: best for name, best in bests.items() if name not in gone}
+    values = {":name": profile.name, ":avatar": profile.avatar, ":look": profile.look}
+    try:
+        await db.client.update_item(
+            TableName=db.name(SCORES),
+            Key=row_key(board, sort_key),
+            UpdateExpression="SET #name = :name, look = :look"
+            + (" REMOVE avatar" if profile.avatar is None else ", avatar = :avatar"),
+            ConditionExpression="attribute_exists(gameArea) AND (attribute_not_exists(look) OR look < :look)",
+            ExpressionAttributeNames={"#name": "name"},
+            ExpressionAttributeValues=to_item(values),
+        )
+    except RequestError as error:
+        if error.code != "ConditionalCheckFailedException":
+            raise
+
+
+async def with_rows(db: Database, held: Iterable[Standing]) -> list[Standing]:
+    """Return the standings without those whose rows are gone, read consistently.
+
+    A standing without its row is none: an operator took it away. One that names no row is kept.
+    """
+    found = [one for one in held if one.sort_key is None]
+    naming = {(one.board, one.sort_key): one for one in held if one.sort_key is not None}
+    keys = [row_key(board, sort_key) for board, sort_key in naming]
+    for start in range(0, len(keys), BATCH_GET_LIMIT):
+        rows = (await batch_get(db, {SCORES: keys[start : start + BATCH_GET_LIMIT]}))[SCORES]
+        found += [naming[row["gameArea"]["S"], row["score"]["S"]] for row in rows]
+    return found
 
 
 async def delete_rows(db: Database, keys: Iterable[tuple[str, str]]) -> None:
     """Delete rows by board and sort key; what is not there is no error."""
-    requests = [{"DeleteRequest": {"Key": _key(board, sort_key)}} for board, sort_key in keys]
+    requests = [{"DeleteRequest": {"Key": row_key(board, sort_key)}} for board, sort_key in keys]
     await batch_write(db, SCORES, requests)
 
 
@@ -226,7 +250,7 @@ async def delete_all(db: Database, board: str, order: Order) -> int:
     }
     deleted = 0
     async for page in query_pages(db, request):
-        requests = [{"DeleteRequest": {"Key": _key(board, row["score"])}} for row in page]
+        requests = [{"DeleteRequest": {"Key": row_key(board, row["score"])}} for row in page]
         await batch_write(db, SCORES, requests, attempts=PATIENT_ATTEMPTS)
         deleted += len(requests)
     return deleted
@@ -264,13 +288,12 @@ async def rank_behind(db: Database, board: Board, key: str, rank: int) -> int:
     return 1 + (count if whole else max(rank, count))
 
 
-async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> tuple[Entry, ...]:
-    """Return a player's entry with up to `neighbours` above it and below it, with their ranks on the board.
+async def around(db: Database, board: Board, own: str, *, neighbours: int) -> tuple[Entry, ...]:
+    """Return the entry of a sort key with up to `neighbours` above it and below it, with their ranks.
 
-    The player is missing from the answer when the row of `best` is gone, or cannot be read: read the best
+    The player is missing from the answer when the row of the key is gone, or cannot be read: read the key
     again. Costs a count of every row above, one consistent read unit for each 4 KB of them.
     """
-    own = best.sort_key
     above = await _query(db, board, limit=neighbours, key=own, condition=_better(board), towards_better=True)
     better, _ = await _count(db, board, own, _better(board))
     rank = 1 + better
@@ -278,7 +301,8 @@ async def around(db: Database, board: Board, best: Best, *, neighbours: int) -> 
     return _entries([*reversed(above), *rows], max(1, rank - len(above)))
 
 
-def _key(board: str, sort_key: str) -> Item:
+def row_key(board: str, sort_key: str) -> Item:
+    """Return a row's key."""
     return to_item({"gameArea": board, "score": sort_key})
 
 

@@ -1,98 +1,232 @@
-"""Submitting a score: one transaction over the player's best, their row on the board and that on `global`.
+"""Submitting a score: one transaction over what the player has on the boards that the area feeds.
 
-1. Read the player's bests and profile in one transaction.
-2. The score is no better than the best, and the best is on the board: done, nothing is written. A best
-   without a row is no best: an operator took it away.
-3. The score is better, and its area counts: look which of the bests in the sum have their rows.
-4. Write the new bests, on condition that the player's `revision` still is the one read; put the new rows,
-   delete the old ones. All of it is visible or none.
-5. Another request wrote the player in between (from another device): start again at 1.
+1. Read the player's row, profile, and standings: that of the area, and those of the boards that it feeds. If
+   profile and row tell of different looks, a rename came between: read again.
+2. Read the rows on the boards that those standings name. A standing without its row is none: an operator took
+   it away.
+3. Let the rules decide (`game.standing`). Nothing changes: done, and nothing is written.
+4. Write the new standings, each on condition that it still is as it was read; put the new rows, delete the
+   old ones; all on condition that the player was not deleted and has the look that the new rows show.
+5. Another request wrote one of these in between: start again at 1.
 
-Whatever runs at once, the best wins, exactly one row per player and board is left, and the row on `global`
-carries the exact sum.
+Whatever runs at once, one row per player and board is left, it shows the player's last look, and a board over
+several areas carries the exact sum of what the player has in each.
+
+**The sum** moves by what the area moved. Where it cannot (there is no row of the sum, or none of the area,
+though there is a standing), it is computed again from the standings of all its areas, without those whose
+rows are gone. This is the one case in which a score costs more than its own boards. Every score that moves
+an area writes the sum's standing, so the condition on this one is enough.
+
+**A row that is not there** is a fact that the transaction checks. A read sees a transaction's rows one by
+one, so the row of a score that was accepted this moment may be missing while its standing is there.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from game.catalogue import GLOBAL_BOARD, Catalogue
-from game.scoring import better
-from store import appearance, players, progress, scores
-from store.database import Database, retry_on_conflict
-from store.errors import ConflictError, ThrottledError
+from game.catalogue import Board, Catalogue
+from game.model import Model
+from game.standing import Held, Run, after_run, in_range
+from store import appearance, idempotency, players, profiles, scores, standings
+from store.database import ATTEMPTS, BATCH_GET_LIMIT, Database, Item, batch_get, retry_on_conflict, to_item
+from store.errors import ConflictError
+from store.idempotency import Answer, RequestKey
 from store.profiles import Profile
-from store.progress import Best, Progress
+from store.schema import SCORES, STANDINGS, USER_PROFILES
+from store.standings import Standing
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
-@dataclass(frozen=True)
-class Submission:
-    """The outcome of a submitted score: the player's best now, and whether this score made it."""
+class Submission(Model):
+    """The outcome of a score: what the player has in the area now, and whether this score made it."""
 
     best: int
     improved: bool
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What was read of a player: the look, the profile if there is one, standings, and rows by board."""
+
+    look: int
+    profile: Profile | None
+    standings: Mapping[str, Standing]
+    rows: Mapping[str, Item]
+    answer: Answer | None
+
+    def is_gone(self, board: str) -> bool:
+        """Return whether a standing names a row that was not there."""
+        standing = self.standings.get(board)
+        return standing is not None and standing.sort_key is not None and board not in self.rows
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What a player has on a board, or in an area without one, from now on."""
+
+    id: str
+    board: Board | None
+    held: Held
+    metadata: str | None
+
+
 async def submit(
-    db: Database, catalogue: Catalogue, profile: Profile, area: str, points: int, achieved_at: int
+    db: Database,
+    catalogue: Catalogue,
+    profile: Profile,
+    area: str,
+    points: int,
+    achieved_at: int,
+    *,
+    tiebreak: int | None = None,
+    metadata: str | None = None,
+    key: RequestKey | None = None,
 ) -> Submission:
     """Record a score in an area of the catalogue.
 
     `profile` is how the player is shown as long as no profile is stored; `achieved_at` is in milliseconds
-    since the epoch. Raises DeletedError, and ConflictError when the player's row never stayed still, with
-    nothing written.
+    since the epoch. `tiebreak` is of the same run as the points, where the area has one; `metadata` is JSON
+    text that entries carry. The same `key` gets the same answer and counts once. Raises DeletedError,
+    KeyReusedError, PointsLimitError, RowError, and ConflictError when the player's rows never stayed still,
+    with nothing written.
     """
+    run = Run(points, tiebreak, metadata)
 
-    async def attempt() -> tuple[Submission, bool]:
-        read, stored = await appearance.read(db, profile.user_id)
-        unfinished = stored is not None and bool(stored.unshown)
-        bests = dict(read.bests)
-        best = bests.get(area)
-        if best and not better(catalogue.areas[area].order, points, best.points):
-            bests = await scores.with_rows(db, bests, (area,))
-            if area in bests:
-                return Submission(best=best.points, improved=False), unfinished
-        summed = {*catalogue.counting_areas, GLOBAL_BOARD} if area in catalogue.counting_areas else set()
-        known = await scores.with_rows(db, bests, summed - {area})
-        new = scores.new_best(catalogue.boards[area], points, achieved_at, profile.user_id)
-        writes = _transaction(db, catalogue, read, known, stored or profile, area, new)
-        await players.write(db, profile.user_id, writes)
-        return Submission(best=points, improved=True), unfinished
+    async def attempt() -> Submission:
+        read = await _read(db, catalogue, profile.user_id, area, key, achieved_at)
+        if read.answer:
+            return Submission.model_validate_json(read.answer.body)
+        held = _held(catalogue, read, area)
+        new = after_run(catalogue.areas[area], held, run, achieved_at)
+        changes = await _changes(db, catalogue, read, profile.user_id, area, run, new)
+        submission = Submission(best=new.points, improved=new != held)
+        shown = read.profile or profile
+        writes = [part for change in changes for part in _writes(db, read, shown, change)]
+        if key:
+            answer = Answer(status=HTTPStatus.CREATED, body=submission.model_dump_json())
+            writes.append(idempotency.put(db, key, answer, achieved_at))
+        if writes:
+            await players.write(db, profile.user_id, writes, look=read.look)
+        return submission
 
-    submission, unfinished = await retry_on_conflict(attempt)
-    if unfinished:
-        # The score stands; the next one tries again.
-        with suppress(ConflictError, ThrottledError):
-            await appearance.finish(db, catalogue.boards, profile.user_id)
-    return submission
+    return await retry_on_conflict(attempt)
 
 
-def _transaction(
-    db: Database,
-    catalogue: Catalogue,
-    read: Progress,
-    known: Mapping[str, Best],
-    profile: Profile,
-    area: str,
-    best: Best,
-) -> list["TransactWriteItemTypeDef"]:
-    bests = {**known, area: best}
-    counting = [bests[name].points for name in catalogue.counting_areas if name in bests]
-    held = known.get(GLOBAL_BOARD)
-    # Only a sum that moved was reached again: otherwise the first to reach it keeps the place.
-    if area in catalogue.counting_areas and (held is None or held.points != sum(counting)):
-        board = catalogue.boards[GLOBAL_BOARD]
-        bests[GLOBAL_BOARD] = scores.new_best(board, sum(counting), best.achieved_at, profile.user_id)
-    writes = [progress.replace(db, read, read.model_copy(update={"bests": bests}))]
-    for name, new in bests.items():
-        old = known.get(name)
-        if new == old:
+async def _read(
+    db: Database, catalogue: Catalogue, user_id: str, area: str, key: RequestKey | None, now: int
+) -> _Read:
+    wanted = dict.fromkeys([area, *(board.id for board in catalogue.boards_of(area))])
+    keys = {
+        USER_PROFILES: [to_item({"userId": user_id})],
+        STANDINGS: [standings.key(user_id, name) for name in wanted],
+    }
+    for _ in range(ATTEMPTS):
+        player, found = await players.load_with(db, user_id, keys)
+        profile = profiles.parse(next(iter(found[USER_PROFILES]), None))
+        if player.look == (profile.look if profile else 0):
+            break
+        await appearance.settle(db, user_id, now)
+    else:
+        raise ConflictError(f"the player changed name or portrait {ATTEMPTS} times meanwhile")
+    held = {one.board: one for one in map(standings.parse, found[STANDINGS])}
+    return _Read(
+        look=player.look,
+        profile=profile,
+        standings=held,
+        rows=await _rows(db, [one for one in held.values() if one.board in catalogue.boards]),
+        answer=await idempotency.load(db, key, now) if key else None,
+    )
+
+
+async def _rows(db: Database, held: Iterable[Standing]) -> dict[str, Item]:
+    """Return the rows that standings name, by board."""
+    keys = [scores.row_key(one.board, one.sort_key) for one in held if one.sort_key is not None]
+    if not keys:
+        return {}
+    assert len(keys) <= BATCH_GET_LIMIT  # noqa: S101 -- an area feeds few boards
+    return {row["gameArea"]["S"]: row for row in (await batch_get(db, {SCORES: keys}))[SCORES]}
+
+
+def _held(catalogue: Catalogue, read: _Read, board: str) -> Held | None:
+    """Return what the player has; what has lost its row is nothing."""
+    standing = read.standings.get(board)
+    if standing is None or (board in catalogue.boards and read.is_gone(board)):
+        return None
+    return standing.held
+
+
+async def _changes(
+    db: Database, catalogue: Catalogue, read: _Read, user_id: str, area: str, run: Run, new: Held
+) -> list[_Change]:
+    """Return what changes with a run, after which the player has `new` in the area."""
+    rules, held = catalogue.areas[area], _held(catalogue, read, area)
+    found = [_change(read, area, catalogue.boards.get(area), held, new, run)]
+    total: dict[str, int] | None = None
+    for board in catalogue.boards_of(area):
+        had = _held(catalogue, read, board.id)
+        if board.id == area:
             continue
-        if old:
-            writes.append(scores.delete(db, name, old))
-        writes.append(scores.put(db, scores.new_score(name, new, profile)))
+        if len(board.areas) == 1:
+            after = after_run(rules, had, run, new.achieved_at)
+            found.append(_change(read, board.id, board, had, after, run))
+            continue
+        if held is not None and held.points == new.points:
+            continue
+        if had is None or (held is None and area in read.standings):
+            if total is None:
+                total = await _points(db, catalogue, user_id)
+            points = sum(total.get(name, 0) for name in board.areas if name != area) + new.points
+        else:
+            points = had.points - (held.points if held else 0) + new.points
+        # Only a sum that moved was reached again: otherwise the first to reach it keeps the place.
+        after = had if had and had.points == points else Held(in_range(points), new.achieved_at)
+        found.append(_change(read, board.id, board, had, after, None))
+    return [one for one in found if one is not None]
+
+
+def _change(
+    read: _Read, name: str, board: Board | None, had: Held | None, after: Held, run: Run | None
+) -> _Change | None:
+    """Return a change; None where the player has the same, and its row has the key that it should have."""
+    standing = read.standings.get(name)
+    if after != had:
+        return _Change(name, board, after, run.metadata if run else None)
+    if standing is None or board is None:
+        return None
+    if standing.sort_key == scores.sort_key(board, after, standing.user_id):
+        return None
+    kept = read.rows.get(name, {}).get("metadata", {}).get("S")
+    return _Change(name, board, after, kept)
+
+
+def _writes(db: Database, read: _Read, profile: Profile, change: _Change) -> list["TransactWriteItemTypeDef"]:
+    before = read.standings.get(change.id)
+    old, gone = (before.sort_key if before else None), read.is_gone(change.id)
+    new = _sort_key(change.board, change.held, profile.user_id)
+    standing = standings.new_standing(profile.user_id, change.id, change.held, new)
+    writes = [standings.put(db, before, standing)]
+    if new is not None:
+        absent = gone and new == old
+        writes.append(scores.put(db, standing, profile, metadata=change.metadata, unless_there=absent))
+    if old is not None and old != new:
+        absent = gone and change.board is not None
+        writes.append(scores.delete(db, change.id, old, unless_there=absent))
     return writes
+
+
+def _sort_key(board: Board | None, held: Held, user_id: str) -> str | None:
+    return scores.sort_key(board, held, user_id) if board else None
+
+
+async def _points(db: Database, catalogue: Catalogue, user_id: str) -> dict[str, int]:
+    """Return the points that a player has in each area, without those whose rows are gone."""
+    held: list[Standing] = []
+    async for page in standings.pages(db, user_id):
+        held += [standings.parse(item) for item in page if item["board"]["S"] in catalogue.areas]
+    shown = [one for one in held if one.board in catalogue.boards]
+    kept = [one for one in held if one.board not in catalogue.boards]
+    return {one.board: one.points for one in [*kept, *await scores.with_rows(db, shown)]}

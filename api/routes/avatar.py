@@ -121,9 +121,7 @@ async def process(request: Request, body: Annotated[ProcessRequest, Body()]) -> 
             raise ProblemError(404, "key: nothing has been uploaded there")
     if stored is None:
         # The container changes the profile, and knows no token to take a name from.
-        await appearance.change(
-            backend.db, backend.catalogue.boards, player, lambda profile: profile, backend.now_ms()
-        )
+        await appearance.change(backend.db, player, lambda profile: profile, backend.now_ms())
     try:
         await profiles.count_portrait(backend.db, player.user_id, backend.now_ms())
     except TooManyPortraitsError as error:
@@ -156,7 +154,7 @@ async def update(request: Request, body: Annotated[UpdateRequest, Body()]) -> Pr
             raise _no_portrait()
         return profile.model_copy(update={"avatar": body.key})
 
-    new = await appearance.change(backend.db, backend.catalogue.boards, player, choose, backend.now_ms())
+    new = await appearance.change(backend.db, player, choose, backend.now_ms())
     return show(new)
 
 

@@ -3,14 +3,13 @@
 An action is a request, an answer, and a rule of `game.player`; `api.actions.action` makes it a route.
 """
 
-from collections.abc import Collection
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Request
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from pydantic import Field
 
-from api.actions import action, today
+from api.actions import Held, action, today
 from api.backend import Backend, RequestBody, backend_of, caller
 from api.checkpoint import Checkpoint
 from api.problems import responses
@@ -18,7 +17,8 @@ from api.progress_view import ProgressView, view
 from game import player
 from game.economy import Amount, PositiveAmount
 from game.model import Model
-from store import progress
+from store import progress, standings
+from store.actions import Asked
 from store.progress import Progress
 
 router = Router()
@@ -36,7 +36,8 @@ QUANTITY_LIMIT = 1000
 async def get_progress(request: Request) -> ProgressView:
     """Return level, xp, checkpoint, money and all that the caller owns."""
     profile, backend = caller(request), backend_of(request)
-    return view(await progress.load(backend.db, profile.user_id))
+    read = await progress.load(backend.db, profile.user_id)
+    return view(read, await standings.points(backend.db, profile.user_id, backend.catalogue.areas))
 
 
 class SaveRequest(RequestBody):
@@ -57,7 +58,7 @@ class SaveRequest(RequestBody):
     done="Saved",
     refusals=(409,),
 )
-def save_progress(backend: Backend, read: Progress, body: SaveRequest) -> Progress:
+def save_progress(backend: Backend, read: Progress, body: SaveRequest, _: Held) -> Progress:
     """Save, unless another device saved since; then it is a 409 with the stored version."""
     return player.save(backend.catalogue, read, **dict(body))
 
@@ -83,7 +84,7 @@ class UnlockResponse(ProgressView):
     done="Unlocked",
     refusals=(404, 409),
 )
-def post_unlock(backend: Backend, read: Progress, body: UnlockRequest) -> Progress:
+def post_unlock(backend: Backend, read: Progress, body: UnlockRequest, _: Held) -> Progress:
     """Open something of the catalogue, and pay for it; 409 where its requirements are not met."""
     return player.unlock(backend.catalogue, read, body.id)
 
@@ -100,10 +101,14 @@ class TaskResponse(ProgressView):
     task_id: str
 
 
-def _boards(backend: Backend, body: TaskRequest) -> Collection[str]:
-    """Return all boards if the task depends on bests, else no board."""
+def _asked(backend: Backend, body: TaskRequest) -> Asked | None:
+    """Return the standings that the task requires, if any."""
     task = backend.catalogue.tasks.get(body.task_id)
-    return backend.catalogue.boards if task and task.requires and task.requires.needs_bests else ()
+    requires = task.requires if task else None
+    if requires is None or not requires.needs_bests:
+        return None
+    among = {*backend.catalogue.areas, *backend.catalogue.boards} if requires.score else set()
+    return Asked(boards=[requires.area] if requires.area is not None else [], among=among)
 
 
 @action(
@@ -114,20 +119,14 @@ def _boards(backend: Backend, body: TaskRequest) -> Collection[str]:
     summary="Complete a task",
     done="Rewarded",
     refusals=(404, 409),
-    boards=_boards,
+    ask=_asked,
 )
-def post_task(backend: Backend, read: Progress, body: TaskRequest) -> Progress:
+def post_task(backend: Backend, read: Progress, body: TaskRequest, held: Held) -> Progress:
     """Get a task's reward: once, or once a day (UTC), as the catalogue says.
 
     409 if it was already rewarded, or if a requirement is not met; `rule` names the requirement.
     """
-    boards = backend.catalogue.boards
-    reached = {
-        board: player.Reached(best.points, boards[board].order)
-        for board, best in read.bests.items()
-        if board in boards
-    }
-    return player.complete_task(backend.catalogue, read, body.task_id, today(backend), reached)
+    return player.complete_task(backend.catalogue, read, body.task_id, today(backend), held)
 
 
 class MoneyRequest(RequestBody):
@@ -145,7 +144,7 @@ class MoneyResponse(ProgressView):
 
 
 @action(router, "/money/add", MoneyRequest, MoneyResponse, summary="Add money", done="Added")
-def post_money(backend: Backend, read: Progress, body: MoneyRequest) -> Progress:
+def post_money(backend: Backend, read: Progress, body: MoneyRequest, _: Held) -> Progress:
     """Add money within the catalogue's caps by reason, request and day (UTC); 422 above them."""
     return player.add_money(
         backend.catalogue, read, amount=body.amount, reason=body.reason, today=today(backend)
@@ -203,6 +202,6 @@ class BuyResponse(ProgressView):
     done="Bought",
     refusals=(402, 404, 409),
 )
-def post_buy(backend: Backend, read: Progress, body: BuyRequest) -> Progress:
+def post_buy(backend: Backend, read: Progress, body: BuyRequest, _: Held) -> Progress:
     """Buy and pay at once: 402 without the money, 409 for a unique item that the caller has."""
     return player.buy(backend.catalogue, read, name=body.item_id, quantity=body.quantity)

@@ -13,7 +13,7 @@ from api.problems import FieldError, ProblemError, invalid, responses
 from game.board import Entry
 from game.catalogue import GLOBAL_BOARD, Board
 from game.model import Model
-from store import boards, progress, scores
+from store import boards, scores, standings
 
 router = Router()
 
@@ -80,15 +80,15 @@ async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5
     board = backend.board(game_area)
     before = None
     for _ in range(LOOKUPS):
-        best = (await progress.load(backend.db, player.user_id)).bests.get(board.id)
-        # A best whose row is gone is no best: an operator took it away.
-        if best is None or best == before:
+        held = await standings.load(backend.db, player.user_id, board.id)
+        # A standing whose row is gone is none: an operator took it away.
+        if held is None or held.sort_key is None or held == before:
             raise ProblemError(404, f"you have no score on {board.id} yet")
-        entries = await scores.around(backend.db, board, best, neighbours=around)
+        entries = await scores.around(backend.db, board, held.sort_key, neighbours=around)
         for entry in entries:
             if entry.user_id == player.user_id:
                 return Standing(game_area=board.id, rank=entry.rank, points=entry.points, entries=entries)
-        before = best
+        before = held
     raise ProblemError(503, "your score is changing too quickly to rank it; try again")
 
 

@@ -48,7 +48,6 @@ async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()])
     player, backend = caller(request), backend_of(request)
     new = await appearance.change(
         backend.db,
-        backend.catalogue.boards,
         player,
         lambda profile: profile.model_copy(update={"name": body.name}),
         backend.now_ms(),
@@ -75,8 +74,8 @@ async def delete_profile(request: Request) -> Response[str]:
         backend.portraits,
         player.user_id,
         backend.now_ms(),
-        boards=backend.catalogue.boards,
+        username=login,
         hang_up=backend.hang_up,
-        delete_user=lambda: backend.delete_user(login, player.user_id),
+        delete_user=backend.delete_user,
     )
     return Response(status_code=204, body="")

@@ -7,10 +7,15 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, StrictInt
 
+from api.actions import IdempotencyKey, request_key_of
 from api.backend import RequestBody, backend_of, caller
 from api.problems import FieldError, invalid, responses
+from game.catalogue import Area
+from game.headers import IDEMPOTENCY_KEY
 from game.metrics import Metric
 from game.model import Model
+from game.standing import PointsLimitError
+from store.idempotency import RequestKey
 from store.submission import submit
 
 router = Router()
@@ -21,6 +26,8 @@ class ScoreRequest(RequestBody):
 
     game_area: str
     points: StrictInt = Field(alias="score")
+    tiebreak: StrictInt | None = None
+    """Where the area has one: the number that ranks equal points."""
 
 
 class ScoreResponse(Model):
@@ -39,22 +46,63 @@ class ScoreResponse(Model):
     responses={201: {"description": "Recorded"}} | responses(400, 401, 404, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
-async def submit_score(request: Request, body: Annotated[ScoreRequest, Body()]) -> ScoreResponse:
-    """Submit a score. Only a better one than the player's best changes anything."""
+async def submit_score(
+    request: Request, body: Annotated[ScoreRequest, Body()], idempotency_key: IdempotencyKey = None
+) -> ScoreResponse:
+    """Submit a score: a better one, a further one to add, or the latest, as the area keeps them.
+
+    In an area that adds scores up it needs an `Idempotency-Key`: the same request counts once.
+    """
     player, backend = caller(request), backend_of(request)
     area = backend.area(body.game_area)
-    if not area.min <= body.points <= area.max:
-        raise invalid(
-            [
-                FieldError(
-                    field="body.score", detail=f"must be from {area.min} to {area.max} in {body.game_area}"
-                )
-            ]
+    _check(area, body)
+    key = _key(request, player.user_id, area, body, idempotency_key)
+    try:
+        submission = await submit(
+            backend.db,
+            backend.catalogue,
+            player,
+            body.game_area,
+            body.points,
+            backend.now_ms(),
+            tiebreak=body.tiebreak,
+            key=key,
         )
-    submission = await submit(
-        backend.db, backend.catalogue, player, body.game_area, body.points, backend.now_ms()
-    )
+    except PointsLimitError as error:
+        raise invalid([FieldError(field="body.score", detail=str(error))]) from error
     backend.count(Metric.SCORES_ACCEPTED)
     return ScoreResponse(
         game_area=body.game_area, points=body.points, best=submission.best, improved=submission.improved
     )
+
+
+def _key(
+    request: Request, user_id: str, area: Area, body: ScoreRequest, idempotency_key: str | None
+) -> RequestKey | None:
+    """Return the request's key; None where a repetition changes nothing."""
+    if area.keep == "best":
+        return None
+    if area.keep == "sum" and idempotency_key is None:
+        detail = f"{body.game_area} adds scores up: send a key, so that this one counts once"
+        raise invalid([FieldError(field=f"header.{IDEMPOTENCY_KEY}", detail=detail)])
+    return request_key_of(request, user_id, idempotency_key, body)
+
+
+def _check(area: Area, body: ScoreRequest) -> None:
+    """Raise a 422 that names each field that the area does not take."""
+    wrong = []
+    if not area.min <= body.points <= area.max:
+        detail = f"must be from {area.min} to {area.max} in {body.game_area}"
+        wrong.append(FieldError(field="body.score", detail=detail))
+    rule = area.tiebreak
+    if rule is None:
+        detail = "" if body.tiebreak is None else f"{body.game_area} has none: leave it out"
+    elif body.tiebreak is None:
+        detail = f"{body.game_area} ranks equal scores by {rule.name}: send it, from {rule.min} to {rule.max}"
+    else:
+        fits = rule.min <= body.tiebreak <= rule.max
+        detail = "" if fits else f"must be from {rule.min} to {rule.max} in {body.game_area}"
+    if detail:
+        wrong.append(FieldError(field="body.tiebreak", detail=detail))
+    if wrong:
+        raise invalid(wrong)

@@ -20,9 +20,10 @@ from game.activity import HOUR_MS, hour_of
 from game.live import BOARDS_LIMIT
 from realtime.protocol import encode_snapshot
 from runtime.clock import now_ms
-from store import activity, boards, connections
+from store import activity, boards, connections, players, scores, standings
 from store.database import Database, to_item
-from store.schema import LEADERBOARDS
+from store.schema import LEADERBOARDS, PLAYERS, STANDINGS, USER_PROFILES
+from store.unfinished import OLD_MS
 from tests.e2e.calls import Permissions, beyond, granted, recorded, unused
 from tests.e2e.conftest import SignUp, on_deployed
 from tests.e2e.deployment import Deployment
@@ -56,6 +57,7 @@ async def test_functions_have_exactly_the_rights_that_they_use(
     await broadcast(db, root, ada)
     await tell_of_a_portrait(deployment, db, ada)
     await leave(deployment, db, eve, new_arena())
+    await clean(deployment, db, *[await sign_up(name) for name in ("Gus", "Hal")])
 
     allowed = await granted(deployment)
 
@@ -114,11 +116,13 @@ async def play_with_pictures(deployment: Deployment, player: Player) -> None:
         portrait = await http.get(view.headers["Location"])
     assert (portrait.status_code, portrait.headers["Content-Type"]) == (200, "image/webp")
     await player.ask("POST", "/avatar/update", 200, {"key": made["avatar"]})
+    bad = {"key": await upload(deployment, player, b"no picture"), "background": "none"}
+    assert "error" in await deployment.run_container({"userId": player.user_id, **bad})
 
 
-async def upload(deployment: Deployment, player: Player) -> str:
-    """Upload a picture; its key."""
-    picture = picture_file(astronaut().pixels, "JPEG")
+async def upload(deployment: Deployment, player: Player, picture: bytes | None = None) -> str:
+    """Upload a picture, by default one that is good; its key."""
+    picture = picture or picture_file(astronaut().pixels, "JPEG")
     content = {"contentType": "image/jpeg", "contentLength": len(picture)}
     form = await player.ask("POST", "/avatar/presign", 200, content)
     async with bucket_client(deployment) as http:
@@ -253,6 +257,37 @@ async def leave(deployment: Deployment, db: Database, player: Player, arena: str
         for kind in ("uploads", "avatars"):
             listed = await s3.list_objects_v2(Bucket=bucket, Prefix=f"{kind}/{player.user_id}/")
             assert listed["KeyCount"] == 0
+
+
+async def clean(deployment: Deployment, db: Database, gus: Player, hal: Player) -> None:
+    """A deletion and a change of name have died halfway, and rows were damaged: the janitor does the rest."""
+    long_ago = now_ms() - 2 * OLD_MS
+    await play(gus)
+    bucket = deployment.config()["avatarBucket"]
+    async with deployment.client("s3") as s3:
+        for key in (f"uploads/{gus.user_id}/x", f"avatars/{gus.user_id}/x/48.webp"):
+            await s3.put_object(Bucket=bucket, Key=key, Body=b"left")
+    await subscribe_gone(db, connections.user_channel(gus.user_id), 1)
+    damaged = to_item({"userId": gus.user_id, "board": "forest", "points": "many"})
+    await db.client.put_item(TableName=db.name(STANDINGS), Item=damaged)
+    await players.bury(db, gus.user_id, long_ago, gus.username)
+    await play(hal)
+    for table, values in (
+        (USER_PROFILES, {"look": 1}),
+        (PLAYERS, {"look": 2, "pending": "look", "pendingSince": long_ago}),
+    ):
+        await db.client.update_item(
+            TableName=db.name(table),
+            Key=to_item({"userId": hal.user_id}),
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
+            ExpressionAttributeValues=to_item({f":{name}": value for name, value in values.items()}),
+        )
+    await invoke(deployment, "janitor", {})
+    for player in (gus, hal):
+        assert (await players.load_own(db, player.user_id)).pending is None
+    assert [page async for page in standings.pages(db, gus.user_id)] == []
+    entries = await scores.top(db, deployment.catalogue().boards["forest"])
+    assert gus.user_id not in [entry.user_id for entry in entries]
 
 
 async def subscribe_gone(db: Database, channel: str, number: int) -> None:

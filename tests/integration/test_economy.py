@@ -74,7 +74,7 @@ async def test_everything_at_once_balances(devices: list[Database]) -> None:
 
 async def test_one_of_two_saves_wins_each_version(devices: list[Database]) -> None:
     async def save_as(device: int, version: int) -> Answer:
-        def decide(read: Progress) -> tuple[Progress, Answer]:
+        def decide(read: Progress, _: object) -> tuple[Progress, Answer]:
             try:
                 new = save(ECONOMY, read, level=1, xp=version, checkpoint={"of": device}, version=version)
             except StaleVersionError as error:

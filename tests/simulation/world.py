@@ -11,14 +11,16 @@ from botocore.awsrequest import AWSPreparedRequest
 from game.catalogue import Catalogue
 from realtime.push.client import PushClient
 from realtime.routes import OK, Live, UnreachableError, handle
-from store import appearance, boards, profiles
+from store import appearance, boards, players
 from store.database import Database, to_item
 from store.deletion import delete_player
 from store.errors import StoreError
+from store.players import DeletedError
 from store.portraits import PortraitBucket
 from store.profiles import Profile
 from store.schema import LEADERBOARDS, SCORES
 from store.submission import submit
+from store.unfinished import OLD_MS, Janitor
 from streams.broadcaster import Broadcaster
 from streams.fanout import HAND_OVER_SECONDS, LEASE_SECONDS, FanOutRunner, Slice, UnpushedError
 from streams.report import Report
@@ -144,7 +146,7 @@ class World:
             suppress(InvocationError),
             self._faults.invocation(StoreError),
         ):
-            await appearance.change(self._db, self._catalogue.boards, default, change, now())
+            await appearance.change(self._db, default, change, now())
         self.deliver()
 
     async def erase(self, player: str) -> None:
@@ -163,20 +165,23 @@ class World:
             cast(PortraitBucket, NoPictures()),
             player,
             now(),
-            boards=self._catalogue.boards,
+            username=player,
             hang_up=_nothing,
             delete_user=_nothing,
         )
 
     async def _finish(self) -> None:
-        """Deletions are asked for again, and who has a name that not all boards show yet scores again."""
+        """The janitor finishes what is pending; a deletion that was not even begun is asked for again."""
+        await asyncio.sleep(OLD_MS / 1000 + 1)
+        pictures = cast(PortraitBucket, NoPictures())
+        janitor = Janitor(self.direct, pictures, now, hang_up=_nothing, delete_user=_nothing)
+        assert (await janitor.run(SETTLE_SECONDS)).failed == 0
         for player in sorted(self.erased):
+            try:
+                await players.require_alive(self.direct, player)
+            except DeletedError:
+                continue
             await self._delete(self.direct, player)
-        name, area = next(iter(self._catalogue.areas.items()))
-        for player in sorted(self.renamed - self.erased):
-            stored = await profiles.load(self.direct, player)
-            if stored and stored.unshown:
-                await submit(self.direct, self._catalogue, stored, name, area.min, now())
 
     async def put_bad_score(self, board: str, sort_key: str) -> None:
         """A row that no release of ours writes comes into `Scores`."""

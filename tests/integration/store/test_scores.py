@@ -7,11 +7,12 @@ import pytest
 from game.board import Entry
 from game.catalogue import Board, Catalogue
 from game.scoring import encode
+from game.standing import Held
 from store import scores
 from store.database import Database, to_item
 from store.profiles import Profile
-from store.progress import Best
 from store.schema import SCORES
+from store.standings import new_standing
 
 # Two ties: one that time decides, and one that only the user id does.
 ROWS = {"ada": (50, 1), "bob": (50, 2), "cleo": (70, 9), "dan": (30, 5), "eve": (30, 5), "fay": (10, 1)}
@@ -26,15 +27,16 @@ async def board(request: pytest.FixtureRequest, db: Database, catalogue: Catalog
     """Return a board with the rows above, beside another one with a row that must not show."""
     board = catalogue.boards[request.param]
     for user_id, (points, achieved_at) in ROWS.items():
-        await _put(db, board, user_id, scores.new_best(board, points, achieved_at, user_id))
-    everywhere = catalogue.boards["global"]
-    await _put(db, everywhere, "zoe", scores.new_best(everywhere, 50, 1, "zoe"))
+        await _put(db, board, user_id, Held(points, achieved_at))
+    await _put(db, catalogue.boards["global"], "zoe", Held(50, 1))
     return board
 
 
-async def _put(db: Database, board: Board, user_id: str, best: Best) -> None:
-    row = scores.new_score(board.id, best, Profile(user_id=user_id, name=user_id.title()))
-    await db.client.transact_write_items(TransactItems=[scores.put(db, row)])
+async def _put(db: Database, board: Board, user_id: str, held: Held) -> None:
+    standing = new_standing(user_id, board.id, held, scores.sort_key(board, held, user_id))
+    profile = Profile(user_id=user_id, name=user_id.title())
+    row = scores.put(db, standing, profile, unless_there=True)
+    await db.client.transact_write_items(TransactItems=[row])
 
 
 def _seen(entries: Sequence[Entry]) -> list[tuple[int, str]]:
@@ -77,13 +79,13 @@ async def test_around_has_the_neighbours_with_their_ranks(
 ) -> None:
     user_id = LEADERS[board.id][rank - 1]
     points, achieved_at = ROWS[user_id]
-    best = scores.new_best(board, points, achieved_at, user_id)
-    entries = await scores.around(db, board, best, neighbours=neighbours)
+    own = scores.sort_key(board, Held(points, achieved_at), user_id)
+    entries = await scores.around(db, board, own, neighbours=neighbours)
     assert _seen(entries) == _expected(board, first, last)
 
 
 async def test_around_a_row_that_is_gone_lacks_the_player(db: Database, board: Board) -> None:
-    entries = await scores.around(db, board, scores.new_best(board, 40, 1, "gone"), neighbours=1)
+    entries = await scores.around(db, board, scores.sort_key(board, Held(40, 1), "gone"), neighbours=1)
     assert "gone" not in [entry.user_id for entry in entries]
 
 
@@ -106,8 +108,8 @@ async def test_bad_row_is_on_no_page_and_in_no_rank(
     assert _seen(await scores.top(db, board)) == _expected(board, 1, 3)
     assert _seen(await scores.page(db, board, limit=6)) == _expected(board, 1, 6)
     for rank, user_id in enumerate(LEADERS[board.id], start=1):
-        best = scores.new_best(board, *ROWS[user_id], user_id)
-        entries = await scores.around(db, board, best, neighbours=2)
+        own = scores.sort_key(board, Held(*ROWS[user_id]), user_id)
+        entries = await scores.around(db, board, own, neighbours=2)
         assert _seen(entries) == _expected(board, max(1, rank - 2), min(6, rank + 2))
 
 

@@ -2,7 +2,7 @@
 
 from game.board import Entry
 from game.catalogue import Catalogue
-from store import progress, scores
+from store import scores, standings
 from store.database import Database, to_item
 from store.profiles import Profile
 from store.schema import USER_PROFILES
@@ -22,8 +22,8 @@ async def test_first_score_is_a_best_on_its_board_and_on_global(db: Database, ca
     assert await submit(db, catalogue, ADA, "forest", 7, 1000) == Submission(best=7, improved=True)
     assert await _board(db, catalogue, "forest") == [("ada", 7, 1000)]
     assert await _board(db, catalogue, "global") == [("ada", 7, 1000)]
-    read = await progress.load(db, "ada")
-    assert {board: best.points for board, best in read.bests.items()} == {"forest": 7, "global": 7}
+    everywhere = {*catalogue.areas, *catalogue.boards}
+    assert await standings.points(db, "ada", everywhere) == {"forest": 7, "global": 7}
 
 
 async def test_better_score_replaces_the_row(db: Database, catalogue: Catalogue) -> None:
@@ -35,11 +35,11 @@ async def test_better_score_replaces_the_row(db: Database, catalogue: Catalogue)
 
 async def test_worse_and_equal_scores_write_nothing(db: Database, catalogue: Catalogue) -> None:
     await submit(db, catalogue, ADA, "forest", 7, 1000)
-    before = await progress.load(db, "ada")
+    before = await standings.load(db, "ada", "forest")
     for points in (6, 7):
         answer = await submit(db, catalogue, ADA, "forest", points, 2000)
         assert answer == Submission(best=7, improved=False)
-    assert await progress.load(db, "ada") == before
+    assert await standings.load(db, "ada", "forest") == before
     assert await _board(db, catalogue, "forest") == [("ada", 7, 1000)]
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from store import idempotency, progress, scores
+from store import idempotency, scores
 from store.database import Database
 from store.idempotency import Answer, request_key
 from tests.unit.api.player_requests import (
@@ -25,6 +25,7 @@ from tests.unit.api.player_requests import (
 )
 from tests.unit.api.rest_scene import PLAYER, RestScene
 from tests.unit.realtime.fakes import NOW
+from tests.unit.store.appearance_scene import held_by
 
 each_route = pytest.mark.parametrize("success", SUCCESSES, ids=lambda success: success.path)
 
@@ -168,8 +169,8 @@ def test_score_that_an_operator_took_away_completes_no_task(rest: RestScene) -> 
     prepare(rest, SCORE)
 
     async def remove(db: Database) -> None:
-        bests = (await progress.load(db, PLAYER)).bests
-        await scores.delete_rows(db, [(board, best.sort_key) for board, best in bests.items()])
+        held = await held_by(db, PLAYER)
+        await scores.delete_rows(db, [(one.board, one.sort_key) for one in held.values() if one.sort_key])
 
     rest.run(remove)
     post(rest, *TASK).problem(409)
@@ -218,7 +219,7 @@ def test_key_that_an_earlier_release_kept_is_still_the_same_request(
     """Objects within the fields were taken as sent then."""
     content = json.dumps({name: (SAVE | {"checkpoint": NESTED})[name] for name in SAVE})
     key = request_key(PLAYER, "k", "POST", "/progress", content)
-    kept = Answer(status=200, body='{"kept":true}')
+    kept = Answer(status=200, body='{"kept":true,"bests":{"forest":7}}')
 
     async def keep(db: Database) -> None:
         await db.client.transact_write_items(TransactItems=[idempotency.put(db, key, kept, NOW)])

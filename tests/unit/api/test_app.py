@@ -13,7 +13,7 @@ from api import app
 from api.backend import Backend
 from game.catalogue import load_catalogue
 from local.provision import create_tables
-from store import profiles
+from store import conversion, profiles
 from store.board_rules import ROW_KEY, BrokenBoardsError, settle
 from store.database import Database, to_item
 from store.profiles import Profile
@@ -73,12 +73,19 @@ def test_first_request_writes_down_what_rows_are_written_under(rest: RestScene) 
     assert rest.run(written) is True
 
 
+def test_data_of_an_earlier_release_refuses_every_request_and_says_why(rest: RestScene) -> None:
+    rest.run(lambda db: settle(db, load_catalogue()))
+    with pytest.raises(conversion.UnconvertedError, match=r"`python -m ops\.migrate podium-dev-`"):
+        rest.get("/health")
+
+
 def test_catalogue_that_misreads_rows_refuses_every_request_and_says_why(rest: RestScene) -> None:
     deployed = load_catalogue()
     forest = deployed.areas["forest"].model_copy(update={"order": "asc", "counts": False})
     earlier = deployed.model_copy(update={"areas": deployed.areas | {"forest": forest}})
 
     async def play(db: Database) -> None:
+        await conversion.require(db)
         await settle(db, earlier)
         await submit(db, earlier, Profile(user_id=PLAYER, name="Ada"), "forest", 7, NOW)
 

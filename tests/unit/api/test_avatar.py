@@ -54,7 +54,6 @@ def finish(rest: RestScene, *portraits: str) -> None:
     async def work(backend: Backend) -> None:
         await appearance.change(
             backend.db,
-            backend.catalogue.boards,
             Profile(user_id=PLAYER, name="ada"),
             lambda profile: profile.model_copy(update={"portraits": portraits, "avatar": portraits[-1]}),
             NOW,
@@ -192,7 +191,6 @@ def test_upload_whose_outcome_is_known_is_asked_for_again_and_told_again(rest: R
     async def make(backend: Backend) -> None:
         await appearance.change(
             backend.db,
-            backend.catalogue.boards,
             Profile(user_id=PLAYER, name="ada"),
             lambda profile: profile.with_outcome(outcome),
             NOW,
@@ -235,7 +233,7 @@ def test_portrait_that_is_no_longer_kept_is_not_chosen(rest: RestScene) -> None:
         for outcome in outcomes:
             change = partial(Profile.with_outcome, outcome=outcome)
             ada = Profile(user_id=PLAYER, name="ada")
-            await appearance.change(backend.db, backend.catalogue.boards, ada, change, NOW)
+            await appearance.change(backend.db, ada, change, NOW)
 
     rest.container.run(make)
     dropped, kept = (f"avatars/{PLAYER}/{number}" for number in (0, 1))
@@ -252,10 +250,9 @@ def test_portrait_that_is_dropped_meanwhile_is_not_chosen(
 
     async def drop_and_change(*arguments: Any) -> Profile:
         monkeypatch.setattr(appearance, "change", change)
-        db, catalogue_boards, default, _, now = arguments
+        db, default, _, now = arguments
         await change(
             db,
-            catalogue_boards,
             default,
             lambda profile: profile.model_copy(update={"portraits": (OTHER,)}),
             now,

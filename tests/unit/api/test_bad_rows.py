@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from game.scoring import encode
 from store.database import Database, to_item
 from store.errors import RequestError
-from store.schema import IDEMPOTENCY, SCORES, USER_PROFILES, USER_PROGRESS, Table
+from store.schema import IDEMPOTENCY, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 from tests.support.damage import Item, damaged
 from tests.unit.api.player_requests import send
 from tests.unit.api.rest_scene import PLAYER, Answer, RestScene
@@ -27,7 +27,6 @@ PROGRESS = to_item(
         "tasks": {"first-steps": "2026-11-22"},
         "inventory": {"torch": 2},
         "earned": {"pickup": {"day": "2026-11-22", "amount": 10}},
-        "bests": {"forest": {"points": 5, "achievedAt": NOW, "score": encode("desc", 5, NOW, PLAYER)}},
         "revision": "aa",
     }
 )
@@ -37,16 +36,24 @@ PROFILE = to_item(
 )
 
 
-def best_named(sort_key: str) -> Item:
-    """Return a stored best, of a row of `Scores` with this sort key."""
-    return {"M": to_item({"points": 5, "achievedAt": NOW, "score": sort_key})}
+STANDING = to_item(
+    {
+        "userId": PLAYER,
+        "board": "forest",
+        "points": 5,
+        "achievedAt": NOW,
+        "score": encode("desc", 5, NOW, PLAYER),
+        "revision": "cc",
+    }
+)
+SCORE = ("POST", "/score", {"gameArea": "forest", "score": 700})
 
 
 REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", "/profile", None),
     ("PUT", "/profile", {"name": "Adele"}),
     ("GET", "/progress", None),
-    ("POST", "/score", {"gameArea": "forest", "score": 700}),
+    SCORE,
     ("POST", "/money/add", {"amount": 1, "reason": "pickup"}),
     ("POST", "/progress", {"level": 3, "xp": 250, "checkpoint": None, "version": 4}),
 ]
@@ -74,7 +81,8 @@ def stored(rest: RestScene, table: Table) -> Item | None:
     """Return the player's row as it stands in a table."""
 
     async def get(db: Database) -> Item | None:
-        answer = await db.client.get_item(TableName=table.name, Key={"userId": {"S": PLAYER}})
+        key = {name: STANDING[name] for name in table.keys}
+        answer = await db.client.get_item(TableName=table.name, Key=key)
         return answer.get("Item")
 
     return rest.run(get)
@@ -111,17 +119,15 @@ def test_row_is_read_or_refused_and_never_overwritten(
     assert ask(rest, *request_, player="another").status < 500, "others do not notice"
 
 
-@pytest.mark.parametrize("request_", REQUESTS[2:], ids=lambda request: " ".join(request[:2]))
+@pytest.mark.parametrize(
+    "request_", [one for one in REQUESTS[2:] if one != SCORE], ids=lambda request: " ".join(request[:2])
+)
 @pytest.mark.parametrize(
     "damage",
     [
         {"money": {"S": "lots"}},
         {"checkpoint": {"S": "{"}},
         {"checkpoint": {"S": "[" * 100_000}},
-        {"bests": {"M": {"desert": {"M": {"points": {"N": "1"}}}}}},
-        {"bests": {"M": {"desert": {"S": "gold"}}}},
-        {"bests": {"M": {"forest": best_named("")}}},
-        {"bests": {"M": {"forest": best_named(encode("desc", 5, NOW, "another"))}}},
         {"tasks": {"M": {"first-steps": {"S": "yesterday"}}}},
     ],
     ids=str,
@@ -137,6 +143,30 @@ def test_progress_that_cannot_be_read_is_named_in_the_log_and_kept(
         f"UserProgress cannot be read, at {{'userId': '{PLAYER}'}}" in line for line in caplog.messages
     )
     assert stored(rest, USER_PROGRESS) == PROGRESS | damage
+
+
+BAD_STANDINGS: list[Item] = [
+    {"points": {"S": "many"}},
+    {"achievedAt": {"N": "-1"}},
+    {"score": {"S": ""}},
+    {"score": {"S": encode("desc", 5, NOW, "another")}},
+    {"tiebreak": {"S": "3"}},
+]
+
+
+@pytest.mark.parametrize("damage", BAD_STANDINGS, ids=str)
+def test_standing_that_cannot_be_read_is_kept_and_harms_its_board_alone(
+    rest: RestScene, caplog: pytest.LogCaptureFixture, damage: Item
+) -> None:
+    write(rest, STANDINGS, STANDING | damage)
+    write(rest, USER_PROGRESS, PROGRESS)
+    assert "cannot be read" in ask(rest, *SCORE).problem(500)["detail"]
+    assert any("Standings cannot be read, at" in line for line in caplog.messages)
+    assert stored(rest, STANDINGS) == STANDING | damage
+    assert ask(rest, "POST", "/score", {"gameArea": "sprint", "score": 700}).status == 201
+    assert ask(rest, "PUT", "/profile", {"name": "Adele"}).status == 200
+    progress = ask(rest, "GET", "/progress", None).json
+    assert (progress["money"], progress["bests"]) == (90, {"sprint": 700})
 
 
 def test_answer_that_cannot_be_read_is_not_given_again_and_nothing_happens_twice(rest: RestScene) -> None:
@@ -194,7 +224,7 @@ def test_published_board_that_cannot_be_read_leaves_its_pages_alone(rest: RestSc
     ("table", "row"),
     [
         (USER_PROGRESS, PROGRESS | {"money": {"S": "lots"}}),
-        (USER_PROGRESS, PROGRESS | {"bests": {"S": "many"}}),
+        (STANDINGS, STANDING | {"points": {"S": "many"}}),
         (USER_PROFILES, PROFILE | {"name": {"N": "7"}}),
     ],
     ids=str,
@@ -210,11 +240,7 @@ def test_player_whose_row_cannot_be_read_can_still_be_deleted(
 @pytest.mark.usefixtures("portraits")
 def test_deletion_spares_the_row_of_another_that_a_damaged_row_names(rest: RestScene) -> None:
     rest.score("another", 5)
-    write(
-        rest,
-        USER_PROGRESS,
-        PROGRESS | {"bests": {"M": {"forest": best_named(encode("desc", 5, NOW, "another"))}}},
-    )
+    write(rest, STANDINGS, STANDING | {"score": {"S": encode("desc", 5, NOW, "another")}})
     assert ask(rest, "DELETE", "/profile", None).status == 204
     page = rest.get("/leaderboard", {"gameArea": "forest"}).json
     assert [entry["userId"] for entry in page["entries"]] == ["another"]

@@ -8,7 +8,7 @@ from api.cursor import Cursor, decode_cursor, encode_cursor
 from game.catalogue import Board, load_catalogue
 from game.scoring import encode
 from realtime.protocol import encode_snapshot
-from store import boards, progress, scores
+from store import boards, scores, standings
 from store.database import Database
 from store.schema import SCORES
 from tests.unit.api.rest_scene import PLAYER, RestScene
@@ -100,8 +100,10 @@ def test_ranks_of_the_next_page_are_right_though_a_row_in_front_is_gone(rest: Re
     gone = "player-4" if area == "forest" else "player-2"
 
     async def remove(db: Database) -> None:
-        best = (await progress.load(db, gone)).bests[area]
-        await scores.delete_rows(db, [(area, best.sort_key)])
+        held = await standings.load(db, gone, area)
+        assert held is not None
+        assert held.sort_key is not None
+        await scores.delete_rows(db, [(area, held.sort_key)])
 
     rest.run(remove)
     everybody = ranks(rest, {"gameArea": area})

@@ -25,7 +25,7 @@ def assert_refused(answer: Answer) -> str:
 
 def test_new_player_has_the_defaults(rest: RestScene) -> None:
     assert progress_of(rest) == NEW
-    assert rest.log == ["BatchGetItem Players UserProgress"]
+    assert rest.log == ["BatchGetItem Players UserProgress", "Query Standings"]
 
 
 def test_progress_shows_the_bests_of_the_areas(rest: RestScene) -> None:

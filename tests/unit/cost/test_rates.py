@@ -41,8 +41,8 @@ def test_still_game_reads_and_writes_what_its_sessions_do() -> None:
     # Two rows of a connection come, are written again when it subscribes, and go; each is in the index too.
     assert second.write_units - idle.write_units == pytest.approx(2 * 2 + 2 * 2 + 2 * 2)
     # The index once, the player's other connections, and four looks for a tombstone: when connecting and
-    # subscribing, and with profile and progress.
-    assert second.read_units - idle.read_units == pytest.approx(0.5 + 1 + 1 + 1 + 2 + 2)
+    # subscribing, and with profile and progress; and what the player has on boards.
+    assert second.read_units - idle.read_units == pytest.approx(0.5 + 1 + 1 + 1 + 2 + 2 + 1)
 
 
 def test_every_score_that_changes_a_board_is_pushed_to_all_who_follow_it() -> None:

@@ -19,7 +19,7 @@ from store.portraits import UNFINISHED_SECONDS, PortraitBucket
 from store.profiles import PORTRAITS_KEPT, Outcome, Profile
 from tests.simulation.aws import answered_client, ask_moto, shared_session
 from tests.unit.realtime.fakes import NOW
-from tests.unit.store.appearance_scene import CATALOGUE, rename, score, show, shown
+from tests.unit.store.appearance_scene import rename, score, show, shown
 from tests.unit.store.bookkeeping import ADA
 from tests.unit.store.interrupted import InterruptedDatabase, interrupted_database
 
@@ -43,7 +43,7 @@ async def studio(tables: InterruptedDatabase) -> AsyncIterator[Studio]:
     config = AioConfig(signature_version="s3v4")
     async with answered_client(shared_session(), "s3", ask_moto, config=config) as s3:
         await s3.create_bucket(Bucket=BUCKET)
-        yield Studio(PortraitBucket(s3, BUCKET), cast(Models, None), tables.db, CATALOGUE.boards)
+        yield Studio(PortraitBucket(s3, BUCKET), cast(Models, None), tables.db)
 
 
 def outcome(number: int) -> Outcome:

@@ -228,18 +228,28 @@ def test_stream_feeds_the_broadcaster_with_what_lambda_offers_against_loss(stage
     assert "FilterCriteria" not in mapping, "the boards of a game may be more than Lambda's filters take"
 
 
-def test_sweep_comes_every_minute(stage: str) -> None:
-    (rule,) = [one for one in properties(stage, "AWS::Events::Rule") if "ScheduleExpression" in one]
-    assert rule["ScheduleExpression"] == "rate(1 minute)"
+@pytest.mark.parametrize(
+    ("function", "rate", "seconds"), [("sweep", "1 minute", 60), ("janitor", "5 minutes", 300)]
+)
+def test_sweep_comes_every_minute_and_the_janitor_every_five(
+    stage: str, function: str, rate: str, seconds: int
+) -> None:
+    """What failed, or found no room, is not tried again: the next one comes in any case."""
+    (rule,) = [
+        one
+        for one in properties(stage, "AWS::Events::Rule")
+        if one.get("ScheduleExpression") == f"rate({rate})"
+    ]
     (target,) = rule["Targets"]
     assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
-    sweep = target["Arn"]["Fn::GetAtt"][0]
+    called = target["Arn"]["Fn::GetAtt"][0]
+    assert called.startswith(function)
     (runs,) = [
         one
         for one in properties(stage, "AWS::Lambda::EventInvokeConfig")
-        if one["FunctionName"] == {"Ref": sweep}
+        if one["FunctionName"] == {"Ref": called}
     ]
-    assert (runs["MaximumRetryAttempts"], runs["MaximumEventAgeInSeconds"]) == (0, 60)
+    assert (runs["MaximumRetryAttempts"], runs["MaximumEventAgeInSeconds"]) == (0, seconds)
 
 
 def test_only_what_a_stage_says_is_reserved(stage: str) -> None:
@@ -521,8 +531,9 @@ def test_alarms_and_budget_reach_the_topic(stage: str) -> None:
         assert one["AlarmActions"] == [{"Ref": topic}]
         # A new alarm has no data, and is then OK: its own action would tell of that.
         assert "OKActions" not in one
-        assert one.get("InsufficientDataActions") == ([{"Ref": topic}] if name == "sweep-missing" else None)
-        assert one["TreatMissingData"] == ("missing" if name == "sweep-missing" else "notBreaching")
+        beats = name in {"sweep-missing", "janitor-missing"}
+        assert one.get("InsufficientDataActions") == ([{"Ref": topic}] if beats else None)
+        assert one["TreatMissingData"] == ("missing" if beats else "notBreaching")
     (rule,) = properties_of(found, "AWS::Events::Rule")
     assert rule["EventPattern"]["detail"] == {
         "alarmName": [{"prefix": f"podium-{stage}-"}],

@@ -12,6 +12,7 @@ from moto.dynamodb.models import dynamodb_backends
 from game.catalogue import load_catalogue
 from local.provision import create_tables
 from ops import boards
+from store import conversion
 from store.board_rules import settle
 from store.database import Database
 from store.profiles import Profile
@@ -52,6 +53,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         async with database(PREFIX) as db:
             await create_tables(db)
+            await conversion.require(db)
             await settle(db, CATALOGUE)
             await submit(db, CATALOGUE, Profile(user_id="ada", name="Ada"), "forest", 7, 1000)
 

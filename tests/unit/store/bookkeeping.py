@@ -38,7 +38,7 @@ class Action:
     def decide(self) -> Decide:
         """Return the rules' answer: 200 with the money left, or 409 with the refusal."""
 
-        def decide(read: Progress) -> tuple[Progress, Answer]:
+        def decide(read: Progress, _: object) -> tuple[Progress, Answer]:
             try:
                 new = self.change(read)
             except ActionRefusedError as error:

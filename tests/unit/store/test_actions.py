@@ -44,7 +44,7 @@ async def earn(tables: InterruptedDatabase, times: int) -> None:
         assert (await do_meanwhile(tables, EARN)).status == 200
 
 
-def must_not_decide(_: Progress) -> tuple[Progress, Answer]:
+def must_not_decide(_: Progress, __: object) -> tuple[Progress, Answer]:
     raise AssertionError("answered before")
 
 

@@ -1,19 +1,20 @@
 """A player's name and portrait, which all boards share."""
 
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from game.catalogue import GLOBAL_BOARD
-from store import appearance, boards, profiles, progress, scores
+from store import appearance, boards, profiles, scores
 from store.actions import act
-from store.database import Database
+from store.database import Database, to_item
 from store.players import DeletedError
 from store.profiles import Profile
-from store.submission import submit
+from store.schema import STANDINGS
+from store.unfinished import OLD_MS
 from streams.report import Report
 from tests.simulation import aws
 from tests.simulation.faults import CrashError
@@ -26,9 +27,10 @@ from tests.unit.store.appearance_scene import (
     TOKEN,
     assert_consistent,
     by_text,
-    catalogue_with,
+    clean,
     erase,
     fill,
+    held_by,
     hold,
     left_of,
     rename,
@@ -47,12 +49,12 @@ MOMENTS = moments(REQUESTS)
 async def test_new_name_is_on_the_profile_and_every_board(tables: InterruptedDatabase) -> None:
     await score_everywhere(tables.direct)
     await score(tables.direct, "forest", 50, Profile(user_id=BOB, name="Bob"))
-    before = await progress.load(tables.direct, ADA)
+    before = await held_by(tables.direct, ADA)
     new = await rename(tables.db, "Lovelace")
     assert (new.name, new.created_at, new.updated_at) == ("Lovelace", NOW, NOW)
     assert await shown(tables) == {board: (points, "Lovelace", None) for board, points in POINTS.items()}
     assert (await shown(tables, BOB))["forest"] == (50, "Bob", None)
-    assert (await progress.load(tables.direct, ADA)).bests == before.bests
+    assert await held_by(tables.direct, ADA) == before
     await assert_consistent(tables)
 
 
@@ -79,7 +81,6 @@ async def test_change_that_no_board_shows_writes_no_board(tables: InterruptedDat
     records = len(aws.score_records())
     new = await appearance.change(
         tables.db,
-        CATALOGUE.boards,
         TOKEN,
         lambda profile: profile.model_copy(update={"problem": "too small"}),
         NOW,
@@ -112,83 +113,135 @@ async def test_score_after_the_change_has_the_new_name(tables: InterruptedDataba
     assert (await shown(tables))["forest"] == (40, "Lovelace", None)
 
 
-async def test_board_that_has_left_the_catalogue_keeps_the_name_and_is_erased_too(
+async def test_board_that_has_left_the_catalogue_shows_the_name_and_is_erased_too(
     tables: InterruptedDatabase,
 ) -> None:
     await score_everywhere(tables.direct)
     await hold(tables, ["swamp"])
     await rename(tables.db, "Lovelace")
-    assert (await shown(tables))["swamp"] == (5, TOKEN.name, None)
+    assert (await shown(tables))["swamp"] == (5, "Lovelace", None)
     assert (await shown(tables))["forest"] == (40, "Lovelace", None)
     await erase(tables.db)
     assert await left_of(tables, ADA) == ""
-
-
-BOARDS = [f"board-{number}" for number in range(10)]
-
-
-@pytest.fixture
-def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A transaction takes four rows, so that a rename on `BOARDS` takes three transactions."""
-    monkeypatch.setattr(appearance, "ROWS_AT_ONCE", 4)
-
-
-async def rename_on(boards: Sequence[str], db: Database, name: str) -> Profile:
-    return await appearance.change(
-        db, boards, TOKEN, lambda profile: profile.model_copy(update={"name": name}), NOW
-    )
 
 
 async def names(tables: InterruptedDatabase) -> set[str]:
     return {name for _, name, _ in (await shown(tables)).values()}
 
 
+async def pending(tables: InterruptedDatabase) -> list[str]:
+    return [row["pending"] for row in (await tables.rows())["Players"] if "pending" in row]
+
+
 async def test_name_reaches_any_number_of_boards(tables: InterruptedDatabase) -> None:
-    boards = [f"board-{number}" for number in range(200)]
-    await hold(tables, boards)
-    await rename_on(boards, tables.db, "Lovelace")
+    await hold(tables, [f"board-{number}" for number in range(200)])
+    await rename(tables.db, "Lovelace")
     assert await names(tables) == {"Lovelace"}
     stored = await profiles.load(tables.direct, ADA)
     assert stored is not None
-    assert (stored.name, stored.unshown, stored.updated_at) == ("Lovelace", (), NOW)
-    assert tables.log == ["TransactGetItems", "TransactWriteItems"] * 3
+    assert (stored.name, stored.look, stored.updated_at) == ("Lovelace", NOW, NOW)
+    assert await pending(tables) == []
 
 
-@pytest.mark.usefixtures("four_at_once")
-@pytest.mark.parametrize(("side", "number"), moments(6))
-async def test_rename_that_died_is_finished_by_the_next_score_or_change(
-    tables: InterruptedDatabase, side: str, number: int
+async def test_looks_count_up_where_the_clock_stands_still_or_runs_back(tables: InterruptedDatabase) -> None:
+    await score_everywhere(tables.direct)
+    looks = [(await rename(tables.db, name, at=at)).look for name, at in (("A", NOW), ("B", NOW), ("C", 5))]
+    assert looks == [NOW, NOW + 1, NOW + 2]
+    assert await names(tables) == {"C"}
+
+
+@pytest.mark.parametrize(("side", "number"), MOMENTS)
+@pytest.mark.parametrize("finisher", ["janitor", "change"])
+async def test_rename_that_died_is_finished(
+    tables: InterruptedDatabase, side: str, number: int, finisher: str
 ) -> None:
-    await hold(tables, BOARDS)
+    await score_everywhere(tables.direct)
     getattr(tables, side)[number] = die
     with pytest.raises(CrashError):
-        await rename_on(BOARDS, tables.db, "Lovelace")
+        await rename(tables.db, "Lovelace")
     stored = await profiles.load(tables.direct, ADA)
-    after = {TOKEN.name if stored is None else "Lovelace"}
+    assert (stored is not None) is (number > 1 or (side, number) == ("after", 1))
     tables.restart()
-    if number % 2:
-        await submit(tables.db, catalogue_with(BOARDS), TOKEN, BOARDS[0], 4, NOW)
+    if finisher == "janitor":
+        await clean(tables.db)
     else:
         await appearance.change(
-            tables.db, BOARDS, TOKEN, lambda profile: profile.model_copy(update={"problem": "small"}), NOW
+            tables.db, TOKEN, lambda profile: profile.model_copy(update={"problem": "small"}), NOW
         )
-    # A change that no board shows writes a first profile, with the name of the token.
-    assert await names(tables) == after
-    await rename_on(BOARDS, tables.db, "Byron")
-    assert await names(tables) == {"Byron"}
+    assert await names(tables) == {TOKEN.name if stored is None else "Lovelace"}
+    assert await pending(tables) == []
+    await assert_consistent(tables)
 
 
-@pytest.mark.usefixtures("four_at_once")
-@pytest.mark.parametrize(("side", "number"), moments(6))
-async def test_later_of_two_renames_at_once_is_on_every_board(
-    tables: InterruptedDatabase, side: str, number: int
+async def test_rows_left_over_when_time_runs_out_are_the_janitors(
+    tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await hold(tables, BOARDS)
-    getattr(tables, side)[number] = lambda: rename_on(BOARDS, tables.direct, "Byron")
-    await rename_on(BOARDS, tables.db, "Lovelace")
-    stored = await profiles.load(tables.direct, ADA)
-    assert stored is not None
-    assert await names(tables) == {stored.name}
+    await score_everywhere(tables.direct)
+    monkeypatch.setattr(appearance, "SECONDS", 0)
+    assert (await rename(tables.db, "Lovelace")).name == "Lovelace"
+    assert "left to the janitor" in caplog.text
+    assert await pending(tables) == ["look"]
+    await clean(tables.db, at=NOW + OLD_MS - 1)
+    assert await names(tables) == {TOKEN.name}, "it may still be under way"
+    await clean(tables.db)
+    await assert_consistent(tables)
+    assert await pending(tables) == []
+
+
+async def test_looks_that_differ_are_made_the_same_by_a_score_a_change_or_the_janitor(
+    tables: InterruptedDatabase,
+) -> None:
+    """As after a restore, which brings profiles back and leaves the players' rows."""
+    for mend in (
+        lambda: score(tables.db, "forest", 90),
+        lambda: rename(tables.db, "Byron"),
+        lambda: clean(tables.db, at=NOW + 2 * OLD_MS),
+    ):
+        await tables.clear()
+        await score_everywhere(tables.direct)
+        await rename(tables.direct, "Lovelace")
+        before = (await tables.rows())["UserProfiles"][0]
+        await rename(tables.direct, "King", at=NOW + 5)
+        await tables.direct.client.put_item(TableName="UserProfiles", Item=to_item(before))
+        await set_pending(tables)
+        await mend()
+        await clean(tables.direct, at=NOW + 3 * OLD_MS)
+        await assert_consistent(tables)
+        assert await pending(tables) == []
+
+
+async def set_pending(tables: InterruptedDatabase) -> None:
+    await tables.direct.client.update_item(
+        TableName="Players",
+        Key=to_item({"userId": ADA}),
+        UpdateExpression="SET pending = :look, pendingSince = :now",
+        ExpressionAttributeValues=to_item({":look": "look", ":now": NOW}),
+    )
+
+
+async def test_look_without_a_profile_is_forgotten(tables: InterruptedDatabase) -> None:
+    """An operator took the profile away: the player is shown as the token says."""
+    await score_everywhere(tables.direct)
+    await rename(tables.direct, "Lovelace")
+    await profiles.delete(tables.direct, ADA)
+    await score(tables.db, "forest", 90)
+    assert (await shown(tables))["forest"] == (90, TOKEN.name, None)
+    await set_pending(tables)
+    await clean(tables.db)
+    assert await pending(tables) == []
+    await rename(tables.db, "Byron", at=NOW + 1)
+    await assert_consistent(tables)
+
+
+async def test_damaged_standing_does_not_keep_the_others_from_the_new_name(
+    tables: InterruptedDatabase,
+) -> None:
+    await score_everywhere(tables.direct)
+    damaged = {"userId": ADA, "board": "aaa", "score": "0#0#somebody", "points": "many"}
+    await tables.direct.client.put_item(TableName=STANDINGS.name, Item=to_item(damaged))
+    await rename(tables.db, "Lovelace")
+    assert await names(tables) == {"Lovelace"}
+    assert await pending(tables) == []
 
 
 async def test_rename_brings_no_row_back(tables: InterruptedDatabase) -> None:
@@ -230,9 +283,10 @@ async def test_two_changes_at_once_are_one_after_the_other(
         outcomes.append(await state(tables))
     await begin(tables, scored)
     await CHANGES[one](tables.db)
-    for side, number in moments(len(tables.log)):
+    # After one request is before the next.
+    for number in range(len(tables.log)):
         await begin(tables, scored)
-        getattr(tables, side)[number] = lambda: unless_deleted(other, tables.direct)
+        tables.before[number] = lambda: unless_deleted(other, tables.direct)
         await unless_deleted(one, tables.db)
         await assert_consistent(tables)
         assert await state(tables) in outcomes
@@ -255,25 +309,8 @@ async def state(tables: InterruptedDatabase) -> dict[str, Any]:
     rows = await tables.rows()
     return {
         name: by_text({key: value for key, value in row.items() if key != "revision"} for row in rows[name])
-        for name in ("UserProfiles", "UserProgress", "Scores")
+        for name in ("UserProfiles", "UserProgress", "Standings", "Scores", "Players")
     }
-
-
-@pytest.mark.parametrize(("side", "number"), MOMENTS)
-async def test_crash_leaves_the_old_name_everywhere_or_the_new_one(
-    tables: InterruptedDatabase, side: str, number: int
-) -> None:
-    await score_everywhere(tables.direct)
-    getattr(tables, side)[number] = die
-    with pytest.raises(CrashError):
-        await rename(tables.db, "Lovelace")
-    await assert_consistent(tables)
-    written = (side, number) == ("after", REQUESTS - 1)
-    assert (await profiles.load(tables.direct, ADA) is not None) is written
-    tables.restart()
-    await rename(tables.db, "Lovelace")
-    assert {name for _, name, _ in (await shown(tables)).values()} == {"Lovelace"}
-    await assert_consistent(tables)
 
 
 async def test_boards_follow_a_new_name(tables: InterruptedDatabase) -> None:

@@ -5,12 +5,13 @@ from typing import Any, cast
 
 import pytest
 
-from store import connections, progress, scores
+from store import appearance, connections, players, progress, scores, unfinished
 from store.database import BATCH_WRITE_LIMIT, Database, to_item
 from store.deletion import DELETION_HANG_UP_SECONDS, HANG_UPS_AT_ONCE, delete_player
 from store.players import TOMBSTONE_SECONDS, DeletedError
 from store.portraits import PortraitBucket
-from store.schema import PLAYERS, USER_PROGRESS
+from store.profiles import Profile
+from store.schema import PLAYERS, STANDINGS, USER_PROFILES, USER_PROGRESS
 from streams.report import Report
 from tests.simulation import aws, clock
 from tests.simulation.faults import CrashError
@@ -20,10 +21,12 @@ from tests.unit.store.appearance_scene import (
     CATALOGUE,
     Erased,
     by_text,
+    clean,
     erase,
     fill,
     hold,
     left_of,
+    login,
     publish,
     rename,
     score,
@@ -55,8 +58,20 @@ async def test_tombstone_comes_first_and_outlives_every_token(tables: Interrupte
     tables.after[0] = die
     with pytest.raises(CrashError):
         await erase(tables.db)
-    (row,) = (await tables.rows())[PLAYERS.name]
-    assert row == {"userId": ADA, "deletedAt": NOW, "expiresAt": NOW // 1000 + TOMBSTONE_SECONDS}
+    assert await tombstone(tables) == {
+        "userId": ADA,
+        "deletedAt": NOW,
+        "pending": "erase",
+        "pendingSince": NOW,
+        "username": login(ADA),
+    }, "it does not expire before all is deleted"
+    tables.restart()
+    await erase(tables.db)
+    assert await tombstone(tables) == {
+        "userId": ADA,
+        "deletedAt": NOW,
+        "expiresAt": NOW // 1000 + TOMBSTONE_SECONDS,
+    }
     assert TOMBSTONE_SECONDS == 31 * 24 * 60 * 60
     with pytest.raises(DeletedError):
         await rename(tables.direct, "Lovelace")
@@ -90,27 +105,37 @@ async def test_later_writes_of_an_erased_player_are_refused(tables: InterruptedD
     assert await left_of(tables, ADA) == ""
 
 
-@pytest.mark.parametrize("bests", [0, 300])
-async def test_crash_anywhere_in_erasing_is_mended_by_asking_again(
-    tables: InterruptedDatabase, bests: int
+@pytest.mark.parametrize("again", [True, False], ids=["asked again", "janitor"])
+@pytest.mark.parametrize("bests", [0, 60])
+async def test_crash_anywhere_in_erasing_is_mended(
+    tables: InterruptedDatabase, bests: int, again: bool
 ) -> None:
-    """Everything there is of a player; and 300 bests on boards that have left the catalogue."""
+    """Everything there is of a player; and 60 standings on boards that have left the catalogue."""
     await begin(tables, bests)
     await erase(tables.db)
     requests = len(tables.log)
-    assert requests > bests / BATCH_WRITE_LIMIT
-    # With 300 bests the requests in the middle are all alike.
+    assert requests > 2 * bests / BATCH_WRITE_LIMIT
+    # With many standings the requests in the middle are all alike.
     for side, number in moments(requests)[:: 1 if bests == 0 else 3]:
+        if (side, number) == ("before", 0) and not again:
+            continue  # nothing has begun, and nobody but the player can know
         await begin(tables, bests)
         getattr(tables, side)[number] = die
         with pytest.raises(CrashError):
             await erase(tables.db)
         tables.restart()
-        erased = await erase(tables.db)
-        assert erased.users == 1
+        done = (side, number) == ("after", requests - 1)
+        erased = await (erase(tables.db) if again else clean(tables.db))
+        assert erased.users == (0 if done and not again else 1)
         if bests == 0:
             await publish(tables)
         assert await left_of(tables, ADA) == ""
+        assert (await tombstone(tables)).keys() == {"userId", "deletedAt", "expiresAt"}
+
+
+async def tombstone(tables: InterruptedDatabase) -> dict[str, Any]:
+    (row,) = (row for row in (await tables.rows())[PLAYERS.name] if row["userId"] == ADA)
+    return row
 
 
 async def begin(tables: InterruptedDatabase, bests: int) -> None:
@@ -140,26 +165,68 @@ async def test_failure_outside_of_the_tables_is_mended_by_asking_again(
     assert await left_of(tables, ADA) == ""
 
 
+async def test_player_whose_progress_cannot_be_read_is_erased(tables: InterruptedDatabase) -> None:
+    await fill(tables)
+    (row,) = (row for row in (await tables.rows())[USER_PROGRESS.name] if row["userId"] == ADA)
+    damaged = to_item(row | {"money": "a fortune"})
+    await tables.direct.client.put_item(TableName=USER_PROGRESS.name, Item=damaged)
+    assert (await erase(tables.db)).users == 1
+    await publish(tables)
+    assert await left_of(tables, ADA) == ""
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"money": "a fortune"},
-        {"bests": {"forest": {"points": "many", "achievedAt": None, "score": "0#0#x"}, "desert": {}}},
-        {"bests": {"forest": "none"}},
-        {"bests": "none"},
+        {"points": "many"},
+        {"score": "0#0#x"},
+        {"score": 7, "points": None},
+        {"score": None, "points": None, "achievedAt": None, "revision": None},
     ],
 )
-async def test_player_whose_row_cannot_be_read_is_erased(
+async def test_board_of_a_damaged_standing_is_searched_for_the_players_row(
     tables: InterruptedDatabase, changes: dict[str, Any]
 ) -> None:
     await fill(tables)
-    (row,) = (row for row in (await tables.rows())[USER_PROGRESS.name] if row["userId"] == ADA)
-    await tables.direct.client.put_item(TableName=USER_PROGRESS.name, Item=to_item(row | changes))
-    erased = await erase(tables.db)
-    assert erased.users == 1
+    (row,) = (
+        row
+        for row in (await tables.rows())[STANDINGS.name]
+        if (row["userId"], row["board"]) == (ADA, "forest")
+    )
+    await tables.direct.client.put_item(TableName=STANDINGS.name, Item=to_item(row | changes))
+    assert (await erase(tables.db)).users == 1
     await publish(tables)
     assert await left_of(tables, ADA) == ""
     assert await shown(tables, BOB)
+    searched = [entry for entry in tables.log if entry == "Query Scores"]
+    assert len(searched) == (0 if changes == {"points": "many"} else 1), "and no other board"
+
+
+async def test_one_player_who_cannot_be_finished_holds_up_no_other(
+    tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A profile that cannot be read, and a deletion that takes for ever, beside a rename that died."""
+    monkeypatch.setattr(unfinished, "PLAYER_SECONDS", 0.2)
+    monkeypatch.setattr(appearance, "SECONDS", 0)
+    for player in (ADA, BOB, "cyd"):
+        profile = Profile(user_id=player, name="Old")
+        await score(tables.direct, "forest", 10, profile)
+        await appearance.change(
+            tables.direct, profile, lambda old: old.model_copy(update={"name": "New"}), NOW
+        )
+    damaged = {"userId": BOB, "name": {"a": 1}, "look": NOW, "revision": "r"}
+    await tables.direct.client.put_item(TableName=USER_PROFILES.name, Item=to_item(damaged))
+    await players.bury(tables.direct, "cyd", NOW, login("cyd"))
+
+    async def for_ever(_: object, __: str) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(Erased, "delete_all", for_ever)
+    await clean(tables.db, failed=2)
+    assert await shown(tables) == {"forest": (10, "New", None), "global": (10, "New", None)}
+    assert "what is pending of player cyd cannot be finished" in caplog.text
+    left = {row["userId"]: row["pending"] for row in (await tables.rows())[PLAYERS.name] if "pending" in row}
+    assert left == {BOB: "look", "cyd": "erase"}
 
 
 CONNECTIONS = 300
@@ -183,7 +250,13 @@ async def erase_slowly(db: Database, slow: frozenset[str], failing: frozenset[st
     loop = asyncio.get_running_loop()
     start = loop.time()
     await delete_player(
-        db, cast(PortraitBucket, users), ADA, NOW, boards=(), hang_up=hang_up, delete_user=users.delete_user
+        db,
+        cast(PortraitBucket, users),
+        ADA,
+        NOW,
+        username=login(ADA),
+        hang_up=hang_up,
+        delete_user=users.delete_user,
     )
     assert users.users == 1
     return loop.time() - start

@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from game.catalogue import Board, Catalogue
 from realtime.protocol import encode_snapshot
-from store import boards, connections, progress, scores
+from store import boards, connections, scores, standings
 from store.boards import PublishedBoard
 from store.database import Database
 from store.errors import RequestError
@@ -75,8 +75,10 @@ class BroadcastScene:
 
     async def erase(self, player: str, area: str = "forest") -> None:
         """A player's row leaves the board."""
-        best = (await progress.load(self.direct, player)).bests[area]
-        await self.direct.client.transact_write_items(TransactItems=[scores.delete(self.direct, area, best)])
+        held = await standings.load(self.direct, player, area)
+        assert held is not None
+        assert held.sort_key is not None
+        await scores.delete_rows(self.direct, [(area, held.sort_key)])
 
     async def subscribe(self, connection_id: str, *channels: str) -> None:
         await connections.subscribe(self.direct, connection_id, channels, "viewer", NOW)

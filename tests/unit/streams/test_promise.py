@@ -21,12 +21,13 @@ from hypothesis import strategies as st
 from game.board import Entry
 from game.catalogue import GLOBAL_BOARD, Catalogue
 from game.scoring import better
-from store import appearance, boards, connections, profiles, progress, schema, scores
+from store import appearance, boards, connections, profiles, schema, scores
 from store.database import Database
 from tests.simulation import clock
 from tests.simulation.faults import Rates
 from tests.simulation.scene import world
 from tests.simulation.world import LONG_SECONDS, World
+from tests.unit.store.appearance_scene import held_by
 
 CATALOGUE = Catalogue.model_validate(
     {
@@ -224,7 +225,7 @@ def test_every_screen_becomes_what_the_table_says(
     runs = request.config.getoption("--promise-runs")
     # So that a slice has more than one.
     monkeypatch.setattr(connections, "PAGE_LIMIT", 1)
-    # So that a rename takes several transactions.
+    # So that a rename shows its rows one after the other.
     monkeypatch.setattr(appearance, "ROWS_AT_ONCE", 1)
 
     @settings(
@@ -304,7 +305,7 @@ async def check_tables(world: World) -> None:
     rows = {board.id: await all_entries(world, board.id) for board in CATALOGUE.boards.values()}
     for player in set(PLAYERS) - world.erased:
         profile = await profiles.load(world.direct, player)
-        bests = (await progress.load(world.direct, player)).bests
+        bests = await held_by(world.direct, player)
         for board, entries in rows.items():
             own = [entry.points for entry in entries if entry.user_id == player]
             assert own == ([bests[board].points] if board in bests else [])
