@@ -79,11 +79,13 @@ test: lint test-web $(VENVS)/infra/.synced $(VENVS)/emulator/.synced $(VENVS)/aw
 	@# `lint` has judged the English. Nor do the tests' own calls of make take part in this one's `--jobs`.
 	@env -u MAKEFLAGS $(DEV) -m pytest --numprocesses 2 --no-loadscope-reorder --ignore tests/unit/test_plain_english.py $(args)
 
+# Schemathesis takes a second to load, and only tests/e2e needs it.
+LIGHT := -p no:schemathesis
 # Neither network, root nor browser. On two cores 83 seconds once the type check is warm (time make check).
 QUICK := game runtime api realtime test_house_plan.py
 .PHONY: check
 check: lint test-web ## Check style and types, run the quick tests: for while you work
-	@$(DEV) -m pytest --quiet --numprocesses 2 --ignore tests/unit/realtime/push $(addprefix tests/unit/,$(QUICK)) $(args)
+	@$(DEV) -m pytest $(LIGHT) --quiet --numprocesses 2 --ignore tests/unit/realtime/push $(addprefix tests/unit/,$(QUICK)) $(args)
 
 .PHONY: test-web
 test-web: ## Test the JavaScript client
@@ -94,7 +96,7 @@ lint: $(VENVS)/dev/.synced ## Check style and types
 	@$(VENVS)/dev/bin/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(VENVS)/dev/bin/ruff check --quiet .
 	@$(VENVS)/dev/bin/lint-imports --no-cache > /dev/null || $(VENVS)/dev/bin/lint-imports --no-cache
-	@found=$$($(DEV) -m pytest --quiet tests/unit/test_plain_english.py 2>&1) || { echo "$$found"; exit 1; }
+	@found=$$($(DEV) -m pytest $(LIGHT) --quiet tests/unit/test_plain_english.py 2>&1) || { echo "$$found"; exit 1; }
 	@$(VENVS)/dev/bin/mypy
 
 .PHONY: docs
