@@ -34,6 +34,10 @@ migrate: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/em
 tables: $(VENVS)/infra/.synced node_modules/.installed ## Deploy a stage's tables alone, as before `make migrate`: stage=dev
 	@tables=$$($(VENVS)/infra/bin/python -m infra.settings $(or $(stage),dev)); npx cdk deploy $${tables}data --exclusively --context stage=$(or $(stage),dev) $(args)
 
+.PHONY: index
+index: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/emulator/.synced) ## Count a board's rows, so that ranks are looked up: board=forest (stage=prod on AWS); can be interrupted
+	@$(if $(stage),tables=$$($(VENVS)/infra/bin/python -m infra.settings $(stage)); exec $(LOCAL) -m ops.index $$tables,exec $(LOCAL) -m local index) $(or $(board),$(error Say which: board=forest)) $(args)
+
 .PHONY: players
 players: $(VENVS)/local/.synced ## Run a handful of simulated players against `make run`
 	@exec $(LOCAL) -m local players

@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from game.activity import active_hours
+from game.rank_tree import NODE_BYTES
 from store.schema import (
     BUDGETS,
     CONNECTIONS,
     IDEMPOTENCY,
     LEADERBOARDS,
     PLAYERS,
+    RANKS,
     SCORES,
     STANDINGS,
     USER_PROFILES,
@@ -39,12 +41,24 @@ Kind = Literal[
     "Query",
     "IndexQuery",
     "TransactGetItems",
+    "PutItem",
     "UpdateItem",
     "BatchWriteItem",
     "TransactWriteItems",
 ]
 Variable = Literal[
-    "top", "followed", "held", "above", "boards", "subscribers", "first_page", "slices", "pages"
+    "top",
+    "followed",
+    "held",
+    "boards",
+    "subscribers",
+    "first_page",
+    "slices",
+    "pages",
+    "leaf_rows",
+    "rank_nodes",
+    "ranked_leaves",
+    "ranked_nodes",
 ]
 Quantity = float | Variable
 
@@ -155,10 +169,21 @@ DISCONNECT = (Call("IndexQuery", {CONNECTIONS: "held"}), Call("BatchWriteItem", 
 RANK = (
     Call("BatchGetItem", {STANDINGS: 1, PLAYERS: 1}),
     Call("Query", {SCORES: 5}),
-    Call("Query", {SCORES: "above"}),
     Call("Query", {SCORES: 6}),
+    Call("GetItem", {RANKS: 1}),
+    Call("BatchGetItem", {RANKS: "rank_nodes"}),
+    Call("Query", {SCORES: "leaf_rows"}),
 )
-"""GET /leaderboard/me (api/routes/leaderboard.py)."""
+"""GET /leaderboard/me (api/routes/leaderboard.py): the neighbours, and a look-up in the index."""
+
+RANKED = (
+    Call("GetItem", {RANKS: 1}),
+    Call("BatchGetItem", {RANKS: "ranked_nodes"}),
+    Call("Query", {SCORES: "leaf_rows"}, times="ranked_leaves"),
+    Call("PutItem", {RANKS: "ranked_nodes"}),
+    Call("PutItem", {RANKS: 1}),
+)
+"""A batch of the stream, on one board: the nodes below the root, and the root (store/rank_index.py)."""
 
 PROFILE = (Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}),)
 """GET /profile (api/routes/profile.py)."""
@@ -218,6 +243,8 @@ def row_bytes(*, portrait_share: float, board: float) -> dict[Table, float]:
         # A look, or a tombstone; most players have neither, and what has no row costs as much.
         PLAYERS: 90,
         BUDGETS: 26,
+        # A node is split before it is larger than one write unit.
+        RANKS: NODE_BYTES,
     }
 
 

@@ -225,7 +225,7 @@ QUOTAS = (
         lambda busy: (
             busy.players.sessions * busy.game.rank_lookups_per_session * busy.ledger.units(calls.RANK).reads
         ),
-        "fewer rank lookups: each reads every row above the player's on the board",
+        "fewer rank lookups: each reads the root of its board's index",
         _PARTITION,
     ),
     Quota(

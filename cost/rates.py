@@ -14,9 +14,11 @@ from typing import Self
 
 from cost import frame_sizes
 from cost.board_rates import BoardRates, Boards, board_rates, fans_out_alone
-from cost.request_units import SWEEP_SECONDS, Ledger
+from cost.rank_upkeep import upkeep
+from cost.request_units import SWEEP_SECONDS, Ledger, rank_batches
 from cost.traffic import Traffic, traffic
 from cost.workload import Workload
+from game.functions import RANKER
 
 REST_BYTES = 1000
 """Of a REST answer with its headers: a guess, like the next one."""
@@ -145,18 +147,31 @@ def _functions(workload: Workload, players: Traffic, pushing: _Pushing) -> _Func
     route_seconds = routes * workload.request_milliseconds / 1000
     batch_seconds = batches * workload.batch_milliseconds / 1000
     batch_seconds += sum(_push_seconds(workload, board, pushing) for board in pushing.boards)
+    ranker_batches, ranker_seconds = _ranker(workload, pushing)
     portrait_seconds = players.uploads * workload.portrait_seconds
     megabyte_seconds = (
         rest_seconds * workload.api_megabytes
         + route_seconds * workload.route_megabytes
         + batch_seconds * workload.push_megabytes
+        + ranker_seconds * RANKER.memory
         + portrait_seconds * workload.portrait_megabytes
     )
     return _Functions(
-        invocations=players.rest + routes + batches + pushers + players.uploads,
-        running=rest_seconds + route_seconds + batch_seconds + portrait_seconds,
+        invocations=players.rest + routes + batches + ranker_batches + pushers + players.uploads,
+        running=rest_seconds + route_seconds + batch_seconds + ranker_seconds + portrait_seconds,
         gb_seconds=megabyte_seconds / 1024,
     )
+
+
+def _ranker(workload: Workload, pushing: _Pushing) -> tuple[float, float]:
+    """Return the ranker's batches, each with the records of all boards, and the seconds that they take."""
+    batches = rank_batches(sum(board.count * board.records for board in pushing.boards))
+    requests = 0.0
+    for board in pushing.boards:
+        own = rank_batches(board.records)
+        if own:
+            requests += own * board.count * upkeep(workload.players, board.records / own).requests
+    return batches, requests * workload.rank_request_milliseconds / 1000
 
 
 def _pushers(workload: Workload, board: BoardRates) -> float:

@@ -6,9 +6,10 @@ from cost import database_calls as calls
 from cost.board_rates import Boards, active_share, fans_out_alone
 from cost.database_calls import Operation, Units, Variable
 from cost.frame_sizes import snapshot_bytes
+from cost.rank_upkeep import LEAF_ROWS, Upkeep, levels, upkeep
 from cost.traffic import Traffic
 from cost.workload import SECONDS_A_DAY, SECONDS_AN_HOUR, Workload
-from game.live import PAGE_LIMIT
+from game.live import PAGE_LIMIT, RANK_WINDOW_SECONDS
 from store.schema import IDEMPOTENCY, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 
 SWEEP_SECONDS = 60
@@ -36,6 +37,7 @@ class Ledger:
     def board_units(self, boards: Boards, served: float) -> Units:
         """Return a second of the boards, where this share of the versions gets a fan-out of its own."""
         total = self.units(calls.SWEEP_BEGUN).times(1 / SWEEP_SECONDS)
+        total += self.rank_units(boards)
         for board in boards:
             active = active_share(self._workload, board)
             total += self.units(calls.SWEEP).times(board.count * active / SWEEP_SECONDS)
@@ -51,6 +53,21 @@ class Ledger:
             )
             total += one.times(board.count)
         return total
+
+    def rank_units(self, boards: Boards) -> Units:
+        """Return a second of keeping the rank indexes of the boards."""
+        total = Units(0, 0)
+        for board in boards:
+            batches = rank_batches(board.records)
+            if batches:
+                one = self._upkeep_units(upkeep(self._workload.players, board.records / batches))
+                total += one.times(batches * board.count)
+        return total
+
+    def _upkeep_units(self, batch: Upkeep) -> Units:
+        variables = _variables(self._workload, 0)
+        variables |= {"ranked_leaves": batch.leaves, "ranked_nodes": batch.nodes - 1}
+        return calls.units(calls.RANKED, self.row_bytes, variables)
 
     def player_units(self, traffic: Traffic) -> Units:
         """Return a second of what players do."""
@@ -71,6 +88,11 @@ class Ledger:
             (calls.PORTRAIT_TOLD, traffic.uploads),
         )
         return sum((self.units(operation).times(rate) for operation, rate in rated), Units(0, 0))
+
+
+def rank_batches(records: float) -> float:
+    """Return the batches of the ranker on a board: a window begins with a record."""
+    return 1 / (RANK_WINDOW_SECONDS + 1 / records) if records else 0.0
 
 
 def row_bytes(workload: Workload) -> dict[Table, float]:
@@ -95,8 +117,11 @@ def _variables(workload: Workload, subscribers: float) -> dict[Variable, float]:
         "followed": workload.boards_followed,
         # Beside its boards a connection is on the channels `all` and `user#…`.
         "held": workload.boards_followed + 2,
-        # A rank may be any: half of the players are above.
-        "above": workload.players / 2,
+        "leaf_rows": LEAF_ROWS,
+        # Of a board on which every player has a row, below the root.
+        "rank_nodes": len(levels(workload.players)) - 2,
+        "ranked_leaves": 0,
+        "ranked_nodes": 0,
         "boards": workload.boards,
         "subscribers": subscribers,
         "first_page": math.ceil((workload.direct_limit + 1) / PAGE_LIMIT) * PAGE_LIMIT,

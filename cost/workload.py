@@ -22,10 +22,10 @@ SECONDS_A_MONTH = SECONDS_A_DAY * DAYS_A_MONTH
 ALARMS = (
     sum(3 + bool(function.dropped) + bool(function.undelivered) for function in FUNCTIONS)
     + sum(2 + 2 * bool(table.index) for table in TABLES)
-    + 8
+    + 11
 )
 """Alarms of a stage, as `infra/watching.py` makes them: errors, throttles, duration and losses of each
-function, but no errors of the authorizer; reads and writes of each table and index; and nine others."""
+function, but no errors of the authorizer; reads and writes of each table and index; and twelve others."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -122,6 +122,12 @@ class Workload(BaseModel):
     )
     pushers: int = Field(
         PUSHERS, ge=1, le=100, description="functions that push for a board with more subscribers"
+    )
+    rank_request_milliseconds: float = Field(
+        2,
+        gt=0,
+        le=10_000,
+        description="duration of the ranker for each of its requests, of which 50 run side by side",
     )
     portrait_seconds: float = Field(3, gt=0, le=900, description="duration of the portrait container")
     portrait_megabytes: int = Field(

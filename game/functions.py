@@ -66,6 +66,16 @@ PUSHER = Function(
     seconds=900,
     dropped="the sweep takes over what it had to push",
 )
+RANKER = Function(
+    "ranker",
+    "streams.ranker_app",
+    "handler",
+    # One whole CPU: a batch is hundreds of requests, and they are bound by ours.
+    memory=1769,
+    seconds=120,
+    undelivered="a batch was given up, and is not in the dead-letter queue either",
+)
+RANK_SWEEP = Function("rank-sweep", "streams.ranker_app", "sweep_handler", memory=1024, seconds=600)
 PORTRAITS = Function(
     "portraits",
     "cv.handler",
@@ -76,7 +86,19 @@ PORTRAITS = Function(
     undelivered="a player was not told what became of a picture",
 )
 
-FUNCTIONS = (API, JANITOR, ROUTES, AVATAR_OUTCOME, AUTHORIZER, BROADCASTER, SWEEP, PUSHER, PORTRAITS)
+FUNCTIONS = (
+    API,
+    JANITOR,
+    ROUTES,
+    AVATAR_OUTCOME,
+    AUTHORIZER,
+    BROADCASTER,
+    SWEEP,
+    PUSHER,
+    RANKER,
+    RANK_SWEEP,
+    PORTRAITS,
+)
 """Every function, the container included; it is deployed only once there is an image of it."""
 
 ZIPPED = tuple(function for function in FUNCTIONS if function is not PORTRAITS)

@@ -27,5 +27,8 @@ PAGE_LIMIT = 2000
 DIRECT_LIMIT = 5000
 """Subscribers of a board to whom one function pushes alone, by default; above it pushers are started."""
 
+RANK_WINDOW_SECONDS = 1
+"""Seconds for which the ranker gathers scores, by default: those of one batch share nodes of the index."""
+
 PUSHERS = 8
 """Pushers of a board with more subscribers, by default."""

@@ -30,3 +30,5 @@ class Metric(StrEnum):
     """Boards that a sweep had to visit."""
     BOARDS_LEFT = "BoardsLeft", "broadcaster"
     """Those of them for which it had no time."""
+    RANKS_REPAIRED = "RanksRepaired", "ranker"
+    """Counts of rank indexes that were wrong for good, and nodes that could not be read."""

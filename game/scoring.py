@@ -87,6 +87,12 @@ def order_of(sort_key: str, achieved_at: int) -> Order | None:
     return next((order for order in orders if _time(order, time) == achieved_at), None)
 
 
+def behind(order: Order, points: int) -> str:
+    """Return a text that sorts behind every sort key of these points, and before those of worse ones."""
+    least = encode(order, points, 0, "-").partition(_SEPARATOR)[0] + _SEPARATOR
+    return least if order == "desc" else least[:-1] + chr(ord(_SEPARATOR) + 1)
+
+
 def better(order: Order, points: int, best: int) -> bool:
     """Return whether points beat a best. Equal points do not: the first to reach them keeps the place."""
     return points > best if order == "desc" else points < best

@@ -14,6 +14,8 @@ from game.functions import (
     JANITOR,
     PORTRAITS,
     PUSHER,
+    RANK_SWEEP,
+    RANKER,
     ROUTES,
     SWEEP,
 )
@@ -23,6 +25,7 @@ from store.schema import (
     IDEMPOTENCY,
     LEADERBOARDS,
     PLAYERS,
+    RANKS,
     SCORES,
     STANDINGS,
     USER_PROFILES,
@@ -60,6 +63,7 @@ GRANTS: Mapping[str, Grants] = {
             SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem", "PutItem"),
+            RANKS: ("GetItem", "BatchGetItem"),
             IDEMPOTENCY: ("GetItem", "PutItem", "BatchWriteItem"),
         },
         indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},
@@ -121,6 +125,9 @@ GRANTS: Mapping[str, Grants] = {
         indexes={CONNECTIONS: ("Query",)},
         push=("POST", "DELETE"),
     ),
+    # Transactions write by PutItem.
+    RANKER.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
+    RANK_SWEEP.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
     PORTRAITS.name: Grants(
         tables={
             USER_PROFILES: ("GetItem", "PutItem"),

@@ -17,9 +17,26 @@ from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
-from game.environment import AuthorizerEnvironment, BroadcasterEnvironment, PushEnvironment, RoutesEnvironment
-from game.functions import AUTHORIZER, AVATAR_OUTCOME, BROADCASTER, PUSHER, ROUTES, SWEEP, Function
+from game.environment import (
+    AuthorizerEnvironment,
+    BroadcasterEnvironment,
+    PushEnvironment,
+    RoutesEnvironment,
+    StoreEnvironment,
+)
+from game.functions import (
+    AUTHORIZER,
+    AVATAR_OUTCOME,
+    BROADCASTER,
+    PUSHER,
+    RANK_SWEEP,
+    RANKER,
+    ROUTES,
+    SWEEP,
+    Function,
+)
 from game.live import Action
+from game.rank_tree import COMES_OR_GOES
 from infra.code import CodeOf
 from infra.identity import IdentityStack
 from infra.lambdas import PodiumFunction, Storage, function_name, log_group
@@ -74,6 +91,8 @@ class RealtimeStack(Stack):
         self.pusher = self._pusher()
         self.broadcaster = self._broadcaster()
         self.sweep = self._sweep()
+        self.ranker = self._ranker()
+        self.rank_sweep = self._rank_sweep()
         self.functions = (
             self.authorizer,
             self.routes,
@@ -81,9 +100,17 @@ class RealtimeStack(Stack):
             self.broadcaster,
             self.sweep,
             self.pusher,
+            self.ranker,
+            self.rank_sweep,
         )
         CfnOutput(self, "WebSocketUrl", value=self.web_socket_url, description="Where games connect")
         CfnOutput(self, "DeadLetters", value=self.dead_letters.queue_url, description="Batches given up")
+
+    def _ranks_function(self, record: Function) -> PodiumFunction:
+        environment = StoreEnvironment(table_prefix=self._settings.prefix)
+        made = PodiumFunction(self, self._settings, record, environment, **self._code(record.name))
+        made.grant_storage(self._storage)
+        return made
 
     def _function(self, record: Function, environment: PushEnvironment) -> PodiumFunction:
         made = PodiumFunction(self, self._settings, record, environment, **self._code(record.name))
@@ -210,6 +237,38 @@ class RealtimeStack(Stack):
             )
         )
         excuse(made, "AwsSolutions-IAM5", "Listing streams knows no other resource than *.", "Resource::*")
+        return made
+
+    def _ranker(self) -> PodiumFunction:
+        settings = self._settings
+        made = self._ranks_function(RANKER)
+        made.function.add_event_source(
+            event_sources.DynamoEventSource(
+                self._storage.tables[SCORES],
+                starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+                batch_size=settings.live.batch_size,
+                # Scores of one second share the nodes above their leaves, and the root.
+                max_batching_window=Duration.seconds(settings.live.rank_window_seconds),
+                bisect_batch_on_error=True,
+                # What is given up is wrong until the rank sweep comes by, which takes up to a week.
+                retry_attempts=100,
+                max_record_age=Duration.hours(1),
+                report_batch_item_failures=True,
+                on_failure=event_sources.SqsDlq(self.dead_letters),
+                # The ranker keeps the index of every board there is, and is not woken for new names.
+                filters=[
+                    lambda_.FilterCriteria.filter({"eventName": lambda_.FilterRule.or_(*COMES_OR_GOES)})
+                ],
+            )
+        )
+        excuse(made, "AwsSolutions-IAM5", "Listing streams knows no other resource than *.", "Resource::*")
+        return made
+
+    def _rank_sweep(self) -> PodiumFunction:
+        made = self._ranks_function(RANK_SWEEP)
+        rule = events.Rule(self, "EveryHour", schedule=events.Schedule.rate(Duration.hours(1)))
+        rule.add_target(targets.LambdaFunction(made.function, retry_attempts=0))
+        made.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.hours(1))
         return made
 
     def _pusher(self) -> PodiumFunction:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from game.account import PUSH_SHARE, request_rate
 from game.functions import FUNCTIONS
-from game.live import DIRECT_LIMIT, PUSHERS
+from game.live import DIRECT_LIMIT, PUSHERS, RANK_WINDOW_SECONDS
 from store.schema import TABLES
 
 STAGES = Path(__file__).with_name("stages")
@@ -84,6 +84,8 @@ class Live(_Settings):
     """How long the first score of a batch waits for others: the longer, the fewer diffs; 0 by default."""
     batch_size: int = Field(default=1000, ge=1, le=10_000)
     """Most stream records of one invocation: the more it may take, the sooner a backlog is worked off."""
+    rank_window_seconds: int = Field(default=RANK_WINDOW_SECONDS, ge=0, le=300)
+    """Seconds for which the ranker gathers scores: the longer, the cheaper, and the later ranks are exact."""
     shard_concurrency: int = Field(default=1, ge=1, le=10)
     """Batches of one stream shard at a time."""
     direct_limit: int = Field(default=DIRECT_LIMIT, ge=1)

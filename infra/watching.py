@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from game.functions import FUNCTIONS
+from game.functions import FUNCTIONS, RANKER
 from game.metrics import Metric
 from infra.lambdas import metrics_namespace
 from infra.settings import StageSettings
@@ -194,6 +194,19 @@ class WatchingStack(Stack):
             periods=3,
         )
         self._alarm(
+            "ranks-iterator-age",
+            self._lambda("IteratorAge", RANKER.name, "Maximum"),
+            300_000,
+            "The ranker is five minutes behind the stream of scores: so old are the ranks.",
+            periods=3,
+        )
+        self._alarm(
+            "ranks-repaired",
+            self._podium(Metric.RANKS_REPAIRED, "Sum"),
+            1,
+            "Ranks were wrong, and were repaired: records of scores were lost. docs/ranks.md has the causes.",
+        )
+        self._alarm(
             "score-to-screen",
             self._podium(Metric.SCORE_TO_PUSHED, "p99"),
             STALE_SECONDS * 1000,
@@ -321,6 +334,12 @@ class WatchingStack(Stack):
                             self._podium(Metric.BOARDS_LEFT, "Maximum"),
                         ],
                     ),
+                ],
+                [
+                    graph(
+                        "Ranks behind the stream, ms", [self._lambda("IteratorAge", RANKER.name, "Maximum")]
+                    ),
+                    graph("Counts repaired", [self._podium(Metric.RANKS_REPAIRED, "Sum")]),
                 ],
             ],
         )

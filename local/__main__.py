@@ -1,4 +1,4 @@
-"""`python -m local run`, `python -m local players`, `python -m local drop` and `python -m local migrate`."""
+"""`python -m local run`, `players`, `drop`, `migrate` and `index`."""
 
 import argparse
 import asyncio
@@ -15,6 +15,7 @@ from local import players
 from local.console import complain, say, set_up_logging
 from local.drop import drop_rows
 from local.emulator import EmulatorError
+from local.index import index_rows
 from local.migrate import migrate
 from local.settings import LocalSettings
 from local.stack import StackError, serve
@@ -31,6 +32,8 @@ def main() -> int:
     drop.add_argument("--apply", action="store_true", help="do it; without, only say what would go")
     migration = commands.add_parser("migrate", help="convert the data of 0.1.0, while the backend is stopped")
     migration.add_argument("--apply", action="store_true", help="do it; without, only say what would be done")
+    index = commands.add_parser("index", help="count a board's rows, while the backend is stopped")
+    index.add_argument("board", help="the board's id")
     arguments = parser.parse_args()
     set_up_logging()
     status = 0
@@ -42,6 +45,8 @@ def main() -> int:
             uvloop.run(_until_signal(drop_rows(_settings(), arguments.board, apply=arguments.apply)))
         elif arguments.command == "migrate":
             uvloop.run(_until_signal(migrate(_settings(), apply=arguments.apply)))
+        elif arguments.command == "index":
+            uvloop.run(_until_signal(index_rows(_settings(), arguments.board)))
         else:
             uvloop.run(_until_signal(players.play(arguments)))
     except* (StackError, EmulatorError, CatalogueError, players.PlayersError) as group:

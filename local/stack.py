@@ -15,7 +15,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NoReturn
 
@@ -26,6 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from api.backend import Backend
 from game.catalogue import Catalogue, load_catalogue
 from game.client_config import Deployment
+from game.functions import BROADCASTER, RANKER
 from local import provision
 from local.emulator import Emulator
 from local.event_source import EventSource
@@ -46,11 +47,13 @@ from store.board_rules import explain, settle
 from store.database import Database, open_database
 from store.errors import RequestError
 from store.portraits import open_bucket
+from store.rank_nodes import indexed_boards
 from store.schema import SCORES
 from store.unfinished import Janitor
 from store.users import open_user_pool
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOutRunner, Slice
+from streams.ranker import PARTS, Ranker, RankReport
 from streams.report import Report
 
 HOST = "127.0.0.1"
@@ -59,6 +62,7 @@ DROP_COMMAND = "make drop board={board}"
 PAGES = CHECKOUT / "clients" / "web"
 # The further the broadcaster is behind, the more scores one diff stands for: so a batch takes all there are.
 STREAM_BATCH = 1000
+_RANK_SWEEP_SECONDS = 3600
 _SHUTDOWN_SECONDS = 2
 JANITOR_SECONDS = 60
 """Between two runs of the janitor, and how long one may take; on AWS it is five minutes."""
@@ -103,7 +107,8 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         users = await stack.enter_async_context(open_user_pool(session, deployment.user_pool_id))
         live = Live(db, catalogue, push, now_ms, users.is_member)
         broadcaster = await stack.enter_async_context(_broadcaster(db, catalogue, push))
-        source = await _start_event_source(settings, session, db, broadcaster, stack)
+        ranker = Ranker(db, now_ms)
+        sources = await _start_event_sources(settings, session, db, broadcaster, ranker, stack)
         gateway = Gateway(
             authorizer=lambda event: authorize(verifier, event), routes=_routes(live), stage=STAGE
         )
@@ -128,9 +133,11 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         await stack.enter_async_context(_serving(rest, listener))
         # The first of these to end ends the backend.
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        tasks.create_task(source.run())
+        for source in sources:
+            tasks.create_task(source.run())
         tasks.create_task(_sweep(broadcaster, settings.sweep_seconds))
         tasks.create_task(_clean(Janitor(db, portraits, now_ms, push.close, users.delete)))
+        tasks.create_task(_sweep_ranks(db, ranker))
         if emulator:
             tasks.create_task(_watch(emulator))
         ready(deployment)
@@ -199,31 +206,48 @@ async def _broadcaster(db: Database, catalogue: Catalogue, push: PushClient) -> 
         yield Broadcaster(db, catalogue, runner, now_ms)
 
 
-async def _start_event_source(
+async def _start_event_sources(
     settings: LocalSettings,
     session: aioboto3.Session,
     db: Database,
     broadcaster: Broadcaster,
+    ranker: Ranker,
     stack: AsyncExitStack,
-) -> EventSource:
+) -> list[EventSource]:
+    """Start the two readers of the stream of scores."""
     table = await db.client.describe_table(TableName=db.name(SCORES))
+    client = await stack.enter_async_context(session.client("dynamodbstreams"))
 
     async def broadcast(event: dict[str, Any]) -> dict[str, Any]:
         report = Report()
         failures = await broadcaster.process(event["Records"], report)
         _log_report(report)
-        return {"batchItemFailures": [{"itemIdentifier": failure} for failure in failures]}
+        return _failed(failures)
 
-    source = EventSource(
-        client=await stack.enter_async_context(session.client("dynamodbstreams")),
-        stream_arn=table["Table"]["LatestStreamArn"],
-        handler=broadcast,
-        batch_size=STREAM_BATCH,
-        dead_letters=settings.data_dir / "dead-letters.jsonl",
-        function_name="broadcaster",
-    )
-    await source.start()
-    return source
+    async def rank(event: dict[str, Any]) -> dict[str, Any]:
+        return _failed(await ranker.process(event["Records"], RankReport()))
+
+    sources = [
+        EventSource(
+            client=client,
+            stream_arn=table["Table"]["LatestStreamArn"],
+            handler=handler,
+            batch_size=STREAM_BATCH,
+            dead_letters=settings.data_dir / f"{file}.jsonl",
+            function_name=function.name,
+        )
+        for function, handler, file in (
+            (BROADCASTER, broadcast, "dead-letters"),
+            (RANKER, rank, "dead-letters-ranks"),
+        )
+    ]
+    for source in sources:
+        await source.start()
+    return sources
+
+
+def _failed(numbers: Sequence[str]) -> dict[str, Any]:
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers]}
 
 
 async def _sweep(broadcaster: Broadcaster, seconds: float) -> NoReturn:
@@ -251,6 +275,18 @@ async def _clean(janitor: Janitor) -> NoReturn:
         except Exception:
             logger.exception("the janitor failed; it comes again in %g seconds", JANITOR_SECONDS)
         await asyncio.sleep(JANITOR_SECONDS)
+
+
+async def _sweep_ranks(db: Database, ranker: Ranker) -> NoReturn:
+    """Compare all ranks once, for the last run may have left records out, and then a part every hour."""
+    parts = 1
+    while True:
+        try:
+            await ranker.sweep(await indexed_boards(db), RankReport(), parts=parts)
+        except Exception:
+            logger.exception("the sweep of ranks failed; the next one comes in an hour")
+        parts = PARTS
+        await asyncio.sleep(_RANK_SWEEP_SECONDS)
 
 
 def _log_report(report: Report) -> None:

@@ -37,7 +37,7 @@ from game.board_rules import (
     rules_of,
 )
 from game.catalogue import Catalogue
-from store import boards, scores
+from store import boards, rank_nodes, scores
 from store.database import Database, Item, Row, parse_row, retry_on_conflict, to_item
 from store.errors import RowError, StoreError
 from store.schema import LEADERBOARDS
@@ -191,6 +191,7 @@ async def drop(
             told(Dropped(name, await scores.count_all(db, name)))
             continue
         told(Dropped(name, await scores.delete_all(db, name, order)))
+        await rank_nodes.drop(db, name)
         await boards.withdraw(db, name)
         if await scores.sample(db, name, order):
             raise RowsLeftError(

@@ -53,6 +53,7 @@ BUDGETS = Table("Budgets", "id")
 BY_PENDING = Index("byPending", "pending", sparse=True)
 PLAYERS = Table("Players", "userId", index=BY_PENDING, ttl="expiresAt")
 STANDINGS = Table("Standings", "userId", "board", restored=True)
+RANKS = Table("Ranks", "board", "node")
 
 TABLES = (
     USER_PROFILES,
@@ -64,6 +65,7 @@ TABLES = (
     IDEMPOTENCY,
     PLAYERS,
     BUDGETS,
+    RANKS,
 )
 
 

@@ -1,9 +1,9 @@
 """`Scores`: one row per player and board, sorted by how good the score is.
 
 A row that cannot be read is logged by its key and left out of what is read, and reading goes on behind it. So
-a board has its K entries where there are K good rows, and ranks count good rows only. `_count` goes by the
-types of attributes, without reading the rows. A row with the right types and wrong values (a sort key that
-tells of another score, a second row of a player) still counts there.
+a board has its K entries where there are K good rows, and ranks count good rows only. A count goes by the
+types of attributes (READABLE), without reading the rows. A row with the right types and wrong values (a sort
+key that tells of another score, a second row of a player) still counts there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,19 +41,16 @@ if TYPE_CHECKING:
 # Most keys of unreadable rows that one read logs, and most rows of one Query that looks for better ones.
 _LOGGED = 20
 _PAGE = 1000
-# What `Score` asks for, as far as a Query that only counts can tell.
-_READABLE = (
+READABLE = (
     "attribute_type(points, :number) AND attribute_type(achievedAt, :number)"
     " AND attribute_type(userId, :text) AND attribute_type(#name, :text)"
 )
+"""What `Score` asks for, as far as a Query that only counts can tell."""
 
 _ABSENT = "attribute_not_exists(gameArea)"
 
 _SAMPLED = 20
 """Rows among which one is looked for that can be read, to say what a board's rows were written under."""
-
-RANKS_COUNTED = 500
-"""A page that begins within this number of ranks has them counted when it is read: see `rank_behind`."""
 
 
 class Score(Row):
@@ -196,14 +193,14 @@ async def top(db: Database, board: Board) -> tuple[Entry, ...]:
 async def top_with_bar(db: Database, board: Board) -> Top:
     """Return the truth about a board: its best K rows, read consistently, in one Query."""
     found = await rows(db, board, limit=board.top)
-    return Top(_entries(found, 1), found[-1].sort_key if len(found) == board.top else None)
+    return Top(entries(found, 1), found[-1].sort_key if len(found) == board.top else None)
 
 
 async def page(
     db: Database, board: Board, *, limit: int, after: str | None = None, rank: int = 1
 ) -> tuple[Entry, ...]:
     """Return the entries of `rows`, the first of them with the given rank."""
-    return _entries(await rows(db, board, limit=limit, after=after), rank)
+    return entries(await rows(db, board, limit=limit, after=after), rank)
 
 
 async def rows(db: Database, board: Board, *, limit: int, after: str | None = None) -> list[Score]:
@@ -274,31 +271,19 @@ async def count_all(db: Database, board: str) -> int:
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-async def rank_behind(db: Database, board: Board, key: str, rank: int) -> int:
-    """Return the rank of the first entry behind a sort key, on the board as it is now.
+async def neighbours(db: Database, board: Board, key: str, limit: int) -> tuple[list[Score], list[Score]]:
+    """Return up to `limit` rows that are better than the one of a sort key, and that row with as many behind.
 
-    `rank` is what the entry of this key had when it was read: others may have climbed past it since, or gone.
-    Counts up to RANKS_COUNTED rows. Further down it is one more than `rank`: a count that grows with the
-    depth is too dear for a page that needs no token.
+    Both are in the board's order. The row is missing where it is gone, or cannot be read.
     """
-    if rank > RANKS_COUNTED:
-        return rank + 1
-    not_worse = _better(board).replace(" :key", "= :key")
-    count, whole = await _count(db, board, key, not_worse, limit=RANKS_COUNTED + 1)
-    return 1 + (count if whole else max(rank, count))
+    above = await _query(db, board, limit=limit, key=key, condition=_better(board), towards_better=True)
+    rows = await _query(db, board, limit=limit + 1, key=key, condition=_worse(board, "<="))
+    return above[::-1], rows
 
 
-async def around(db: Database, board: Board, own: str, *, neighbours: int) -> tuple[Entry, ...]:
-    """Return the entry of a sort key with up to `neighbours` above it and below it, with their ranks.
-
-    The player is missing from the answer when the row of the key is gone, or cannot be read: read the key
-    again. Costs a count of every row above, one consistent read unit for each 4 KB of them.
-    """
-    above = await _query(db, board, limit=neighbours, key=own, condition=_better(board), towards_better=True)
-    better, _ = await _count(db, board, own, _better(board))
-    rank = 1 + better
-    rows = await _query(db, board, limit=neighbours + 1, key=own, condition=_worse(board, "<="))
-    return _entries([*reversed(above), *rows], max(1, rank - len(above)))
+def entries(rows: Iterable[Score], first_rank: int) -> tuple[Entry, ...]:
+    """Return rows as a board shows them, the first of them with the given rank."""
+    return tuple(row.entry(rank) for rank, row in enumerate(rows, start=first_rank))
 
 
 def row_key(board: str, sort_key: str) -> Item:
@@ -371,31 +356,6 @@ def _log(db: Database, board: Board, unreadable: Sequence[RowError]) -> None:
         db.damage.error(f"rows of {board.id}", "left out of board %s: %d more rows", board.id, more)
 
 
-async def _count(
-    db: Database, board: Board, key: str, condition: str, *, limit: int | None = None
-) -> tuple[int, bool]:
-    """Return how many rows meet a condition, and whether that is all: `limit` bounds the rows looked at."""
-    request = _request(db, board, key, condition)
-    if limit is not None:
-        request["Limit"] = limit
-    request["Select"] = "COUNT"
-    request["FilterExpression"] = _READABLE
-    request["ExpressionAttributeNames"] = {"#name": "name"}
-    request["ExpressionAttributeValues"] = {
-        **request["ExpressionAttributeValues"],
-        **to_item({":number": "N", ":text": "S"}),
-    }
-    count = 0
-    while True:
-        answer = await db.client.query(**request)
-        count += answer["Count"]
-        if "LastEvaluatedKey" not in answer:
-            return count, True
-        if limit is not None:
-            return count, False
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-
 def _request(db: Database, board: Board, key: str | None, condition: str | None) -> "QueryInputTypeDef":
     values = {":board": board.id} | ({":key": key} if key else {})
     return {
@@ -404,7 +364,3 @@ def _request(db: Database, board: Board, key: str | None, condition: str | None)
         "KeyConditionExpression": " AND ".join(filter(None, ["gameArea = :board", condition])),
         "ExpressionAttributeValues": to_item(values),
     }
-
-
-def _entries(rows: Iterable[Score], first_rank: int) -> tuple[Entry, ...]:
-    return tuple(row.entry(rank) for rank, row in enumerate(rows, start=first_rank))

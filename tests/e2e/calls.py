@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from game.functions import PORTRAITS
+from game.functions import BROADCASTER, PORTRAITS, RANKER
 from local.settings import REGION
 from tests.e2e.backend import CHECKOUT, whole_lines
 from tests.e2e.deployment import ACCOUNT, STAGE, Deployment
@@ -43,15 +43,17 @@ def _each(actions: str, resource: str) -> list[Permission]:
     return [Permission(action, resource) for action in actions.split()]
 
 
+_STREAM = [
+    *_each("dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator", "*/stream/*"),
+    *_each("dynamodb:ListStreams", "*"),
+    *_each("sqs:SendMessage sqs:GetQueueAttributes sqs:GetQueueUrl", "*-dead-letters"),
+]
 # What Lambda does in a function's name, before and after the function's own code: read the stream, keep what
 # was given up (the CDK grants more than it takes to send), take an asynchronous invocation's outcome to its
 # destination.
 _LAMBDA_ITSELF = {
-    "broadcaster": [
-        *_each("dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator", "*/stream/*"),
-        *_each("dynamodb:ListStreams", "*"),
-        *_each("sqs:SendMessage sqs:GetQueueAttributes sqs:GetQueueUrl", "*-dead-letters"),
-    ],
+    BROADCASTER.name: _STREAM,
+    RANKER.name: _STREAM,
     PORTRAITS.name: [
         *_each("lambda:InvokeFunction", "*-avatar-outcome"),
         *_each("lambda:InvokeFunction", "*-avatar-outcome:[*]"),

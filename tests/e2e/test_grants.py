@@ -10,6 +10,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from game.activity import HOUR_MS, hour_of
 from game.live import BOARDS_LIMIT
 from realtime.protocol import encode_snapshot
 from runtime.clock import now_ms
-from store import activity, boards, connections, players, scores, standings
+from store import activity, boards, connections, players, rank_nodes, scores, standings
 from store.database import Database, to_item
 from store.schema import LEADERBOARDS, PLAYERS, STANDINGS, USER_PROFILES
 from store.unfinished import OLD_MS
@@ -58,6 +59,7 @@ async def test_functions_have_exactly_the_rights_that_they_use(
     await tell_of_a_portrait(deployment, db, ada)
     await leave(deployment, db, eve, new_arena())
     await clean(deployment, db, *[await sign_up(name) for name in ("Gus", "Hal")])
+    await rank(deployment, db, ada, new_arena())
 
     allowed = await granted(deployment)
 
@@ -215,6 +217,26 @@ async def sweep(deployment: Deployment, db: Database, player: Player, arena: str
     await boards.publish(db, read, (), '{"type":"pong"}', now=now, collapse=False)
     await invoke(deployment, "sweep", {})
     await until_forgotten(db, arena)
+
+
+async def rank(deployment: Deployment, db: Database, player: Player, arena: str) -> None:
+    """The ranker makes an index and adds to it; with several levels it is swept, and looked up."""
+    await player.submit(arena, 10)
+    await until_async(lambda: is_ranked(db, arena), lambda: f"{arena} has no index")
+    root = (await rank_nodes.load_root(db, arena)).node
+    assert root is not None
+    # As if it had grown.
+    pieces = [replace(one, is_root=False) for one in (root,)]
+    await rank_nodes.write_together(db, arena, [(root.above(pieces), root)], pieces)
+    await player.submit(arena, 20)
+    await invoke(deployment, "rank-sweep", {})
+    for path in ("/leaderboard/me", "/leaderboard/rank"):
+        assert (await player.get(path, gameArea=arena, score=15)).status_code == 200
+
+
+async def is_ranked(db: Database, arena: str) -> bool:
+    """Return whether a board has an index."""
+    return (await rank_nodes.load_root(db, arena)).node is not None
 
 
 async def broadcast(db: Database, root: Player, player: Player) -> None:

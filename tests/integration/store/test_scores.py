@@ -8,7 +8,7 @@ from game.board import Entry
 from game.catalogue import Board, Catalogue
 from game.scoring import encode
 from game.standing import Held
-from store import scores
+from store import ranks, scores
 from store.database import Database, to_item
 from store.profiles import Profile
 from store.schema import SCORES
@@ -80,12 +80,14 @@ async def test_around_has_the_neighbours_with_their_ranks(
     user_id = LEADERS[board.id][rank - 1]
     points, achieved_at = ROWS[user_id]
     own = scores.sort_key(board, Held(points, achieved_at), user_id)
-    entries = await scores.around(db, board, own, neighbours=neighbours)
+    entries, of = await ranks.around(db, board, own, neighbours=neighbours)
+    assert of == 6
     assert _seen(entries) == _expected(board, first, last)
 
 
 async def test_around_a_row_that_is_gone_lacks_the_player(db: Database, board: Board) -> None:
-    entries = await scores.around(db, board, scores.sort_key(board, Held(40, 1), "gone"), neighbours=1)
+    gone = scores.sort_key(board, Held(40, 1), "gone")
+    entries = (await ranks.around(db, board, gone, neighbours=1)).entries
     assert "gone" not in [entry.user_id for entry in entries]
 
 
@@ -109,7 +111,7 @@ async def test_bad_row_is_on_no_page_and_in_no_rank(
     assert _seen(await scores.page(db, board, limit=6)) == _expected(board, 1, 6)
     for rank, user_id in enumerate(LEADERS[board.id], start=1):
         own = scores.sort_key(board, Held(*ROWS[user_id]), user_id)
-        entries = await scores.around(db, board, own, neighbours=2)
+        entries, _ = await ranks.around(db, board, own, neighbours=2)
         assert _seen(entries) == _expected(board, max(1, rank - 2), min(6, rank + 2))
 
 

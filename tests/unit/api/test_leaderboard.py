@@ -112,26 +112,6 @@ def test_ranks_of_the_next_page_are_right_though_a_row_in_front_is_gone(rest: Re
     assert min(shown.values()) == 2
 
 
-def test_ranks_further_down_go_on_from_the_page_before(
-    rest: RestScene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scores, "RANKS_COUNTED", 3)
-    for number in range(1, 9):
-        rest.score(f"player-{number}", 500 + number)
-    query: dict[str, Any] = {"gameArea": "forest", "limit": 3}
-    first = rest.get("/leaderboard", query).json["nextCursor"]
-    assert min(ranks(rest, query | {"cursor": first}).values()) == 4
-    climb(rest, "forest", "newcomer", "another")
-    rest.log.clear()
-    second = rest.get("/leaderboard", query | {"cursor": first}).json
-    assert [one["rank"] for one in second["entries"]] == [5, 6, 7], "five are in front, and four counted"
-    asked = len(rest.log)
-    rest.log.clear()
-    third = rest.get("/leaderboard", query | {"cursor": second["nextCursor"]}).json
-    assert [one["rank"] for one in third["entries"]] == [8, 9]
-    assert len(rest.log) == asked - 1, "nothing is counted"
-
-
 def test_full_last_page_has_no_next(rest: RestScene) -> None:
     rest.score("ada", 7)
     rest.score("bo", 8)

@@ -15,6 +15,7 @@ from cost.request_units import PUSHES_A_CLAIM, row_bytes
 from cost.workload import Workload
 from game.activity import HOUR_MS
 from game.catalogue import GLOBAL_BOARD
+from game.scoring import behind
 from realtime.avatars import announce
 from realtime.protocol import encode_snapshot
 from realtime.push.shared_pace import SMALLEST_CLAIM_SECONDS
@@ -23,10 +24,12 @@ from store.budgets import PUSHES, Budget
 from store.database import Database
 from store.portraits import PortraitBucket
 from store.profiles import Outcome, Profile
+from store.rank_index import RankIndex
 from store.schema import (
     BUDGETS,
     CONNECTIONS,
     LEADERBOARDS,
+    RANKS,
     SCORES,
     STANDINGS,
     TABLES,
@@ -35,6 +38,7 @@ from store.schema import (
 )
 from store.submission import submit
 from streams.report import Report
+from tests.simulation.rank_world import small_trees
 from tests.unit.api.player_requests import SUCCESSES, post, send
 from tests.unit.api.rest_scene import PLAYER, RestScene, rest_scene
 from tests.unit.cost.meter import Meter, expected, meter_in_front, size
@@ -183,15 +187,24 @@ async def test_connection_from_opening_to_closing(meter: Meter) -> None:
         assert rows == expected(calls.DISCONNECT, held=5)
 
 
-def test_rank_reads_every_row_above(rest: RestScene, meter: Meter) -> None:
+def test_rank_is_looked_up_and_its_index_kept(rest: RestScene, meter: Meter) -> None:
     for number in range(20):
         rest.score(f"player-{number}", 100 - number)
     rest.score(PLAYER, 88)
-    with meter.counting() as rows:
-        answer = rest.get("/leaderboard/me", {"gameArea": "forest"}, player=PLAYER)
-    above = answer.json["rank"] - 1
-    assert above == 13
-    assert rows == expected(calls.RANK, above=above)
+    with small_trees(leaf_rows=5, children=20, chunk_rows=50):
+        rest.run(lambda db: RankIndex(db, "forest").build())
+        with meter.counting() as rows:
+            answer = rest.get("/leaderboard/me", {"gameArea": "forest"}, player=PLAYER)
+        assert answer.json["rank"] == 14
+        # The neighbours are 5 and 6 rows with the player; the rest is what was counted of the leaf.
+        counted = rows["Query", SCORES.name] - 5 - 6
+        assert 0 <= counted < 5
+        assert rows == expected(calls.RANK, rank_nodes=0, leaf_rows=counted)
+        with meter.counting() as rows:
+            rest.run(lambda db: RankIndex(db, "forest").maintain([behind("desc", 88)]))
+        leaf = rows["Query", SCORES.name]
+        assert 0 < leaf <= 5
+        assert rows == expected(calls.RANKED, ranked_nodes=0, ranked_leaves=1, leaf_rows=leaf)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +287,7 @@ def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portra
 
     typical = calls.row_bytes(portrait_share=float(portrait), board=0)
     sizes = rest.run(live)
-    for table in typical.keys() - {LEADERBOARDS}:
+    for table in typical.keys() - {LEADERBOARDS, RANKS}:
         assert statistics.mean(map(size, sizes[table])) == pytest.approx(typical[table], rel=0.1), table
 
 

@@ -60,9 +60,9 @@ def test_usage_by_hand() -> None:
     # A row of a subscription comes and goes.
     watching = still(boards_followed=1)
     assert titled("DynamoDB partition: subscriptions").usage(Busy(watching)) == pytest.approx(2)
-    # Half of the players' rows of 176 bytes, and two Querys and two rows beside, twice a second.
-    above = -(-43_200 * 176 // 4096)
-    assert titled("DynamoDB partition: rank lookups").usage(Busy(game)) == pytest.approx(2 * (above + 4))
+    # Two rows, the neighbours above and below, the root and a node, and a leaf of 48 rows; twice a second.
+    leaf = -(-48 * 176 // 4096)
+    assert titled("DynamoDB partition: rank lookups").usage(Busy(game)) == pytest.approx(2 * (6 + leaf))
 
 
 @pytest.mark.parametrize("title", ["Cognito: sign-ups with a password", "Firewall: sign-ups of one address"])

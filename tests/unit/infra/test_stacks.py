@@ -30,6 +30,7 @@ STAGES = ("dev", "prod")
 PUBLIC = {
     "GET /leaderboard",
     "GET /leaderboard/global",
+    "GET /leaderboard/rank",
     "GET /avatar/view",
     "GET /health",
     "GET /client-config.json",
@@ -218,22 +219,42 @@ def test_tokens_are_in_no_access_log(stage: str) -> None:
     assert "header" not in live["AccessLogSettings"]["Format"].lower()
 
 
-def test_stream_feeds_the_broadcaster_with_what_lambda_offers_against_loss(stage: str) -> None:
-    (mapping,) = properties(stage, "AWS::Lambda::EventSourceMapping")
+def mapping_of(stage: str, function: str) -> dict[str, Any]:
+    """Return the event source mapping of a function; the only two of the stage are checked to be two."""
+    mappings = properties(stage, "AWS::Lambda::EventSourceMapping")
+    assert len(mappings) == 2, "DynamoDB allows two readers per shard"
+    (found,) = [
+        one for one in mappings if json.dumps(one["FunctionName"]).startswith(f'{{"Ref": "{function}')
+    ]
+    return found
+
+
+@pytest.mark.parametrize(("function", "retries", "age"), [("broadcaster", 10, 300), ("ranker", 100, 3600)])
+def test_stream_feeds_its_readers_with_what_lambda_offers_against_loss(
+    stage: str, function: str, retries: int, age: int
+) -> None:
+    mapping = mapping_of(stage, function)
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["MaximumRetryAttempts"] == 10
-    assert mapping["MaximumRecordAgeInSeconds"] == 300
+    assert mapping["MaximumRetryAttempts"] == retries
+    assert mapping["MaximumRecordAgeInSeconds"] == age
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
-    assert "FilterCriteria" not in mapping, "the boards of a game may be more than Lambda's filters take"
+
+
+def test_broadcaster_gets_every_record_and_ranker_what_comes_or_goes(stage: str) -> None:
+    # The boards of a game may be more than Lambda's filters take.
+    assert "FilterCriteria" not in mapping_of(stage, "broadcaster")
+    ranker = mapping_of(stage, "ranker")
+    (pattern,) = ranker["FilterCriteria"]["Filters"]
+    assert json.loads(pattern["Pattern"]) == {"eventName": ["INSERT", "REMOVE"]}
+    assert ranker["MaximumBatchingWindowInSeconds"] == 1
 
 
 @pytest.mark.parametrize(
-    ("function", "rate", "seconds"), [("sweep", "1 minute", 60), ("janitor", "5 minutes", 300)]
+    ("function", "rate", "seconds"),
+    [("sweep", "1 minute", 60), ("janitor", "5 minutes", 300), ("rank", "1 hour", 3600)],
 )
-def test_sweep_comes_every_minute_and_the_janitor_every_five(
-    stage: str, function: str, rate: str, seconds: int
-) -> None:
+def test_sweeps_and_janitor_come_in_time(stage: str, function: str, rate: str, seconds: int) -> None:
     """What failed, or found no room, is not tried again: the next one comes in any case."""
     (rule,) = [
         one

@@ -2,17 +2,22 @@
 
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from bench.memory_dynamo import MemoryDynamo
 from game.functions import FUNCTIONS
-from streams import app
+from streams import app, ranker_app
 from streams.broadcaster import Broadcaster
+from streams.ranker import Ranker
+from tests.simulation.schedule import database
 from tests.unit.api.rest_scene import rest_scene
 from tests.unit.embedded_metrics import Metric, metrics
 from tests.unit.events import recorded
 from tests.unit.infra.stage import properties, text
-from tests.unit.realtime.lambda_container import fake_context
+from tests.unit.realtime.lambda_container import container_of, fake_context
 from tests.unit.streams.broadcast_scene import entry_scene
 
 STAGES = ("dev", "prod")
@@ -55,6 +60,14 @@ def counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         while scene.started:
             app.pusher_handler(scene.started.pop(0).model_dump(by_alias=True), fake_context())
         app.sweep_handler(recorded("scheduled_sweep"), fake_context())
+    dynamo = MemoryDynamo()
+
+    @asynccontextmanager
+    async def open_ranker() -> AsyncIterator[Ranker]:
+        yield Ranker(database(dynamo), lambda: 0)
+
+    with container_of(monkeypatch, ranker_app, open_ranker):
+        ranker_app.handler(recorded("dynamodb_stream"), fake_context())
     return metrics(capsys.readouterr().out)
 
 

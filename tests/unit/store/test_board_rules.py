@@ -342,7 +342,7 @@ async def test_worst_rows_go_first(tables: InterruptedDatabase, monkeypatch: pyt
         tables.restart()
         while not [one for one in tables.log if one.startswith("BatchWriteItem")]:
             tables.restart()
-            deletes = 2 + (1 + 3 + 2 if board == "forest" else 0)  # behind those of the sums, for the forest
+            deletes = 2 + (1 + 3 + 4 if board == "forest" else 0)  # behind those of the sums, for the forest
             tables.after[1 + deletes] = die
             with pytest.raises(CrashError):
                 await drop(tables, PLAIN, board)
