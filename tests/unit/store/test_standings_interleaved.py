@@ -37,6 +37,10 @@ async def one_score(db: Database) -> None:
     await score(db, "sprint", 7, at=NOW - 1)
 
 
+async def nothing_yet(_: Database) -> None:
+    pass
+
+
 async def two_scores(db: Database) -> None:
     await score(db, "forest", 40, at=NOW - 2)
     await score(db, "sprint", 7, at=NOW - 1)
@@ -66,13 +70,13 @@ async def check(db: Database) -> None:
 
 
 SMALL: dict[str, tuple[Work, list[Work]]] = {
-    "a better score and a new name": (
-        one_score,
-        [lambda db: score(db, "sprint", 5), lambda db: rename(db, "Lovelace")],
-    ),
     "two better scores": (
         one_score,
         [lambda db: score(db, "sprint", 5), lambda db: score(db, "sprint", 4)],
+    ),
+    "two first scores on the same sum": (
+        nothing_yet,
+        [lambda db: score(db, "forest", 5), lambda db: score(db, "desert", 4)],
     ),
 }
 
