@@ -5,15 +5,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, JsonValue
 
+from game.strict_json import depth
+
 CHECKPOINT_LIMIT = 8 * 1024
 """Bytes of a checkpoint as JSON text in UTF-8."""
 CHECKPOINT_DEPTH = 64
 """Arrays and objects within one another; pydantic writes no answer with more than some 250."""
-
-
-def _depth(value: JsonValue) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
 def _small(checkpoint: JsonValue) -> JsonValue:
@@ -21,7 +18,7 @@ def _small(checkpoint: JsonValue) -> JsonValue:
     size = len(text.encode())
     if size > CHECKPOINT_LIMIT:
         raise ValueError(f"must be at most {CHECKPOINT_LIMIT} bytes of JSON, not {size}")
-    if _depth(checkpoint) > CHECKPOINT_DEPTH:
+    if depth(checkpoint) > CHECKPOINT_DEPTH:
         raise ValueError(f"must be nested at most {CHECKPOINT_DEPTH} deep")
     return checkpoint
 

@@ -1,10 +1,13 @@
 """A board's entries, and the least changes that turn one state of a board into another."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
+from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
+from game.metadata import to_text
 from game.model import Model
 from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order, encode
 
@@ -37,8 +40,15 @@ Points = Annotated[int, Field(gt=-POINTS_LIMIT, lt=POINTS_LIMIT)]
 Milliseconds = Annotated[int, Field(ge=0, lt=TIME_LIMIT)]
 
 
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
 class Entry(Model):
-    """One player on a board. Ranks count from 1, each for one player. In JSON the points are `score`."""
+    """One player on a board. Ranks count from 1, each for one player. In JSON the points are `score`.
+
+    tiebreak, metadata: those of the run, where its area has them; left out where it has none.
+    """
 
     rank: int
     user_id: UserId
@@ -46,6 +56,8 @@ class Entry(Model):
     avatar: Avatar | None
     points: Points = Field(alias="score")
     achieved_at: Milliseconds
+    tiebreak: Points | None = Field(None, exclude_if=_is_absent)
+    metadata: JsonValue = Field(None, exclude_if=_is_absent)
 
 
 class SetEntry(Entry):
@@ -64,13 +76,43 @@ class RemoveEntry(Model):
 Change = Annotated[SetEntry | RemoveEntry, Field(discriminator="op")]
 
 
-def ranked(order: Order, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Return the entries in the board's order, with the ranks that follow from it."""
-    ordered = sorted(
-        entries,
-        key=lambda entry: encode(order, entry.points, entry.achieved_at, entry.user_id),
-        reverse=order == "desc",
+_AVATAR_LENGTH = len(f"avatars/{UUID(int=0)}/{UUID(int=0)}-128.webp")
+
+
+@cache
+def largest_entry(*, tiebreak: bool, metadata_bytes: int) -> int:
+    """Return the most bytes that an entry has in a snapshot, with the comma behind it.
+
+    tiebreak, metadata_bytes: whether there may be a tie-break, and how long the metadata may be.
+    """
+    entry = Entry(
+        rank=999,
+        user_id=str(UUID(int=0)),
+        name="n" * NAME_BYTES,
+        avatar="a" * _AVATAR_LENGTH,
+        points=1 - POINTS_LIMIT,
+        achieved_at=TIME_LIMIT - 1,
+        tiebreak=1 - POINTS_LIMIT if tiebreak else None,
+        metadata=0 if metadata_bytes else None,
     )
+    return len(entry.model_dump_json(by_alias=True)) + max(0, metadata_bytes - len("0")) + len(",")
+
+
+def ranked(order: Order, entries: Iterable[Entry], tiebreak_order: Order | None = None) -> tuple[Entry, ...]:
+    """Return the entries in the board's order, with the ranks that follow from it.
+
+    tiebreak_order: which tie-breaks are better, on a board that has one; others have none to look at.
+    """
+
+    def key(entry: Entry) -> str:
+        tiebreak = None
+        if tiebreak_order is not None:
+            # An entry without one loses against every other.
+            worst = 1 - POINTS_LIMIT if tiebreak_order == "desc" else POINTS_LIMIT - 1
+            tiebreak = worst if entry.tiebreak is None else entry.tiebreak
+        return encode(order, entry.points, entry.achieved_at, entry.user_id, tiebreak, tiebreak_order)
+
+    ordered = sorted(entries, key=key, reverse=order == "desc")
     return tuple(
         entry if entry.rank == rank else entry.model_copy(update={"rank": rank})
         for rank, entry in enumerate(ordered, start=1)
@@ -78,8 +120,8 @@ def ranked(order: Order, entries: Iterable[Entry]) -> tuple[Entry, ...]:
 
 
 def diff(old: Sequence[Entry], new: Sequence[Entry]) -> list[Change]:
-    """Return the least changes that turn one ranked board into another: `apply(order, old, diff(old, new)) ==
-    new`.
+    """Return the least changes that turn one ranked board into another: `apply(order, old, diff(old, new),
+    tiebreak_order) == new`.
 
     A player whose rank alone moved is not named: ranks follow from the order. Removals come first.
     """
@@ -94,16 +136,20 @@ def diff(old: Sequence[Entry], new: Sequence[Entry]) -> list[Change]:
     return [*removed, *changed]
 
 
-def apply(order: Order, entries: Sequence[Entry], changes: Iterable[Change]) -> tuple[Entry, ...]:
-    """Return the ranked board after the changes."""
+def apply(
+    order: Order, entries: Sequence[Entry], changes: Iterable[Change], tiebreak_order: Order | None = None
+) -> tuple[Entry, ...]:
+    """Return the ranked board after the changes. See `ranked`."""
     board = {entry.user_id: entry for entry in entries}
     for change in changes:
         if isinstance(change, RemoveEntry):
             board.pop(change.user_id, None)
         else:
             board[change.user_id] = Entry.model_validate(change.model_dump(by_alias=True, exclude={"op"}))
-    return ranked(order, board.values())
+    return ranked(order, board.values(), tiebreak_order)
 
 
 def _content(entry: Entry) -> tuple[Any, ...]:
-    return entry.name, entry.avatar, entry.points, entry.achieved_at
+    # As texts, for in Python true equals 1.
+    metadata = None if entry.metadata is None else to_text(entry.metadata)
+    return entry.name, entry.avatar, entry.points, entry.achieved_at, entry.tiebreak, metadata

@@ -1,23 +1,65 @@
-"""The catalogue: what a game designer decides, read from one TOML file and checked when it is loaded."""
+"""The catalogue: what a game designer decides, read from one TOML file and checked when it is loaded.
+
+An area is where a player scores; a board is what is shown. An area with a `top` has a board of its own, by
+its own id. A series is many areas of one kind, which are numbered. `boards` are further ones, over one area
+or over several.
+"""
 
 import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from game.economy import Economy, Title
+from game.board import largest_entry
+from game.economy import TITLE_LIMIT, Economy, Title
+from game.frames import FRAME_LIMIT
+from game.metadata import METADATA_LIMIT, metadata_fault
 from game.model import Model
-from game.scoring import POINTS_LIMIT, Order
+from game.scoring import POINTS_LIMIT, Order, SortKey, better, decode, encode
 
-GLOBAL_BOARD = "global"
-# A board's id is also a channel's name, and these channels are taken.
-RESERVED_IDS = frozenset({GLOBAL_BOARD, "all"})
-# The longest entries there can be, in a snapshot of this many, stay under the 32 KB of a WebSocket frame.
+ID_LIMIT = 32
+"""Characters of an id."""
 TOP_LIMIT = 100
+"""Entries that a board may show: without tie-break and metadata so many fit into one frame."""
+AREAS_LIMIT = 2500
+"""Areas of a game, those of its series included."""
+BOARDS_LIMIT = 2500
+"""Boards of a game, those that areas have of their own included."""
+FED_LIMIT = 30
+"""Boards that one area may feed.
+
+A score is one transaction of at most 100 items: three per board (what the player has there, the old row, the
+new row), what the player has in the area, the player's row, and the idempotency key.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+FRAME_OVERHEAD = 400
+"""Bytes of a snapshot, at most, besides its entries."""
+
+# A board's id is also a channel's name, and this channel is taken.
+RESERVED_IDS = frozenset({"all"})
+NUMBER = "{n}"
+"""What stands for an area's number in the title of a series."""
 
 DEFAULT_PATH = Path(__file__).with_name("catalogue.toml")
+
+# What a file of release 0.1.0 has, and what to write instead.
+_REPLACED = {
+    "global": "write [boards.global], with `areas`: the ids of those that add up",
+    "counts": "name the area in `areas` of the board that adds it up",
+}
 
 
 class CatalogueError(Exception):
@@ -30,43 +72,126 @@ def _not_reserved(area: str) -> str:
     return area
 
 
-AreaId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$"), AfterValidator(_not_reserved)]
+AreaId = Annotated[
+    str, StringConstraints(pattern=rf"^[a-z][a-z0-9_-]{{0,{ID_LIMIT - 1}}}$"), AfterValidator(_not_reserved)
+]
 Top = Annotated[int, Field(ge=1, le=TOP_LIMIT, strict=True)]
 Points = Annotated[int, Field(gt=-POINTS_LIMIT, lt=POINTS_LIMIT, strict=True)]
-
-
 Keep = Literal["best", "sum", "latest"]
 """What becomes of a player's points with a further score: the better of both, their sum, or the later."""
 
 
 class Tiebreak(Model):
-    """A second number of a run, which ranks equal points: coins, or seconds left."""
+    """A second number of a run, from `min` to `max`, which ranks equal points: coins, or seconds left."""
 
-    name: str
+    name: Title
     order: Order
     min: Points
     max: Points
-
-
-class Area(Model):
-    """Somewhere a player scores. Scores are whole numbers from `min` to `max`, both included."""
-
-    title: Title
-    order: Order
-    min: Points
-    max: Points
-    top: Top
-    counts: bool
-    keep: Keep = "best"
-    tiebreak: Tiebreak | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.min >= self.max:
             raise ValueError(f"min ({self.min}) must be below max ({self.max})")
-        if self.counts and self.order == "asc":
-            raise ValueError('counts must be false where order is "asc": a sum of times makes no ranking')
         return self
+
+
+class Fault(NamedTuple):
+    """What is wrong with a score: `field` is the wrong one, `detail` says why."""
+
+    field: Literal["score", "tiebreak", "metadata"]
+    detail: str
+
+
+class Area(Model):
+    """Somewhere a player scores. Scores are whole numbers from `min` to `max`, both included.
+
+    top: how many entries the area's own board shows (K); None: it has no board of its own.
+    metadata: the most bytes of JSON that may come with a score; 0: none may.
+    """
+
+    title: Title
+    order: Order
+    min: Points
+    max: Points
+    keep: Keep = "best"
+    tiebreak: Tiebreak | None = None
+    metadata: Annotated[int, Field(ge=1, le=METADATA_LIMIT, strict=True)] = 0
+    top: Top | None = None  # the last one: it is judged by the others
+
+    @field_validator("top")
+    @classmethod
+    def _check_top(cls, top: int | None, info: ValidationInfo) -> int | None:
+        tiebreak, allowed = info.data.get("tiebreak"), info.data.get("metadata", 0)
+        if top is not None and (fault := _too_large(top, tiebreak, allowed)):
+            raise ValueError(fault)
+        return top
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min >= self.max:
+            raise ValueError(f"min ({self.min}) must be below max ({self.max})")
+        if self.tiebreak and self.keep == "sum":
+            raise ValueError('tiebreak needs another keep than "sum": points of many runs belong to no run')
+        return self
+
+    def faults(self, name: str, points: int, tiebreak: int | None, content: JsonValue) -> Iterator[Fault]:
+        """Yield each way in which a score does not fit this area, which is called `name`."""
+        if not self.min <= points <= self.max:
+            yield Fault("score", f"must be from {self.min} to {self.max} in {name}")
+        rule = self.tiebreak
+        if rule is None:
+            if tiebreak is not None:
+                yield Fault("tiebreak", f"must be left out: {name} has no tie-break")
+        elif tiebreak is None or not rule.min <= tiebreak <= rule.max:
+            given = "there" if tiebreak is None else f"from {rule.min} to {rule.max}"
+            yield Fault("tiebreak", f"must be {given} in {name}: {rule.name}, from {rule.min} to {rule.max}")
+        if content is not None:
+            if not self.metadata:
+                yield Fault("metadata", f"must be left out: {name} takes no metadata")
+            elif fault := metadata_fault(content, self.metadata):
+                yield Fault("metadata", f"{fault} in {name}")
+
+    def beats(self, points: int, tiebreak: int | None, best: int, best_tiebreak: int | None) -> bool:
+        """Return whether a run is better than another: its points, or of equal points the tie-break.
+
+        A run of a time before the area had a tie-break loses to any that has one.
+        """
+        if points != best or self.tiebreak is None or tiebreak is None:
+            return better(self.order, points, best)
+        return best_tiebreak is None or better(self.tiebreak.order, tiebreak, best_tiebreak)
+
+
+class Series(Area):
+    """Areas of one kind: `count` of them, numbered from 1. In the title, `{n}` stands for the number."""
+
+    count: Annotated[int, Field(ge=1, le=AREAS_LIMIT, strict=True)]
+
+    @model_validator(mode="after")
+    def _check_title(self) -> Self:
+        if NUMBER not in self.title:
+            raise ValueError(f'title must contain "{NUMBER}", which stands for the number of the area')
+        if len(self._title(self.count)) > TITLE_LIMIT:
+            raise ValueError(f"title must have at most {TITLE_LIMIT} characters with {self.count} in it")
+        return self
+
+    def expand(self, name: str) -> Iterator[tuple[str, Area]]:
+        """Yield the id and the rules of each area."""
+        shared = {key: getattr(self, key) for key in Area.model_fields}
+        for number in range(1, self.count + 1):
+            # Checked once, as a series.
+            yield f"{name}-{number}", Area.model_construct(**shared | {"title": self._title(number)})
+
+    def _title(self, number: int) -> str:
+        return self.title.replace(NUMBER, str(number))
+
+
+class FurtherBoard(Model):
+    """A board besides those that areas have of their own: over one area, or the sum over several."""
+
+    title: Title
+    areas: Annotated[tuple[str, ...], Field(min_length=1, max_length=AREAS_LIMIT)]
+    top: Top
 
 
 class GameArea(Model):
@@ -77,80 +202,143 @@ class GameArea(Model):
     order: Order
 
 
-class GlobalBoard(Model):
-    """The board whose points are the sum of a player's bests over the areas that count."""
-
-    title: Title
-    top: Top
-    order: Literal["desc"] = "desc"
-
-
 class Board(Model):
     """A board: what is shown. `top` is how many entries it shows (K).
 
     areas: the areas that feed it. Of several, a player's points are the sum of what they have in each.
-    tiebreak: that of its only area, if it has one.
+    tiebreak, metadata: those of its only area, if it has them.
     """
 
     id: str
+    title: str = ""
     order: Order
     top: int
     areas: tuple[str, ...] = ()
     tiebreak: Tiebreak | None = None
+    metadata: int = 0
+
+    @property
+    def tiebreak_order(self) -> Order | None:
+        """The order of its tie-break; None where it has none."""
+        return self.tiebreak.order if self.tiebreak else None
+
+    def sort_key(self, points: int, achieved_at: int, user_id: str, tiebreak: int | None = None) -> str:
+        """Return the sort key of a row on this board. Raises SortKeyError."""
+        return encode(self.order, points, achieved_at, user_id, tiebreak, self.tiebreak_order)
+
+    def read_key(self, sort_key: str) -> SortKey:
+        """Return what a sort key of this board tells. Raises SortKeyError."""
+        return decode(self.order, sort_key, self.tiebreak_order)
 
 
-class Catalogue(Economy):
-    """Everything the designer's file says."""
+class Catalogue(Economy, validate_by_name=False):
+    """Everything the designer's file says, checked; series are expanded."""
 
-    global_: GlobalBoard = Field(alias="global")
-    # A new name is one transaction over the player's rows on every board, and DynamoDB takes 100 items.
-    areas: dict[AreaId, Area] = Field(min_length=1, max_length=96)
+    own_areas: dict[AreaId, Area] = Field(alias="areas", default_factory=dict)
+    series: dict[AreaId, Series] = Field(default_factory=dict)
+    further_boards: dict[AreaId, FurtherBoard] = Field(alias="boards", default_factory=dict)
 
     @model_validator(mode="after")
-    def _check_sum(self) -> Self:
-        counting = [area for area in self.areas.values() if area.counts]
-        for bound in (sum(area.min for area in counting), sum(area.max for area in counting)):
+    def _check_everything(self) -> Self:
+        # What follows looks areas and boards up by their ids, so these must be right before.
+        for check in (self._broken_ids, self._broken_boards, self._broken_rules):
+            if problems := [*check()]:
+                raise ValueError("; ".join(problems))
+        return self
+
+    def _broken_ids(self) -> Iterator[str]:
+        makers: dict[str, str] = {}
+        for key, name in self._ids():
+            if name in makers:
+                yield f"{key}: the id {name!r} is made by {makers[name]} already"
+            makers.setdefault(name, key)
+            if len(name) > ID_LIMIT:
+                yield f"{key}: the id {name!r} has more than {ID_LIMIT} characters"
+        count = len(self.own_areas) + sum(series.count for series in self.series.values())
+        if not 1 <= count <= AREAS_LIMIT:
+            yield f"areas: a game has 1 to {AREAS_LIMIT} areas, and this one {count}"
+
+    def _ids(self) -> Iterator[tuple[str, str]]:
+        """Yield each id that the file makes, behind the key that makes it."""
+        yield from ((f"areas.{name}", name) for name in self.own_areas)
+        for name, series in self.series.items():
+            yield f"series.{name}", name
+            yield from ((f"series.{name}", f"{name}-{number}") for number in range(1, series.count + 1))
+        yield from ((f"boards.{name}", name) for name in self.further_boards)
+
+    def _broken_boards(self) -> Iterator[str]:
+        for name, board in self.further_boards.items():
+            yield from (f"boards.{name}.{fault}" for fault in self._faults(board))
+        owned = sum(area.top is not None for area in self.areas.values())
+        count = owned + len(self.further_boards)
+        if not 1 <= count <= BOARDS_LIMIT:
+            yield f"boards: a game has 1 to {BOARDS_LIMIT} boards, and this one {count}"
+        fed = Counter(area for board in self.further_boards.values() for area in board.areas)
+        for area, times in fed.items():
+            times += area in self.areas and self.areas[area].top is not None
+            if times > FED_LIMIT:
+                yield f"boards: {area} feeds {times} of them, and an area feeds at most {FED_LIMIT}"
+
+    def _faults(self, board: FurtherBoard) -> Iterator[str]:
+        unknown = [area for area in board.areas if area not in self.areas]
+        if unknown:
+            yield f"areas: there is no area {', '.join(map(repr, unknown[:10]))}"
+            return
+        repeated = [area for area, times in Counter(board.areas).items() if times > 1]
+        if repeated:
+            yield f"areas: {', '.join(repeated[:10])} comes more than once"
+        areas = [self.areas[area] for area in board.areas]
+        if len(areas) == 1:
+            if fault := _too_large(board.top, areas[0].tiebreak, areas[0].metadata):
+                yield f"top: {fault}"
+            return
+        if timed := [area for area in board.areas if self.areas[area].order == "asc"]:
+            yield f'areas: {", ".join(timed[:10])} must be in order "desc": a sum of times makes no ranking'
+        for bound in (sum(area.min for area in areas), sum(area.max for area in areas)):
             if abs(bound) >= POINTS_LIMIT:
-                raise ValueError(
-                    f"the bounds of the areas that count add up to {bound}, beyond {POINTS_LIMIT - 1}"
-                )
-        return self
+                yield f"areas: their bounds add up to {bound}, beyond {POINTS_LIMIT - 1}"
 
-    @model_validator(mode="after")
-    def _check_references(self) -> Self:
-        problems = self.broken_references() + self._broken_boards()
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    def _broken_boards(self) -> list[str]:
-        """Return what tasks require of boards that are not there, and points that their areas do not take."""
-        problems = []
+    def _broken_rules(self) -> Iterator[str]:
+        yield from self.broken_references()
         for name, task in self.tasks.items():
             requires = task.requires
             if requires is None or requires.area is None:
                 continue
             area = self.areas.get(requires.area)
             key = f"tasks.{name}.requires"
-            if area is None and requires.area != GLOBAL_BOARD:
-                problems.append(f"{key}.area: there is no area {requires.area!r}")
-            elif area and requires.points is not None and not area.min <= requires.points <= area.max:
-                problems.append(f"{key}.points: {requires.area} takes {area.min} to {area.max}")
-        return problems
+            if area is None and requires.area not in self.boards:
+                yield f"{key}.area: there is no area or board {requires.area!r}"
+            elif (
+                area
+                and requires.points is not None
+                and area.keep != "sum"
+                and not area.min <= requires.points <= area.max
+            ):
+                yield f"{key}.points: {requires.area} takes {area.min} to {area.max}"
 
     @cached_property
-    def boards(self) -> dict[str, Board]:
-        """Every board by id: one an area, and `global`."""
-        boards = {
-            name: Board(id=name, order=area.order, top=area.top, areas=(name,), tiebreak=area.tiebreak)
-            for name, area in self.areas.items()
-        }
-        boards[GLOBAL_BOARD] = Board(
-            id=GLOBAL_BOARD,
-            order=self.global_.order,
-            top=self.global_.top,
-            areas=tuple(name for name, area in self.areas.items() if area.counts),
-        )
+    def areas(self) -> Mapping[str, Area]:
+        """Every area by id, those of series too."""
+        areas = dict(self.own_areas)
+        for name, series in self.series.items():
+            areas.update(series.expand(name))
+        return areas
+
+    @cached_property
+    def boards(self) -> Mapping[str, Board]:
+        """Every board by id: those that areas have of their own, and the further ones."""
+        boards = {}
+        for name, area in self.areas.items():
+            if area.top is not None:
+                boards[name] = _over_one(name, area.title, area.top, name, area)
+        for name, further in self.further_boards.items():
+            if len(further.areas) == 1:
+                (only,) = further.areas
+                boards[name] = _over_one(name, further.title, further.top, only, self.areas[only])
+            else:
+                boards[name] = Board.model_construct(
+                    id=name, title=further.title, order="desc", top=further.top, areas=further.areas
+                )
         return boards
 
     def boards_of(self, area: str) -> tuple[Board, ...]:
@@ -170,10 +358,30 @@ class Catalogue(Economy):
         """The areas as clients see them."""
         return [GameArea(id=name, title=area.title, order=area.order) for name, area in self.areas.items()]
 
-    @property
-    def counting_areas(self) -> frozenset[str]:
-        """The ids of the areas whose bests add up to the global board."""
-        return frozenset(name for name, area in self.areas.items() if area.counts)
+
+def _over_one(name: str, title: str, top: int, only: str, area: Area) -> Board:
+    # Everything in it has been checked, and a game has up to 2,500.
+    return Board.model_construct(
+        id=name,
+        title=title,
+        order=area.order,
+        top=top,
+        areas=(only,),
+        tiebreak=area.tiebreak,
+        metadata=area.metadata,
+    )
+
+
+def _too_large(top: int, tiebreak: Tiebreak | None, metadata_bytes: int) -> str | None:
+    """Return what is wrong where a board of the largest entries would not go into one frame."""
+    entry = largest_entry(tiebreak=tiebreak is not None, metadata_bytes=metadata_bytes)
+    most = (FRAME_LIMIT - FRAME_OVERHEAD) // entry
+    if top <= most:
+        return None
+    return (
+        f"{top} entries of up to {entry} bytes exceed a frame of {FRAME_LIMIT} bytes:"
+        f" at most {most} fit, or more with less metadata"
+    )
 
 
 def load_catalogue(path: Path = DEFAULT_PATH) -> Catalogue:
@@ -193,6 +401,9 @@ def load_catalogue(path: Path = DEFAULT_PATH) -> Catalogue:
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
-    # pydantic writes "[key]" where a mapping's key itself is wrong. A fault of the whole file names its keys.
+    # pydantic writes "[key]" where a mapping's key itself is wrong, and this in front of what we say.
     key = ".".join(str(part) for part in location if part != "[key]")
-    return f"{key}: {message}" if key else message.removeprefix("Value error, ")
+    message = message.removeprefix("Value error, ")
+    if location and location[-1] in _REPLACED:
+        message = f"{message}: {_REPLACED[str(location[-1])]}"
+    return f"{key}: {message}" if key else message

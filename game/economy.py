@@ -11,7 +11,9 @@ from game.model import Model
 AMOUNT_LIMIT = 10**12
 
 ItemId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+TITLE_LIMIT = 60
+"""Characters of a title."""
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TITLE_LIMIT)]
 Amount = Annotated[int, Field(ge=0, le=AMOUNT_LIMIT, strict=True)]
 PositiveAmount = Annotated[int, Field(ge=1, le=AMOUNT_LIMIT, strict=True)]
 
@@ -52,7 +54,7 @@ class Requirements(Model):
     score: Literal[True] | None = None
     """A score in any area."""
     area: str | None = None
-    """The board on which there must be a score: an area, or `global`."""
+    """Where there must be a score: an area, or a board."""
     points: Annotated[int, Field(strict=True)] | None = None
     """The points on `area`: at least these, or at most where lower is better."""
     level: Annotated[int, Field(ge=1, strict=True)] | None = None
@@ -69,7 +71,7 @@ class Requirements(Model):
         if not self.model_fields_set:
             raise ValueError("must name at least one of score, area, points, level, unlock, item")
         if self.points is not None and self.area is None:
-            raise ValueError("points needs area: the board on which they are reached")
+            raise ValueError("points needs area: the area or board where they are reached")
         return self
 
 

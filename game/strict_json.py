@@ -39,6 +39,15 @@ def ordered(value: Any) -> Any:
     return value
 
 
+def depth(value: Any) -> int:
+    """Return how many arrays and objects are within one another."""
+    deepest, level = 0, [value]
+    while level := [one for one in level if isinstance(one, dict | list | tuple)]:
+        deepest += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return deepest
+
+
 def check_members(text: str) -> None:
     """Raise RepeatedMemberError for a member that comes twice.
 

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue
 
 from game.board import Change, Entry, Position, diff
+from game.catalogue import Board
 from game.live import BOARDS_LIMIT
 from game.model import Model
+from game.scoring import Order
 
 Boards = Annotated[list[str], Field(min_length=1, max_length=BOARDS_LIMIT)]
 
@@ -65,13 +67,17 @@ class Broadcast(Model):
 
 
 class Snapshot(Model):
-    """A whole board. `size` is K, the most entries that the board shows."""
+    """A whole board. `size` is K, the most entries that the board shows.
+
+    tiebreak: which tie-breaks are better, on a board that has one; left out on others.
+    """
 
     type: Literal["snapshot"] = "snapshot"
     board: str
     epoch: int
     version: int
     size: int
+    tiebreak: Order | None = Field(None, exclude_if=lambda order: order is None)
     entries: tuple[Entry, ...]
 
 
@@ -155,9 +161,7 @@ def encode(frame: ServerFrame) -> str:
     return frame.model_dump_json(by_alias=True, exclude_none=isinstance(frame, Avatar))
 
 
-def encode_change(
-    board: str, size: int, read: Position, old: Sequence[Entry], new: Sequence[Entry]
-) -> str | None:
+def encode_change(board: Board, read: Position, old: Sequence[Entry], new: Sequence[Entry]) -> str | None:
     """Return the frame from the board as read to its next version; None when nothing changed.
 
     A diff, or the snapshot where that is smaller.
@@ -166,15 +170,23 @@ def encode_change(
     if not changes:
         return None
     frame = encode(
-        Diff(board=board, epoch=read.epoch, from_=read.version, to=read.version + 1, changes=changes)
+        Diff(board=board.id, epoch=read.epoch, from_=read.version, to=read.version + 1, changes=changes)
     )
-    snapshot = encode_snapshot(board, size, Position(read.epoch, read.version + 1), new)
+    snapshot = encode_snapshot(board, Position(read.epoch, read.version + 1), new)
     return min(frame, snapshot, key=lambda text: len(text.encode()))
 
 
-def encode_snapshot(board: str, size: int, position: Position, entries: Sequence[Entry]) -> str:
+def encode_snapshot(board: Board, position: Position, entries: Sequence[Entry]) -> str:
     """Return a whole board as JSON text. The catalogue's bound on K keeps it within one frame."""
-    return encode(Snapshot(board=board, size=size, entries=tuple(entries), **position._asdict()))
+    return encode(
+        Snapshot(
+            board=board.id,
+            size=board.top,
+            tiebreak=board.tiebreak_order,
+            entries=tuple(entries),
+            **position._asdict(),
+        )
+    )
 
 
 def explain(errors: Sequence[Mapping[str, Any]]) -> str:

@@ -1,21 +1,46 @@
 """The designer's file: what loads, and how a mistake in it is named."""
 
 import json
+import re
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from game.board import NAME_BYTES, Entry, Position
-from game.catalogue import TOP_LIMIT, Board, CatalogueError, load_catalogue
+from game.catalogue import (
+    AREAS_LIMIT,
+    BOARDS_LIMIT,
+    FED_LIMIT,
+    TOP_LIMIT,
+    Area,
+    Board,
+    Catalogue,
+    CatalogueError,
+    Tiebreak,
+    load_catalogue,
+)
 from game.frames import FRAME_LIMIT, fits
+from game.metadata import METADATA_DEPTH, METADATA_LIMIT
 from game.names import NAME_MAX, clean_name
-from game.scoring import POINTS_LIMIT, TIME_LIMIT
+from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order
 from realtime.protocol import encode_change, encode_snapshot
 
-GLOBAL = '[global]\ntitle = "All"\ntop = 10\n'
-FOREST = '[areas.forest]\ntitle = "F"\norder = "desc"\nmin = 0\nmax = 10\ntop = 5\ncounts = true\n'
-GOOD = GLOBAL + FOREST
+FOREST = '[areas.forest]\ntitle = "F"\norder = "desc"\nmin = 0\nmax = 10\ntop = 5\n'
+SPRINT = FOREST.replace("forest", "sprint").replace("desc", "asc")
+LEVELS = '[series.level]\ncount = 3\ntitle = "Level {n}"\norder = "desc"\nmin = 0\nmax = 7\n'
+TOTAL = '[boards.total]\ntitle = "All"\nareas = ["forest", "level-2"]\ntop = 10\n'
+GOOD = FOREST + SPRINT + LEVELS + TOTAL
+
+
+def good(tmp_path: Path, text: str) -> Catalogue:
+    path = tmp_path / "catalogue.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_catalogue(path)
 
 
 def load(tmp_path: Path, text: str | bytes) -> CatalogueError:
@@ -33,23 +58,60 @@ def test_catalogue_that_comes_with_podium_loads() -> None:
     forest, sprint = catalogue.areas["forest"], catalogue.areas["sprint"]
     assert (forest.min, forest.max, forest.order) == (0, 1_000_000, "desc")
     assert sprint.order == "asc"
-    assert catalogue.counting_areas == {"forest", "desert"}
     assert set(catalogue.boards) == {*catalogue.areas, "global"}
+    assert catalogue.boards["global"].areas == ("forest", "desert")
 
 
 def test_boards_carry_order_size_and_areas(tmp_path: Path) -> None:
-    path = tmp_path / "catalogue.toml"
-    path.write_text(GOOD, encoding="utf-8")
-    assert load_catalogue(path).boards == {
-        "forest": Board(id="forest", order="desc", top=5, areas=("forest",)),
-        "global": Board(id="global", order="desc", top=10, areas=("forest",)),
+    assert good(tmp_path, GOOD).boards == {
+        "forest": Board(id="forest", title="F", order="desc", top=5, areas=("forest",)),
+        "sprint": Board(id="sprint", title="F", order="asc", top=5, areas=("sprint",)),
+        "total": Board(id="total", title="All", order="desc", top=10, areas=("forest", "level-2")),
     }
 
 
-def test_area_feeds_its_own_board_and_the_sums_over_it() -> None:
-    catalogue = load_catalogue()
-    fed = {area: [board.id for board in catalogue.boards_of(area)] for area in ("forest", "sprint", "swamp")}
-    assert fed == {"forest": ["forest", "global"], "sprint": ["sprint"], "swamp": []}
+def test_series_is_as_many_areas_with_their_numbers_in_the_titles(tmp_path: Path) -> None:
+    catalogue = good(tmp_path, GOOD)
+    assert {name: area.title for name, area in catalogue.areas.items()} == {
+        "forest": "F",
+        "sprint": "F",
+        "level-1": "Level 1",
+        "level-2": "Level 2",
+        "level-3": "Level 3",
+    }
+    single = LEVELS.replace("series.level", "areas.level-2").replace("count = 3\n", "")
+    alone = good(tmp_path, FOREST + single.replace("{n}", "2"))
+    assert catalogue.areas["level-2"] == alone.areas["level-2"]
+
+
+def test_board_over_one_area_takes_what_its_area_has(tmp_path: Path) -> None:
+    extra = 'tiebreak = { name = "coins", order = "asc", min = 0, max = 9 }\nmetadata = 64\n'
+    week = '[boards.week]\ntitle = "W"\nareas = ["sprint"]\ntop = 4\n'
+    boards = good(tmp_path, FOREST + SPRINT + extra + week).boards
+    week_board = boards["week"]
+    assert (week_board.order, week_board.top, week_board.metadata) == ("asc", 4, 64)
+    assert week_board.tiebreak == Tiebreak(name="coins", order="asc", min=0, max=9)
+    assert boards["sprint"].tiebreak == week_board.tiebreak
+    assert boards["forest"].tiebreak is None
+
+
+def test_sum_has_neither_tiebreak_nor_metadata(tmp_path: Path) -> None:
+    extra = 'tiebreak = { name = "coins", order = "asc", min = 0, max = 9 }\nmetadata = 64\n'
+    total = good(tmp_path, FOREST + extra + LEVELS + TOTAL).boards["total"]
+    assert (total.tiebreak, total.metadata) == (None, 0)
+
+
+def test_area_feeds_its_own_board_and_the_sums_over_it(tmp_path: Path) -> None:
+    catalogue = good(tmp_path, GOOD)
+    fed = {area: [board.id for board in catalogue.boards_of(area)] for area in (*catalogue.areas, "swamp")}
+    assert fed == {
+        "forest": ["forest", "total"],
+        "sprint": ["sprint"],
+        "level-1": [],
+        "level-2": ["total"],
+        "level-3": [],
+        "swamp": [],
+    }
 
 
 @pytest.mark.parametrize(
@@ -63,46 +125,195 @@ def test_area_feeds_its_own_board_and_the_sums_over_it() -> None:
         ("min = 0", f"min = {-POINTS_LIMIT}", "areas.forest.min"),
         ("min = 0\n", "", "areas.forest.min"),
         ('order = "desc"', 'order = "up"', "areas.forest.order"),
-        ('order = "desc"', 'order = "asc"', "areas.forest"),
         ('title = "F"', 'title = " "', "areas.forest.title"),
         ('title = "F"', f'title = "{"F" * 61}"', "areas.forest.title"),
         ("top = 5", "top = 0", "areas.forest.top"),
         ("top = 5", f"top = {TOP_LIMIT + 1}", "areas.forest.top"),
-        ("counts = true", 'counts = "maybe"', "areas.forest.counts"),
-        ("counts = true", "counts = true\ncolour = 1", "areas.forest.colour"),
-        ("[areas.forest]", "[areas.global]", "areas.global"),
+        ("top = 5", 'keep = "worst"', "areas.forest.keep"),
+        ("top = 5", "metadata = 0", "areas.forest.metadata"),
+        ("top = 5", f"metadata = {METADATA_LIMIT + 1}", "areas.forest.metadata"),
+        ("top = 5", 'metadata = "256"', "areas.forest.metadata"),
+        ("top = 5", "top = 100\nmetadata = 1", "areas.forest.top"),
+        ("top = 5", "top = 9\nmetadata = 4096", "areas.forest.top"),
+        ("top = 5", 'tiebreak = "coins"', "areas.forest.tiebreak"),
+        ("top = 5", 'tiebreak = { name = "c", order = "asc", min = 0 }', "areas.forest.tiebreak.max"),
+        (
+            "top = 5",
+            'tiebreak = { name = "", order = "asc", min = 0, max = 1 }',
+            "areas.forest.tiebreak.name",
+        ),
+        (
+            "top = 5",
+            'tiebreak = { name = "c", order = "up", min = 0, max = 1 }',
+            "areas.forest.tiebreak.order",
+        ),
+        ("top = 5", 'tiebreak = { name = "c", order = "asc", min = 1, max = 1 }', "areas.forest.tiebreak"),
+        (
+            "top = 5",
+            'keep = "sum"\ntiebreak = { name = "c", order = "asc", min = 0, max = 1 }',
+            "areas.forest",
+        ),
+        ("top = 5", "top = 5\ncolour = 1", "areas.forest.colour"),
+        ("top = 5", 'top = 5\nseason = "weekly"', "areas.forest.season"),
+        ("top = 5", "top = 5\n[areas.forest.rules]", "areas.forest.rules"),
         ("[areas.forest]", "[areas.all]", "areas.all"),
         ("[areas.forest]", '[areas."user#1"]', "areas.user#1"),
         ("[areas.forest]", "[areas.Forest]", "areas.Forest"),
         ("[areas.forest]", f"[areas.{'f' * 33}]", f"areas.{'f' * 33}"),
         ("[areas.forest]", '[areas."forest\\n"]', "areas.forest\n"),
-        ("top = 10", "top = 0", "global.top"),
-        ('title = "All"\n', "", "global.title"),
-        ("top = 10", 'top = 10\norder = "asc"', "global.order"),
-        (FOREST, "areas = 1\n", "areas"),
-        (FOREST, "[areas]\n", "areas"),
-        (FOREST, "", "areas"),
-        (GLOBAL, "", "global"),
-        (GLOBAL, GLOBAL + "[weather]\n", "weather"),
+        ("[areas.forest]", "[areas.level]", "series.level"),
+        ("[areas.forest]", "[areas.level-2]", "series.level"),
+        ("[areas.forest]", "[areas.total]", "boards.total"),
+        ("[boards.total]", "[boards.level]", "boards.level"),
+        ("[boards.total]", "[boards.level-3]", "boards.level-3"),
+        ("[boards.total]", "[boards.forest]", "boards.forest"),
+        ("[boards.total]", "[boards.all]", "boards.all"),
+        ("count = 3", "count = 0", "series.level.count"),
+        ("count = 3", "count = 2501", "series.level.count"),
+        ("count = 3\n", "", "series.level.count"),
+        ("count = 3", "count = 2499", "areas"),
+        ("[series.level]", f"[series.{'l' * 31}]", f"series.{'l' * 31}"),
+        ("Level {n}", "Level", "series.level"),
+        ("Level {n}", "L" * 57 + "{n}", None),
+        ('count = 3\ntitle = "Level {n}', 'count = 1234\ntitle = "' + "L" * 57 + "{n}", "series.level"),
+        ("max = 7", "max = 0", "series.level"),
+        ("max = 7", "max = 7\ntop = 101", "series.level.top"),
+        ('"forest", "level-2"', '"forest", "level-4"', "boards.total.areas"),
+        ('"forest", "level-2"', '"forest", "level"', "boards.total.areas"),
+        ('"forest", "level-2"', '"forest", "forest"', "boards.total.areas"),
+        ('"forest", "level-2"', '"forest", "sprint"', "boards.total.areas"),
+        ('"forest", "level-2"', "", "boards.total.areas"),
+        ("top = 10", "top = 0", "boards.total.top"),
+        ("top = 10", 'top = 10\norder = "asc"', "boards.total.order"),
+        ("top = 10", 'top = 10\nseason = "weekly"', "boards.total.season"),
+        ('title = "All"\n', "", "boards.total.title"),
+        (GOOD, "areas = 1\n", "areas"),
+        (GOOD, "[areas]\n", "areas"),
+        (GOOD, FOREST.replace("top = 5\n", ""), "boards"),
+        (TOTAL, "[weather]\n", "weather"),
+        (TOTAL, "[seasons.weekly]\n", "seasons"),
+        (TOTAL, "[own_areas]\n", "own_areas"),
     ],
 )
-def test_mistake_is_named_by_its_key(tmp_path: Path, wrong: str, right: str, named: str) -> None:
+def test_mistake_is_named_by_its_key(tmp_path: Path, wrong: str, right: str, named: str | None) -> None:
     assert wrong in GOOD
-    assert f" {named}: " in str(load(tmp_path, GOOD.replace(wrong, right, 1)))
+    text = GOOD.replace(wrong, right, 1)
+    if named is None:
+        good(tmp_path, text)
+    else:
+        assert f" {named}: " in str(load(tmp_path, text))
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     message = str(load(tmp_path, GOOD.replace("top = 5", "top = 0").replace("top = 10", "top = 0")))
-    assert "global.top: " in message
+    assert "boards.total.top: " in message
     assert "areas.forest.top: " in message
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            GOOD.replace("top = 5", "counts = true"),
+            "areas.forest.counts: .*name the area in `areas` of the board",
+        ),
+        (FOREST + '[global]\ntitle = "All"\ntop = 5\n', r"global: .*write \[boards.global\]"),
+    ],
+)
+def test_file_of_the_first_release_is_told_what_to_write_instead(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    assert re.search(told, str(load(tmp_path, text)))
 
 
 def test_sums_beyond_what_sorts_are_refused(tmp_path: Path) -> None:
     most = FOREST.replace("max = 10", f"max = {POINTS_LIMIT - 1}")
-    assert "add up" in str(load(tmp_path, GLOBAL + most + most.replace("forest", "desert")))
+    assert "add up" in str(load(tmp_path, most + LEVELS + TOTAL))
 
 
-@pytest.mark.parametrize("content", ["[global", b"\xff\xfe", ""])
+def test_area_feeds_no_more_boards_than_one_transaction_has_items_for(tmp_path: Path) -> None:
+    def boards(count: int) -> str:
+        return FOREST + "".join(
+            f'[boards.b{number}]\ntitle = "B"\nareas = ["forest"]\ntop = 5\n' for number in range(count)
+        )
+
+    assert len(good(tmp_path, boards(FED_LIMIT - 1)).boards_of("forest")) == FED_LIMIT
+    assert f"boards: forest feeds {FED_LIMIT + 1} of them" in str(load(tmp_path, boards(FED_LIMIT)))
+
+
+def test_largest_game_loads_and_one_more_of_anything_is_refused(tmp_path: Path) -> None:
+    full = LEVELS.replace("count = 3", f"count = {AREAS_LIMIT}") + "top = 50\n"
+    catalogue = good(tmp_path, full)
+    assert (len(catalogue.areas), len(catalogue.boards)) == (AREAS_LIMIT, BOARDS_LIMIT)
+    assert f"areas: a game has 1 to {AREAS_LIMIT} areas" in str(load(tmp_path, full + FOREST))
+    sums = TOTAL.replace('"forest"', '"level-1"')
+    assert f"boards: a game has 1 to {BOARDS_LIMIT} boards" in str(load(tmp_path, full + sums))
+
+
+ids = st.sampled_from(["a", "b", "c", "a-1", "b-2", "c-1"])
+tiebreaks = st.none() | st.builds(
+    lambda order: {"name": "coins", "order": order, "min": 0, "max": 9}, st.sampled_from(["asc", "desc"])
+)
+areas = st.fixed_dictionaries(
+    {"order": st.sampled_from(["asc", "desc"]), "min": st.integers(-9, 0), "max": st.integers(1, 9)},
+    optional={
+        "top": st.integers(1, 100),
+        "keep": st.sampled_from(["best", "sum", "latest"]),
+        "metadata": st.integers(1, 4096),
+        "tiebreak": tiebreaks,
+    },
+)
+files = st.fixed_dictionaries(
+    {
+        "areas": st.dictionaries(ids, areas.map(lambda area: area | {"title": "A"}), max_size=4),
+        "series": st.dictionaries(
+            ids,
+            st.tuples(areas, st.integers(1, 3)).map(
+                lambda both: both[0] | {"count": both[1], "title": "A {n}"}
+            ),
+            max_size=2,
+        ),
+        "boards": st.dictionaries(
+            ids,
+            st.fixed_dictionaries(
+                {
+                    "title": st.just("B"),
+                    "areas": st.lists(ids, min_size=1, max_size=3),
+                    "top": st.integers(1, 100),
+                }
+            ),
+            max_size=3,
+        ),
+    }
+)
+
+
+@given(file=files)
+def test_what_loads_keeps_every_rule_of_the_catalogue(file: dict[str, Any]) -> None:
+    try:
+        catalogue = Catalogue.model_validate(file)
+    except ValidationError:
+        return
+    made = [*file["areas"], *file["series"], *file["boards"]]
+    made += [f"{name}-{n}" for name, one in file["series"].items() for n in range(1, one["count"] + 1)]
+    assert len(made) == len(set(made))
+    assert set(catalogue.areas) | set(file["series"]) | set(file["boards"]) == set(made)
+    own = {name for name, area in catalogue.areas.items() if area.top is not None}
+    assert set(catalogue.boards) == own | set(file["boards"])
+    for board in catalogue.boards.values():
+        sources = [catalogue.areas[area] for area in board.areas]
+        assert len(set(board.areas)) == len(sources) >= 1
+        assert all(board in catalogue.boards_of(area) for area in board.areas)
+        if len(sources) > 1:
+            assert {area.order for area in sources} == {board.order} == {"desc"}
+        else:
+            assert (board.order, board.tiebreak) == (sources[0].order, sources[0].tiebreak)
+        assert not (board.tiebreak and sources[0].keep == "sum")
+        entries = [longest_entry(rank, "\\", board) for rank in range(1, board.top + 1)]
+        assert fits(encode_snapshot(board, POSITION, entries))
+
+
+@pytest.mark.parametrize("content", ["[boards", b"\xff\xfe", ""])
 def test_unreadable_file_is_named(tmp_path: Path, content: str | bytes) -> None:
     load(tmp_path, content)
 
@@ -112,11 +323,15 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         load_catalogue(tmp_path / "missing.toml")
 
 
-def longest_entry(rank: int, last: str) -> Entry:
-    """Return the most bytes that a name may have in a frame."""
+POSITION = Position(TIME_LIMIT - 1, 2**53 - 1)
+
+
+def longest_entry(rank: int, last: str, board: Board) -> Entry:
+    """Return the most bytes that an entry of a board may have in a frame; `last` is the name's last letter."""
     name = clean_name("\U0001f3c6" * (NAME_MAX - 2) + '"\u0316' + last + "\u0316")
     assert len(json.dumps(name, ensure_ascii=False).encode()) == NAME_BYTES + len('""')
     player = str(uuid.UUID(int=rank))
+    content = 7 if board.metadata == 1 else "m" * (board.metadata - len('""'))
     return Entry(
         rank=rank,
         user_id=player,
@@ -124,16 +339,82 @@ def longest_entry(rank: int, last: str) -> Entry:
         avatar=f"avatars/{player}/{uuid.UUID(int=0)}-256.webp",
         points=1 - POINTS_LIMIT,
         achieved_at=TIME_LIMIT - 1,
+        tiebreak=1 - POINTS_LIMIT if board.tiebreak else None,
+        metadata=content if board.metadata else None,
     )
 
 
-def test_largest_board_fits_into_one_frame() -> None:
-    board, position = "f" * 32, Position(TIME_LIMIT, 10**9)
-    entries = [longest_entry(rank, "\\") for rank in range(1, TOP_LIMIT + 1)]
-    snapshot = encode_snapshot(board, TOP_LIMIT, position, entries)
+COINS = Tiebreak(name="coins", order="asc", min=0, max=9)
+
+
+@pytest.mark.parametrize(
+    "board",
+    [
+        Board(id="f" * 32, order="desc", top=TOP_LIMIT),
+        Board(id="f" * 32, order="desc", top=91, tiebreak=COINS),
+        Board(id="f" * 32, order="desc", top=52, tiebreak=COINS, metadata=256),
+        Board(id="f" * 32, order="desc", top=7, metadata=METADATA_LIMIT),
+    ],
+)
+def test_largest_board_fits_into_one_frame(board: Board) -> None:
+    entries = [longest_entry(rank, "\\", board) for rank in range(1, board.top + 1)]
+    snapshot = encode_snapshot(board, POSITION, entries)
     assert fits(snapshot)
-    assert len(snapshot.encode()) > FRAME_LIMIT * 3 // 4, "the case is not the worst any more"
-    renamed = [longest_entry(rank, '"') for rank in range(1, TOP_LIMIT + 1)]
-    change = encode_change(board, TOP_LIMIT, position, entries, renamed)
+    assert len(snapshot.encode()) > FRAME_LIMIT * 9 // 10, "the case is not the worst any more"
+    renamed = [longest_entry(rank, '"', board) for rank in range(1, board.top + 1)]
+    change = encode_change(board, POSITION._replace(version=1), entries, renamed)
     assert change is not None
     assert fits(change)
+
+
+AREA = Area(title="A", order="desc", min=0, max=10)
+RICH = Area(title="A", order="desc", min=0, max=10, tiebreak=COINS, metadata=16)
+
+
+@pytest.mark.parametrize(
+    ("area", "points", "tiebreak", "content", "fields"),
+    [
+        (AREA, 0, None, None, []),
+        (AREA, 10, None, None, []),
+        (AREA, 11, None, None, ["score"]),
+        (AREA, -1, None, None, ["score"]),
+        (AREA, 1, 1, {}, ["tiebreak", "metadata"]),
+        (RICH, 1, 0, None, []),
+        (RICH, 1, 9, {"car": "red"}, []),
+        (RICH, 1, None, None, ["tiebreak"]),
+        (RICH, 1, 10, "x" * 15, ["tiebreak", "metadata"]),
+        (RICH, 1, -1, "x" * 14, ["tiebreak"]),
+        (RICH, 1, 1, "\u00e9" * 8, ["metadata"]),
+        (RICH, 1, 1, "\ud800", ["metadata"]),
+        (RICH, 1, 1, float("inf"), ["metadata"]),
+        (RICH, 1, 1, [[]] * 3, []),
+    ],
+)
+def test_score_is_judged_by_every_rule_of_its_area(
+    area: Area, points: int, tiebreak: int | None, content: Any, fields: list[str]
+) -> None:
+    faults = [*area.faults("forest", points, tiebreak, content)]
+    assert [fault.field for fault in faults] == fields
+    assert all("forest" in fault.detail for fault in faults)
+
+
+def test_metadata_that_is_nested_too_deeply_is_refused() -> None:
+    content: Any = []
+    for _ in range(METADATA_DEPTH - 1):
+        content = [content]
+    area = RICH.model_copy(update={"metadata": 4096})
+    assert not [*area.faults("forest", 1, 1, content)]
+    assert [fault.field for fault in area.faults("forest", 1, 1, [content])] == ["metadata"]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_equal_points_are_decided_by_the_better_tiebreak_and_then_by_who_was_first(order: Order) -> None:
+    area = RICH.model_copy(update={"tiebreak": COINS.model_copy(update={"order": order})})
+    better, worse = (2, 1) if order == "desc" else (1, 2)
+    assert area.beats(5, better, 5, worse)
+    assert not area.beats(5, worse, 5, better)
+    assert not area.beats(5, better, 5, better), "the first to reach it keeps the place"
+    assert area.beats(6, worse, 5, better)
+    assert not area.beats(4, better, 5, worse)
+    assert area.beats(5, worse, 5, None), "a run of before there was a tie-break has none"
+    assert not AREA.beats(5, None, 5, None)
