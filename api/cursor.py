@@ -11,7 +11,7 @@ import hashlib
 from typing import NamedTuple
 
 from game.catalogue import Board
-from game.scoring import SortKeyError, decode
+from game.scoring import SortKeyError
 
 _CHECKSUM_CHARACTERS = 12
 
@@ -40,7 +40,7 @@ def decode_cursor(board: Board, text: str) -> Cursor:
         checksum, _, content = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition("|")
         rank, _, sort_key = content.partition("|")
         cursor = Cursor(int(rank), sort_key)
-        decode(board.order, sort_key)
+        board.read_key(sort_key)
     except (binascii.Error, UnicodeError, ValueError, SortKeyError) as error:
         raise CursorError("not a cursor of this board") from error
     if cursor.rank < 1 or encode_cursor(board, cursor) != text or checksum != _checksum(board, content):

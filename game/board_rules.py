@@ -1,51 +1,79 @@
-"""The rules that a board's rows were written under, and the edits of the catalogue that would break them.
+"""The rules that rows were written under, by area and board, and the edits of the catalogue that break them.
 
 A row stays as it was written, and an edit of the catalogue changes how it is read. So the rules are kept with
 the boards (`store.board_rules`), and compared with the catalogue before rows are read or written by it:
 
-| edit | rows that are there |
-| --- | --- |
-| another `order` | sort the wrong way, and their keys hold the time in the other form: broken |
-| another set of areas that count | are sums over the old set: broken, unless no area that differs has rows |
-| a bound moved past the best row (`max`, or `min` where lower is better) | cannot be beaten: broken |
-| the same bound moved, and no row beyond it | stay within reach: harmless |
-| a wider bound; the bound at the worse end | can still be beaten: harmless |
-| `title`, `top`, everything of the economy | do not depend on it: harmless |
+| edit | rows that are there | mended by |
+| --- | --- | --- |
+| another `order` | sort the wrong way, and keys hold the time in the other form | drop |
+| `keep` to or from "sum" | have points of another kind | drop |
+| a tie-break added, removed or turned | have keys of another form | rekey |
+| another set of areas in a sum | are sums over the old set, unless no area that differs has rows | rekey |
+| a bound moved past the best row (`max`, or `min` where lower is better) | cannot be beaten | drop |
+| the same bound moved, and no row beyond it | stay within reach | |
+| a wider bound; the bound at the worse end; any bound unless the best is kept | can still be beaten | |
+| `title`, `top`, `metadata`, name and bounds of a tie-break, the economy | do not depend on it | |
 
-A board without rows takes any edit. Pure rules; the facts about the rows are handed in.
+A board without rows takes any edit. An area without a board has no rows that could be looked at: it takes no
+edit that would break some. Pure rules; the facts about the rows are handed in.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
 
-from game.catalogue import GLOBAL_BOARD, Catalogue
+from game.catalogue import Area, Catalogue, Keep
 from game.model import Model
-from game.scoring import Order, better
+from game.scoring import POINTS_LIMIT, Order, better
+
+WIDEST = {"min": 1 - POINTS_LIMIT, "max": POINTS_LIMIT - 1}
+"""The bounds of an area whose own were lost: every row lies within."""
+
+Mend = Literal["drop", "rekey"]
+"""The operator's command that mends a break: delete the rows, or write them again by the new rules."""
 
 
 class BoardRules(Model):
-    """The rules that a board's rows are written under: an area's bounds, or the areas that a sum is over."""
+    """The rules that the rows of an area or a board are written under.
+
+    min, max: the area's bounds; None for a sum.
+    tiebreak: which tie-breaks are better; None without one.
+    areas: those that a further board is over; none for an area, and for the board that it has of its own.
+    shown: whether there is a board, whose rows can be looked at.
+    """
 
     model_config = ConfigDict(extra="ignore")  # a newer release may keep more
 
     order: Order
     min: int | None = None
     max: int | None = None
+    keep: Keep = "best"
+    tiebreak: Order | None = None
     areas: tuple[str, ...] = ()
+    shown: bool = True
 
     @property
     def bound(self) -> int | None:
-        """The best points that there can be; None for a sum."""
+        """The best points that there can be; None where there is no such bound."""
+        if self.keep != "best":
+            return None
         return self.max if self.order == "desc" else self.min
 
 
 class Sample(NamedTuple):
-    """The order and points of a board's best readable row; None where no row can be read."""
+    """What a board's best readable row tells: order and points; None where no row can be read.
+
+    tiebreaks: the orders of tie-breaks that its key may have been written under; none without a tie-break.
+    """
 
     order: Order | None
     points: int | None
+    tiebreaks: tuple[Order, ...] = ()
+
+
+UNREAD = Sample(None, None)
+"""Of a board that has rows, none of which can be read; and of an area that has no board to be looked at."""
 
 
 class Break(NamedTuple):
@@ -58,6 +86,7 @@ class Break(NamedTuple):
     key: str = ""
     written: str = ""
     given: str = ""
+    mend: Mend = "drop"
 
     @property
     def misreads(self) -> bool:
@@ -73,26 +102,55 @@ class Break(NamedTuple):
 
 
 def rules_of(catalogue: Catalogue) -> dict[str, BoardRules]:
-    """Return the rules of every board, by id."""
-    rules = {
-        name: BoardRules(order=area.order, min=area.min, max=area.max)
-        for name, area in catalogue.areas.items()
-    }
-    areas = tuple(sorted(catalogue.counting_areas))
-    rules[GLOBAL_BOARD] = BoardRules(order=catalogue.global_.order, areas=areas)
+    """Return the rules of every area and every board, by id."""
+    rules = {name: _area_rules(area) for name, area in catalogue.areas.items()}
+    for name, board in catalogue.boards.items():
+        if name in rules:
+            continue
+        if len(board.areas) == 1:
+            only = rules[board.areas[0]]
+            rules[name] = only.model_copy(update={"areas": board.areas, "shown": True})
+        else:
+            rules[name] = BoardRules(order=board.order, areas=tuple(sorted(board.areas)))
     return rules
 
 
+def _area_rules(area: Area) -> BoardRules:
+    return BoardRules(
+        order=area.order,
+        min=area.min,
+        max=area.max,
+        keep=area.keep,
+        tiebreak=area.tiebreak.order if area.tiebreak else None,
+        shown=area.top is not None,
+    )
+
+
 def changed_areas(written: BoardRules | None, given: BoardRules) -> frozenset[str]:
-    """Return the areas that only one of the two sums is over."""
+    """Return the areas that only one of the two boards is over."""
     return frozenset(written.areas).symmetric_difference(given.areas) if written else frozenset()
 
 
 def is_judged_by_rows(written: BoardRules | None, given: BoardRules) -> bool:
-    """Return whether the board's rows must be read to judge the edit. If not, the edit breaks nothing."""
-    if written is None or written.order != given.order or changed_areas(written, given):
+    """Return whether the board's rows must be read to judge the edit. If not, the edit breaks nothing.
+
+    written: None where it is not known what there may be.
+    """
+    if written is None or changed_areas(written, given) or _another_form(written, given):
         return True
     return _is_beyond(given, written.bound)
+
+
+def _another_form(written: BoardRules, given: BoardRules) -> bool:
+    return (
+        written.order != given.order
+        or written.tiebreak != given.tiebreak
+        or _adds_up(written) != _adds_up(given)
+    )
+
+
+def _adds_up(rules: BoardRules) -> bool:
+    return rules.keep == "sum"
 
 
 def breaks(
@@ -109,30 +167,49 @@ def breaks(
         return
     order = written.order if written else sample.order
     if order not in (None, given.order):
-        yield Break(board, _key(board, "order"), f'"{order}"', f'"{given.order}"')
+        yield Break(board, _key(board, given, "order"), f'"{order}"', f'"{given.order}"')
         return  # the better end has changed too, so no bound can be compared
-    if written and (areas := sorted(scored)):
-        keys = ", ".join(_key(area, "counts") for area in areas)
+    if written and _adds_up(written) != _adds_up(given):
+        yield Break(board, _key(board, given, "keep"), f'"{written.keep}"', f'"{given.keep}"')
+        return
+    if _has_another_tiebreak(written, given, sample):
+        before = [written.tiebreak] if written else sample.tiebreaks
+        told = " or ".join(f'"{one}"' for one in before if one) or "none"
+        now = f'"{given.tiebreak}"' if given.tiebreak else "none"
+        yield Break(board, _key(board, given, "tiebreak"), f"the tie-break {told}", now, "rekey")
+    if written and scored:
         yield Break(
-            board, keys, f"a sum over {_listed(written.areas)}", f"for a sum over {_listed(given.areas)}"
+            board,
+            f"boards.{board}.areas",
+            f"a sum over {_listed(written.areas)}",
+            f"{_listed(given.areas)}, where {_listed(sorted(scored))} has scores",
+            "rekey",
         )
     if _is_beyond(given, sample.points):
         bound = "max" if given.order == "desc" else "min"
-        limit = f"{bound} {written.bound}, " if written else ""
-        yield Break(
-            board, _key(board, bound), f"{limit}one of them with {sample.points} points", f"{given.bound}"
-        )
+        known = written is not None and written.bound not in (None, *WIDEST.values())
+        limit = f"{bound} {written.bound}, " if written and known else ""
+        told = f"{limit}one of them with {sample.points} points"
+        yield Break(board, _key(board, given, bound), told, f"{given.bound}")
+
+
+def _has_another_tiebreak(written: BoardRules | None, given: BoardRules, sample: Sample) -> bool:
+    if written:
+        return written.tiebreak != given.tiebreak
+    if sample.order is None:
+        return False
+    return given.tiebreak not in sample.tiebreaks if given.tiebreak else bool(sample.tiebreaks)
 
 
 def dropped_with(board: str, written: Mapping[str, BoardRules], given: Mapping[str, BoardRules]) -> list[str]:
-    """Return the boards whose rows are dropped with a board's: first the sums over it, then the board."""
-    sums = {
+    """Return the boards whose rows are dropped with a board's: first those over it, then the board."""
+    over = {
         name
         for rules in (written, given)
         for name, one in rules.items()
         if board in one.areas and name != board
     }
-    return [*sorted(sums), board]
+    return [*sorted(over), board]
 
 
 def _is_beyond(given: BoardRules, points: int | None) -> bool:
@@ -142,8 +219,9 @@ def _is_beyond(given: BoardRules, points: int | None) -> bool:
     return better(given.order, points, given.bound)
 
 
-def _key(board: str, name: str) -> str:
-    return f"{GLOBAL_BOARD}.{name}" if board == GLOBAL_BOARD else f"areas.{board}.{name}"
+def _key(board: str, given: BoardRules, name: str) -> str:
+    """Return the key of the catalogue: a board over one area has the rules of that area."""
+    return f"areas.{given.areas[0] if len(given.areas) == 1 else board}.{name}"
 
 
 def _listed(areas: Collection[str]) -> str:

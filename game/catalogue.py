@@ -28,7 +28,7 @@ from game.economy import TITLE_LIMIT, Economy, Title
 from game.frames import FRAME_LIMIT
 from game.metadata import METADATA_LIMIT, metadata_fault
 from game.model import Model
-from game.scoring import POINTS_LIMIT, Order, SortKey, better, decode, encode
+from game.scoring import POINTS_LIMIT, Order, SortKey, decode, encode
 
 ID_LIMIT = 32
 """Characters of an id."""
@@ -48,6 +48,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 FRAME_OVERHEAD = 400
 """Bytes of a snapshot, at most, besides its entries."""
 
+GLOBAL_BOARD = "global"
+"""The board that `GET /leaderboard/global` answers, where a game has one by this id: an ordinary one."""
 # A board's id is also a channel's name, and this channel is taken.
 RESERVED_IDS = frozenset({"all"})
 NUMBER = "{n}"
@@ -151,15 +153,6 @@ class Area(Model):
                 yield Fault("metadata", f"must be left out: {name} takes no metadata")
             elif fault := metadata_fault(content, self.metadata):
                 yield Fault("metadata", f"{fault} in {name}")
-
-    def beats(self, points: int, tiebreak: int | None, best: int, best_tiebreak: int | None) -> bool:
-        """Return whether a run is better than another: its points, or of equal points the tie-break.
-
-        A run of a time before the area had a tie-break loses to any that has one.
-        """
-        if points != best or self.tiebreak is None or tiebreak is None:
-            return better(self.order, points, best)
-        return best_tiebreak is None or better(self.tiebreak.order, tiebreak, best_tiebreak)
 
 
 class Series(Area):

@@ -29,6 +29,13 @@ def from_text(text: str) -> Any:
     return strict_json.parse(text)
 
 
+def check_text(text: str) -> str:
+    """Return a stored text of metadata. Raises ValueError where a board could not show it."""
+    if found := metadata_fault(from_text(text), METADATA_LIMIT):
+        raise ValueError(found)
+    return text
+
+
 def metadata_fault(content: JsonValue, limit: int) -> str | None:
     """Return what is wrong with metadata of which `limit` bytes are allowed; None if nothing is."""
     if strict_json.depth(content) > METADATA_DEPTH:

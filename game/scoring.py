@@ -99,11 +99,6 @@ def points_of(sort_key: str) -> int:
     return int(_parts(sort_key)[0]) - POINTS_LIMIT
 
 
-def has_tiebreak(sort_key: str) -> bool:
-    """Return whether a sort key is that of a board with a tie-break. Raises SortKeyError."""
-    return _parts(sort_key)[1] is not None
-
-
 def order_of(sort_key: str, achieved_at: int) -> Order | None:
     """Return the order of the board whose sort key has this time; None where neither has.
 
@@ -118,6 +113,19 @@ def behind(order: Order, points: int) -> str:
     """Return a text that sorts behind every sort key of these points, and before those of worse ones."""
     least = encode(order, points, 0, "-").partition(_SEPARATOR)[0] + _SEPARATOR
     return least if order == "desc" else least[:-1] + chr(ord(_SEPARATOR) + 1)
+
+
+def tiebreak_orders(order: Order, sort_key: str, tiebreak: int) -> tuple[Order, ...]:
+    """Return the orders of tie-breaks under which a board of this order has this tie-break in its sort key.
+
+    None where the key has no tie-break, or another; both for 0, which is the same either way. Raises
+    SortKeyError.
+    """
+    column = _parts(sort_key)[1]
+    if column is None:
+        return ()
+    orders: tuple[Order, ...] = ("desc", "asc")
+    return tuple(one for one in orders if _turned(order, one, tiebreak) == int(column) - POINTS_LIMIT)
 
 
 def better(order: Order, points: int, best: int) -> bool:

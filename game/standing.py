@@ -44,6 +44,20 @@ def after_run(area: Area, held: Held | None, run: Run, now: int) -> Held:
     return new if _beats(area, new, held) else held
 
 
+def fitted(board: Board, held: Held) -> Held:
+    """Return what a player has, as the board can sort it.
+
+    A run of a time before the area had a tie-break gets the worst there can be; of one that the area has no
+    longer, nothing is left.
+    """
+    rule = board.tiebreak
+    if rule is None:
+        return held._replace(tiebreak=None)
+    if held.tiebreak is not None:
+        return held
+    return held._replace(tiebreak=rule.min if rule.order == "desc" else rule.max)
+
+
 def in_range(points: int) -> int:
     """Return points. Raises PointsLimitError where no sort key can carry them."""
     if not -POINTS_LIMIT < points < POINTS_LIMIT:

@@ -58,7 +58,7 @@ from streams.report import Report
 
 HOST = "127.0.0.1"
 STAGE = "local"
-DROP_COMMAND = "make drop board={board}"
+MEND_COMMAND = "make {mend} board={board}"
 PAGES = CHECKOUT / "clients" / "web"
 # The further the broadcaster is behind, the more scores one diff stands for: so a batch takes all there are.
 STREAM_BATCH = 1000
@@ -98,8 +98,8 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         db = await stack.enter_async_context(open_database(session, run=secrets.token_hex(8)))
         await provision.create_tables(db)
         await _require_form(db)
-        if broken := await settle(db, catalogue):
-            raise StackError(explain(broken, DROP_COMMAND))
+        if broken := await settle(db, catalogue, thorough=True):
+            raise StackError(explain(broken, MEND_COMMAND))
         await provision.create_bucket(session)
         deployment = _deployment(settings, await provision.create_user_pool(session))
         verifier = _verifier(deployment)

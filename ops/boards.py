@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from game.catalogue import CatalogueError, load_catalogue
 from store import conversion
-from store.board_rules import Dropped, drop, drop_command, explain, find_breaks
+from store.board_rules import Dropped, commands, drop, explain, find_breaks
 from store.database import Database, open_database
 from store.errors import NoTableError, RequestError, StoreError, ThrottledError
 
@@ -28,12 +28,12 @@ async def _check(db: Database) -> None:
     try:
         if await conversion.is_unconverted(db):
             raise conversion.UnconvertedError(conversion.migrate_command(db))
-        found = await find_breaks(db, load_catalogue())
+        found = await find_breaks(db, load_catalogue(), thorough=True)
     except NoTableError:
         sys.stdout.write(f"There are no tables {db.prefix}* yet, and so no rows.\n")
         return
     if found:
-        sys.exit(f"{explain(found, drop_command(db))}\nNothing was deployed.")
+        sys.exit(f"{explain(found, commands(db))}\nNothing was deployed.")
 
 
 async def _drop(db: Database, board: str, *, apply: bool) -> None:

@@ -22,6 +22,8 @@ class Outcome(Enum):
 class Replica:
     """One board as a client holds it; `position` is None until the first snapshot.
 
+    Which tie-breaks are better, if the board has any, the snapshot says: a designer may turn that.
+
     Frames to one connection are not ordered among themselves. So a diff can overtake the snapshot that it
     follows from: it is not kept, but remembered, and the replica counts as `behind`. Look there whenever a
     subscription is answered, and if it is, subscribe again.
@@ -29,6 +31,7 @@ class Replica:
 
     def __init__(self, order: Order) -> None:
         self._order = order
+        self.tiebreak: Order | None = None
         self._newest: Position | None = None
         self.position: Position | None = None
         self.entries: tuple[Entry, ...] = ()
@@ -40,13 +43,16 @@ class Replica:
             return False
         return self._newest.epoch == self.position.epoch and self._newest.version > self.position.version
 
-    def snapshot(self, position: Position, entries: Sequence[Entry]) -> Outcome:
+    def snapshot(
+        self, position: Position, entries: Sequence[Entry], tiebreak: Order | None = None
+    ) -> Outcome:
         """Take a snapshot, unless it is older than what is held in the same epoch."""
         held = self.position
         if held is not None and held.epoch == position.epoch and position.version < held.version:
             return Outcome.IGNORED
         self.position = position
         self.entries = tuple(entries)
+        self.tiebreak = tiebreak
         return Outcome.APPLIED
 
     def diff(self, epoch: int, from_version: int, to_version: int, changes: Sequence[Change]) -> Outcome:
@@ -59,7 +65,7 @@ class Replica:
             if to_version <= held.version:
                 return Outcome.IGNORED
             if from_version == held.version:
-                self.entries = apply(self._order, self.entries, changes)
+                self.entries = apply(self._order, self.entries, changes, self.tiebreak)
                 self.position = Position(epoch, to_version)
                 return Outcome.APPLIED
         self._newest = max(self._newest or Position(epoch, to_version), Position(epoch, to_version))

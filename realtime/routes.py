@@ -324,7 +324,7 @@ async def _published(live: Live, names: Collection[str]) -> dict[str, PublishedB
 
 def _snapshot(live: Live, published: PublishedBoard) -> str:
     board = live.catalogue.boards[published.game_area]
-    return protocol.encode_snapshot(board.id, board.top, published.position, published.entries)
+    return protocol.encode_snapshot(board, published.position, published.entries)
 
 
 async def _answer(live: Live, event: Event, *frames: str) -> Response:

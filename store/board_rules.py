@@ -1,35 +1,45 @@
-"""The rules that each board's rows were written under: one row of `Leaderboards`, beside the boards'.
+"""The rules that rows were written under, by area and board: one row of `Leaderboards`, beside the boards'.
 
     start  -> `settle`: read the row; compare it with the catalogue; where they differ, look at the rows of
               the boards in question; write down what holds from now on, if the row still is as it was
     deploy -> `find_breaks`: the same look, and nothing written, for the functions that run are still the old
     drop   -> `drop`: delete a board's rows; what was written down stays until the next start finds none
+    rekey  -> `store.rekeying`: write a board's rows again by the catalogue, then write its rules down
 
-New rules are written down before the first row is written under them. A board that the edit would break keeps
-its old rules here. A board without an entry (data of an earlier release) gets the rules of the catalogue,
-unless its best row contradicts them. A board that has left the catalogue keeps its entry, as it keeps its
-rows.
+New rules are written down before the first row is written under them. So a board without an entry has no
+rows, and costs no look. A board that the edit would break keeps its old rules here. A board that has left the
+catalogue keeps its entry, as it keeps its rows.
 
-A row of rules that cannot be read counts as never written, with one difference. Rows do not tell which areas
-they are sums over, so the rows of sums have to be dropped. Then the next start writes the rules again.
+A row of rules that cannot be read counts as never written, with two differences: every board is looked at,
+and gets the rules of the catalogue unless its best row contradicts them. And rows do not tell which areas
+they are sums over, so the rows of sums have to be dropped. Then the next start writes the rules again. The
+same look, where the row is missing and there are scores, needs the right to scan: an operator's command and
+the laptop have it (`thorough`), functions do not.
 
-One row for all boards, because every start reads it: about 70 bytes per board. No score reads it, so scores
-cost nothing more. Therefore a function that is being replaced may still write rows under the old rules, after
-the new one has compared: docs/scores.md says when that matters, and what to do.
+One row for all boards, because every start reads it: its rules are compressed (2,500 boards take some 10 to
+50 KB), and a start whose catalogue has the `fingerprint` of the last one reads no more of it. No score reads
+it, so scores cost nothing more. Therefore a function that is being replaced may still write rows under the
+old rules, after the new one has compared: docs/scores.md says when that matters, and what to do.
 """
 
 import asyncio
+import hashlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
+from boto3.dynamodb.types import Binary
 from pydantic import TypeAdapter
 
 from game.board_rules import (
+    UNREAD,
+    WIDEST,
     BoardRules,
     Break,
+    Mend,
     breaks,
     changed_areas,
     dropped_with,
@@ -45,6 +55,7 @@ from store.schema import LEADERBOARDS
 ROW_KEY = "#rules"
 """No board's id: those begin with a letter."""
 QUERIES_AT_ONCE = 20
+_EXPLAINED = 20
 
 _rules_json = TypeAdapter(dict[str, BoardRules])
 
@@ -76,6 +87,11 @@ class _Stored:
     boards: Mapping[str, BoardRules]
     error: RowError | None = None
 
+    @property
+    def fingerprint(self) -> str | None:
+        """That of the rules of the whole catalogue that last started, where it broke nothing."""
+        return (self.item or {}).get("fingerprint", {}).get("S")
+
 
 @dataclass(frozen=True)
 class Dropped:
@@ -89,12 +105,17 @@ class Dropped:
         return f"{self.board}: {self.rows} rows {'deleted' if applied else 'to be deleted'}"
 
 
-async def find_breaks(db: Database, catalogue: Catalogue) -> list[Break]:
-    """Return what the catalogue would break of the rows that are there."""
-    return await _find(db, await _load(db), rules_of(catalogue))
+async def find_breaks(db: Database, catalogue: Catalogue, *, thorough: bool = False) -> list[Break]:
+    """Return what the catalogue would break of the rows that are there.
+
+    thorough: look at rows, too, where the row of rules is missing. Needs the right to scan `Scores`.
+    """
+    given = rules_of(catalogue)
+    stored = await _load(db, fingerprint=_fingerprint(given))
+    return [] if stored is None else await _find(db, stored, given, thorough=thorough)
 
 
-async def settle(db: Database, catalogue: Catalogue) -> list[Break]:
+async def settle(db: Database, catalogue: Catalogue, *, thorough: bool = False) -> list[Break]:
     """Return what `find_breaks` returns, and write down the rules of every board it leaves whole.
 
     A function calls this before it writes rows. Nothing is written down where rows would be misread: that
@@ -102,14 +123,21 @@ async def settle(db: Database, catalogue: Catalogue) -> list[Break]:
     others kept writing the row.
     """
     given = rules_of(catalogue)
+    fingerprint = _fingerprint(given)
 
     async def attempt() -> list[Break]:
-        stored = await _load(db)
-        found = await _find(db, stored, given)
-        broken = {one.board for one in found}
-        after = {**stored.boards, **{board: rules for board, rules in given.items() if board not in broken}}
-        if after != stored.boards and not any(one.misreads for one in found):
-            await _write(db, stored.item, after)
+        stored = await _load(db, fingerprint=fingerprint)
+        if stored is None:
+            return []
+        found = await _find(db, stored, given, thorough=thorough)
+        if any(one.misreads for one in found):
+            return found
+        # A board beyond a bound keeps the rules it had; where those were lost, rules of the same form.
+        kept = {one.board: given[one.board].model_copy(update=WIDEST) for one in found} | stored.boards
+        broken = {one.board: kept[one.board] for one in found}
+        after = {**stored.boards, **given, **broken}
+        if after != stored.boards or not found:
+            await _write(db, stored.item, after, None if found else fingerprint)
         return found
 
     return await retry_on_conflict(attempt)
@@ -123,7 +151,7 @@ async def find_misfits(restored: Database, db: Database) -> list[Break]:
     stored = await _load(db)
     if stored.error:
         raise stored.error
-    return await _compare(restored, {}, stored.boards)
+    return await _compare(restored, None, stored.boards)
 
 
 class Admission:
@@ -150,24 +178,33 @@ class Admission:
             return
         found = await self._find(self._db, self._catalogue)
         if any(one.misreads for one in found):
-            raise BrokenBoardsError(explain(found, drop_command(self._db)))
+            raise BrokenBoardsError(explain(found, commands(self._db)))
         for one in found:
-            logger.error("%s", explain([one], drop_command(self._db)))
+            logger.error("%s", explain([one], commands(self._db)))
         self._admitted = True
 
 
-def drop_command(db: Database) -> str:
-    """Return the command that drops the rows of a deployment's board, with `{board}` for its id."""
-    return f"python -m ops.boards drop {db.prefix} {{board}}"
+def commands(db: Database) -> str:
+    """Return the commands that mend a deployment's board: with `{mend}` for one, `{board}` for the id."""
+    return f"python -m ops.boards {{mend}} {db.prefix} {{board}}"
 
 
-def explain(found: Collection[Break], command: str) -> str:
-    """Return a line for each break: what is wrong, and what to do. `command` drops the rows of `{board}`."""
-    return "\n".join(
-        f"{one}. {'Set it back, or drop' if one.key else 'Drop'} the rows: "
-        f"`{command.format(board=one.board)}` says what would go."
-        for one in found
-    )
+def explain(found: Sequence[Break], command: str) -> str:
+    """Return a line for each break: what is wrong, and what to do. `command` as in `commands`.
+
+    Of many breaks only the first are named: one edit of a series breaks every area in it.
+    """
+    lines = [
+        f"{one}. {'Set it back, or' if one.key else 'Please'} {_MENDS[one.mend]}: "
+        f"`{command.format(mend=one.mend, board=one.board)}` says what it would do."
+        for one in found[:_EXPLAINED]
+    ]
+    if len(found) > _EXPLAINED:
+        lines.append(f"{len(found) - _EXPLAINED} more boards are broken in the same way, or in another.")
+    return "\n".join(lines)
+
+
+_MENDS: Mapping[Mend, str] = {"drop": "drop the rows", "rekey": "write the rows again"}
 
 
 async def drop(
@@ -199,50 +236,93 @@ async def drop(
             )
 
 
-async def _find(db: Database, stored: _Stored, given: Mapping[str, BoardRules]) -> list[Break]:
-    found = await _compare(db, stored.boards, given)
+async def _find(
+    db: Database, stored: _Stored, given: Mapping[str, BoardRules], *, thorough: bool
+) -> list[Break]:
+    unknown = stored.error is not None or (stored.item is None and thorough and not await scores.is_empty(db))
+    found = await _compare(db, None if unknown else stored.boards, given)
     if stored.error:
         db.damage.error(ROW_KEY, "%s", stored.error)
-        sums = [board for board, rules in given.items() if rules.areas]
+        sums = [board for board, rules in given.items() if len(rules.areas) > 1]
         found += [Break(board) for board in sums if await scores.sample(db, board, given[board].order)]
     return found
 
 
 async def _compare(
-    db: Database, written: Mapping[str, BoardRules], given: Mapping[str, BoardRules]
+    db: Database, written: Mapping[str, BoardRules] | None, given: Mapping[str, BoardRules]
 ) -> list[Break]:
+    """Return the breaks of the boards of `given`. `written` is None where it is not known what there may be.
+
+    Otherwise a board that is not in it has no rows.
+    """
     turn = asyncio.Semaphore(QUERIES_AT_ONCE)
 
+    async def has_scores(area: str) -> bool:
+        # An area without a board has none to look at, and may have scores once it is known.
+        if written is not None and (rules := written.get(area)) and not rules.shown:
+            return True
+        return await scores.sample(db, area, "desc") is not None
+
     async def compare(board: str, rules: BoardRules) -> list[Break]:
-        before = written.get(board)
+        before = written.get(board) if written is not None else None
         if not is_judged_by_rows(before, rules):
             return []
         async with turn:
-            sample = await scores.sample(db, board, (before or rules).order)
-            scored = [area for area in changed_areas(before, rules) if await scores.sample(db, area, "desc")]
+            shown = before is None or before.shown
+            sample = await scores.sample(db, board, (before or rules).order) if shown else UNREAD
+            scored = [area for area in changed_areas(before, rules) if await has_scores(area)]
         return [*breaks(board, before, rules, sample, scored)]
 
-    found = await asyncio.gather(*(compare(board, rules) for board, rules in given.items()))
+    judged = [board for board in given if written is None or board in written]
+    found = await asyncio.gather(*(compare(board, given[board]) for board in judged))
     return [one for some in found for one in some]
 
 
-async def _load(db: Database) -> _Stored:
+@overload
+async def _load(db: Database) -> _Stored: ...
+@overload
+async def _load(db: Database, *, fingerprint: str) -> _Stored | None: ...
+async def _load(db: Database, *, fingerprint: str | None = None) -> _Stored | None:
+    """Return what is written down; None where that is known to be the rules of this fingerprint."""
     answer = await db.client.get_item(TableName=db.name(LEADERBOARDS), Key=_key(), ConsistentRead=True)
     item = answer.get("Item")
     if item is None:
         return _Stored(None, {})
+    if fingerprint and _Stored(item, {}).fingerprint == fingerprint:
+        return None
     try:
-        row = parse_row(_Written, LEADERBOARDS, item, boards=_rules_json.validate_json)
+        row = parse_row(_Written, LEADERBOARDS, item, boards=_unpacked)
     except RowError as error:
         return _Stored(item, {}, error)
     return _Stored(item, row.boards)
 
 
-async def _write(db: Database, read: Item | None, rules: Mapping[str, BoardRules]) -> None:
-    values = {
-        "revision": secrets.token_hex(8),
-        "boards": _rules_json.dump_json(dict(rules), by_alias=True, exclude_defaults=True).decode(),
-    }
+def _packed(rules: Mapping[str, BoardRules]) -> bytes:
+    return zlib.compress(_json(rules), level=9)
+
+
+def _unpacked(stored: Any) -> dict[str, BoardRules]:
+    # Release 0.1.0 wrote the text itself. A damaged row may hold anything.
+    if isinstance(stored, Binary):
+        try:
+            stored = zlib.decompress(bytes(stored))
+        except zlib.error as error:
+            raise ValueError(f"boards: {error}") from error
+    return _rules_json.validate_json(stored)
+
+
+def _json(rules: Mapping[str, BoardRules]) -> bytes:
+    return _rules_json.dump_json(dict(sorted(rules.items())), by_alias=True, exclude_defaults=True)
+
+
+def _fingerprint(rules: Mapping[str, BoardRules]) -> str:
+    return hashlib.sha256(_json(rules)).hexdigest()
+
+
+async def _write(
+    db: Database, read: Item | None, rules: Mapping[str, BoardRules], fingerprint: str | None
+) -> None:
+    values = {"revision": secrets.token_hex(8), "boards": _packed(rules), "fingerprint": fingerprint}
     condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
     if read and "revision" in read:
         condition = {

@@ -26,8 +26,8 @@ Version = Annotated[int, Field(ge=0, lt=2**53)]
 Frame = Annotated[str, AfterValidator(frames.check)]
 """A frame as it is pushed."""
 
-EncodeSnapshot = Callable[[str, int, Position, Sequence[Entry]], str]
-"""The frame of a whole board: id, size, position, entries. See `realtime.protocol.encode_snapshot`."""
+EncodeSnapshot = Callable[[Board, Position, Sequence[Entry]], str]
+"""The frame of a whole board. See `realtime.protocol.encode_snapshot`."""
 
 
 class StaleBoardError(StoreError):
@@ -286,7 +286,7 @@ def _first_of_epoch(
 ) -> PublishedBoard:
     first = Position(_next_epoch(held, now), 1)
     entries, bar = truth
-    outbox = {first.version: encode_snapshot(board.id, board.top, first, entries)} if encode_snapshot else {}
+    outbox = {first.version: encode_snapshot(board, first, entries)} if encode_snapshot else {}
     last = Bar(version=first.version, key=bar) if bar else None
     return PublishedBoard(
         game_area=board.id,

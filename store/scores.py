@@ -7,15 +7,16 @@ key that tells of another score, a second row of a player) still counts there.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from game.board import Avatar, Entry, Milliseconds, Name, Points, UserId
-from game.board_rules import Sample
+from game.board_rules import UNREAD, Sample
 from game.catalogue import Board
-from game.scoring import Order, SortKeyError, decode, encode, is_owned_by, order_of, points_of
-from game.standing import Held
+from game.metadata import check_text, from_text
+from game.scoring import Order, SortKey, SortKeyError, is_owned_by, order_of, points_of, tiebreak_orders
+from game.standing import Held, fitted
 from store.database import (
     BATCH_GET_LIMIT,
     PATIENT_ATTEMPTS,
@@ -64,7 +65,7 @@ class Score(Row):
     avatar: Avatar | None = None
     achieved_at: StoredNumber[Milliseconds]
     tiebreak: StoredNumber[Points] | None = None
-    metadata: str | None = None
+    metadata: Annotated[str, AfterValidator(check_text)] | None = None
     """JSON text."""
     look: StoredNumber[Milliseconds] | None = None
     """The look of the player that name and portrait are of: see `store.players`. Absent is 0."""
@@ -78,12 +79,15 @@ class Score(Row):
             avatar=self.avatar,
             points=self.points,
             achieved_at=self.achieved_at,
+            tiebreak=self.tiebreak,
+            metadata=None if self.metadata is None else from_text(self.metadata),
         )
 
 
 def sort_key(board: Board, held: Held, user_id: str) -> str:
     """Return the sort key of the row of what a player has on a board. Raises SortKeyError."""
-    return encode(board.order, held.points, held.achieved_at, user_id)
+    shown = fitted(board, held)
+    return board.sort_key(shown.points, shown.achieved_at, user_id, shown.tiebreak)
 
 
 def put(
@@ -225,10 +229,18 @@ async def sample(db: Database, board: str, order: Order) -> Sample | None:
     for item in answer["Items"]:
         try:
             key = item["score"]["S"]
-            return Sample(order_of(key, int(item["achievedAt"]["N"])), points_of(key))
+            found = order_of(key, int(item["achievedAt"]["N"]))
+            tiebreak = int(item["tiebreak"]["N"]) if "tiebreak" in item else 0
+            return Sample(found, points_of(key), tiebreak_orders(found or order, key, tiebreak))
         except (KeyError, ValueError):
             continue  # it is left out of boards, too
-    return Sample(None, None) if answer["Items"] else None
+    return UNREAD if answer["Items"] else None
+
+
+async def is_empty(db: Database) -> bool:
+    """Return whether there is no row on any board, read consistently. Needs the right to scan."""
+    answer = await db.client.scan(TableName=db.name(SCORES), ConsistentRead=True, Limit=1)
+    return not answer["Items"]
 
 
 async def delete_all(db: Database, board: str, order: Order) -> int:
@@ -335,13 +347,20 @@ async def _query(
 
 
 def _parse(board: Board, item: Item) -> Score:
-    """Return the row behind a DynamoDB item. Raises RowError, also for the sort key of another score."""
+    """Return the row behind a DynamoDB item. Raises RowError, also for the sort key of another score.
+
+    What the board's area has no longer, or allows less of, is left out, so that boards stay within a frame.
+    """
     row = parse_row(Score, SCORES, item)
+    if board.tiebreak is None and row.tiebreak is not None:
+        row = row.model_copy(update={"tiebreak": None})
+    if row.metadata is not None and len(row.metadata.encode()) > board.metadata:
+        row = row.model_copy(update={"metadata": None})
     try:
-        told = decode(board.order, row.sort_key)
+        told = board.read_key(row.sort_key)
     except SortKeyError as error:
         raise row_error(SCORES, item, error) from error
-    if told != (row.points, row.achieved_at, row.user_id):
+    if told != SortKey(row.points, row.achieved_at, row.user_id, row.tiebreak):
         raise row_error(
             SCORES, item, f"the sort key is that of another score on a board in {board.order} order"
         )

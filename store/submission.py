@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from game.catalogue import Board, Catalogue
 from game.model import Model
-from game.standing import Held, Run, after_run, in_range
+from game.standing import Held, Run, after_run, fitted, in_range
 from store import appearance, idempotency, players, profiles, scores, standings
 from store.database import ATTEMPTS, BATCH_GET_LIMIT, Database, Item, batch_get, retry_on_conflict, to_item
 from store.errors import ConflictError
@@ -207,7 +207,8 @@ def _writes(db: Database, read: _Read, profile: Profile, change: _Change) -> lis
     before = read.standings.get(change.id)
     old, gone = (before.sort_key if before else None), read.is_gone(change.id)
     new = _sort_key(change.board, change.held, profile.user_id)
-    standing = standings.new_standing(profile.user_id, change.id, change.held, new)
+    held = fitted(change.board, change.held) if change.board else change.held
+    standing = standings.new_standing(profile.user_id, change.id, held, new)
     writes = [standings.put(db, before, standing)]
     if new is not None:
         absent = gone and new == old

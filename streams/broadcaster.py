@@ -31,7 +31,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from game.board import Entry
 from game.catalogue import Board, Catalogue
-from game.scoring import encode
 from realtime import protocol
 from store import activity, boards, scores
 from store.board_rules import Admission
@@ -180,7 +179,7 @@ class Broadcaster:
         attempt = 0
         while True:
             truth, bar = await scores.top_with_bar(self._db, board)
-            frame = protocol.encode_change(board.id, board.top, published.position, published.entries, truth)
+            frame = protocol.encode_change(board, published.position, published.entries, truth)
             if frame is None:
                 return published
             try:
@@ -206,7 +205,7 @@ class Broadcaster:
         collapse = len(published.outbox) >= OUTBOX_LIMIT
         if collapse:
             position = published.position._replace(version=published.version + 1)
-            frame = protocol.encode_snapshot(board.id, board.top, position, truth)
+            frame = protocol.encode_snapshot(board, position, truth)
         return await boards.publish(
             self._db, published, truth, frame, now=self._now_ms(), collapse=collapse, bar=bar
         )
@@ -218,7 +217,7 @@ def _bar(board: Board, published: PublishedBoard) -> str | None:
         return None
     if published.last is None:  # published by a release that kept no bar; else each record would cost a Query
         last = published.entries[-1]
-        return encode(board.order, last.points, last.achieved_at, last.user_id)
+        return board.sort_key(last.points, last.achieved_at, last.user_id, last.tiebreak)
     return published.bar
 
 

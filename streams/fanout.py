@@ -318,8 +318,8 @@ class FanOutRunner:
         versions = [version for version in board.outbox if version <= fanout.to]
         if versions == [fanout.to]:
             return board.outbox[fanout.to]
-        size = self._catalogue.boards[board.game_area].top
-        return protocol.encode_snapshot(board.game_area, size, board.position, board.entries)
+        rules = self._catalogue.boards[board.game_area]
+        return protocol.encode_snapshot(rules, board.position, board.entries)
 
     async def _finish(self, board: PublishedBoard, fanout: FanOutRow, report: Report) -> PublishedBoard:
         rest = await fanouts.finish(self._db, board, fanout)

@@ -32,7 +32,6 @@ order = "desc"
 min = -1_000
 max = 1_000_000
 top = 5
-counts = false
 """
 
 

@@ -35,15 +35,15 @@ async def db(engine: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def catalogue() -> Catalogue:
-    """Two areas that count, one of which gives negative points as well, and a time trial."""
-    forest = {"title": "Forest", "order": "desc", "min": 0, "max": 1_000_000, "top": 3, "counts": True}
+    """Two areas that add up, one of which gives negative points as well, and a time trial."""
+    forest = {"title": "Forest", "order": "desc", "min": 0, "max": 1_000_000, "top": 3}
     return Catalogue.model_validate(
         {
-            "global": {"title": "All", "top": 3},
+            "boards": {"global": {"title": "All", "top": 3, "areas": ["forest", "pit"]}},
             "areas": {
                 "forest": forest,
                 "pit": forest | {"title": "Pit", "min": -1_000},
-                "sprint": forest | {"title": "Sprint", "order": "asc", "min": 1, "counts": False},
+                "sprint": forest | {"title": "Sprint", "order": "asc", "min": 1},
             },
         }
     )

@@ -43,7 +43,7 @@ async def test_best_of_concurrent_submissions_wins_with_one_row_per_board(
             area: (min if rules.order == "asc" else max)(points for name, points in plan if name == area)
             for area, rules in catalogue.areas.items()
         }
-        best[GLOBAL_BOARD] = sum(best[area] for area in catalogue.counting_areas)
+        best[GLOBAL_BOARD] = sum(best[area] for area in catalogue.boards[GLOBAL_BOARD].areas)
         for name, board in catalogue.boards.items():
             rows = await scores.page(db, board, limit=100)
             assert [(row.user_id, row.points) for row in rows] == [("ada", best[name])]

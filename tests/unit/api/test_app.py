@@ -20,6 +20,7 @@ from store.profiles import Profile
 from store.schema import LEADERBOARDS
 from store.submission import submit
 from tests.simulation.aws import REGION, answered_client, ask_moto, shared_session
+from tests.support.catalogues import edited
 from tests.unit.api.player_requests import send
 from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, RestScene
 from tests.unit.realtime.fakes import NOW
@@ -81,8 +82,7 @@ def test_data_of_an_earlier_release_refuses_every_request_and_says_why(rest: Res
 
 def test_catalogue_that_misreads_rows_refuses_every_request_and_says_why(rest: RestScene) -> None:
     deployed = load_catalogue()
-    forest = deployed.areas["forest"].model_copy(update={"order": "asc", "counts": False})
-    earlier = deployed.model_copy(update={"areas": deployed.areas | {"forest": forest}})
+    earlier = edited(deployed, areas={"forest": {"order": "asc"}}, boards={"global": {"areas": ["desert"]}})
 
     async def play(db: Database) -> None:
         await conversion.require(db)
@@ -94,5 +94,5 @@ def test_catalogue_that_misreads_rows_refuses_every_request_and_says_why(rest: R
         rest.get("/health")
     assert str(refusal.value) == (
         'board forest: its rows were written under "asc", and areas.forest.order is "desc". Set it back, or '
-        "drop the rows: `python -m ops.boards drop podium-dev- forest` says what would go."
+        "drop the rows: `python -m ops.boards drop podium-dev- forest` says what it would do."
     )

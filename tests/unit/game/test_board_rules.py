@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.board_rules import (
+    UNREAD,
     BoardRules,
     Sample,
     breaks,
@@ -15,9 +16,13 @@ from game.board_rules import (
 )
 from game.catalogue import load_catalogue
 from game.scoring import Order
+from tests.support.catalogues import edited
 
 DESC = BoardRules(order="desc", min=0, max=100)
 ASC = BoardRules(order="asc", min=10, max=100)
+COINS = DESC.model_copy(update={"tiebreak": "asc"})
+ADDED = DESC.model_copy(update={"keep": "sum"})
+LATEST = DESC.model_copy(update={"keep": "latest"})
 SUM = BoardRules(order="desc", areas=("desert", "forest"))
 
 
@@ -32,12 +37,23 @@ def broken(
     return [one.key for one in breaks(board, written, given, sample, scored)]
 
 
-def test_rules_are_those_of_every_board() -> None:
-    rules = rules_of(load_catalogue())
+def test_rules_are_those_of_every_area_and_board() -> None:
+    catalogue = edited(
+        load_catalogue(),
+        areas={
+            "cave": {"title": "C", "order": "desc", "min": 0, "max": 5, "keep": "sum"},
+            "sprint": {"tiebreak": {"name": "falls", "order": "asc", "min": 0, "max": 9}},
+        },
+        boards={"cup": {"title": "Cup", "areas": ["sprint"], "top": 5}},
+    )
+    rules = rules_of(catalogue)
+    sprint = BoardRules(order="asc", min=1, max=3_600_000, tiebreak="asc")
     assert rules == {
         "forest": BoardRules(order="desc", min=0, max=1_000_000),
         "desert": BoardRules(order="desc", min=0, max=1_000_000),
-        "sprint": BoardRules(order="asc", min=1, max=3_600_000),
+        "sprint": sprint,
+        "cave": BoardRules(order="desc", min=0, max=5, keep="sum", shown=False),
+        "cup": sprint.model_copy(update={"areas": ("sprint",)}),
         "global": SUM,
     }
 
@@ -57,6 +73,20 @@ def test_rules_are_those_of_every_board() -> None:
         (ASC, {"min": 1}, 50, []),
         (ASC, {"max": 40}, 50, []),
         (ASC, {"max": 1_000}, 50, []),
+        (DESC, {"tiebreak": "desc"}, 50, ["areas.forest.tiebreak"]),
+        (COINS, {"tiebreak": "desc"}, 50, ["areas.forest.tiebreak"]),
+        (COINS, {"tiebreak": None}, 50, ["areas.forest.tiebreak"]),
+        (COINS, {"tiebreak": None, "max": 49}, 50, ["areas.forest.tiebreak", "areas.forest.max"]),
+        (DESC, {"keep": "sum"}, 50, ["areas.forest.keep"]),
+        (DESC, {"keep": "latest"}, 50, []),
+        (DESC, {"keep": "latest", "max": 49}, 50, []),
+        (ADDED, {"keep": "best"}, 50, ["areas.forest.keep"]),
+        (ADDED, {"keep": "latest"}, 50, ["areas.forest.keep"]),
+        (ADDED, {"max": 49}, 50, []),
+        (LATEST, {"keep": "best"}, 50, []),
+        (LATEST, {"keep": "best", "max": 49}, 50, ["areas.forest.max"]),
+        (LATEST, {"max": 49}, 50, []),
+        (DESC, {"shown": False}, 50, []),
     ],
 )
 def test_edit_of_an_area_is_refused_where_it_breaks_a_row(
@@ -68,15 +98,15 @@ def test_edit_of_an_area_is_refused_where_it_breaks_a_row(
 
 
 def test_row_that_cannot_be_read_is_a_row_of_the_old_order() -> None:
-    assert broken(DESC, ASC, Sample(None, None)) == ["areas.forest.order"]
+    assert broken(DESC, ASC, UNREAD) == ["areas.forest.order"]
 
 
 @pytest.mark.parametrize(
     ("areas", "scored", "keys"),
     [
-        (("desert",), ("forest",), ["areas.forest.counts"]),
-        (("desert", "forest", "cave"), ("cave",), ["areas.cave.counts"]),
-        (("cave", "desert"), ("cave", "forest"), ["areas.cave.counts, areas.forest.counts"]),
+        (("desert",), ("forest",), ["boards.global.areas"]),
+        (("desert", "forest", "cave"), ("cave",), ["boards.global.areas"]),
+        (("cave", "desert"), ("cave", "forest"), ["boards.global.areas"]),
         (("desert", "forest", "cave"), (), []),
         (("desert",), (), []),
     ],
@@ -96,10 +126,15 @@ def test_sums_are_broken_by_areas_that_have_rows(
         (DESC, Sample("desc", 100), []),
         (DESC, Sample("asc", 5), ["areas.forest.order"]),
         (DESC, Sample("desc", 101), ["areas.forest.max"]),
-        (DESC, Sample(None, None), []),
+        (DESC, UNREAD, []),
+        (DESC, Sample("desc", 5, ("asc",)), ["areas.forest.tiebreak"]),
+        (COINS, Sample("desc", 5), ["areas.forest.tiebreak"]),
+        (COINS, Sample("desc", 5, ("desc",)), ["areas.forest.tiebreak"]),
+        (COINS, Sample("desc", 5, ("desc", "asc")), []),
+        (COINS, UNREAD, []),
     ],
 )
-def test_rows_of_an_earlier_release_tell_themselves(
+def test_rows_whose_rules_were_lost_tell_themselves(
     given: BoardRules, sample: Sample, keys: list[str]
 ) -> None:
     assert broken(None, given, sample) == keys
@@ -111,9 +146,20 @@ def test_message_names_board_rule_and_both_values() -> None:
     (bound,) = breaks("forest", DESC, DESC.model_copy(update={"max": 40}), Sample("desc", 50), ())
     assert "max 100, one of them with 50 points, and areas.forest.max is 40" in str(bound)
     given = BoardRules(order="desc", areas=("desert",))
-    (counts,) = breaks("global", SUM, given, Sample("desc", 50), ("forest",))
-    assert "a sum over desert, forest, and areas.forest.counts is for a sum over desert" in str(counts)
-    assert [one.misreads for one in (order, bound, counts)] == [True, False, True]
+    (areas,) = breaks("global", SUM, given, Sample("desc", 50), ("forest",))
+    assert str(areas) == (
+        "board global: its rows were written under a sum over desert, forest,"
+        " and boards.global.areas is desert, where forest has scores"
+    )
+    (tiebreak,) = breaks("forest", DESC, COINS, Sample("desc", 50), ())
+    assert str(tiebreak) == (
+        'board forest: its rows were written under the tie-break none, and areas.forest.tiebreak is "asc"'
+    )
+    (keep,) = breaks("forest", DESC, ADDED, Sample("desc", 50), ())
+    assert str(keep) == 'board forest: its rows were written under "best", and areas.forest.keep is "sum"'
+    found = (order, bound, areas, tiebreak, keep)
+    assert [one.misreads for one in found] == [True, False, True, True, True]
+    assert [one.mend for one in found] == ["drop", "drop", "rekey", "rekey", "drop"]
 
 
 @given(
@@ -138,3 +184,11 @@ def test_sums_over_a_board_go_with_it_and_before_it() -> None:
     assert dropped_with("forest", written, {}) == ["global", "forest"], "it was in the sums"
     assert dropped_with("global", written, given) == ["global"]
     assert dropped_with("sprint", written, given) == ["sprint"]
+    cup = {"sprint": ASC, "cup": ASC.model_copy(update={"areas": ("sprint",)})}
+    assert dropped_with("sprint", cup, {}) == ["cup", "sprint"], "it has the same runs"
+
+
+def test_board_over_one_area_names_the_rules_of_that_area() -> None:
+    cup = ASC.model_copy(update={"areas": ("sprint",)})
+    given = DESC.model_copy(update={"areas": ("sprint",)})
+    assert broken(cup, given, Sample("asc", 50), board="cup") == ["areas.sprint.order"]

@@ -27,7 +27,7 @@ from game.catalogue import (
 from game.frames import FRAME_LIMIT, fits
 from game.metadata import METADATA_DEPTH, METADATA_LIMIT
 from game.names import NAME_MAX, clean_name
-from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order
+from game.scoring import POINTS_LIMIT, TIME_LIMIT
 from realtime.protocol import encode_change, encode_snapshot
 
 FOREST = '[areas.forest]\ntitle = "F"\norder = "desc"\nmin = 0\nmax = 10\ntop = 5\n'
@@ -327,7 +327,7 @@ POSITION = Position(TIME_LIMIT - 1, 2**53 - 1)
 
 
 def longest_entry(rank: int, last: str, board: Board) -> Entry:
-    """Return the most bytes that an entry of a board may have in a frame; `last` is the name's last letter."""
+    """Return an entry of the most bytes that a board has; `last` is the last letter of the name."""
     name = clean_name("\U0001f3c6" * (NAME_MAX - 2) + '"\u0316' + last + "\u0316")
     assert len(json.dumps(name, ensure_ascii=False).encode()) == NAME_BYTES + len('""')
     player = str(uuid.UUID(int=rank))
@@ -405,16 +405,3 @@ def test_metadata_that_is_nested_too_deeply_is_refused() -> None:
     area = RICH.model_copy(update={"metadata": 4096})
     assert not [*area.faults("forest", 1, 1, content)]
     assert [fault.field for fault in area.faults("forest", 1, 1, [content])] == ["metadata"]
-
-
-@pytest.mark.parametrize("order", ["asc", "desc"])
-def test_equal_points_are_decided_by_the_better_tiebreak_and_then_by_who_was_first(order: Order) -> None:
-    area = RICH.model_copy(update={"tiebreak": COINS.model_copy(update={"order": order})})
-    better, worse = (2, 1) if order == "desc" else (1, 2)
-    assert area.beats(5, better, 5, worse)
-    assert not area.beats(5, worse, 5, better)
-    assert not area.beats(5, better, 5, better), "the first to reach it keeps the place"
-    assert area.beats(6, worse, 5, better)
-    assert not area.beats(4, better, 5, worse)
-    assert area.beats(5, worse, 5, None), "a run of before there was a tie-break has none"
-    assert not AREA.beats(5, None, 5, None)

@@ -10,17 +10,17 @@ from game.catalogue import Catalogue, CatalogueError, load_catalogue
 from game.economy import AMOUNT_LIMIT, EarningLimit, Levels, Requirements, ShopItem, Task, Unlock
 
 AREAS = """
-[global]
-title = "All"
-top = 10
-
 [areas.forest]
 title = "F"
 order = "desc"
 min = 0
 max = 10
 top = 5
-counts = true
+
+[boards.global]
+title = "All"
+areas = ["forest"]
+top = 10
 """
 
 ECONOMY = """
@@ -127,8 +127,12 @@ def test_catalogue_that_comes_with_podium_has_an_economy() -> None:
         ('requires = "tower"', 'requires = "torch"', "shop.crown.requires: there is no unlock 'torch'"),
         ("level = 3", "level = 4", "unlocks.tower.level: there are only 3 levels"),
         ("perDay = 100", "perDay = 9", "money.pickup.perRequest: must be at most perDay (9), not 10"),
-        ("xp = 7", "requires = {area = 'forst'}", "tasks.visit.requires.area: there is no area 'forst'"),
-        ("xp = 7", "requires = {area = 'all'}", "tasks.visit.requires.area: there is no area 'all'"),
+        (
+            "xp = 7",
+            "requires = {area = 'forst'}",
+            "tasks.visit.requires.area: there is no area or board 'forst'",
+        ),
+        ("xp = 7", "requires = {area = 'all'}", "tasks.visit.requires.area: there is no area or board 'all'"),
         ("xp = 7", "requires = {level = 4}", "tasks.visit.requires.level: there are only 3 levels"),
         (
             "xp = 7",

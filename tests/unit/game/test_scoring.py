@@ -15,10 +15,10 @@ from game.scoring import (
     better,
     decode,
     encode,
-    has_tiebreak,
     is_owned_by,
     order_of,
     points_of,
+    tiebreak_orders,
 )
 from tests.unit.game.strategies import ORDERS, points, times, user_ids
 
@@ -68,7 +68,8 @@ def test_decode_gives_back_what_was_encoded(
     assert not is_owned_by(text, key.user_id + "x")
     assert points_of(text) == key.points
     assert order_of(text, key.achieved_at) == order
-    assert has_tiebreak(text) == (tiebreak_order is not None)
+    expected = () if tiebreak_order is None else (tiebreak_order,) if key.tiebreak else ("desc", "asc")
+    assert tiebreak_orders(order, text, key.tiebreak or 0) == expected
     with pytest.raises(SortKeyError):
         decode(order, text, None if tiebreak_order else "desc")
 

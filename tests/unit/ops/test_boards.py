@@ -18,6 +18,7 @@ from store.database import Database
 from store.profiles import Profile
 from store.submission import submit
 from tests.simulation.aws import REGION, answered_client, ask_moto, shared_session
+from tests.support.catalogues import edited
 
 PREFIX = "podium-prod-"
 CATALOGUE = load_catalogue()
@@ -58,8 +59,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> None:
             await submit(db, CATALOGUE, Profile(user_id="ada", name="Ada"), "forest", 7, 1000)
 
     asyncio.run(work())
-    forest = CATALOGUE.areas["forest"].model_copy(update={"order": "asc", "counts": False})
-    flipped = CATALOGUE.model_copy(update={"areas": CATALOGUE.areas | {"forest": forest}})
+    flipped = edited(CATALOGUE, areas={"forest": {"order": "asc"}}, boards={"global": {"areas": ["desert"]}})
     monkeypatch.setattr(boards, "load_catalogue", lambda: flipped)
 
 

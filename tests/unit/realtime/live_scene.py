@@ -24,10 +24,10 @@ CALLER = "UcX1kd3noAMCJ4g="
 
 def catalogue_of(areas: int) -> Catalogue:
     """`area-1`, `area-2`, …, with boards of three."""
-    area = {"title": "A", "order": "desc", "min": 0, "max": 100, "top": 3, "counts": False}
+    area = {"title": "A", "order": "desc", "min": 0, "max": 100, "top": 3}
     return Catalogue.model_validate(
         {
-            "global": {"title": "All", "top": 3},
+            "boards": {"global": {"title": "All", "top": 3, "areas": ["area-1"]}},
             "areas": {f"area-{number}": area for number in range(1, areas + 1)},
         }
     )

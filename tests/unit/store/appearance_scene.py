@@ -24,14 +24,14 @@ from tests.unit.realtime.fakes import NOW, RecordingPush, broadcaster
 from tests.unit.store.bookkeeping import ADA, EARN
 from tests.unit.store.interrupted import InterruptedDatabase
 
-_AREA = {"title": "A", "order": "desc", "min": 0, "max": 100, "top": 3, "counts": True}
+_AREA = {"title": "A", "order": "desc", "min": 0, "max": 100, "top": 3}
 CATALOGUE = Catalogue.model_validate(
     {
-        "global": {"title": "All", "top": 3},
+        "boards": {"global": {"title": "All", "top": 3, "areas": ["forest", "desert"]}},
         "areas": {
             "forest": _AREA,
             "desert": _AREA,
-            "sprint": _AREA | {"order": "asc", "counts": False},
+            "sprint": _AREA | {"order": "asc"},
         },
     }
 )
@@ -39,11 +39,8 @@ BOB = "bob"
 
 
 def catalogue_with(areas: Sequence[str]) -> Catalogue:
-    """Return a catalogue of these areas, none of which counts; fewer points are better."""
-    area = _AREA | {"order": "asc", "counts": False}
-    return Catalogue.model_validate(
-        {"global": {"title": "All", "top": 3}, "areas": dict.fromkeys(areas, area)}
-    )
+    """Return a catalogue of these areas alone; fewer points are better."""
+    return Catalogue.model_validate({"areas": dict.fromkeys(areas, _AREA | {"order": "asc"})})
 
 
 TOKEN = Profile(user_id=ADA, name="From the token")
@@ -163,7 +160,7 @@ async def assert_consistent(tables: InterruptedDatabase) -> None:
     assert await shown(tables) == {
         board: (points, profile.name, profile.avatar) for board, points in bests.items()
     }
-    counting = [bests[area] for area in CATALOGUE.counting_areas if area in bests]
+    counting = [bests[area] for area in CATALOGUE.boards[GLOBAL_BOARD].areas if area in bests]
     assert bests.get(GLOBAL_BOARD) == (sum(counting) if counting else None)
 
 

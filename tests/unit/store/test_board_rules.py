@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from game.board_rules import Break
 from game.catalogue import Catalogue
 from realtime.protocol import encode_snapshot
 from store import board_rules, boards, scores, standings
@@ -26,26 +27,33 @@ from store.profiles import Profile
 from store.schema import LEADERBOARDS, SCORES
 from store.submission import submit
 from tests.simulation.faults import CrashError
+from tests.support.catalogues import edited
 from tests.unit.realtime.fakes import NOW
 from tests.unit.store.interrupted import InterruptedDatabase, die, moments
 
-FOREST = {"title": "Forest", "order": "desc", "min": 0, "max": 1_000, "top": 3, "counts": True}
-SPRINT = FOREST | {"order": "asc", "min": 1, "counts": False}
+FOREST = {"title": "Forest", "order": "desc", "min": 0, "max": 1_000, "top": 3}
+SPRINT = FOREST | {"order": "asc", "min": 1}
+COINS = {"name": "coins", "order": "desc", "min": 0, "max": 9}
 
 
-def catalogue(**areas: dict[str, Any] | None) -> Catalogue:
-    """Forest and desert, which count, and a time trial; with changes by area, None for one that is gone."""
-    offered = {"forest": FOREST, "desert": FOREST, "sprint": SPRINT}
-    for name, changes in areas.items():
-        if changes is None:
-            del offered[name]
-        else:
-            offered[name] = offered.get(name, FOREST) | changes
-    return Catalogue.model_validate({"global": {"title": "All", "top": 3}, "areas": offered})
+PLAIN = Catalogue.model_validate(
+    {
+        "areas": {"forest": FOREST, "desert": FOREST, "sprint": SPRINT},
+        "boards": {"global": {"title": "All", "top": 3, "areas": ["forest", "desert"]}},
+    }
+)
 
 
-PLAIN = catalogue()
-FLIPPED = catalogue(forest={"order": "asc", "counts": False})
+def catalogue(summed: str = "forest desert", **areas: dict[str, Any] | None) -> Catalogue:
+    """Return PLAIN with changes by area, None for one that is gone, and another sum."""
+    edits = {
+        name: FOREST | changes if name == "cave" and changes is not None else changes
+        for name, changes in areas.items()
+    }
+    return edited(PLAIN, areas=edits, boards={"global": {"areas": summed.split()}})
+
+
+FLIPPED = catalogue("desert", forest={"order": "asc"})
 
 
 async def score(
@@ -99,15 +107,20 @@ async def test_catalogue_that_stays_costs_one_read(tables: InterruptedDatabase) 
     ("rules", "broken"),
     [
         (FLIPPED, ["forest", "global"]),
-        (catalogue(forest={"counts": False}), ["global"]),
-        (catalogue(sprint={"order": "desc", "counts": True}), ["sprint", "global"]),
-        (catalogue(forest=None), ["global"]),
+        (catalogue("desert"), ["global"]),
+        (catalogue("forest desert sprint", sprint={"order": "desc"}), ["sprint", "global"]),
+        (catalogue("desert", forest=None), ["global"]),
         (catalogue(forest={"max": 49}), ["forest"]),
         (catalogue(forest={"max": 50}), []),
         (catalogue(forest={"max": 5_000}), []),
         (catalogue(sprint={"min": 41}), ["sprint"]),
         (catalogue(sprint=None), []),
-        (catalogue(cave={}), []),
+        (catalogue("forest desert cave", cave={}), []),
+        (catalogue(forest={"tiebreak": COINS}), ["forest"]),
+        (catalogue(forest={"keep": "sum"}), ["forest"]),
+        (catalogue(forest={"keep": "latest", "max": 49}), []),
+        (catalogue(forest={"metadata": 64}), []),
+        (catalogue(forest={"top": None}), []),
         (catalogue(forest={"title": "Wood", "top": 9}), []),
     ],
 )
@@ -140,24 +153,79 @@ async def test_rows_of_an_area_that_was_away_are_still_those_of_its_rules(
 
 
 async def test_sums_that_lack_an_area_with_scores_are_refused(tables: InterruptedDatabase) -> None:
-    await settle(tables.direct, catalogue(cave={"counts": False}))
-    await score(tables, "ada", 7, "cave", catalogue(cave={"counts": False}))
+    await settle(tables.direct, catalogue(cave={}))
+    await score(tables, "ada", 7, "cave", catalogue(cave={}))
     await score(tables, "ada", 5)
-    assert await refused(tables, catalogue(cave={})) == ["global"]
+    assert await refused(tables, catalogue("forest desert cave", cave={})) == ["global"]
 
 
-async def test_tables_of_an_earlier_release_are_adopted(tables: InterruptedDatabase) -> None:
+async def test_area_without_a_board_counts_as_one_with_scores_once_it_is_known(
+    tables: InterruptedDatabase,
+) -> None:
+    hidden = {"top": None}
+    summed = "forest desert cave"
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 5)
+    assert await refused(tables, catalogue(summed, cave=hidden)) == [], "it is new"
+    assert await refused(tables, catalogue(cave=hidden)) == ["global"]
+    assert await refused(tables, catalogue(summed, cave=hidden | {"order": "desc", "keep": "sum"})) == [
+        "cave"
+    ]
+
+
+async def test_boards_that_were_never_written_down_are_not_looked_at(tables: InterruptedDatabase) -> None:
+    wide = edited(PLAIN, areas={f"level-{number}": FOREST for number in range(300)})
+    for rules in (PLAIN, wide):
+        tables.log.clear()
+        assert await settle(tables.db, rules) == []
+        assert tables.log == ["GetItem Leaderboards", "PutItem Leaderboards"]
+
+
+async def test_rules_of_the_largest_game_stay_a_small_row(tables: InterruptedDatabase) -> None:
+    wide = edited(PLAIN, areas={f"area-{number}": FOREST | {"max": 1 + number} for number in range(2_400)})
+    await settle(tables.direct, wide)
+    item = await written(tables)
+    assert len(item["boards"]["B"]) < 50_000
+    assert await refused(tables, edited(wide, areas={"area-7": {"order": "asc"}})) == []
+    await score(tables, "ada", 1, "area-7", wide)
+    flipped = edited(wide, areas={"area-7": {"order": "asc"}})
+    assert await refused(tables, flipped) == []
+
+
+async def test_rules_that_the_first_release_wrote_are_read(tables: InterruptedDatabase) -> None:
     await score(tables, "ada", 50)
-    assert await settle(tables.direct, PLAIN) == []
+    text = (
+        '{"forest":{"order":"desc","min":0,"max":1000},"global":{"order":"desc","areas":["desert","forest"]}}'
+    )
+    item = to_item({"gameArea": ROW_KEY, "revision": "1", "boards": text})
+    await tables.direct.client.put_item(TableName=LEADERBOARDS.name, Item=item)
+    assert await refused(tables, FLIPPED) == ["forest", "global"]
+    assert await refused(tables, PLAIN) == []
+
+
+async def test_of_many_broken_boards_the_first_are_named(tables: InterruptedDatabase) -> None:
+    found = [Break(f"level-{number}", f"areas.level-{number}.order", "1", "2") for number in range(30)]
+    lines = explain(found, "make {mend} board={board}").splitlines()
+    assert len(lines) == 21
+    assert lines[-1].startswith("10 more boards")
+
+
+async def test_tables_without_the_row_are_adopted(tables: InterruptedDatabase) -> None:
+    await score(tables, "ada", 50)
+    assert await settle(tables.direct, PLAIN, thorough=True) == []
     assert await refused(tables, FLIPPED) == ["forest", "global"]
 
 
-async def test_tables_of_an_earlier_release_with_an_edit_in_the_same_moment_are_refused(
+async def test_tables_without_the_row_are_looked_at_where_there_are_scores(
     tables: InterruptedDatabase,
 ) -> None:
-    await score(tables, "ada", 50)
-    assert await refused(tables, catalogue(forest={"order": "asc", "counts": False})) == ["forest"]
-    assert await refused(tables, catalogue(forest={"max": 49})) == ["forest"]
+    for rules, looks in ((PLAIN, []), (FLIPPED, ["forest"]), (catalogue(forest={"max": 49}), ["forest"])):
+        tables.log.clear()
+        found = await find_breaks(tables.db, rules, thorough=True)
+        assert [one.board for one in found] == looks
+        if rules is PLAIN:
+            assert tables.log == ["GetItem Leaderboards", "Scan Scores"], "there is nothing to look at"
+            await score(tables, "ada", 50)
 
 
 async def test_damaged_rows_in_front_do_not_hide_what_the_others_tell(tables: InterruptedDatabase) -> None:
@@ -218,15 +286,15 @@ async def test_damaged_row_is_written_again_when_the_sums_are_dropped(
     assert await refused(tables, PLAIN) == ["global"]
     assert ROW_KEY in caplog.text
     assert await written(tables) == broken
-    assert explain(await settle(tables.direct, PLAIN), "make drop board={board}") == (
+    assert explain(await settle(tables.direct, PLAIN), "make {mend} board={board}") == (
         "board global: what its rows are sums over cannot be read any more. "
-        "Drop the rows: `make drop board=global` says what would go."
+        "Please drop the rows: `make drop board=global` says what it would do."
     )
     assert await drop(tables, PLAIN, "global") == [Dropped("global", 1)]
     assert await refused(tables, PLAIN) == []
     assert await players(tables, "forest") == ["ada"]
-    assert await refused(tables, catalogue(forest={"counts": False, "max": 60})) == []
-    assert await refused(tables, catalogue(forest={"counts": False, "max": 40})) == ["forest"]
+    assert await refused(tables, catalogue("desert", forest={"max": 60})) == []
+    assert await refused(tables, catalogue("desert", forest={"max": 40})) == ["forest"]
 
 
 @pytest.mark.parametrize("damage", DAMAGED)

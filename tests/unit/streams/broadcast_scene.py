@@ -28,11 +28,11 @@ from tests.unit.realtime.lambda_container import container_of
 
 CATALOGUE = Catalogue.model_validate(
     {
-        "global": {"title": "All", "top": 3},
+        "boards": {"global": {"title": "All", "top": 3, "areas": ["forest", "desert"]}},
         "areas": {
-            "forest": {"title": "F", "order": "desc", "min": -99, "max": 99, "top": 3, "counts": False},
-            "desert": {"title": "D", "order": "desc", "min": 0, "max": 99, "top": 3, "counts": False},
-            "sprint": {"title": "S", "order": "asc", "min": 1, "max": 99, "top": 3, "counts": False},
+            "forest": {"title": "F", "order": "desc", "min": -99, "max": 99, "top": 3},
+            "desert": {"title": "D", "order": "desc", "min": 0, "max": 99, "top": 3},
+            "sprint": {"title": "S", "order": "asc", "min": 1, "max": 99, "top": 3},
         },
     }
 )

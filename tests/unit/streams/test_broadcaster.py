@@ -4,13 +4,13 @@ import logging
 
 import pytest
 
-from game.catalogue import Catalogue
 from store import boards, scores
 from store.board_rules import Admission, BrokenBoardsError, find_breaks, settle
 from store.database import to_item
 from store.schema import LEADERBOARDS
 from streams.report import Report
 from tests.support.boards import republished
+from tests.support.catalogues import edited
 from tests.unit.realtime.fakes import NOW
 from tests.unit.streams.broadcast_scene import CATALOGUE, BroadcastScene, full_board, number, told
 
@@ -266,9 +266,7 @@ async def test_board_that_a_release_without_bars_published_has_one_all_the_same(
 async def test_nothing_is_published_by_a_catalogue_that_misreads_the_rows(scene: BroadcastScene) -> None:
     await full_board(scene)
     await settle(scene.direct, CATALOGUE)
-    areas = {name: area.model_dump(by_alias=True) for name, area in CATALOGUE.areas.items()}
-    areas["forest"] |= {"order": "asc", "counts": False}
-    flipped = Catalogue.model_validate({"global": {"title": "All", "top": 3}, "areas": areas})
+    flipped = edited(CATALOGUE, areas={"forest": {"order": "asc"}}, boards={"global": None})
     await scene.score("dee", 40)
     records = scene.records()
     held = await scene.published()

@@ -31,11 +31,11 @@ from tests.unit.store.appearance_scene import held_by
 
 CATALOGUE = Catalogue.model_validate(
     {
-        "global": {"title": "All", "top": 3},
+        "boards": {"global": {"title": "All", "top": 3, "areas": ["forest", "desert"]}},
         "areas": {
-            "forest": {"title": "F", "order": "desc", "min": -20, "max": 20, "top": 3, "counts": True},
-            "desert": {"title": "D", "order": "desc", "min": 0, "max": 5, "top": 2, "counts": True},
-            "sprint": {"title": "S", "order": "asc", "min": 1, "max": 9, "top": 2, "counts": False},
+            "forest": {"title": "F", "order": "desc", "min": -20, "max": 20, "top": 3},
+            "desert": {"title": "D", "order": "desc", "min": 0, "max": 5, "top": 2},
+            "sprint": {"title": "S", "order": "asc", "min": 1, "max": 9, "top": 2},
         },
     }
 )
@@ -311,7 +311,7 @@ async def check_tables(world: World) -> None:
             assert own == ([bests[board].points] if board in bests else [])
             names = {entry.name for entry in entries if entry.user_id == player}
             assert names <= {profile.name if profile else player}
-        counting = [bests[area].points for area in CATALOGUE.counting_areas if area in bests]
+        counting = [bests[area].points for area in CATALOGUE.boards[GLOBAL_BOARD].areas if area in bests]
         assert (bests[GLOBAL_BOARD].points if GLOBAL_BOARD in bests else None) == (
             sum(counting) if counting else None
         )
