@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from aws_lambda_powertools.event_handler import Request
 
 from api.problems import ProblemError
 from game.catalogue import Area, Board, Catalogue
-from game.client_config import Deployment
+from game.client_config import ClientConfig, Deployment
 from game.metrics import Metric
 from game.model import Model
 from game.names import default_name
+from game.public_catalogue import Published, public_boards, publish
+from game.wording import listed
 from store.board_rules import Admission
 from store.database import Database
 from store.portraits import PortraitBucket
@@ -62,12 +65,26 @@ class Backend:
     admission: Admission | None = None
     """Required before the first request; None where that was done at the start."""
 
+    @cached_property
+    def published(self) -> Published:
+        """The catalogue as clients may see it."""
+        return publish(self.catalogue)
+
+    @cached_property
+    def client_config(self) -> ClientConfig:
+        """The configuration of a client."""
+        return ClientConfig(
+            **self.deployment.model_dump(),
+            game_areas=self.catalogue.game_areas,
+            boards=public_boards(self.catalogue),
+        )
+
     def board(self, game_area: str) -> Board:
         """Return a board by id. Raises a 404 that names it."""
         return _find(self.catalogue.boards, game_area)
 
     def area(self, game_area: str) -> Area:
-        """Return an area by id: a board to score on. Raises a 404 that names it."""
+        """Return an area by id: where a player scores. Raises a 404 that names it."""
         return _find(self.catalogue.areas, game_area)
 
 
@@ -75,7 +92,7 @@ def _find(offered: Mapping[str, T], game_area: str) -> T:
     try:
         return offered[game_area]
     except KeyError:
-        known = ", ".join(sorted(offered))
+        known = listed(offered)
         raise ProblemError(404, f"gameArea: there is no {game_area!r:.100}; there are {known}") from None
 
 

@@ -25,6 +25,7 @@ from bench.pushers import PUSHERS
 from bench.report import console
 from bench.rounds import Scale, medians
 from game.board import Entry, Position
+from game.catalogue import Board
 from local.settings import REGION
 from realtime.protocol import encode_change
 
@@ -185,7 +186,7 @@ def _entry(rank: int, points: int) -> Entry:
 def _frame() -> str:
     old = [_entry(rank, 1_000_000 - rank) for rank in range(1, 51)]
     new = [_entry(1, 1_000_000), *old[1:]]
-    frame = encode_change("forest", 50, Position(1_763_812_800_000, 12), old, new)
+    frame = encode_change(Board(id="forest", order="desc", top=50), Position(1_763_812_800_000, 12), old, new)
     assert frame is not None
     return frame
 

@@ -3,14 +3,14 @@
 from functools import cache
 
 from game.board import Entry, Position
+from game.catalogue import Board
 from game.frames import FRAME_LIMIT
 from realtime import protocol
 
 NAME = "Whispering Ada"
 """A name of 14 characters: between the 3 and the 24 that a player may choose."""
 
-_BOARD = "whispering-forest"
-_POSITION = Position(epoch=1_763_812_800_000, version=12_345)
+POSITION = Position(epoch=1_763_812_800_000, version=12_345)
 # As long as what Cognito and the portrait container give out.
 _USER_ID = "87313b53-604d-4405-b676-{:012d}"
 _AVATAR = "avatars/{}/0b9f3e61-6d1c-4a2e-9c55-0a6d3f7a2b11"
@@ -27,6 +27,11 @@ def diff_bytes(top: int, changes: int, portrait_share: float) -> float:
 def snapshot_bytes(top: int, portrait_share: float) -> float:
     """Return the bytes of a full board."""
     return _mixed(portrait_share, _snapshot(top, False), _snapshot(top, True))
+
+
+def board(top: int) -> Board:
+    """Return a board that shows this number of entries."""
+    return Board(id="whispering-forest", order="desc", top=top)
 
 
 @cache
@@ -48,13 +53,13 @@ def _mixed(portrait_share: float, without: int, with_portraits: int) -> float:
 def _diff(top: int, changes: int, portraits: bool) -> int:
     old = _entries(top, 0, portraits)
     new = _entries(top, changes, portraits)
-    frame = protocol.encode_change(_BOARD, top, _POSITION, old, new)
+    frame = protocol.encode_change(board(top), POSITION, old, new)
     return len((frame or "").encode())
 
 
 @cache
 def _snapshot(top: int, portraits: bool) -> int:
-    return len(protocol.encode_snapshot(_BOARD, top, _POSITION, _entries(top, 0, portraits)).encode())
+    return len(protocol.encode_snapshot(board(top), POSITION, _entries(top, 0, portraits)).encode())
 
 
 def _entries(top: int, newcomers: int, portraits: bool) -> tuple[Entry, ...]:
@@ -69,7 +74,7 @@ def _entries(top: int, newcomers: int, portraits: bool) -> tuple[Entry, ...]:
                 name=NAME,
                 avatar=_AVATAR.format(user_id) if portraits else None,
                 points=987_654 - place,
-                achieved_at=_POSITION.epoch + place,
+                achieved_at=POSITION.epoch + place,
             )
         )
     return tuple(entries)

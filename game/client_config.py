@@ -3,6 +3,7 @@
 from game.catalogue import GameArea
 from game.model import Model
 from game.pictures import CONTENT_TYPES, MAX_BYTES, MAX_PIXELS, MAX_SIDE, ContentType
+from game.public_catalogue import PublicBoard
 
 
 class Endpoints(Model):
@@ -17,7 +18,7 @@ class Endpoints(Model):
 
 
 class Deployment(Endpoints):
-    """The configuration of a client for this deployment, but for the catalogue's part."""
+    """The addresses of a deployment, as a stack's output has them: `client-config.json` has all."""
 
     hosted_ui_url: str | None = None
     avatar_bucket: str
@@ -35,7 +36,11 @@ class PictureLimits(Model):
 
 
 class ClientConfig(Deployment):
-    """`GET /client-config.json`: a client that reads it works against a laptop and AWS unchanged."""
+    """`GET /client-config.json`: a client that reads it works against a laptop and AWS unchanged.
+
+    gameAreas are where a player scores, boards what is shown.
+    """
 
     game_areas: list[GameArea]
+    boards: list[PublicBoard]
     pictures: PictureLimits = PictureLimits()

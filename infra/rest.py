@@ -15,8 +15,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from game.catalogue import load_catalogue
-from game.client_config import ClientConfig, Deployment
+from game.client_config import Deployment
 from game.environment import ApiEnvironment
 from game.functions import API, JANITOR, PORTRAITS, Function
 from game.headers import PREFLIGHT_SECONDS, REQUEST_HEADERS
@@ -90,8 +89,8 @@ class RestStack(Stack):
         self.stage_arn = self.api.deployment_stage.stage_arn
         if settings.domain:
             self._add_domain(settings.domain)
-        config = ClientConfig(**deployment.model_dump(), game_areas=load_catalogue().game_areas)
-        CfnOutput(self, "ClientConfig", value=self._json(config))
+        # Addresses only: an output has at most 1,024 characters, and a game has up to 2,500 boards.
+        CfnOutput(self, "ClientConfig", value=self._json(deployment))
         CfnOutput(self, "ClientConfigUrl", value=f"{self.url}/client-config.json")
         CfnOutput(self, "RestUrl", value=self.url, description="Where games send their requests")
 

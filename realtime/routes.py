@@ -13,6 +13,7 @@ from game.frames import FRAME_LIMIT, fits
 from game.live import BOARDS_LIMIT, CONNECTIONS_LIMIT, SUBPROTOCOL, Action
 from game.model import Model
 from game.strict_json import RepeatedMemberError, check_members
+from game.wording import listed
 from realtime import protocol
 from realtime.activity import ActivityMarks
 from realtime.gone import forget, hang_up
@@ -295,7 +296,7 @@ def _known(catalogue: Catalogue, field: str, names: Collection[str]) -> list[str
     """Return the names without repeats. Raises FrameError for one that is no board."""
     for name in names:
         if name not in catalogue.boards:
-            known = ", ".join(sorted(catalogue.boards))
+            known = listed(catalogue.boards)
             raise FrameError("unknown_board", f"{field}: there is no board {name!r:.100}; there are {known}")
     return list(dict.fromkeys(names))
 

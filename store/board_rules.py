@@ -47,6 +47,7 @@ from game.board_rules import (
     rules_of,
 )
 from game.catalogue import Catalogue
+from game.wording import listed
 from store import boards, rank_nodes, scores
 from store.database import Database, Item, Row, parse_row, retry_on_conflict, to_item
 from store.errors import RowError, StoreError
@@ -90,7 +91,8 @@ class _Stored:
     @property
     def fingerprint(self) -> str | None:
         """That of the rules of the whole catalogue that last started, where it broke nothing."""
-        return (self.item or {}).get("fingerprint", {}).get("S")
+        fingerprint: str | None = (self.item or {}).get("fingerprint", {}).get("S")
+        return fingerprint
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,9 @@ async def settle(db: Database, catalogue: Catalogue, *, thorough: bool = False) 
         if any(one.misreads for one in found):
             return found
         # A board beyond a bound keeps the rules it had; where those were lost, rules of the same form.
-        kept = {one.board: given[one.board].model_copy(update=WIDEST) for one in found} | stored.boards
-        broken = {one.board: kept[one.board] for one in found}
-        after = {**stored.boards, **given, **broken}
+        broken = {one.board: given[one.board].model_copy(update=WIDEST) for one in found}
+        kept = {board: stored.boards.get(board, rules) for board, rules in broken.items()}
+        after = {**stored.boards, **given, **kept}
         if after != stored.boards or not found:
             await _write(db, stored.item, after, None if found else fingerprint)
         return found
@@ -218,9 +220,7 @@ async def drop(
     """
     before, given = dict((await _load(db)).boards), rules_of(catalogue)
     if board not in before | given and await scores.sample(db, board, "desc") is None:
-        raise UnknownBoardError(
-            f"There is no board {board!r}; there are {', '.join(sorted(before | given))}."
-        )
+        raise UnknownBoardError(f"There is no board {board!r}; there are {listed(before | given)}.")
     for name in dropped_with(board, before, given):
         rules = before.get(name) or given.get(name)
         order = rules.order if rules else "desc"

@@ -20,7 +20,7 @@ def test_diff_is_a_real_one_and_no_larger_than_the_snapshot(
 ) -> None:
     changes = data.draw(st.integers(1, top))
     old, new = (frame_sizes._entries(top, newcomers, portraits) for newcomers in (0, changes))
-    frame = protocol.encode_change("whispering-forest", top, frame_sizes._POSITION, old, new)
+    frame = protocol.encode_change(frame_sizes.board(top), frame_sizes.POSITION, old, new)
     assert frame is not None
     if '"type":"diff"' in frame:
         assert len(Diff.model_validate_json(frame).changes) == 2 * changes

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.board import Entry, Position, apply
+from game.catalogue import Board
 from game.scoring import Order
 from realtime.protocol import (
     Announcement,
@@ -21,6 +22,7 @@ from realtime.protocol import (
 )
 from tests.unit.game.strategies import ORDERS, boards
 
+FOREST = Board(id="forest", order="desc", top=50)
 AT = Position(1_763_812_800_000, 12)
 
 
@@ -31,7 +33,7 @@ def entry(rank: int, name: str = "Ada") -> Entry:
 
 
 def change(old: list[Entry], new: list[Entry]) -> dict[str, Any]:
-    text = encode_change("forest", 50, AT, old, new)
+    text = encode_change(FOREST, AT, old, new)
     assert text is not None
     frame: dict[str, Any] = json.loads(text)
     return frame
@@ -77,18 +79,18 @@ def test_board_that_emptied_is_sent_as_the_snapshot() -> None:
 
 
 def test_nothing_changed_is_no_frame() -> None:
-    assert encode_change("forest", 50, AT, [entry(1)], [entry(1)]) is None
+    assert encode_change(FOREST, AT, [entry(1)], [entry(1)]) is None
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @given(data=st.data())
 def test_change_leads_to_the_next_version_whichever_it_is(order: Order, data: st.DataObject) -> None:
     old, new = data.draw(boards(order)), data.draw(boards(order))
-    text = encode_change("forest", 50, AT, old, new)
+    text = encode_change(FOREST, AT, old, new)
     if text is None:
         assert old == new
         return
-    assert len(text) <= len(encode_snapshot("forest", 50, AT._replace(version=13), new))
+    assert len(text) <= len(encode_snapshot(FOREST, AT._replace(version=13), new))
     if json.loads(text)["type"] == "snapshot":
         snapshot = Snapshot.model_validate_json(text)
         assert (snapshot.epoch, snapshot.version, snapshot.entries) == (AT.epoch, 13, new)

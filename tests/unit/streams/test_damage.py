@@ -25,7 +25,7 @@ from tests.simulation import clock
 from tests.support.boards import republished
 from tests.support.damage import Item, damaged
 from tests.unit.realtime.fakes import NOW
-from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene, full_board, told
+from tests.unit.streams.broadcast_scene import CATALOGUE, BroadcastScene, broadcast_scene, full_board, told
 
 ADA = encode("desc", 30, NOW, "ada")
 ISSUE = {
@@ -37,7 +37,7 @@ ISSUE = {
 ROW = to_item(
     {"gameArea": "forest", "score": ADA, "points": 30, "userId": "ada", "name": "Ada", "achievedAt": NOW}
 )
-FRAME = encode_snapshot("forest", 3, Position(NOW, 3), [])
+FRAME = encode_snapshot(CATALOGUE.boards["forest"], Position(NOW, 3), [])
 FANOUT = {"id": "f", "to": 3, "startedAt": NOW, "expiresAt": NOW - 1, "pending": {"0": ["", None]}}
 BOARD = to_item(
     {"gameArea": "forest", "epoch": NOW, "version": 3, "entries": "[]", "outbox": {"3": FRAME}}

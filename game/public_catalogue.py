@@ -1,0 +1,145 @@
+"""The catalogue as clients may see it: `GET /catalogue`, and the boards of `client-config.json`.
+
+What a game shows and offers is public. What only bounds a cheat is not: how far one save may go, and how much
+money a game may add.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+from game.catalogue import Catalogue, Keep, Tiebreak
+from game.economy import Requirements, ShopItem, Task, Unlock
+from game.model import Model
+from game.scoring import Order
+
+
+class PublicTiebreak(Model):
+    """The second number of a run, which ranks equal points."""
+
+    name: str
+    order: Order
+
+
+class PublicBoard(Model):
+    """A board. Of several `areas`, its points are the sums of what a player has in each."""
+
+    id: str
+    title: str
+    order: Order
+    areas: tuple[str, ...]
+    tiebreak: PublicTiebreak | None = None
+
+
+class SizedBoard(PublicBoard):
+    """A board, with the most entries that it shows live."""
+
+    size: int
+
+
+class PublicArea(Model):
+    """An area: where a player scores, and what is accepted there.
+
+    tiebreak: the number that every score there needs. metadata: bytes of JSON that may come with a score.
+    """
+
+    id: str
+    title: str
+    order: Order
+    min: int
+    max: int
+    keep: Keep
+    tiebreak: Tiebreak | None = None
+    metadata: int | None = None
+
+
+class PublicLevels(Model):
+    """The xp with which level 1, level 2, … begins."""
+
+    xp: tuple[int, ...]
+
+
+class PublicTask(Task):
+    """A task by its id."""
+
+    id: str
+    requires: Requirements | None = None
+
+
+class PublicUnlock(Unlock):
+    """An unlock by its id."""
+
+    id: str
+
+
+class PublicItem(ShopItem):
+    """Something to buy, by its id."""
+
+    id: str
+
+
+class PublicCatalogue(Model):
+    """Areas, boards, levels; what there is to do, to open and to buy. `version` names this state of it."""
+
+    version: str
+    areas: tuple[PublicArea, ...]
+    boards: tuple[SizedBoard, ...]
+    seasons: tuple[()] = ()
+    levels: PublicLevels
+    tasks: tuple[PublicTask, ...]
+    unlocks: tuple[PublicUnlock, ...]
+    shop: tuple[PublicItem, ...]
+
+
+class Published(NamedTuple):
+    """The catalogue as JSON text, and its version."""
+
+    text: str
+    version: str
+
+
+def publish(catalogue: Catalogue) -> Published:
+    """Return the catalogue as clients may see it. The version is a hash of it: what is equal has the same."""
+    public = PublicCatalogue(
+        version="",
+        areas=tuple(
+            PublicArea(
+                id=name,
+                title=area.title,
+                order=area.order,
+                min=area.min,
+                max=area.max,
+                keep=area.keep,
+                tiebreak=area.tiebreak,
+                metadata=area.metadata or None,
+            )
+            for name, area in catalogue.areas.items()
+        ),
+        boards=tuple(
+            SizedBoard(**dict(shown), size=catalogue.boards[shown.id].top)
+            for shown in public_boards(catalogue)
+        ),
+        levels=PublicLevels(xp=catalogue.levels.xp),
+        tasks=tuple(PublicTask(id=name, **dict(task)) for name, task in catalogue.tasks.items()),
+        unlocks=tuple(PublicUnlock(id=name, **dict(unlock)) for name, unlock in catalogue.unlocks.items()),
+        shop=tuple(PublicItem(id=name, **dict(item)) for name, item in catalogue.shop.items()),
+    )
+    version = hashlib.sha256(_json(public).encode()).hexdigest()[:16]
+    return Published(_json(public.model_copy(update={"version": version})), version)
+
+
+def public_boards(catalogue: Catalogue) -> list[PublicBoard]:
+    """Return the boards as clients see them."""
+    return [
+        PublicBoard(
+            id=board.id,
+            title=board.title,
+            order=board.order,
+            areas=board.areas,
+            tiebreak=board.tiebreak and PublicTiebreak(name=board.tiebreak.name, order=board.tiebreak.order),
+        )
+        for board in catalogue.boards.values()
+    ]
+
+
+def _json(public: PublicCatalogue) -> str:
+    return public.model_dump_json(by_alias=True, exclude_none=True)
