@@ -16,7 +16,7 @@ import { PodiumError } from "./podium/error.js";
 import { exchange } from "./podium/http.js";
 import { Live } from "./podium/live.js";
 import { makePortrait } from "./podium/portrait.js";
-import { GLOBAL, Rest } from "./podium/rest.js";
+import { Rest } from "./podium/rest.js";
 import { Session } from "./podium/session.js";
 
 export { PodiumError };
@@ -57,7 +57,8 @@ export class Podium extends Rest {
   #early = []; // errors before the first who listens to them
 
   /**
-   * @param {string | URL | object} config the deployment's `client-config.json`: its address, or what it says
+   * @param {string | URL | object} config the deployment's `client-config.json`: its address, or what it says. Where
+   *   that has no boards, as the output of a stack, the address is made of its `restUrl`.
    * @param {object} [environment] stand-ins for what a browser has
    * @param {Storage | (() => Storage)} [environment.storage] where tokens are kept: `localStorage` unless told, and
    *   then all tabs of a browser have one player. With `() => sessionStorage` every tab has a player of its own. Memory
@@ -74,10 +75,11 @@ export class Podium extends Rest {
    * @throws {PodiumError} where the configuration cannot be had
    */
   static async connect(config, environment = {}) {
-    if (typeof config === "object" && !(config instanceof URL)) return new Podium(config, environment);
-    const url = new URL(config, globalThis.location?.href);
+    if (config.boards) return new Podium(config, environment);
+    const address = config.restUrl ? `${config.restUrl.replace(/\/+$/, "")}/client-config.json` : config;
+    const url = new URL(address, globalThis.location?.href);
     const { ok, status, body } = await exchange(transportOf(environment), url);
-    if (ok && body) return new Podium(body, environment);
+    if (ok && body?.boards) return new Podium(body, environment);
     throw new PodiumError(`There is no client configuration at ${url} (${status}).`, { code: "HttpError", status });
   }
 
@@ -95,8 +97,7 @@ export class Podium extends Rest {
     this.config = config;
     this.#transport = transport;
     this.#session = session;
-    // The points of the board over all areas are a sum, so more are better.
-    this.#orders = new Map([[GLOBAL, "desc"], ...config.gameAreas.map(({ id, order }) => [id, order])]);
+    this.#orders = new Map(config.boards.map(({ id, order }) => [id, order]));
     const emit = (event, value) => this.#emit(event, value);
     // Why a handshake was refused only REST can tell: a deleted player's session ends with the answer.
     const onRefused = () => this.profile();
@@ -179,7 +180,7 @@ export class Podium extends Rest {
   }
 
   /**
-   * Watches a board live: an area's id, or `global`. The connection opens with the first board, once a player is
+   * Watches a board live, by its id. The connection opens with the first board, once a player is
    * signed in; it is one for all of them.
    *
    * @param {string} board

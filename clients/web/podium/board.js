@@ -1,7 +1,16 @@
 /**
  * A client's copy of a board: what each snapshot and diff does to it. Pure: no sockets, no clock.
  *
- * @typedef {{rank: number, userId: string, name: string, avatar: ?string, score: number, achievedAt: number}} Entry
+ * @typedef {object} Entry
+ * @property {number} rank from 1
+ * @property {string} userId
+ * @property {string} name
+ * @property {?string} avatar the key of the portrait
+ * @property {number} score
+ * @property {number} achievedAt milliseconds since the epoch
+ * @property {number} [tiebreak] of the same run, where the board's area has a tie-break
+ * @property {any} [metadata] what the game sent with the score, where the area takes some
+ *
  * @typedef {{op: "set"} & Entry | {op: "remove", userId: string}} Change
  * @typedef {"desc" | "asc"} Order "desc": more points are better; "asc": fewer are (a time trial)
  */
@@ -11,25 +20,33 @@ export const Outcome = Object.freeze({ APPLIED: "applied", IGNORED: "ignored", R
 
 const compareText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
+const compareNumbers = { desc: (a, b) => b - a, asc: (a, b) => a - b };
+const compareTexts = { desc: (a, b) => compareText(b, a), asc: compareText };
+/** An entry without a tie-break loses against every other. */
+const WORST = { desc: -Number.MAX_SAFE_INTEGER, asc: Number.MAX_SAFE_INTEGER };
+
 /**
- * Sorts as the table's sort key does: of equal scores, the one reached first comes first.
+ * Sorts as the table's sort key does: of equal scores the better tie-break, where the board has one; then the one
+ * reached first.
  *
- * @type {Record<Order, (a: Entry, b: Entry) => number>}
+ * @returns {(a: Entry, b: Entry) => number}
  */
-const COMPARE = {
-  desc: (a, b) => b.score - a.score || a.achievedAt - b.achievedAt || compareText(b.userId, a.userId),
-  asc: (a, b) => a.score - b.score || a.achievedAt - b.achievedAt || compareText(a.userId, b.userId),
-};
+const comparison = (order, tiebreak) => (a, b) =>
+  compareNumbers[order](a.score, b.score) ||
+  (tiebreak ? compareNumbers[tiebreak](a.tiebreak ?? WORST[tiebreak], b.tiebreak ?? WORST[tiebreak]) : 0) ||
+  a.achievedAt - b.achievedAt ||
+  compareTexts[order](a.userId, b.userId);
 
 /**
  * The entries in the board's order, with the ranks (from 1) that follow from it.
  *
  * @param {Order} order
  * @param {Iterable<Entry>} entries
+ * @param {?Order} [tiebreak] which tie-breaks are better, on a board that has one
  * @returns {Entry[]}
  */
-export function ranked(order, entries) {
-  return [...entries].sort(COMPARE[order]).map((entry, index) => ({ ...entry, rank: index + 1 }));
+export function ranked(order, entries, tiebreak = null) {
+  return [...entries].sort(comparison(order, tiebreak)).map((entry, index) => ({ ...entry, rank: index + 1 }));
 }
 
 /**
@@ -38,15 +55,16 @@ export function ranked(order, entries) {
  * @param {Order} order
  * @param {Iterable<Entry>} entries
  * @param {Iterable<Change>} changes
+ * @param {?Order} [tiebreak] see `ranked`
  * @returns {Entry[]}
  */
-export function apply(order, entries, changes) {
+export function apply(order, entries, changes, tiebreak = null) {
   const board = new Map([...entries].map((entry) => [entry.userId, entry]));
   for (const { op, ...entry } of changes) {
     if (op === "remove") board.delete(entry.userId);
     else board.set(entry.userId, entry);
   }
-  return ranked(order, board.values());
+  return ranked(order, board.values(), tiebreak);
 }
 
 /** One board as a client holds it. `position` (`{epoch, version}`) is null until the first snapshot. */
@@ -59,14 +77,17 @@ export class Replica {
     this.entries = [];
     /** The most entries that the board shows; null until the first snapshot. */
     this.size = null;
+    /** @type {?Order} which tie-breaks are better, as the snapshot says; null on a board without any */
+    this.tiebreak = null;
   }
 
   /** Takes a snapshot, unless it is older than what is held in the same epoch. */
-  snapshot({ epoch, version, size, entries }) {
+  snapshot({ epoch, version, size, entries, tiebreak = null }) {
     if (this.position?.epoch === epoch && version < this.position.version) return Outcome.IGNORED;
     this.position = { epoch, version };
     this.entries = entries;
     this.size = size;
+    this.tiebreak = tiebreak;
     return Outcome.APPLIED;
   }
 
@@ -75,7 +96,7 @@ export class Replica {
     if (this.position?.epoch !== epoch) return Outcome.RESYNC;
     if (to <= this.position.version) return Outcome.IGNORED;
     if (from !== this.position.version) return Outcome.RESYNC;
-    this.entries = apply(this.order, this.entries, changes);
+    this.entries = apply(this.order, this.entries, changes, this.tiebreak);
     this.position = { epoch, version: to };
     return Outcome.APPLIED;
   }

@@ -5,7 +5,7 @@
  * answer came (network error, timeout, 429, 5xx) it is sent again under the same key, three times in all. If there is
  * none even then, the error has the key as `idempotencyKey`: the action may have happened. A caller that tries again
  * hands the key in, and the action happens once, however often it is sent. The server keeps a player's keys for a day.
- * Reads, scores and changes of the profile, which are the same twice, are sent again after a network error, a 429, 502,
+ * Reads and changes of the profile, which are the same twice, are sent again after a network error, a 429, 502,
  * 503 or 504; anything else after a 429, which has done nothing. Each waits as long as the server asks it to, and a
  * random time more: clients that were refused together do not come back together.
  *
@@ -32,6 +32,21 @@
  * @property {number} money
  * @property {Record<string, number>} inventory how many of each item
  * @property {Record<string, number>} bests the best score an area
+ *
+ * @typedef {{name: string, order: "desc" | "asc"}} Tiebreak what ranks equal scores, and which of it is better
+ *
+ * @typedef {object} Catalogue what the game offers; `version` changes with it
+ * @property {string} version
+ * @property {{id: string, title: string, order: "desc" | "asc", min: number, max: number, keep: "best" | "sum" | "latest",
+ *   tiebreak?: Tiebreak & {min: number, max: number}, metadata?: number}[]} areas where a player scores; `metadata` is
+ *   how many bytes of JSON may come with a score
+ * @property {{id: string, title: string, order: "desc" | "asc", areas: string[], size: number, tiebreak?: Tiebreak}[]}
+ *   boards what is shown
+ * @property {object[]} seasons
+ * @property {{xp: number[]}} levels the xp with which level 1, level 2, … begins
+ * @property {{id: string, title: string, requires?: object, money: number, xp: number, repeat: "once" | "daily"}[]} tasks
+ * @property {{id: string, title: string, level: number, price: number, requires: string[]}[]} unlocks
+ * @property {{id: string, title: string, price: number, unique: boolean, requires?: string}[]} shop
  *
  * @typedef {object} Profile
  * @property {string} userId
@@ -79,11 +94,32 @@ export class Rest {
   /**
    * Submits a score, in whole points.
    *
+   * @param {string} gameArea an area's id
+   * @param {number} score
+   * @param {object} [run]
+   * @param {number} [run.tiebreak] needed where the area has a tie-break: the run's number of it
+   * @param {any} [run.metadata] where the area takes some: JSON that is shown with the entry
+   * @param {Once} [once] an area that adds scores up counts it once by its key
    * @returns {Promise<{gameArea: string, score: number, best: number, improved: boolean}>}
    * @throws {PodiumError} 404: no such area; 422: outside the area's bounds
    */
-  submitScore(gameArea, score) {
-    return this.request("POST", "/score", { gameArea, score }, { repeatable: true });
+  async submitScore(gameArea, score, { tiebreak, metadata } = {}, { key = randomText(KEY_LENGTH) } = {}) {
+    const headers = { [IDEMPOTENCY_KEY]: key };
+    try {
+      return await this.request("POST", "/score", { gameArea, score, tiebreak, metadata }, { headers });
+    } catch (error) {
+      if (!isDecided(error)) error.idempotencyKey = key;
+      throw error;
+    }
+  }
+
+  /**
+   * What the game offers: areas, boards, levels, tasks, unlocks and the shop. The browser keeps it until it changes.
+   *
+   * @returns {Promise<Catalogue>}
+   */
+  catalogue() {
+    return this.request("GET", "/catalogue");
   }
 
   /**
@@ -295,7 +331,7 @@ export class Rest {
       const answer = await sent.catch((error) => ({ error }));
       if (answer.ok && answer.body) return answer.body;
       const error = answer.error ?? this.#failure(player, path, answer);
-      if (answer.status >= 400 && answer.status < 500 && !NOT_THE_ACTIONS.has(answer.status)) throw error;
+      if (isDecided(answer)) throw error;
       error.idempotencyKey = key;
       if (!isPassing(error)) throw error;
       await this.#pause(player, ++failures, error);
@@ -318,6 +354,11 @@ export class Rest {
     const message = `POST ${path} was answered with ${answer.status}, but not with JSON.`;
     return new PodiumError(message, { code: "BadAnswer" });
   }
+}
+
+/** Whether a status says that the action was refused, and did not happen. */
+function isDecided({ status }) {
+  return status >= 400 && status < 500 && !NOT_THE_ACTIONS.has(status);
 }
 
 /** Whether the same request may have another outcome in a moment. */

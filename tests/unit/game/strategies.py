@@ -6,6 +6,8 @@ from game.board import Entry, ranked
 from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order
 
 ORDERS: list[Order] = ["asc", "desc"]
+TIEBREAKS: st.SearchStrategy[Order | None] = st.sampled_from([None, *ORDERS])
+"""The order of a board's tie-breaks; None where it has none."""
 
 # Few values, so that ties are common.
 points = st.one_of(st.integers(-2, 2), st.integers(1 - POINTS_LIMIT, POINTS_LIMIT - 1))
@@ -14,8 +16,13 @@ user_ids = st.text(st.sampled_from("ab#-0"), min_size=1, max_size=3)
 
 
 @st.composite
-def boards(draw: st.DrawFn, order: Order, max_size: int = 6) -> tuple[Entry, ...]:
-    """Return a ranked board, with players from a small circle so that two boards share some."""
+def boards(
+    draw: st.DrawFn, order: Order, tiebreak: Order | None = None, max_size: int = 6
+) -> tuple[Entry, ...]:
+    """Return a ranked board, with players from a small circle so that two boards share some.
+
+    tiebreak: which tie-breaks are better; None: the entries have none, and no metadata.
+    """
     players = draw(st.lists(user_ids, unique=True, max_size=max_size))
     entries = [
         Entry(
@@ -25,7 +32,10 @@ def boards(draw: st.DrawFn, order: Order, max_size: int = 6) -> tuple[Entry, ...
             avatar=draw(st.sampled_from([None, "portrait"])),
             points=draw(points),
             achieved_at=draw(times),
+            tiebreak=draw(points) if tiebreak else None,
+            # In Python these are equal, and in JSON they are not.
+            metadata=draw(st.sampled_from([None, 1, True, 1.0, {"car": [1]}])) if tiebreak else None,
         )
         for player in players
     ]
-    return ranked(order, entries)
+    return ranked(order, entries, tiebreak)

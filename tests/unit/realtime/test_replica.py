@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from game.board import Entry, Position, diff
 from game.scoring import Order
 from realtime.replica import Outcome, Replica
-from tests.unit.game.strategies import ORDERS, boards
+from tests.unit.game.strategies import ORDERS, TIEBREAKS, boards
 
 
 class Frame(NamedTuple):
@@ -24,9 +24,9 @@ History = dict[Position, tuple[Entry, ...]]
 
 
 @st.composite
-def histories(draw: st.DrawFn, order: Order) -> History:
+def histories(draw: st.DrawFn, order: Order, tiebreak: Order | None) -> History:
     return {
-        Position(epoch, version): draw(boards(order, max_size=3))
+        Position(epoch, version): draw(boards(order, tiebreak, max_size=3))
         for epoch in range(1, draw(st.integers(1, 2)) + 1)
         for version in range(1, draw(st.integers(1, 5)) + 1)
     }
@@ -42,10 +42,10 @@ def deliveries(draw: st.DrawFn, history: History) -> list[Frame]:
     return draw(st.lists(frame, max_size=12))
 
 
-def take(replica: Replica, history: History, frame: Frame) -> Outcome:
+def take(replica: Replica, history: History, frame: Frame, tiebreak: Order | None) -> Outcome:
     at = Position(frame.epoch, frame.to)
     if not frame.is_diff:
-        return replica.snapshot(at, history[at])
+        return replica.snapshot(at, history[at], tiebreak)
     before = history[at._replace(version=frame.to - 1)]
     return replica.diff(frame.epoch, frame.to - 1, frame.to, diff(before, history[at]))
 
@@ -66,14 +66,16 @@ def expected(held: Position | None, frame: Frame) -> tuple[Outcome, Position | N
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@given(data=st.data())
-def test_replica_follows_the_rules_whatever_arrives(order: Order, data: st.DataObject) -> None:
+@given(tiebreak=TIEBREAKS, data=st.data())
+def test_replica_follows_the_rules_whatever_arrives(
+    order: Order, tiebreak: Order | None, data: st.DataObject
+) -> None:
     # One epoch: what a refused diff means for another epoch's snapshot is left open.
-    history = {at: board for at, board in data.draw(histories(order)).items() if at.epoch == 1}
+    history = {at: board for at, board in data.draw(histories(order, tiebreak)).items() if at.epoch == 1}
     replica, held, refused = Replica(order), None, list[int]()
     for frame in data.draw(deliveries(history)):
         outcome, held = expected(held, frame)
-        assert take(replica, history, frame) is outcome
+        assert take(replica, history, frame, tiebreak) is outcome
         assert replica.position == held
         if outcome is Outcome.RESYNC:
             refused.append(frame.to)
@@ -81,13 +83,15 @@ def test_replica_follows_the_rules_whatever_arrives(order: Order, data: st.DataO
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@given(data=st.data())
-def test_what_is_held_is_always_what_was_published(order: Order, data: st.DataObject) -> None:
-    history = data.draw(histories(order))
+@given(tiebreak=TIEBREAKS, data=st.data())
+def test_what_is_held_is_always_what_was_published(
+    order: Order, tiebreak: Order | None, data: st.DataObject
+) -> None:
+    history = data.draw(histories(order, tiebreak))
     replica = Replica(order)
     for frame in data.draw(deliveries(history)):
         before = replica.position
-        take(replica, history, frame)
+        take(replica, history, frame, tiebreak)
         if replica.position is None:
             assert replica.entries == ()
             continue
@@ -97,16 +101,18 @@ def test_what_is_held_is_always_what_was_published(order: Order, data: st.DataOb
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@given(data=st.data())
-def test_asking_again_after_resync_makes_the_replica_current(order: Order, data: st.DataObject) -> None:
-    history = data.draw(histories(order))
+@given(tiebreak=TIEBREAKS, data=st.data())
+def test_asking_again_after_resync_makes_the_replica_current(
+    order: Order, tiebreak: Order | None, data: st.DataObject
+) -> None:
+    history = data.draw(histories(order, tiebreak))
     replica = Replica(order)
     outcome = Outcome.RESYNC
     for frame in data.draw(deliveries(history)):
-        outcome = take(replica, history, frame)
+        outcome = take(replica, history, frame, tiebreak)
     newest = max(history)
     if outcome is Outcome.RESYNC:
-        replica.snapshot(newest, history[newest])
+        replica.snapshot(newest, history[newest], tiebreak)
         assert replica.position == newest
         assert replica.entries == history[newest]
 

@@ -46,20 +46,22 @@ test("removing an unknown player changes nothing", () => {
   assert.deepEqual(apply("desc", board, [{ op: "remove", userId: "stranger" }]), board);
 });
 
-for (const order of ["desc", "asc"]) {
-  test(`apply(old, difference(old, new)) is new, on random ${order} boards`, () => {
+for (const [order, tiebreak] of ["desc", "asc"].flatMap((one) => [null, "desc", "asc"].map((other) => [one, other]))) {
+  test(`apply(old, difference(old, new)) is new, on random ${order} boards with tie-break ${tiebreak}`, () => {
     for (let seed = 0; seed < 500; seed++) {
       const random = seeded(seed);
       const pick = (count) => Math.floor(random() * count);
       // Few distinct values, so that ties in score and time are common.
       const board = () => {
         const users = new Set(Array.from({ length: pick(8) }, () => `user${pick(10)}`));
-        return [...users].map((userId) => entry(userId, pick(4), pick(3)));
+        const run = () => (tiebreak ? { tiebreak: pick(3), metadata: { car: pick(2) } } : {});
+        return [...users].map((userId) => ({ ...entry(userId, pick(4), pick(3)), ...run() }));
       };
       // The naive model: insert each entry before the first that it beats, found by comparing text keys.
       const pad = (number) => String(number).padStart(4, "0");
-      const key = ({ score, achievedAt, userId }) =>
-        `${pad(score)}#${pad(order === "desc" ? 9999 - achievedAt : achievedAt)}#${userId}`;
+      const column = (value = 0) => pad(tiebreak === order ? value : 9999 - value);
+      const key = ({ score, tiebreak: own, achievedAt, userId }) =>
+        `${pad(score)}#${column(own)}#${pad(order === "desc" ? 9999 - achievedAt : achievedAt)}#${userId}`;
       const beats = (one, other) => (order === "desc" ? key(one) > key(other) : key(one) < key(other));
       const model = (entries) => {
         const sorted = [];
@@ -70,14 +72,15 @@ for (const order of ["desc", "asc"]) {
         return sorted.map((one, index) => ({ ...one, rank: index + 1 }));
       };
       const [before, after] = [model(board()), model(board())];
-      const same = (one, other) => one.score === other?.score && one.achievedAt === other.achievedAt;
+      const content = ({ score, achievedAt, tiebreak: own, metadata }) => [score, achievedAt, own, metadata?.car].join();
+      const same = (one, other) => Boolean(other) && content(one) === content(other);
       const changes = [
         ...before.filter(({ userId }) => !ids(after).includes(userId)).map(({ userId }) => ({ op: "remove", userId })),
         ...after
           .filter((one) => !same(one, before.find(({ userId }) => userId === one.userId)))
           .map((one) => ({ op: "set", ...one })),
       ];
-      assert.deepEqual(apply(order, before, changes), after, `seed ${seed}`);
+      assert.deepEqual(apply(order, before, changes, tiebreak), after, `seed ${seed}`);
     }
   });
 }
@@ -111,4 +114,18 @@ test("replica ignores an older snapshot of the same epoch only", () => {
   assert.deepEqual(ids(replica.entries), ["a"]);
   assert.equal(replica.snapshot(snapshot(1, [entry("b", 1)], 8)), Outcome.APPLIED);
   assert.deepEqual(replica.position, { epoch: 8, version: 1 });
+});
+
+test("replica learns from the snapshot which tie-breaks are better", () => {
+  const replica = new Replica("desc");
+  const [few, many] = [{ ...entry("a", 1), tiebreak: 2 }, { ...entry("b", 1, 9), tiebreak: 5 }];
+  replica.snapshot({ ...snapshot(3, [few]), tiebreak: "desc" });
+  replica.diff(diff(3, [many]));
+  assert.deepEqual(ids(replica.entries), ["b", "a"]);
+  replica.snapshot({ ...snapshot(1, [few], 8), tiebreak: "asc" });
+  replica.diff(diff(1, [many], 8));
+  assert.deepEqual(ids(replica.entries), ["a", "b"]);
+  replica.snapshot(snapshot(1, [few], 9));
+  replica.diff(diff(1, [many], 9));
+  assert.deepEqual(ids(replica.entries), ["a", "b"], "without a tie-break the first comes first");
 });

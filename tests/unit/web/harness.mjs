@@ -10,6 +10,11 @@ export const CONFIG = {
     { id: "forest", title: "Forest", order: "desc" },
     { id: "sprint", title: "Sprint", order: "asc" },
   ],
+  boards: [
+    { id: "forest", title: "Forest", order: "desc", areas: ["forest"] },
+    { id: "sprint", title: "Sprint", order: "asc", areas: ["sprint"] },
+    { id: "global", title: "All areas", order: "desc", areas: ["forest"] },
+  ],
 };
 
 export class FakeClock {

@@ -22,6 +22,39 @@ test("a score is posted with the player's token", async () => {
   assert.match(headers.Authorization, /^Bearer [\w-]+\./);
   assert.equal(headers["Content-Type"], "application/json");
   assert.deepEqual(body, { gameArea: "forest", score: 5 });
+  assert.match(headers["Idempotency-Key"], /^[\w-]{20}$/);
+});
+
+test("a score carries the run's tie-break and metadata, and the key of an earlier try", async () => {
+  const { podium, server, clock } = await makePlayer(() => [503, null]);
+  const run = { tiebreak: 7, metadata: { car: "red" } };
+  const lost = podium.submitScore("forest", 5, run).catch((error) => error);
+  for (let tries = 0; tries < 4; tries++) {
+    await settle();
+    await clock.advance(60_000);
+  }
+  const { idempotencyKey: key } = await lost;
+  server.api = () => [201, {}];
+  await podium.submitScore("forest", 5, run, { key });
+  assert.equal(server.calls.length, 4);
+  assert.deepEqual(server.calls[0].body, { gameArea: "forest", score: 5, ...run });
+  assert.equal(new Set(server.calls.map(({ headers }) => headers["Idempotency-Key"])).size, 1);
+});
+
+test("a score that was refused has no key to try again with", async () => {
+  const { podium } = await makePlayer(() => [422, { title: "Unprocessable", status: 422 }]);
+  await assert.rejects(podium.submitScore("forest", -5), ({ status, idempotencyKey }) => {
+    assert.deepEqual([status, idempotencyKey], [422, undefined]);
+    return true;
+  });
+});
+
+test("the catalogue is read without a token", async () => {
+  const { podium, server } = await makeClient();
+  await podium.catalogue();
+  assert.deepEqual(server.calls.map(({ method, url, headers }) => [method, url, headers]), [
+    ["GET", "http://podium.test/catalogue", {}],
+  ]);
 });
 
 test("boards are read by route and query, without a token where no player is signed in", async () => {

@@ -242,6 +242,18 @@ test("an account whose data could not be deleted keeps its sign-in", async () =>
   assert.equal(server.users.size, 1);
 });
 
+test("connect asks the API for the rest of a stack's output, which has addresses only", async () => {
+  const asked = [];
+  const fetch = async (url) => {
+    asked.push(String(url));
+    return makeResponse(200, JSON.stringify(CONFIG));
+  };
+  const { boards, gameAreas, ...addresses } = CONFIG;
+  const podium = await Podium.connect(addresses, { fetch, storage: new FakeStorage() });
+  assert.deepEqual(asked, ["http://podium.test/client-config.json"]);
+  assert.deepEqual(podium.config.boards, boards);
+});
+
 test("connect reads the configuration from its address", async () => {
   const fetch = async (url) => makeResponse(200, String(url).endsWith("/config") ? JSON.stringify(CONFIG) : "<html>");
   const storage = new FakeStorage();
