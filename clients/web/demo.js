@@ -25,11 +25,12 @@ async function start() {
   // A session's storage is a window's own, so that two windows are two players.
   const storage = () => sessionStorage;
   const podium = await Podium.connect(new URL("client-config.json", document.baseURI), { storage });
-  const boards = [...podium.config.gameAreas, { id: "global", title: "All areas", order: "desc" }];
+  const catalogue = await podium.catalogue();
+  const { boards } = catalogue;
   const screen = new BoardScreen(podium, notices);
   const state = new PlayerState(podium);
-  const stage = new Stage(podium, state, screen, notices);
-  const you = new YouPanel(podium, state, notices, (open) => stage.vacate(open));
+  const stage = new Stage(podium, state, catalogue, screen, notices);
+  const you = new YouPanel(podium, state, catalogue, notices, (open) => stage.vacate(open));
   const account = new AccountDialog(podium);
 
   const select = createTabs(element("tabs"), element("panel"), boards, (id) => {

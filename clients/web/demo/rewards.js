@@ -1,21 +1,22 @@
-import { TASKS } from "./catalogue.js";
 import { afterRound, pickups, taskOffer, utcDay, XP_PER_ROUND } from "./economy.js";
 import { plainWords } from "./format.js";
 import { OfferList } from "./offerList.js";
 
 const element = (id) => document.getElementById(id);
-const FIRST_SCORE = TASKS.find(({ id }) => id === "first-score");
+const FIRST_SCORE = "first-score";
 
 /** What a round brings besides its score: xp, money that lies about, and the reward for the first score. */
 export class Rewards {
   #podium;
   #state;
+  #catalogue;
   #tasks;
   #round = 0;
 
-  constructor(podium, state) {
+  constructor(podium, state, catalogue) {
     this.#podium = podium;
     this.#state = state;
+    this.#catalogue = catalogue;
     this.#tasks = new OfferList(element("round-tasks"), "claim", (id) =>
       state.act(`task ${id}`, (once) => podium.completeTask(id, once)),
     );
@@ -30,7 +31,7 @@ export class Rewards {
     element("pickups").replaceChildren(...pickups(Math.random).map((amount, at) => this.#pickup(amount, `pickup ${round} ${at}`)));
     element("round-tasks").hidden = !this.#renderTask();
     try {
-      await saveRound(this.#podium, this.#state, area);
+      await saveRound(this.#podium, this.#state, this.#catalogue, area);
       if (round === this.#round) element("xp-gained").textContent = `+${XP_PER_ROUND} xp`;
     } catch (error) {
       if (round === this.#round) this.#refuse(error);
@@ -46,8 +47,9 @@ export class Rewards {
 
   /** Whether the first score's reward is there to be claimed. */
   #renderTask() {
-    if (!this.#state.progress) return false;
-    const offer = taskOffer(FIRST_SCORE, this.#state.progress, utcDay(Date.now()));
+    const task = this.#catalogue.tasks.find(({ id }) => id === FIRST_SCORE);
+    if (!task || !this.#state.progress) return false;
+    const offer = taskOffer(task, this.#state.progress, utcDay(Date.now()), this.#catalogue);
     this.#tasks.render([offer]);
     return offer.state === "ready";
   }
@@ -81,8 +83,8 @@ export class Rewards {
 }
 
 /** Saves what a round brings. Saved by another device meanwhile: once more, from what is stored now. */
-export async function saveRound(podium, state, area) {
-  const save = () => state.change("progress", (progress) => podium.saveProgress(afterRound(progress, area)));
+export async function saveRound(podium, state, catalogue, area) {
+  const save = () => state.change("progress", (progress) => podium.saveProgress(afterRound(catalogue, progress, area)));
   await save().catch((error) => {
     if (error.status !== 409) throw error;
     return save();

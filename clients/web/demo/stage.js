@@ -18,11 +18,14 @@ const LOBBIES = {
     how: `Hit ${TARGETS} pads as they light up: click, tap, or use the nine keys from <kbd>Q</kbd> to
       <kbd>C</kbd>. The clock starts with the first.`,
   },
-  global: {
+  sum: {
     kind: "The sum of your bests",
-    how: "This board adds up your best in every area where higher is better. Choose an area above and play.",
+    how: "This board adds up what you have in several areas. Choose an area above and play.",
   },
 };
+
+/** Whether a board adds up what a player has in several areas, and is not played on itself. */
+const isSum = ({ areas }) => areas.length > 1;
 
 /** The left half of the page: welcome, lobby, game, result. */
 export class Stage {
@@ -34,12 +37,12 @@ export class Stage {
   #board;
   #visit = new AbortController(); // aborted when something else is shown
 
-  constructor(podium, state, screen, notices) {
+  constructor(podium, state, catalogue, screen, notices) {
     this.#podium = podium;
     this.#state = state;
     this.#screen = screen;
     this.#notices = notices;
-    this.#rewards = new Rewards(podium, state);
+    this.#rewards = new Rewards(podium, state, catalogue);
     element("start-game").addEventListener("click", () => this.#play());
     element("play-again").addEventListener("click", () => this.#play());
     element("submit-form").addEventListener("submit", (event) => {
@@ -52,18 +55,18 @@ export class Stage {
 
   show(board) {
     this.#board = board;
-    const { kind, how } = LOBBIES[board.id] ?? LOBBIES[board.order];
+    const { kind, how } = LOBBIES[isSum(board) ? "sum" : board.order];
     element("lobby-kind").textContent = kind;
     element("lobby-title").textContent = board.title;
     element("lobby-how").innerHTML = how;
-    element("start-game").hidden = board.id === "global";
+    element("start-game").hidden = isSum(board);
     element("exact-score-label").textContent = board.order === "asc" ? "Milliseconds" : "Points";
     this.refresh();
   }
 
   refresh() {
     this.#open(this.#podium.user ? "lobby" : "welcome");
-    element("stage-foot").hidden = !this.#podium.user || this.#board.id === "global";
+    element("stage-foot").hidden = !this.#podium.user || isSum(this.#board);
   }
 
   /** Ends a game that is being played, and clears the stage for something else or takes it back. */
@@ -85,7 +88,7 @@ export class Stage {
     this.#open("arena");
     const { signal } = this.#visit;
     const arena = element("arena");
-    const { id, order } = this.#board;
+    const { areas: [id], order } = this.#board;
     const score = order === "asc" ? await playSprint(arena, signal) : await playDial(arena, id, signal);
     if (signal.aborted) return;
     if (score === null) {
@@ -105,7 +108,7 @@ export class Stage {
 
   /** @returns {Promise<{saved: boolean, verdict: string}>} what became of the score */
   async #submit(score) {
-    const { id, order } = this.#board;
+    const { areas: [id], order } = this.#board;
     const { toScreen, own } = this.#screen;
     toScreen.submitted(own);
     try {

@@ -1,4 +1,3 @@
-import { TASKS, UNLOCKS } from "./catalogue.js";
 import { DeleteAccount } from "./deleteAccount.js";
 import { levelSpan, roundsPlayed, shopOffer, taskOffer, unlockOffer, utcDay } from "./economy.js";
 import { formatNumber } from "./format.js";
@@ -13,6 +12,7 @@ const element = (id) => document.getElementById(id);
 export class YouPanel {
   #podium;
   #state;
+  #catalogue;
   #notices;
   #onToggle;
   #parts;
@@ -23,12 +23,14 @@ export class YouPanel {
   /**
    * @param {import("../podium.js").Podium} podium
    * @param {import("./playerState.js").PlayerState} state
+   * @param {import("../podium/rest.js").Catalogue} catalogue
    * @param {object} notices
    * @param {(open: boolean) => void} onToggle makes room for the panel, or takes it back
    */
-  constructor(podium, state, notices, onToggle) {
+  constructor(podium, state, catalogue, notices, onToggle) {
     this.#podium = podium;
     this.#state = state;
+    this.#catalogue = catalogue;
     this.#notices = notices;
     this.#onToggle = onToggle;
     const offers = (id, name, act) =>
@@ -106,14 +108,15 @@ export class YouPanel {
     element("player-coins").textContent = element("money").textContent = formatNumber(money);
     element("level").textContent = level;
     element("xp").textContent = formatNumber(xp);
-    const { to, share } = levelSpan(progress);
+    const catalogue = this.#catalogue;
+    const { to, share } = levelSpan(catalogue, progress);
     element("xp-goal").textContent = to === null ? "xp, the last level" : `of ${formatNumber(to)} xp`;
     element("xp-bar").value = share;
     const rounds = roundsPlayed(checkpoint);
     element("rounds").textContent = `${formatNumber(rounds)} ${rounds === 1 ? "round" : "rounds"} played`;
     const today = utcDay(Date.now());
-    this.#tasks.render(TASKS.map((task) => taskOffer(task, progress, today)));
-    this.#unlocks.render(UNLOCKS.map((unlock) => unlockOffer(unlock, progress)));
-    this.#shop.render(this.#state.shop.map((item) => shopOffer(item, progress)));
+    this.#tasks.render(catalogue.tasks.map((task) => taskOffer(task, progress, today, catalogue)));
+    this.#unlocks.render(catalogue.unlocks.map((unlock) => unlockOffer(unlock, progress, catalogue)));
+    this.#shop.render(this.#state.shop.map((item) => shopOffer(item, progress, catalogue)));
   }
 }

@@ -196,7 +196,7 @@ test("a score is known before the server is asked again", async () => {
 
 test("a round that another device's save overtook is saved on top of that", async () => {
   const { podium, state } = await makeLoaded();
-  const saved = saveRound(podium, state, "forest");
+  const saved = saveRound(podium, state, { levels: { xp: [0, 100] } }, "forest");
   await settle();
   assert.equal((await podium.answer("save", refusal(409))).version, 0);
   await podium.answer("progress", { ...PROGRESS, xp: 90, version: 6 });
@@ -207,7 +207,7 @@ test("a round that another device's save overtook is saved on top of that", asyn
 
 test("a round whose save is refused for another reason is not saved again", async () => {
   const { podium, state } = await makeLoaded();
-  const refused = assert.rejects(saveRound(podium, state, "forest"), { status: 422 });
+  const refused = assert.rejects(saveRound(podium, state, { levels: { xp: [0, 100] } }, "forest"), { status: 422 });
   await settle();
   await podium.answer("save", refusal(422));
   await podium.answer("progress", PROGRESS);
