@@ -164,7 +164,7 @@ class _Scene:
     async def prepare(self) -> None:
         """Give the witness the board as its subscription would have, and warm both broadcasters up."""
         published = await boards.load_or_create(self._db, self._board, now_ms(), encode_snapshot)
-        self._replica.snapshot(published.position, published.entries)
+        self._replica.snapshot(published.position, published.entries, self._board.tiebreak_order)
         for name in self._broadcasters:
             await self._broadcast(name, await self._stream.submit(1))
 
@@ -205,7 +205,8 @@ class _Scene:
                 self._replica.diff(diff.epoch, diff.from_, diff.to, diff.changes)
             else:
                 snapshot = protocol.Snapshot.model_validate_json(text)
-                self._replica.snapshot(Position(snapshot.epoch, snapshot.version), snapshot.entries)
+                position = Position(snapshot.epoch, snapshot.version)
+                self._replica.snapshot(position, snapshot.entries, snapshot.tiebreak)
         return frames
 
     async def _hear(self, records: list[Record]) -> int:

@@ -153,7 +153,9 @@ class History:
         held = replica.position
         if isinstance(change, Snapshot):
             size = change.size
-            outcome = replica.snapshot(Position(change.epoch, change.version), change.entries)
+            outcome = replica.snapshot(
+                Position(change.epoch, change.version), change.entries, change.tiebreak
+            )
         else:
             outcome = replica.diff(change.epoch, change.from_, change.to, change.changes)
         if outcome is Outcome.APPLIED:
@@ -168,7 +170,7 @@ class History:
             return known
         # The replica that was given may have refused frames, which must not show in the others.
         fresh = self.blank()
-        fresh.snapshot(position, replica.entries)
+        fresh.snapshot(position, replica.entries, replica.tiebreak)
         state = self.boards.add(self.board, size, fresh)
         if known:
             self._break(not_the_same(position))
@@ -204,7 +206,7 @@ class History:
                 self._break(f"a diff from {change.from_} led to {_named(position)}")
         elif held and held.epoch == position.epoch and position.version < held.version:
             self._break(f"{_named(held)} went back to {_named(position)}")
-        if replica.entries != ranked(self._order, replica.entries):
+        if replica.entries != ranked(self._order, replica.entries, replica.tiebreak):
             self._break(f"{_named(position)} is not in its order")
         if len(replica.entries) > size:
             self._break(

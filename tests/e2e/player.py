@@ -195,7 +195,7 @@ class LiveClient:
 
     def _take_snapshot(self, snapshot: Snapshot) -> Outcome:
         position = Position(snapshot.epoch, snapshot.version)
-        return self._replica(snapshot.board).snapshot(position, snapshot.entries)
+        return self._replica(snapshot.board).snapshot(position, snapshot.entries, snapshot.tiebreak)
 
     def _take_diff(self, diff: Diff) -> Outcome:
         return self._replica(diff.board).diff(diff.epoch, diff.from_, diff.to, diff.changes)

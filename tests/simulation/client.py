@@ -75,7 +75,8 @@ class SimulatedClient:
         elif frame["type"] == "snapshot":
             snapshot = Snapshot.model_validate(frame)
             replica = self.replicas[snapshot.board]
-            replica.snapshot(Position(snapshot.epoch, snapshot.version), snapshot.entries)
+            position = Position(snapshot.epoch, snapshot.version)
+            replica.snapshot(position, snapshot.entries, snapshot.tiebreak)
             self._check(snapshot.board)
             self._answered(snapshot.board)
         elif frame["type"] == "diff":
