@@ -118,7 +118,7 @@ class Area(Model):
     max: Points
     keep: Keep = "best"
     tiebreak: Tiebreak | None = None
-    metadata: Annotated[int, Field(ge=1, le=METADATA_LIMIT, strict=True)] = 0
+    metadata: Annotated[int, Field(ge=0, le=METADATA_LIMIT, strict=True)] = 0
     top: Top | None = None  # the last one: it is judged by the others
 
     @field_validator("top")

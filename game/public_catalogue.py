@@ -135,7 +135,11 @@ def public_boards(catalogue: Catalogue) -> list[PublicBoard]:
             title=board.title,
             order=board.order,
             areas=board.areas,
-            tiebreak=board.tiebreak and PublicTiebreak(name=board.tiebreak.name, order=board.tiebreak.order),
+            tiebreak=(
+                PublicTiebreak(name=board.tiebreak.name, order=board.tiebreak.order)
+                if board.tiebreak
+                else None
+            ),
         )
         for board in catalogue.boards.values()
     ]

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from game.catalogue import GLOBAL_BOARD
 from game.scoring import better
 from loadtest.accounts import Account, AccountError
 from loadtest.arenas import Arena
@@ -143,9 +142,9 @@ class Player:
         best = bests.get(arena.id)
         if best is not None and not better(arena.area.order, points, best):
             return {}
-        shown = {arena.id: points}
-        if arena.area.counts:
-            after = {**bests, arena.id: points}
-            counting = [other.id for other in self._rules.arenas if other.area.counts]
-            shown[GLOBAL_BOARD] = sum(after.get(other, 0) for other in counting)
-        return {board: value for board, value in shown.items() if board in self._rules.watched}
+        after = {**bests, arena.id: points}
+        return {
+            board: sum(after.get(area, 0) for area in areas)
+            for board, areas in arena.boards.items()
+            if board in self._rules.watched
+        }

@@ -105,15 +105,16 @@ class LoadTest:
         arenas = []
         for name, area in self._ground.areas.items():
             try:
-                entries = (await self._rest.top(name, area.top)).entries
+                entries = (await self._rest.top(name, area.top)).entries if area.top else ()
             except RestError as error:
                 raise LoadTestError(
                     f"The backend at {self._config.rest_url} does not work: {error}"
                 ) from error
-            floor = quality_of(area, entries[-1].points) if len(entries) >= area.top else 0.0
+            full = area.top is not None and len(entries) >= area.top
+            floor = quality_of(area, entries[-1].points) if full else 0.0
             if floor > _WORN_OUT:
                 say(f"{name}: even the last entry is as good as a score can be; little will move.")
-            arenas.append(Arena(id=name, area=area, floor=floor))
+            arenas.append(Arena(id=name, area=area, floor=floor, boards=self._ground.fed[name]))
         return tuple(arenas)
 
     async def _prepare(self, fleet: Fleet, arenas: tuple[Arena, ...]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,27 +10,29 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import ValidationError
 
-from game.catalogue import GLOBAL_BOARD, Area, Catalogue, CatalogueError, load_catalogue
+from game.catalogue import Area, CatalogueError, load_catalogue
 from game.client_config import Endpoints
 from game.model import Model
 from game.scoring import Order
+from game.wording import listed
 from loadtest.errors import LoadTestError
 from loadtest.options import DEFAULT_TARGET, Boards, Options
 
 _SECONDS = aiohttp.ClientTimeout(total=10)
 
 
-class TargetArea(Model, extra="ignore"):
-    """An area as the target offers it."""
+class TargetBoard(Model, extra="ignore"):
+    """A board as the target offers it."""
 
     id: str
     order: Order
+    areas: tuple[str, ...]
 
 
 class TargetConfig(Endpoints, extra="ignore"):
     """The part of `client-config.json` that players need; other fields are ignored."""
 
-    game_areas: tuple[TargetArea, ...]
+    boards: tuple[TargetBoard, ...]
 
     @property
     def cognito_url(self) -> str:
@@ -39,10 +42,14 @@ class TargetConfig(Endpoints, extra="ignore"):
 
 @dataclass(frozen=True)
 class Ground:
-    """The boards that are watched, by id with their order, and the areas that are scored in."""
+    """The boards that are watched, by id with their order, and the areas that are scored in.
+
+    fed: the boards that each of these areas feeds, with the areas that each of them is over.
+    """
 
     boards: dict[str, Order]
     areas: dict[str, Area]
+    fed: dict[str, dict[str, tuple[str, ...]]]
 
 
 async def read_target(options: Options) -> TargetConfig:
@@ -68,28 +75,37 @@ async def read_target(options: Options) -> TargetConfig:
 def choose_ground(options: Options, config: TargetConfig) -> Ground:
     """Return the boards that are watched, and where players score.
 
-    The bounds of scores are not part of `client-config.json`; they come from the catalogue. Where `global` is
-    all that is watched, the areas that count are played. Raises LoadTestError for a board that is not known.
+    The bounds of scores are not part of `client-config.json`; they come from the catalogue. Players score in
+    the areas of the boards over one area; where only sums are watched, in the areas of these. Raises
+    LoadTestError for a board that is not known, and for an area whose scores players here cannot foretell.
     """
     try:
         catalogue = load_catalogue(options.catalogue)
     except CatalogueError as error:
         raise LoadTestError(str(error)) from error
-    offered = {area.id: area.order for area in config.game_areas} | {GLOBAL_BOARD: catalogue.global_.order}
+    offered = {board.id: board for board in config.boards}
     watched = _choose(options.boards, list(offered))
     unknown = [name for name in watched if name not in offered]
     if unknown:
-        raise LoadTestError(
-            f"--boards: there is no {', '.join(unknown)}; the target has {', '.join(offered)}"
-        )
-    scored = [name for name in watched if name != GLOBAL_BOARD] or _counting(config, catalogue)
+        raise LoadTestError(f"--boards: there is no {', '.join(unknown)}; the target has {listed(offered)}")
+    scored = _scored([offered[name] for name in watched])
     missing = [name for name in scored if name not in catalogue.areas]
     if missing or not scored:
         raise LoadTestError(
             f"--catalogue: {options.catalogue} does not say what a score is in"
             f" {', '.join(missing) or 'any area'}; name the catalogue that the target has, or other --boards"
         )
-    return Ground({name: offered[name] for name in watched}, {name: catalogue.areas[name] for name in scored})
+    areas = {name: catalogue.areas[name] for name in scored}
+    if odd := [name for name, area in areas.items() if area.keep != "best" or area.tiebreak]:
+        raise LoadTestError(
+            f"--boards: players score where the best is kept and nothing but points decides, not in"
+            f" {', '.join(odd)}; name other boards"
+        )
+    return Ground(
+        {name: offered[name].order for name in watched},
+        areas,
+        {name: {board.id: board.areas for board in catalogue.boards_of(name)} for name in scored},
+    )
 
 
 def _choose(boards: Boards, offered: list[str]) -> list[str]:
@@ -98,8 +114,9 @@ def _choose(boards: Boards, offered: list[str]) -> list[str]:
     return offered[:boards] if isinstance(boards, int) else list(dict.fromkeys(boards))
 
 
-def _counting(config: TargetConfig, catalogue: Catalogue) -> list[str]:
-    return [area.id for area in config.game_areas if area.id in catalogue.counting_areas]
+def _scored(watched: Sequence[TargetBoard]) -> list[str]:
+    single = [board for board in watched if len(board.areas) == 1]
+    return list(dict.fromkeys(area for board in single or watched for area in board.areas))
 
 
 async def _download(url: str) -> str:

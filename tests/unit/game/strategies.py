@@ -1,6 +1,7 @@
 """Random boards."""
 
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from game.board import Entry, ranked
 from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order
@@ -12,6 +13,7 @@ TIEBREAKS: st.SearchStrategy[Order | None] = st.sampled_from([None, *ORDERS])
 # Few values, so that ties are common.
 points = st.one_of(st.integers(-2, 2), st.integers(1 - POINTS_LIMIT, POINTS_LIMIT - 1))
 times = st.one_of(st.integers(0, 2), st.integers(0, TIME_LIMIT - 1))
+contents: st.SearchStrategy[JsonValue] = st.sampled_from([None, 1, True, 1.0, {"car": [1]}])
 user_ids = st.text(st.sampled_from("ab#-0"), min_size=1, max_size=3)
 
 
@@ -34,7 +36,7 @@ def boards(
             achieved_at=draw(times),
             tiebreak=draw(points) if tiebreak else None,
             # In Python these are equal, and in JSON they are not.
-            metadata=draw(st.sampled_from([None, 1, True, 1.0, {"car": [1]}])) if tiebreak else None,
+            metadata=draw(contents) if tiebreak else None,
         )
         for player in players
     ]

@@ -130,7 +130,7 @@ def test_area_feeds_its_own_board_and_the_sums_over_it(tmp_path: Path) -> None:
         ("top = 5", "top = 0", "areas.forest.top"),
         ("top = 5", f"top = {TOP_LIMIT + 1}", "areas.forest.top"),
         ("top = 5", 'keep = "worst"', "areas.forest.keep"),
-        ("top = 5", "metadata = 0", "areas.forest.metadata"),
+        ("top = 5", "metadata = -1", "areas.forest.metadata"),
         ("top = 5", f"metadata = {METADATA_LIMIT + 1}", "areas.forest.metadata"),
         ("top = 5", 'metadata = "256"', "areas.forest.metadata"),
         ("top = 5", "top = 100\nmetadata = 1", "areas.forest.top"),

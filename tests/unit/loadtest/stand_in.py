@@ -16,7 +16,7 @@ from aiohttp import web
 
 from game.catalogue import load_catalogue
 from game.scoring import better
-from loadtest.target import TargetArea, TargetConfig
+from loadtest.target import TargetBoard, TargetConfig
 
 CATALOGUE = load_catalogue()
 
@@ -74,7 +74,10 @@ class StandIn:
             user_pool_id="us-east-1_pool",
             user_pool_client_id="client",
             cognito_endpoint=None if on_aws else f"{self.url}/cognito",
-            game_areas=tuple(TargetArea(id=name, order=area.order) for name, area in CATALOGUE.areas.items()),
+            boards=tuple(
+                TargetBoard(id=name, order=board.order, areas=board.areas)
+                for name, board in CATALOGUE.boards.items()
+            ),
         )
 
     def hold(self, operation: str) -> "Gate":

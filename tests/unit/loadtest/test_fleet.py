@@ -26,7 +26,7 @@ def plan(stand_in: StandIn, number: int, workers: int = 2) -> Prepare:
         options=Options(players=3, spectators=4, processes=workers, spectators_per_account=2),
         config=stand_in.config(),
         boards={"forest": "desc"},
-        arenas=(Arena(id="forest", area=CATALOGUE.areas["forest"], floor=0),),
+        arenas=(Arena(id="forest", area=CATALOGUE.areas["forest"], floor=0, boards={"forest": ("forest",)}),),
     )
 
 

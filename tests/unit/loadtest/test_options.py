@@ -12,7 +12,10 @@ from game.live import CONNECTIONS_LIMIT
 from loadtest.errors import LoadTestError
 from loadtest.options import Options, add_options, read_options
 from loadtest.target import choose_ground, read_target
+from tests.support.catalogues import edited
 from tests.unit.loadtest.stand_in import CATALOGUE, StandIn
+
+COINS = {"name": "coins", "order": "asc", "min": 0, "max": 9}
 
 
 def options(*arguments: str) -> Options:
@@ -127,21 +130,30 @@ async def test_boards_are_watched_and_their_areas_played(
 
 async def test_unknown_board_is_refused_with_those_there_are(stand_in: StandIn) -> None:
     with pytest.raises(
-        LoadTestError, match="there is no swamp; the target has forest, desert, sprint, global"
+        LoadTestError, match="there is no swamp; the target has desert, forest, global, sprint"
     ):
         choose_ground(Options(boards=("swamp", "forest")), stand_in.config())
 
 
 async def test_area_that_the_catalogue_does_not_have_is_refused(stand_in: StandIn, tmp_path: Path) -> None:
     config = stand_in.config()
-    area = config.game_areas[0].model_copy(update={"id": "swamp"})
-    config = config.model_copy(update={"game_areas": (area,)})
+    swamp = config.boards[0].model_copy(update={"id": "swamp", "areas": ("swamp",)})
+    config = config.model_copy(update={"boards": (swamp,)})
     with pytest.raises(LoadTestError, match="does not say what a score is in swamp"):
         choose_ground(Options(), config)
-    with pytest.raises(LoadTestError, match="does not say what a score is in any area"):
-        choose_ground(Options(boards=("global",)), config)
     with pytest.raises(LoadTestError, match="no-catalogue"):
         choose_ground(Options(catalogue=tmp_path / "no-catalogue"), config)
+
+
+@pytest.mark.parametrize("edit", [{"keep": "sum"}, {"keep": "latest"}, {"tiebreak": COINS}])
+async def test_area_whose_scores_cannot_be_foretold_is_refused(
+    edit: dict[str, object], stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = edited(CATALOGUE, areas={"desert": edit})
+    monkeypatch.setattr("loadtest.target.load_catalogue", lambda _: changed)
+    assert list(choose_ground(Options(boards=("forest",)), stand_in.config()).areas) == ["forest"]
+    with pytest.raises(LoadTestError, match="not in desert; name other boards"):
+        choose_ground(Options(), stand_in.config())
 
 
 @given(

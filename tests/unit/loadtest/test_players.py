@@ -26,7 +26,8 @@ shares = st.floats(0, 1)
 
 
 def arena(name: str, floor: float = 0.0) -> Arena:
-    return Arena(id=name, area=CATALOGUE.areas[name], floor=floor)
+    boards = {board.id: board.areas for board in CATALOGUE.boards_of(name)}
+    return Arena(id=name, area=CATALOGUE.areas[name], floor=floor, boards=boards)
 
 
 class Clock:
