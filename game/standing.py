@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from game.catalogue import Area
+from game.catalogue import Area, Board
 from game.scoring import POINTS_LIMIT, Order, better
 
 

@@ -5,13 +5,14 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Request
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import Field, StrictInt
+from pydantic import Field, JsonValue, StrictInt
 
 from api.actions import IdempotencyKey, request_key_of
 from api.backend import RequestBody, backend_of, caller
 from api.problems import FieldError, invalid, responses
 from game.catalogue import Area
 from game.headers import IDEMPOTENCY_KEY
+from game.metadata import to_text
 from game.metrics import Metric
 from game.model import Model
 from game.standing import PointsLimitError
@@ -28,6 +29,8 @@ class ScoreRequest(RequestBody):
     points: StrictInt = Field(alias="score")
     tiebreak: StrictInt | None = None
     """Where the area has one: the number that ranks equal points."""
+    metadata: JsonValue = None
+    """Where the area takes some: what is shown with the entry, as any JSON but null."""
 
 
 class ScoreResponse(Model):
@@ -66,6 +69,7 @@ async def submit_score(
             body.points,
             backend.now_ms(),
             tiebreak=body.tiebreak,
+            metadata=None if body.metadata is None else to_text(body.metadata),
             key=key,
         )
     except PointsLimitError as error:
@@ -90,19 +94,6 @@ def _key(
 
 def _check(area: Area, body: ScoreRequest) -> None:
     """Raise a 422 that names each field that the area does not take."""
-    wrong = []
-    if not area.min <= body.points <= area.max:
-        detail = f"must be from {area.min} to {area.max} in {body.game_area}"
-        wrong.append(FieldError(field="body.score", detail=detail))
-    rule = area.tiebreak
-    if rule is None:
-        detail = "" if body.tiebreak is None else f"{body.game_area} has none: leave it out"
-    elif body.tiebreak is None:
-        detail = f"{body.game_area} ranks equal scores by {rule.name}: send it, from {rule.min} to {rule.max}"
-    else:
-        fits = rule.min <= body.tiebreak <= rule.max
-        detail = "" if fits else f"must be from {rule.min} to {rule.max} in {body.game_area}"
-    if detail:
-        wrong.append(FieldError(field="body.tiebreak", detail=detail))
-    if wrong:
+    faults = area.faults(body.game_area, body.points, body.tiebreak, body.metadata)
+    if wrong := [FieldError(field=f"body.{fault.field}", detail=fault.detail) for fault in faults]:
         raise invalid(wrong)

@@ -1,12 +1,15 @@
 """`POST /score`"""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from api.validation import BODY_LIMIT
-from tests.unit.api.rest_scene import PLAYER, RestScene
+from game.catalogue import load_catalogue
+from tests.support.catalogues import edited
+from tests.unit.api.rest_scene import PLAYER, RestScene, rest_scene
 from tests.unit.events import recorded
 
 
@@ -165,3 +168,64 @@ def test_base64_body_is_decoded(rest: RestScene) -> None:
 def test_body_that_decodes_to_no_text_is_refused(rest: RestScene, encoded: str) -> None:
     event = recorded("rest_score") | {"body": encoded, "isBase64Encoded": True}
     assert "body" in rest.invoke(event).problem(400)["detail"]
+
+
+RICH = edited(
+    load_catalogue(),
+    areas={
+        "forest": {
+            "tiebreak": {"name": "coins", "order": "desc", "min": 0, "max": 10_000},
+            "metadata": 32,
+        }
+    },
+)
+
+
+@pytest.fixture
+def rich(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
+    """Scores in the forest have a tie-break, and may have metadata."""
+    monkeypatch.setattr("tests.unit.api.rest_scene.load_catalogue", lambda: RICH)
+    with rest_scene(monkeypatch) as scene:
+        yield scene
+
+
+def test_tiebreak_and_metadata_of_the_run_are_shown_with_the_entry(rich: RestScene) -> None:
+    run = {"tiebreak": 7, "metadata": {"car": "röt", "laps": [1.5, True]}}
+    assert rich.post("/score", body(**run)).status == 201
+    (entry,) = rich.get("/leaderboard", {"gameArea": "forest"}).json["entries"]
+    assert {name: entry[name] for name in run} == run
+    (total,) = rich.get("/leaderboard", {"gameArea": "global"}).json["entries"]
+    assert not total.keys() & run.keys(), "a sum is of no one run"
+
+
+def test_better_tiebreak_of_equal_points_improves(rich: RestScene) -> None:
+    answers = [rich.post("/score", body(tiebreak=tiebreak)).json for tiebreak in (5, 5, 4, 6)]
+    assert [answer["improved"] for answer in answers] == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("run", "named"),
+    [
+        ({}, ["body.tiebreak"]),
+        ({"tiebreak": 10_001}, ["body.tiebreak"]),
+        ({"tiebreak": -1, "score": -1}, ["body.score", "body.tiebreak"]),
+        ({"tiebreak": "5"}, ["body.tiebreak"]),
+        ({"tiebreak": 5.0}, ["body.tiebreak"]),
+        ({"tiebreak": True}, ["body.tiebreak"]),
+        ({"tiebreak": 5, "metadata": "x" * 31}, ["body.metadata"]),
+        ({"tiebreak": 5, "metadata": "\ud800"}, ["body.metadata"]),
+        ({"tiebreak": 5, "metadata": [[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]}, ["body.metadata"]),
+        ({"gameArea": "desert", "tiebreak": 5, "metadata": 1}, ["body.tiebreak", "body.metadata"]),
+    ],
+)
+def test_run_that_does_not_fit_its_area_is_refused_by_its_fields(
+    rich: RestScene, run: dict[str, Any], named: list[str]
+) -> None:
+    answer = rich.post("/score", body(**run))
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json["errors"]] == named
+    assert rich.get("/leaderboard", {"gameArea": "forest"}).json["entries"] == []
+
+
+def test_number_too_large_for_json_is_refused_in_metadata_too(rich: RestScene) -> None:
+    rich.post("/score", body(tiebreak=5).replace("}", ', "metadata": 1e999}')).problem(422)

@@ -8,7 +8,7 @@ from game.catalogue import Area
 from game.scoring import POINTS_LIMIT
 from game.standing import Held, PointsLimitError, Run, after_run
 
-AREA: dict[str, Any] = {"title": "A", "order": "desc", "min": 0, "max": 100, "top": 3, "counts": False}
+AREA: dict[str, Any] = {"title": "A", "order": "desc", "min": 0, "max": 100, "top": 3}
 COINS = {"name": "coins", "order": "desc", "min": 0, "max": 9}
 
 

@@ -72,11 +72,10 @@ class UnitMeter:
 
 def catalogue_of(areas: int) -> Catalogue:
     """Return areas with ids as long as they may be, each of which feeds its board and the sum over all."""
-    area = {"title": "A", "order": "desc", "min": 0, "max": 10**9, "top": 3, "counts": True}
+    area = {"title": "A", "order": "desc", "min": 0, "max": 10**9, "top": 3}
     names = [f"{f'area-{number:03d}-':x<32}" for number in range(areas)]
-    # At most 96 areas may be written in a file, and the rules here are those of any number.
-    small = Catalogue.model_validate({"global": {"title": "All", "top": 3}, "areas": {names[0]: area}})
-    return small.model_copy(update={"areas": dict.fromkeys(names, small.areas[names[0]])})
+    total = {"title": "All", "top": 3, "areas": names}
+    return Catalogue.model_validate({"boards": {"global": total}, "areas": dict.fromkeys(names, area)})
 
 
 def scenes() -> Iterator[tuple[str, int, int, int]]:
