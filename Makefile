@@ -26,6 +26,10 @@ run: $(VENVS)/local/.synced $(VENVS)/emulator/.synced $(VENVS)/cv/.synced ## Run
 drop: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/emulator/.synced) ## Say what deleting a board's rows would delete: board=forest (stage=prod on AWS); args=--apply does it
 	@$(if $(stage),tables=$$($(VENVS)/infra/bin/python -m infra.settings $(stage)); exec $(LOCAL) -m ops.boards drop $$tables,exec $(LOCAL) -m local drop) $(or $(board),$(error Say which: board=forest)) $(args)
 
+.PHONY: rekey
+rekey: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/emulator/.synced) ## Say how many rows of a board would be written again, by today's catalogue: board=forest (stage=prod on AWS); args=--apply does it
+	@$(if $(stage),tables=$$($(VENVS)/infra/bin/python -m infra.settings $(stage)); exec $(LOCAL) -m ops.boards rekey $$tables,exec $(LOCAL) -m local rekey) $(or $(board),$(error Say which: board=forest)) $(args)
+
 .PHONY: migrate
 migrate: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/emulator/.synced) ## Say what converting the data of 0.1.0 would do (stage=prod on AWS); args=--apply does it
 	@$(if $(stage),tables=$$($(VENVS)/infra/bin/python -m infra.settings $(stage)); exec $(LOCAL) -m ops.migrate $$tables,exec $(LOCAL) -m local migrate) $(args)

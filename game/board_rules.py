@@ -172,7 +172,7 @@ def breaks(
     if written and _adds_up(written) != _adds_up(given):
         yield Break(board, _key(board, given, "keep"), f'"{written.keep}"', f'"{given.keep}"')
         return
-    if _has_another_tiebreak(written, given, sample):
+    if (written is None or written.shown) and _has_another_tiebreak(written, given, sample):
         before = [written.tiebreak] if written else sample.tiebreaks
         told = " or ".join(f'"{one}"' for one in before if one) or "none"
         now = f'"{given.tiebreak}"' if given.tiebreak else "none"

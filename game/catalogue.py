@@ -144,13 +144,15 @@ class Area(Model):
         rule = self.tiebreak
         if rule is None:
             if tiebreak is not None:
-                yield Fault("tiebreak", f"must be left out: {name} has no tie-break")
-        elif tiebreak is None or not rule.min <= tiebreak <= rule.max:
-            given = "there" if tiebreak is None else f"from {rule.min} to {rule.max}"
-            yield Fault("tiebreak", f"must be {given} in {name}: {rule.name}, from {rule.min} to {rule.max}")
+                yield Fault("tiebreak", f"{name} has none: leave it out")
+        elif tiebreak is None:
+            detail = f"{name} ranks equal scores by {rule.name}: send it, from {rule.min} to {rule.max}"
+            yield Fault("tiebreak", detail)
+        elif not rule.min <= tiebreak <= rule.max:
+            yield Fault("tiebreak", f"must be from {rule.min} to {rule.max} in {name}")
         if content is not None:
             if not self.metadata:
-                yield Fault("metadata", f"must be left out: {name} takes no metadata")
+                yield Fault("metadata", f"{name} takes none: leave it out")
             elif fault := metadata_fault(content, self.metadata):
                 yield Fault("metadata", f"{fault} in {name}")
 

@@ -1,4 +1,4 @@
-"""`python -m local run`, `players`, `drop`, `migrate` and `index`."""
+"""`python -m local` with a command: run, players, drop, rekey, migrate or index."""
 
 import argparse
 import asyncio
@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from game.catalogue import CatalogueError
 from game.client_config import Deployment
 from local import players
+from local.boards import mend
 from local.console import complain, say, set_up_logging
-from local.drop import drop_rows
 from local.emulator import EmulatorError
 from local.index import index_rows
 from local.migrate import migrate
@@ -27,9 +27,10 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="run the whole backend until Ctrl-C")
     players.add_arguments(commands.add_parser("players", help="simulate a handful of players"))
-    drop = commands.add_parser("drop", help="delete a board's rows, while the backend is stopped")
-    drop.add_argument("board", help="the board's id")
-    drop.add_argument("--apply", action="store_true", help="do it; without, only say what would go")
+    for command, what in (("drop", "delete a board's rows"), ("rekey", "write a board's rows again")):
+        mending = commands.add_parser(command, help=f"{what}, while the backend is stopped")
+        mending.add_argument("board", help="the board's id")
+        mending.add_argument("--apply", action="store_true", help="do it; without, only say what it would do")
     migration = commands.add_parser("migrate", help="convert the data of 0.1.0, while the backend is stopped")
     migration.add_argument("--apply", action="store_true", help="do it; without, only say what would be done")
     index = commands.add_parser("index", help="count a board's rows, while the backend is stopped")
@@ -41,8 +42,9 @@ def main() -> int:
         if arguments.command == "run":
             uvloop.run(_until_signal(serve(_settings(), _ready)))
             say("Stopped. The data is kept.")
-        elif arguments.command == "drop":
-            uvloop.run(_until_signal(drop_rows(_settings(), arguments.board, apply=arguments.apply)))
+        elif arguments.command in ("drop", "rekey"):
+            work = mend(_settings(), arguments.command, arguments.board, apply=arguments.apply)
+            uvloop.run(_until_signal(work))
         elif arguments.command == "migrate":
             uvloop.run(_until_signal(migrate(_settings(), apply=arguments.apply)))
         elif arguments.command == "index":

@@ -1,11 +1,14 @@
-"""Says whether the catalogue is true to the rows of a deployment's boards, and drops a board's rows.
+"""Says whether the catalogue is true to the rows of a deployment's boards; drops a board's, or rekeys them.
 
     python -m ops.boards check podium-prod-                  # says what the catalogue would break
     python -m ops.boards drop podium-prod- forest            # says what would go
     python -m ops.boards drop podium-prod- forest --apply
+    python -m ops.boards rekey podium-prod- forest           # says how many rows would be written again
+    python -m ops.boards rekey podium-prod- forest --apply
 
-`make deploy` runs `check` first. An interrupted `drop` can be run again. The game must be closed until the
-end of the deployment: docs/deploy.md has the steps. The command on a laptop is `make drop board=forest`.
+`make deploy` runs `check` first. An interrupted `drop` or `rekey` can be run again. The game must be closed
+until the end of the deployment: docs/deploy.md has the steps. On a laptop the commands are `make drop
+board=forest` and `make rekey board=forest`.
 """
 
 import argparse
@@ -18,10 +21,12 @@ import aioboto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from game.catalogue import CatalogueError, load_catalogue
+from runtime.clock import now_ms
 from store import conversion
 from store.board_rules import Dropped, commands, drop, explain, find_breaks
 from store.database import Database, open_database
 from store.errors import NoTableError, RequestError, StoreError, ThrottledError
+from store.rekeying import Rekeyed, rekey
 
 
 async def _check(db: Database) -> None:
@@ -46,12 +51,25 @@ async def _drop(db: Database, board: str, *, apply: bool) -> None:
         sys.exit(f"There are no tables {db.prefix}*: is the Region right?")
 
 
+async def _rekey(db: Database, board: str, *, apply: bool) -> None:
+    def tell(done: Rekeyed) -> None:
+        sys.stderr.write(f"{done.players} players\r")
+
+    try:
+        done = await rekey(db, load_catalogue(), board, now_ms, apply=apply, told=tell)
+    except NoTableError:
+        sys.exit(f"There are no tables {db.prefix}*: is the Region right?")
+    sys.stdout.write(f"{done.sentence(applied=apply)}\n")
+
+
 async def _run(options: argparse.Namespace) -> None:
     async with AsyncExitStack() as stack:
         session = aioboto3.Session(region_name=options.region)
         db = await stack.enter_async_context(open_database(session, options.prefix))
         if options.command == "check":
             await _check(db)
+        elif options.command == "rekey":
+            await _rekey(db, options.board, apply=options.apply)
         else:
             await _drop(db, options.board, apply=options.apply)
 
@@ -62,11 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="refuse a catalogue that would break rows")
     dropping = commands.add_parser("drop", help="delete a board's rows")
-    for one in (check, dropping):
+    rekeying = commands.add_parser("rekey", help="write a board's rows again, by the catalogue")
+    for one in (check, dropping, rekeying):
         one.add_argument("prefix", help="what the deployment's tables' names begin with")
         one.add_argument("--region", help="where the tables are; by default as the SDK's own settings say")
-    dropping.add_argument("board", help="the board's id")
-    dropping.add_argument("--apply", action="store_true", help="do it; without, only say what would go")
+    for one in (dropping, rekeying):
+        one.add_argument("board", help="the board's id")
+        one.add_argument("--apply", action="store_true", help="do it; without, only say what it would do")
     try:
         asyncio.run(_run(parser.parse_args(arguments)))
     except (RequestError, ThrottledError, ClientError, BotoCoreError) as error:

@@ -48,10 +48,19 @@ from game.board_rules import (
 )
 from game.catalogue import Catalogue
 from game.wording import listed
-from store import boards, rank_nodes, scores
-from store.database import Database, Item, Row, parse_row, retry_on_conflict, to_item
+from store import boards, rank_nodes, scores, standings
+from store.database import (
+    PATIENT_ATTEMPTS,
+    Database,
+    Item,
+    Row,
+    batch_write,
+    parse_row,
+    retry_on_conflict,
+    to_item,
+)
 from store.errors import RowError, StoreError
-from store.schema import LEADERBOARDS
+from store.schema import LEADERBOARDS, STANDINGS
 
 ROW_KEY = "#rules"
 """No board's id: those begin with a letter."""
@@ -224,6 +233,9 @@ async def drop(
     for name in dropped_with(board, before, given):
         rules = before.get(name) or given.get(name)
         order = rules.order if rules else "desc"
+        if rules and not rules.shown:
+            told(Dropped(name, await _drop_unshown(db, name, apply=apply)))
+            continue
         if not apply:
             told(Dropped(name, await scores.count_all(db, name)))
             continue
@@ -234,6 +246,38 @@ async def drop(
             raise RowsLeftError(
                 f"Rows of {name} were written meanwhile: close the API first, then drop the board again."
             )
+
+
+async def _drop_unshown(db: Database, area: str, *, apply: bool) -> int:
+    """Delete what players have in an area without a board, and its rules: no start could find that none is
+    left."""
+    count = 0
+    async for page in standings.everyone(db, {area}):
+        count += len(page)
+        if apply:
+            requests = [{"DeleteRequest": {"Key": item}} for item in page]
+            await batch_write(db, STANDINGS, requests, attempts=PATIENT_ATTEMPTS)
+    if apply:
+        await _amend(db, lambda rules: {name: one for name, one in rules.items() if name != area})
+    return count
+
+
+async def write_down(db: Database, catalogue: Catalogue, board: str) -> None:
+    """Write down that a board's rows obey the catalogue. Raises RowError, and ConflictError as `settle`."""
+    given = rules_of(catalogue)[board]
+    await _amend(db, lambda rules: {**rules, board: given})
+
+
+async def _amend(
+    db: Database, change: Callable[[Mapping[str, BoardRules]], Mapping[str, BoardRules]]
+) -> None:
+    async def attempt() -> None:
+        stored = await _load(db)
+        if stored.error:
+            raise stored.error
+        await _write(db, stored.item, change(stored.boards), None)
+
+    await retry_on_conflict(attempt)
 
 
 async def _find(

@@ -86,6 +86,17 @@ def put(db: Database, read: Standing | None, new: Standing) -> "TransactWriteIte
     return {"Put": written}
 
 
+def remove(db: Database, read: Standing) -> "TransactWriteItemTypeDef":
+    """Return the transaction's part that deletes a row, unless it changed since it was read."""
+    removed: Any = {"TableName": db.name(STANDINGS), "Key": key(read.user_id, read.board)}
+    if read.revision is None:
+        removed["ConditionExpression"] = "attribute_not_exists(revision)"
+    else:
+        removed["ConditionExpression"] = "revision = :read"
+        removed["ExpressionAttributeValues"] = to_item({":read": read.revision})
+    return {"Delete": removed}
+
+
 async def load(db: Database, user_id: str, board: str) -> Standing | None:
     """Return what a player has on a board, read consistently. Raises DeletedError and RowError."""
     _, rows = await players.load_with(db, user_id, {STANDINGS: [key(user_id, board)]})
@@ -125,6 +136,20 @@ async def points(db: Database, user_id: str, areas: Collection[str]) -> dict[str
     """Return the points that a player has in each of these areas; what cannot be read is left out."""
     found = [one async for page in readable(db, user_id) for one in page]
     return {one.board: one.points for one in found if one.board in areas}
+
+
+async def everyone(db: Database, boards: Collection[str]) -> AsyncIterator[list[Item]]:
+    """Yield the keys of all players' rows of these areas and boards, read consistently, page by page.
+
+    Reads the whole table, for a command of an operator: no function has the right to. A player's rows come
+    one after the other.
+    """
+    pages = db.client.get_paginator("scan").paginate(
+        TableName=db.name(STANDINGS), ConsistentRead=True, ProjectionExpression="userId, board"
+    )
+    async for page in pages:
+        if found := [item for item in page["Items"] if item["board"]["S"] in boards]:
+            yield found
 
 
 class Named(NamedTuple):

@@ -22,12 +22,13 @@ one, so the row of a score that was accepted this moment may be missing while it
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from game.catalogue import Board, Catalogue
 from game.model import Model
+from game.names import default_name
 from game.standing import Held, Run, after_run, fitted, in_range
 from store import appearance, idempotency, players, profiles, scores, standings
 from store.database import ATTEMPTS, BATCH_GET_LIMIT, Database, Item, batch_get, retry_on_conflict, to_item
@@ -62,6 +63,11 @@ class _Read:
         """Return whether a standing names a row that was not there."""
         standing = self.standings.get(board)
         return standing is not None and standing.sort_key is not None and board not in self.rows
+
+    def metadata(self, board: str) -> str | None:
+        """Return the metadata in the player's row on a board, as JSON text."""
+        text: str | None = self.rows.get(board, {}).get("metadata", {}).get("S")
+        return text
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,61 @@ async def submit(
     return await retry_on_conflict(attempt)
 
 
+async def restate(
+    db: Database, catalogue: Catalogue, user_id: str, board: Board, area: str, now: int, *, apply: bool
+) -> bool:
+    """Write again what a player has on a board, and its row, by the catalogue; return whether they differed.
+
+    After an edit: the key gets the form of today's tie-break, a sum is computed again from its areas, and a
+    board that is new gets the row that the player would have on it. `area` is one that the board is over, and
+    the player has been in. Without `apply`, nothing is written. Raises as `submit` does.
+    """
+
+    async def attempt() -> bool:
+        read = await _read(db, catalogue, user_id, area, None, now)
+        had = _held(catalogue, read, board.id)
+        after = await _restated(db, catalogue, read, user_id, board, area)
+        standing = read.standings.get(board.id)
+        writes: list[TransactWriteItemTypeDef] = []
+        if after is None:
+            # An area's own row that is gone was taken away. A sum over nothing has no row.
+            if standing is not None and len(board.areas) > 1:
+                writes.append(standings.remove(db, standing))
+                if standing.sort_key is not None:
+                    writes.append(scores.delete(db, board.id, standing.sort_key, unless_there=False))
+        elif change := _change(read, board.id, board, had, after, None):
+            if had is None and len(board.areas) == 1:
+                change = replace(change, metadata=read.metadata(area))
+            writes += _writes(db, read, read.profile or _shown(read, user_id), change)
+        if writes and apply:
+            await players.write(db, user_id, writes, look=read.look)
+        return bool(writes)
+
+    return await retry_on_conflict(attempt)
+
+
+async def _restated(
+    db: Database, catalogue: Catalogue, read: _Read, user_id: str, board: Board, area: str
+) -> Held | None:
+    had = _held(catalogue, read, board.id)
+    if len(board.areas) == 1:
+        return had or (None if board.id == area else _held(catalogue, read, area))
+    found = await _areas(db, catalogue, user_id)
+    parts = [found[name] for name in board.areas if name in found]
+    if not parts:
+        return None
+    points = in_range(sum(part.points for part in parts))
+    return had if had and had.points == points else Held(points, max(part.achieved_at for part in parts))
+
+
+def _shown(read: _Read, user_id: str) -> Profile:
+    """Return how a player without a profile is shown: as in a row, which has the name of their token."""
+    for row in read.rows.values():
+        if name := row.get("name", {}).get("S"):
+            return Profile(user_id=user_id, name=name, avatar=row.get("avatar", {}).get("S"))
+    return Profile(user_id=user_id, name=default_name([], user_id))
+
+
 async def _read(
     db: Database, catalogue: Catalogue, user_id: str, area: str, key: RequestKey | None, now: int
 ) -> _Read:
@@ -165,7 +226,7 @@ async def _changes(
     """Return what changes with a run, after which the player has `new` in the area."""
     rules, held = catalogue.areas[area], _held(catalogue, read, area)
     found = [_change(read, area, catalogue.boards.get(area), held, new, run)]
-    total: dict[str, int] | None = None
+    areas: dict[str, Standing] | None = None
     for board in catalogue.boards_of(area):
         had = _held(catalogue, read, board.id)
         if board.id == area:
@@ -177,9 +238,10 @@ async def _changes(
         if held is not None and held.points == new.points:
             continue
         if had is None or (held is None and area in read.standings):
-            if total is None:
-                total = await _points(db, catalogue, user_id)
-            points = sum(total.get(name, 0) for name in board.areas if name != area) + new.points
+            if areas is None:
+                areas = await _areas(db, catalogue, user_id)
+            others = [areas[name].points for name in board.areas if name in areas and name != area]
+            points = sum(others) + new.points
         else:
             points = had.points - (held.points if held else 0) + new.points
         # Only a sum that moved was reached again: otherwise the first to reach it keeps the place.
@@ -199,8 +261,7 @@ def _change(
         return None
     if standing.sort_key == scores.sort_key(board, after, standing.user_id):
         return None
-    kept = read.rows.get(name, {}).get("metadata", {}).get("S")
-    return _Change(name, board, after, kept)
+    return _Change(name, board, after, read.metadata(name))
 
 
 def _writes(db: Database, read: _Read, profile: Profile, change: _Change) -> list["TransactWriteItemTypeDef"]:
@@ -223,11 +284,11 @@ def _sort_key(board: Board | None, held: Held, user_id: str) -> str | None:
     return scores.sort_key(board, held, user_id) if board else None
 
 
-async def _points(db: Database, catalogue: Catalogue, user_id: str) -> dict[str, int]:
-    """Return the points that a player has in each area, without those whose rows are gone."""
+async def _areas(db: Database, catalogue: Catalogue, user_id: str) -> dict[str, Standing]:
+    """Return what a player has in each area, without those whose rows are gone."""
     held: list[Standing] = []
     async for page in standings.pages(db, user_id):
         held += [standings.parse(item) for item in page if item["board"]["S"] in catalogue.areas]
     shown = [one for one in held if one.board in catalogue.boards]
     kept = [one for one in held if one.board not in catalogue.boards]
-    return {one.board: one.points for one in [*kept, *await scores.with_rows(db, shown)]}
+    return {one.board: one for one in [*kept, *await scores.with_rows(db, shown)]}

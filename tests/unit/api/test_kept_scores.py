@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from game.catalogue import Area, Catalogue, load_catalogue
+from game.catalogue import load_catalogue
+from tests.support.catalogues import edited
 from tests.unit.api.player_requests import post, progress_of
 from tests.unit.api.rest_scene import PLAYER, Answer, RestScene
 
@@ -15,14 +16,7 @@ COINS = {"name": "coins", "order": "desc", "min": 0, "max": 9}
 
 def serve(rest: RestScene, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     """Serve Podium's catalogue with other rules for the forest."""
-    ours = load_catalogue()
-    forest = Area.model_validate(ours.areas["forest"].model_dump() | changes)
-    catalogue = Catalogue.model_validate(
-        ours.model_dump(by_alias=True, exclude={"areas"})
-        | {"areas": {name: one.model_dump(by_alias=True) for name, one in ours.areas.items()}}
-        | {"areas": {"forest": forest.model_dump(by_alias=True), "desert": ours.areas["desert"].model_dump()}}
-        | {"tasks": {}}
-    )
+    catalogue = edited(load_catalogue(), areas={"forest": changes})
     rest.replace(monkeypatch, catalogue=catalogue)
 
 

@@ -1,7 +1,6 @@
 """`POST /score`"""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from api.validation import BODY_LIMIT
 from game.catalogue import load_catalogue
 from tests.support.catalogues import edited
-from tests.unit.api.rest_scene import PLAYER, RestScene, rest_scene
+from tests.unit.api.rest_scene import PLAYER, RestScene
 from tests.unit.events import recorded
 
 
@@ -182,11 +181,10 @@ RICH = edited(
 
 
 @pytest.fixture
-def rich(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
+def rich(rest: RestScene, monkeypatch: pytest.MonkeyPatch) -> RestScene:
     """Scores in the forest have a tie-break, and may have metadata."""
-    monkeypatch.setattr("tests.unit.api.rest_scene.load_catalogue", lambda: RICH)
-    with rest_scene(monkeypatch) as scene:
-        yield scene
+    rest.replace(monkeypatch, catalogue=RICH)
+    return rest
 
 
 def test_tiebreak_and_metadata_of_the_run_are_shown_with_the_entry(rich: RestScene) -> None:

@@ -85,7 +85,7 @@ def test_deployment_is_refused_by_name_until_the_rows_are_dropped(
     forest, total, end = refusal("check", PREFIX).splitlines()
     assert forest == (
         'board forest: its rows were written under "desc", and areas.forest.order is "asc". Set it back, or '
-        "drop the rows: `python -m ops.boards drop podium-prod- forest` says what would go."
+        "drop the rows: `python -m ops.boards drop podium-prod- forest` says what it would do."
     )
     assert total.startswith("board global: its rows were written under a sum over desert, forest, and ")
     assert end == "Nothing was deployed."
