@@ -83,7 +83,7 @@ class PublicCatalogue(Model):
     version: str
     areas: tuple[PublicArea, ...]
     boards: tuple[SizedBoard, ...]
-    seasons: tuple[()] = ()
+    seasons: tuple[str, ...] = ()
     levels: PublicLevels
     tasks: tuple[PublicTask, ...]
     unlocks: tuple[PublicUnlock, ...]
