@@ -20,7 +20,7 @@ from infra.lambdas import function_name, limit_emptier_logs, log_group
 from infra.reasons import excuse, excuse_wildcard
 from infra.settings import Pipeline, StageSettings
 from infra.topics import topic_by_mail
-from store.schema import LEADERBOARDS, SCORES
+from store.schema import LEADERBOARDS, SCORES, USER_PROGRESS
 
 _PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 """Lambda's architectures by Docker's names."""
@@ -202,8 +202,10 @@ class PipelineStack(Stack):
         # The CDK's own roles, which its bootstrap made, are who may change things.
         roles = f"arn:{Aws.PARTITION}:iam::{self.account}:role/cdk-{self.synthesizer.bootstrap_qualifier}-*"
         project.add_to_role_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[roles]))
-        # Before it deploys, it asks whether the catalogue is true to the rows (`ops.boards`).
-        for table, action in ((LEADERBOARDS, "GetItem"), (SCORES, "Query")):
+        # Before it deploys, it asks whether the catalogue is true to the rows (`ops.boards`). It scans only for
+        # the first row, where it is not written down what there may be.
+        asked = ((LEADERBOARDS, "GetItem"), (SCORES, "Query"), (SCORES, "Scan"), (USER_PROGRESS, "Scan"))
+        for table, action in asked:
             arn = self.format_arn(
                 service="dynamodb", resource="table", resource_name=f"{self._settings.prefix}{table.name}"
             )

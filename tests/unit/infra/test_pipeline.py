@@ -91,6 +91,8 @@ def test_deploy_project_may_ask_whether_the_catalogue_is_true_to_the_rows() -> N
     assert granted == {
         ("dynamodb:GetItem", "podium-prod-Leaderboards"),
         ("dynamodb:Query", "podium-prod-Scores"),
+        ("dynamodb:Scan", "podium-prod-Scores"),
+        ("dynamodb:Scan", "podium-prod-UserProgress"),
     }
 
 
