@@ -33,7 +33,7 @@ from game.scoring import POINTS_LIMIT, Order, SortKey, decode, encode
 ID_LIMIT = 32
 """Characters of an id."""
 TOP_LIMIT = 100
-"""Entries that a board may show: without tie-break and metadata so many fit into one frame."""
+"""Entries that a board may show: without tie-break and metadata this number fits into one frame."""
 AREAS_LIMIT = 2500
 """Areas of a game, those of its series included."""
 BOARDS_LIMIT = 2500

@@ -202,8 +202,8 @@ class PipelineStack(Stack):
         # The CDK's own roles, which its bootstrap made, are who may change things.
         roles = f"arn:{Aws.PARTITION}:iam::{self.account}:role/cdk-{self.synthesizer.bootstrap_qualifier}-*"
         project.add_to_role_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[roles]))
-        # Before it deploys, it asks whether the catalogue is true to the rows (`ops.boards`). It scans only for
-        # the first row, where it is not written down what there may be.
+        # Before it deploys, it asks whether the catalogue is true to the rows (`ops.boards`). It scans for
+        # one row only, where it is not written down what there may be.
         asked = ((LEADERBOARDS, "GetItem"), (SCORES, "Query"), (SCORES, "Scan"), (USER_PROGRESS, "Scan"))
         for table, action in asked:
             arn = self.format_arn(

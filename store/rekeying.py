@@ -80,7 +80,8 @@ async def rekey(
         async with turn:
             done.players += 1
             try:
-                done.rows += await restate(db, catalogue, user_id, board, area, now_ms(), apply=apply)
+                differs = await restate(db, catalogue, user_id, board, area, now_ms(), apply=apply)
+                done.rows += differs  # read after the wait: others have counted meanwhile
             except DeletedError:
                 return
             except (RowError, PointsLimitError) as error:

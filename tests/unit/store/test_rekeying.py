@@ -1,5 +1,6 @@
 """Rows that an edit of the catalogue would break are written again by a command."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -153,6 +154,20 @@ async def test_deleted_player_and_damaged_row_keep_no_one_else_waiting(
     assert (done.players, done.rows, done.left) == (3, 1, 1)
     assert "player bo is left on board forest" in caplog.text
     assert await shown(tables.direct, WITH_COINS, "forest") == [("ada", 5, 0)]
+
+
+async def test_rows_are_counted_though_players_are_worked_on_side_by_side(
+    tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def restate(*_: object, **__: object) -> bool:
+        await asyncio.sleep(0)
+        return True
+
+    await settle(tables.direct, PLAIN)
+    for player in ("ada", "bo", "cy"):
+        await score(tables, player, 5)
+    monkeypatch.setattr("store.rekeying.restate", restate)
+    assert (await rewrite(tables, WITH_COINS, "forest")).rows == 3
 
 
 async def test_board_that_must_be_dropped_is_refused(tables: InterruptedDatabase) -> None:

@@ -28,8 +28,10 @@ from tests.unit.realtime.lambda_container import container_of
 
 CATALOGUE = Catalogue.model_validate(
     {
-        "boards": {"global": {"title": "All", "top": 3, "areas": ["forest", "desert"]}},
+        "boards": {"global": {"title": "All", "top": 3, "areas": ["void"]}},
         "areas": {
+            # No test scores in it, so none feeds the sum.
+            "void": {"title": "V", "order": "desc", "min": 0, "max": 99},
             "forest": {"title": "F", "order": "desc", "min": -99, "max": 99, "top": 3},
             "desert": {"title": "D", "order": "desc", "min": 0, "max": 99, "top": 3},
             "sprint": {"title": "S", "order": "asc", "min": 1, "max": 99, "top": 3},
