@@ -28,7 +28,7 @@ async def test_deployment_that_would_break_rows_is_refused_by_name(
     prefix = deployment.settings.prefix
     assert said.splitlines()[:2] == [
         'board sprint: its rows were written under "asc", and areas.sprint.order is "desc". Set it back, or '
-        f"drop the rows: `python -m ops.boards drop {prefix} sprint` says what would go.",
+        f"drop the rows: `python -m ops.boards drop {prefix} sprint` says what it would do.",
         "Nothing was deployed.",
     ]
     assert ada.user_id in [entry.user_id for entry in await ada.top("sprint")]

@@ -145,7 +145,7 @@ async def test_edit_that_would_break_rows_is_refused_until_they_are_dropped(
     (complaint,) = [line for line in process.log[before:].splitlines() if " INFO " not in line]
     assert complaint == (
         'board sprint: its rows were written under "asc", and areas.sprint.order is "desc". Set it back, or '
-        "drop the rows: `make drop board=sprint` says what would go."
+        "drop the rows: `make drop board=sprint` says what it would do."
     )
     process.assert_nothing_is_left()
 
@@ -155,7 +155,7 @@ async def test_edit_that_would_break_rows_is_refused_until_they_are_dropped(
         "catalogue": catalogue,
     }
     for arguments, said in (
-        (("sprint",), ["sprint: 1 rows to be deleted", "Nothing was deleted: `make drop board=sprint args="]),
+        (("sprint",), ["sprint: 1 rows to be deleted", "Nothing was changed: `make drop board=sprint args="]),
         (("sprint", "--apply"), ["sprint: 1 rows deleted"]),
         (("sprint", "--apply"), ["sprint: 0 rows deleted"]),
     ):
