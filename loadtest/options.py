@@ -58,7 +58,7 @@ class Options(Model):
         le=CONNECTIONS_LIMIT,
         description="spectators that share a sign-in, so that thousands take less time",
     )
-    catalogue: Path = Field(DEFAULT_PATH, description="the target's catalogue: bounds, and what counts")
+    catalogue: Path = Field(DEFAULT_PATH, description="the target's catalogue: areas, and what they feed")
     keep_players: bool = Field(False, description="leave accounts and scores behind instead of deleting them")
     allow_remote: bool = Field(
         False, description="play on a target that is not this machine; it may cost money and must be yours"

@@ -16,8 +16,8 @@ they are sums over, so the rows of sums have to be dropped. Then the next start 
 same look, where the row is missing and there are scores, needs the right to scan: an operator's command and
 the laptop have it (`thorough`), functions do not.
 
-One row for all boards, because every start reads it: its rules are compressed (2,500 boards take some 10 to
-50 KB), and a start whose catalogue has the `fingerprint` of the last one reads no more of it. No score reads
+One row for all boards, because every start reads it: its rules are compressed (2,500 boards take 12 to
+75 KB), and a start whose catalogue has the `fingerprint` of the last one reads no more of it. No score reads
 it, so scores cost nothing more. Therefore a function that is being replaced may still write rows under the
 old rules, after the new one has compared: docs/scores.md says when that matters, and what to do.
 """
