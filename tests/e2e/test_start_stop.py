@@ -105,7 +105,7 @@ def test_port_in_use_is_one_sentence_that_names_it(
     ("variable", "value", "mentions"),
     [
         ("http_port", "65536", ("PODIUM_HTTP_PORT",)),
-        ("catalogue", "broken", ("broken", "global.top")),
+        ("catalogue", "broken", ("broken", "boards.global.top")),
         ("catalogue", "missing", ("missing", "No such file")),
         ("data_dir", "broken", ("broken",)),
     ],
@@ -117,7 +117,7 @@ def test_what_is_in_the_way_is_one_sentence_that_names_it(
     value: str,
     mentions: tuple[str, ...],
 ) -> None:
-    (tmp_path / "broken").write_text('[global]\ntitle = "All"\ntop = 5000\n[areas]\n')
+    (tmp_path / "broken").write_text('[boards.global]\ntitle = "All"\ntop = 5000\nareas = ["a"]\n')
     process = own_backend(**{variable: value if variable == "http_port" else tmp_path / value})
     process.launch()
     _assert_one_sentence(process, process.wait(), *mentions)
