@@ -44,6 +44,7 @@ def test_status_of_a_missing_token_is_documented_where_one_is_needed(operations:
     assert free == {
         "GET /leaderboard",
         "GET /leaderboard/global",
+        "GET /leaderboard/rank",
         "GET /avatar/view",
         "GET /health",
         "GET /client-config.json",
