@@ -109,9 +109,15 @@ def order_of(sort_key: str, achieved_at: int) -> Order | None:
     return next((order for order in orders if _time(order, time) == achieved_at), None)
 
 
-def behind(order: Order, points: int) -> str:
-    """Return a text that sorts behind every sort key of these points, and before those of worse ones."""
-    least = encode(order, points, 0, "-").partition(_SEPARATOR)[0] + _SEPARATOR
+def behind(
+    order: Order, points: int, tiebreak: int | None = None, tiebreak_order: Order | None = None
+) -> str:
+    """Return a text that sorts behind every sort key of these points, and before those of worse ones.
+
+    With a tie-break: behind those of these points and this tie-break, and before worse ones.
+    """
+    columns = encode(order, points, 0, "-", tiebreak, tiebreak_order).split(_SEPARATOR)
+    least = _SEPARATOR.join([*columns[:-2], ""])
     return least if order == "desc" else least[:-1] + chr(ord(_SEPARATOR) + 1)
 
 

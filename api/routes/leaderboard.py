@@ -102,15 +102,18 @@ async def get_global_leaderboard(
     responses={200: {"description": "The rank"}} | responses(404, 422, 503),
 )
 async def get_rank(request: Request, game_area: GameArea, points: Points, tiebreak: TieBreak = None) -> Rank:
-    """Return the rank that points reached now would have: behind all who have as many."""
+    """Return the rank that points reached now would have: behind all who have as many.
+
+    On a board with a tie-break: behind those who have as many and as good a tie-break, where one is given.
+    """
     backend = backend_of(request)
     board = backend.board(game_area)
-    if tiebreak is not None:
+    if tiebreak is not None and board.tiebreak is None:
         raise invalid(
             [FieldError(field="query.tiebreak", detail=f"{board.id} has no tie-break: leave it out")]
         )
     try:
-        key = behind(board.order, points)
+        key = behind(board.order, points, tiebreak, board.tiebreak_order if tiebreak is not None else None)
     except SortKeyError as error:
         raise invalid([FieldError(field="query.score", detail=str(error))]) from error
     place = await ranks.place(backend.db, board, key, counted=ranks.COUNTED)

@@ -12,6 +12,7 @@ from game.scoring import (
     Order,
     SortKey,
     SortKeyError,
+    behind,
     better,
     decode,
     encode,
@@ -72,6 +73,19 @@ def test_decode_gives_back_what_was_encoded(
     assert tiebreak_orders(order, text, key.tiebreak or 0) == expected
     with pytest.raises(SortKeyError):
         decode(order, text, None if tiebreak_order else "desc")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(tiebreak_order=st.sampled_from(TIEBREAK_ORDERS), data=st.data())
+def test_place_behind_equal_ones_is_before_worse_ones(
+    order: Order, tiebreak_order: Order | None, data: st.DataObject
+) -> None:
+    one, other = data.draw(keys(tiebreak_order)), data.draw(keys(tiebreak_order))
+    place = behind(order, one.points, one.tiebreak, tiebreak_order)
+    text = encode(order, *other, tiebreak_order)
+    run = other._replace(achieved_at=one.achieved_at, user_id=one.user_id)
+    worse = ranks_above(order, tiebreak_order, one, run)
+    assert (text < place if order == "desc" else text > place) is worse
 
 
 def test_key_is_the_documented_text() -> None:
