@@ -1,6 +1,6 @@
 """`python -m bench`: ours beside what people would use instead. Figures on standard output, tables on error.
 
-    python -m bench                  all four; writes docs/benchmarks.md when all of them gave their figures
+    python -m bench                  all of them; writes docs/benchmarks.md when all gave their figures
     python -m bench --only push      one of them (the option may be repeated); writes nothing
     python -m bench --write          writes the page whatever ran
 

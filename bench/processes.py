@@ -94,6 +94,15 @@ class Process:
 
     async def read(self, within: float = _START_SECONDS) -> dict[str, Any]:
         """Return the next line that it says, in `within` seconds. Raises ProcessError."""
+        answer: dict[str, Any] = json.loads(await self._read_line(within))
+        return answer
+
+    async def read_until(self, word: str, within: float = _START_SECONDS) -> None:
+        """Read until it says a word on a line of its own; `within` seconds a line. Raises ProcessError."""
+        while (await self._read_line(within)).decode().strip() != word:
+            pass
+
+    async def _read_line(self, within: float) -> bytes:
         assert self._process.stdout is not None
         try:
             async with asyncio.timeout(within):
@@ -102,8 +111,7 @@ class Process:
             raise ProcessError(f"{self._name} said nothing for {within:g} seconds\n{self._tail()}") from None
         if not line:
             raise ProcessError(f"{self._name} ended\n{self._tail()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return line
 
     async def ask(self, do: str, *, within: float = 60, **order: object) -> dict[str, Any]:
         """Give an order and return the answer, in `within` seconds. Raises ProcessError."""

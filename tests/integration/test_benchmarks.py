@@ -104,6 +104,16 @@ def peers(*names: str, cases: dict[str, tuple[str, ...]]) -> set[tuple[str, str,
                 cases={"10 subscribers, 3 scores, until the last is current": ("s", "frames", "bytes")},
             ),
         ),
+        (
+            "boards",
+            peers(
+                "4 boards",
+                cases={
+                    "20 boards, from the start to `ready`": ("s",),
+                    "20 boards, from a score to its diff": ("s",),
+                },
+            ),
+        ),
     ],
 )
 def test_figures_are_json_lines_and_nothing_else_is_on_standard_output(
