@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from game.activity import HOUR_MS, active_hours, hour_of
-from game.catalogue import Board, Catalogue
+from game.catalogue import Board
 from realtime.routes import OK, Live, handle
 from store import boards
 from store.boards import EncodeSnapshot, PublishedBoard
@@ -145,7 +145,7 @@ async def test_damaged_board_that_is_active_is_published_again(scene: BroadcastS
 
 
 async def test_board_that_has_left_the_catalogue_is_not_visited(scene: BroadcastScene) -> None:
-    swamp = Board(id="swamp", order="desc", top=3)
+    swamp = CATALOGUE.boards["forest"].model_copy(update={"id": "swamp"})
     await boards.load_or_create(scene.direct, swamp, NOW, unused)
     assert await sweep(scene) == []
     assert scene.log == ["Query Leaderboards"] * INDEX_QUERIES
@@ -157,7 +157,7 @@ def unused(*_: object) -> str:
 
 async def requests_of_a_sweep(areas: int) -> Counter[str]:
     """Return the requests of a sweep over a game of this number of areas, three of which are active."""
-    catalogue = large_catalogue(areas)
+    catalogue = catalogue_of(areas)
     async with recorded_database() as tables:
         for number in (1, 2, 4):
             board = catalogue.boards[f"area-{number}"]
@@ -169,12 +169,6 @@ async def requests_of_a_sweep(areas: int) -> Counter[str]:
         assert await broadcaster(tables.db, catalogue, RecordingPush()).sweep(report) == []
         assert (report.boards_active, report.boards_left) == (3, 0)
         return Counter(tables.log)
-
-
-def large_catalogue(areas: int) -> Catalogue:
-    small = catalogue_of(1)
-    area = small.areas["area-1"]
-    return small.model_copy(update={"areas": {f"area-{number}": area for number in range(1, areas + 1)}})
 
 
 async def test_sweep_of_2000_boards_asks_as_much_as_one_of_four() -> None:
@@ -229,7 +223,7 @@ def test_slow_board_holds_up_neither_a_batch_nor_a_sweep(monkeypatch: pytest.Mon
 
 def test_boards_whose_pushes_take_long_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """More of them than are read at a time: in all they take as long as one."""
-    catalogue = large_catalogue(BATCH_BOARDS_AT_ONCE * 3)
+    catalogue = catalogue_of(BATCH_BOARDS_AT_ONCE * 3)
 
     async def play() -> None:
         async with recorded_database() as tables:
@@ -264,7 +258,7 @@ def test_sweep_goes_on_where_the_last_one_had_no_time_left(monkeypatch: pytest.M
     names = sorted(f"area-{number}" for number in range(1, 5 * SWEPT_BOARDS_AT_ONCE + 1))
 
     async def play() -> None:
-        catalogue = large_catalogue(len(names))
+        catalogue = catalogue_of(len(names))
         async with recorded_database() as tables:
             for name in names:
                 await boards.load_or_create(tables.direct, catalogue.boards[name], NOW, unused)
@@ -286,7 +280,7 @@ def test_sweep_goes_on_where_the_last_one_had_no_time_left(monkeypatch: pytest.M
 
 
 async def test_log_of_an_outage_does_not_grow_with_the_boards(caplog: pytest.LogCaptureFixture) -> None:
-    catalogue = large_catalogue(100)
+    catalogue = catalogue_of(100)
     async with recorded_database() as tables:
         for board in catalogue.boards.values():
             await boards.load_or_create(tables.direct, board, NOW, unused)
