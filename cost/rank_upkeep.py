@@ -6,7 +6,7 @@ from dataclasses import dataclass
 LEAF_ROWS = 48
 """Rows of a leaf on average: three quarters of the most (`game.rank_tree`), where a split leaves room."""
 CHILDREN = 68
-"""Children of a node on average: `make bench only=ranks` says how many there are at ten million rows."""
+"""Children of a node on average, as a test compares with the real index."""
 RECORDS_A_SCORE = 2
 """An improved score: a row goes, and another comes."""
 
