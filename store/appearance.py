@@ -5,7 +5,7 @@
    of the look that it was read with, so from here on every row that is written shows the new one.
 2. Every row that a standing names gets the new look, unless it shows a later one: a plain write each, side by
    side, whatever their number, also on boards that have left the catalogue. A row that has moved meanwhile
-   was written under the new look. No row is made here: a standing whose row is gone is none.
+   was written under the new look. No row is made here: a standing whose row is gone does not count.
 3. The player's row: no longer pending, if its look still is this one.
 
 A process that dies between them, or runs out of time, leaves rows with the look before. The player's next

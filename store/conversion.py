@@ -3,7 +3,7 @@
 One row of `Leaderboards` says it, which a fresh installation writes.
 
 Release 0.1.0 kept what a player has on boards within `UserProgress`, as `bests`. A release that reads
-`Standings` would take these players for new ones. So whoever writes players' rows asks here first:
+`Standings` would take these players for new ones. So a function that writes players' rows asks here first:
 
     the row is there                        -> the data has today's form
     no row, and no sign of earlier data     -> a fresh installation: the row is written

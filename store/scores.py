@@ -117,7 +117,7 @@ def put(
 
 
 def delete(db: Database, board: str, sort_key: str, *, unless_there: bool) -> "TransactWriteItemTypeDef":
-    """Return the transaction's part that deletes a row, or makes sure that there still is none."""
+    """Return the transaction's part that deletes a row, or makes sure that it still is absent."""
     deleted: Any = {"TableName": db.name(SCORES), "Key": row_key(board, sort_key)}
     if unless_there:
         deleted["ConditionExpression"] = _ABSENT
@@ -148,7 +148,7 @@ async def show(db: Database, board: str, sort_key: str, profile: Profile) -> Non
 async def with_rows(db: Database, held: Iterable[Standing]) -> list[Standing]:
     """Return the standings without those whose rows are gone, read consistently.
 
-    A standing without its row is none: an operator took it away. One that names no row is kept.
+    A standing without its row does not count: an operator took it away. One that names no row is kept.
     """
     found = [one for one in held if one.sort_key is None]
     naming = {(one.board, one.sort_key): one for one in held if one.sort_key is not None}

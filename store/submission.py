@@ -2,8 +2,8 @@
 
 1. Read the player's row, profile, and standings: that of the area, and those of the boards that it feeds. If
    profile and row tell of different looks, a rename came between: read again.
-2. Read the rows on the boards that those standings name. A standing without its row is none: an operator took
-   it away.
+2. Read the rows on the boards that those standings name. A standing without its row does not count: an
+   operator took it away.
 3. Let the rules decide (`game.standing`). Nothing changes: done, and nothing is written.
 4. Write the new standings, each on condition that it still is as it was read; put the new rows, delete the
    old ones; all on condition that the player was not deleted and has the look that the new rows show.

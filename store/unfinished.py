@@ -55,7 +55,8 @@ class Janitor:
             async with turn:
                 try:
                     async with asyncio.timeout(PLAYER_SECONDS):
-                        done.finished += await self._finish(user_id)
+                        finished = await self._finish(user_id)
+                    done.finished += finished  # read after the wait: others have counted meanwhile
                 except Exception:
                     logger.exception("what is pending of player %s cannot be finished", user_id)
                     done.failed += 1

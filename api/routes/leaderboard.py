@@ -136,7 +136,7 @@ async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5
     before = None
     for _ in range(LOOKUPS):
         held = await standings.load(backend.db, player.user_id, board.id)
-        # A standing whose row is gone is none: an operator took it away.
+        # A standing whose row is gone does not count: an operator took it away.
         if held is None or held.sort_key is None or held == before:
             raise ProblemError(404, f"you have no score on {board.id} yet")
         entries, of = await ranks.around(backend.db, board, held.sort_key, neighbours=around)

@@ -256,7 +256,7 @@ def test_broadcaster_gets_every_record_and_ranker_what_comes_or_goes(stage: str)
     [("sweep", "1 minute", 60), ("janitor", "5 minutes", 300), ("rank", "1 hour", 3600)],
 )
 def test_sweeps_and_janitor_come_in_time(stage: str, function: str, rate: str, seconds: int) -> None:
-    """What failed, or found no room, is not tried again: the next one comes in any case."""
+    """Expect no retries of a run that failed, or found no room: the next one comes in any case."""
     (rule,) = [
         one
         for one in properties(stage, "AWS::Events::Rule")

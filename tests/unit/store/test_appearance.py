@@ -237,7 +237,7 @@ async def test_damaged_standing_does_not_keep_the_others_from_the_new_name(
     tables: InterruptedDatabase,
 ) -> None:
     await score_everywhere(tables.direct)
-    damaged = {"userId": ADA, "board": "aaa", "score": "0#0#somebody", "points": "many"}
+    damaged = {"userId": ADA, "board": "aaa", "score": "0#0#another", "points": "many"}
     await tables.direct.client.put_item(TableName=STANDINGS.name, Item=to_item(damaged))
     await rename(tables.db, "Lovelace")
     assert await names(tables) == {"Lovelace"}

@@ -118,7 +118,7 @@ async def test_crash_anywhere_in_erasing_is_mended(
     # With many standings the requests in the middle are all alike; the janitor does what asking again does.
     for side, number in moments(requests)[:: (1 if bests == 0 else 3) * (1 if again else 3)]:
         if (side, number) == ("before", 0) and not again:
-            continue  # nothing has begun, and nobody but the player can know
+            continue  # nothing has begun, and only the player can know
         await begin(tables, bests)
         getattr(tables, side)[number] = die
         with pytest.raises(CrashError):

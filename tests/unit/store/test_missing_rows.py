@@ -46,7 +46,7 @@ async def test_same_score_at_the_same_time_makes_the_row_again(tables: Interrupt
 async def test_sum_whose_row_is_gone_is_computed_without_the_rows_that_are_gone(
     tables: InterruptedDatabase,
 ) -> None:
-    """Who takes a row away takes away the sums over it, too, as `drop` does."""
+    """Take an area's row away together with the sums over it, as `drop` does."""
     await score(tables.direct, "forest", 40, at=NOW - 2)
     await score(tables.direct, "desert", 10, at=NOW - 1)
     await take_away(tables, "forest")

@@ -12,7 +12,7 @@ from tests.unit.realtime.fakes import session
 
 Work = Callable[[Database], Awaitable[object]]
 Choose = Callable[[int], int]
-"""Returns which of so many goes next, counted from 0."""
+"""Returns which of this number of tasks goes next, counted from 0."""
 
 _REST = 1.0
 """Seconds after which everything has come to its next request: a retry waits for half of one at most. To be
