@@ -27,8 +27,8 @@ async function start() {
   const podium = await Podium.connect(new URL("client-config.json", document.baseURI), { storage });
   const catalogue = await podium.catalogue();
   const { boards } = catalogue;
-  const screen = new BoardScreen(podium, notices);
   const state = new PlayerState(podium);
+  const screen = new BoardScreen(podium, state, notices);
   const stage = new Stage(podium, state, catalogue, screen, notices);
   const you = new YouPanel(podium, state, catalogue, notices, (open) => stage.vacate(open));
   const account = new AccountDialog(podium);

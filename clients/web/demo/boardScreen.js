@@ -1,5 +1,6 @@
 import { BoardView } from "./boardView.js";
 import { ordinal } from "./format.js";
+import { OwnPlace } from "./ownPlace.js";
 import { makesTheBoard, ScoreToScreen } from "./scoreToScreen.js";
 
 const element = (id) => document.getElementById(id);
@@ -14,17 +15,17 @@ export class BoardScreen {
   #entries = [];
   #size = Infinity; // the most entries that the board shows; not known before the first snapshot
   #generation = 0; // grows with each refresh; an answer of an older one is dropped
-  /** The player's rank beyond the entries shown; null when there is none or it is not known. */
-  #rank = null;
+  #place;
   toScreen = new ScoreToScreen(
     () => performance.now(),
     (text) => (element("score-to-screen").textContent = text),
   );
 
-  constructor(podium, notices) {
+  constructor(podium, state, notices) {
     this.#podium = podium;
     this.#notices = notices;
     this.#view = new BoardView(element("rows"), (key, size) => podium.portraitUrl(key, size));
+    this.#place = new OwnPlace(podium, state, element("own-place"), element("own-rows"));
   }
 
   /** The player's own entry, while it is among those shown. */
@@ -45,11 +46,10 @@ export class BoardScreen {
     this.#generation += 1;
     this.#entries = [];
     this.#size = Infinity;
-    this.#rank = null;
     this.#view.clear();
+    this.#place.begin(this.#board);
     this.toScreen.cancel();
     element("empty").hidden = true;
-    element("own-place").textContent = "";
     element("board-foot").textContent = "Loading …";
     if (this.#podium.user) this.#subscribe();
     else this.#readOnce();
@@ -91,10 +91,7 @@ export class BoardScreen {
   async findRank() {
     const generation = this.#generation;
     try {
-      const { rank } = await this.#podium.rank(this.#board.id, 0);
-      if (generation !== this.#generation) return;
-      this.#rank = rank;
-      this.#showPlace();
+      await this.#place.look();
     } catch (error) {
       if (generation === this.#generation) this.#notices.error(error);
     }
@@ -104,12 +101,7 @@ export class BoardScreen {
     this.#entries = entries;
     this.#view.render(entries, { order: this.#board.order, own: this.#podium.user?.id });
     element("empty").hidden = entries.length > 0;
-    this.#showPlace();
-  }
-
-  #showPlace() {
-    const rank = this.own?.rank ?? this.#rank;
-    element("own-place").textContent = rank ? `You are ${ordinal(rank)}` : "";
+    this.#place.see(entries);
   }
 }
 

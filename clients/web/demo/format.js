@@ -13,6 +13,11 @@ export function ordinal(number) {
   return `${formatNumber(number)}${(!teen && ["th", "st", "nd", "rd"][number % 10]) || "th"}`;
 }
 
+/** A place among all, as "top 4 percent": rounded up, and never below one. */
+export function share(top) {
+  return `top ${Math.max(1, Math.ceil(top * 100))} percent`;
+}
+
 /** A refusal in plain words: the server's own, without the name of the field that they are about. */
 export function plainWords({ code, status, detail, errors, message, idempotencyKey }) {
   if (code === "NetworkError") return "The server cannot be reached. Try again.";

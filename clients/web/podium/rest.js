@@ -63,9 +63,6 @@ import { PodiumError } from "./error.js";
 import { exchange } from "./http.js";
 import { randomText } from "./random.js";
 
-/** The board over all areas. */
-export const GLOBAL = "global";
-
 /** How often a request is sent in all, before its caller is told that no answer came. */
 const ATTEMPTS = 3;
 /** The longest `Retry-After`, in seconds, that a player waits for in one call. The API's own is 5 at most. */
@@ -123,19 +120,32 @@ export class Rest {
   }
 
   /**
-   * A page of a board of any length, read once. `cursor` is the `nextCursor` of the page before.
+   * A page of a board of any length, read once. It begins at the rank `from`, or where `cursor`, the `nextCursor` of
+   * the page before, says.
    *
    * @returns {Promise<{gameArea: string, version: number, entries: object[], nextCursor: ?string}>}
    */
-  leaderboard(gameArea, { limit, cursor } = {}) {
-    if (gameArea === GLOBAL) return this.request("GET", `/leaderboard/global${query({ limit, cursor })}`);
-    return this.request("GET", `/leaderboard${query({ gameArea, limit, cursor })}`);
+  leaderboard(gameArea, { limit, cursor, from } = {}) {
+    return this.request("GET", `/leaderboard${query({ gameArea, limit, cursor, from })}`);
   }
 
   /**
-   * The player's own place, and up to `around` neighbours on either side.
+   * The rank that points would have if they were reached now, behind equal ones, among `of` players. Needs no player.
    *
-   * @returns {Promise<{gameArea: string, rank: number, score: number, entries: object[]}>}
+   * @param {string} gameArea
+   * @param {number} score
+   * @param {number} [tiebreak] on a board that has one; without it the rank is behind all equal points
+   * @returns {Promise<{gameArea: string, rank: number, of: number, top: number}>}
+   */
+  rankOf(gameArea, score, tiebreak) {
+    return this.request("GET", `/leaderboard/rank${query({ gameArea, score, tiebreak })}`);
+  }
+
+  /**
+   * The player's own place among `of` players, and up to `around` neighbours on either side; `top` is the share of
+   * the players down to this place, 0 to 1.
+   *
+   * @returns {Promise<{gameArea: string, rank: number, of: number, top: number, score: number, entries: object[]}>}
    * @throws {PodiumError} 404 without a score there
    */
   rank(gameArea, around) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { DIALS, Dial, ROUND_MS } from "../../../clients/web/demo/dialRules.js";
-import { formatScore, ordinal } from "../../../clients/web/demo/format.js";
+import { formatScore, ordinal, share } from "../../../clients/web/demo/format.js";
 import { makesTheBoard, ScoreToScreen } from "../../../clients/web/demo/scoreToScreen.js";
 import { PADS, PENALTY_MS, Sprint, TARGETS } from "../../../clients/web/demo/sprintRules.js";
 
@@ -100,4 +100,8 @@ test("scores and places read as people write them", () => {
   assert.equal(formatScore("asc", 8042), "8.042 s");
   assert.deepEqual([1, 2, 3, 4, 10, 11, 12, 13].map(ordinal), "1st 2nd 3rd 4th 10th 11th 12th 13th".split(" "));
   assert.deepEqual([21, 22, 101, 111, 1003].map(ordinal), "21st 22nd 101st 111th 1,003rd".split(" "));
+});
+
+test("a share is rounded up to whole percents, and never below one", () => {
+  assert.deepEqual([0.0000001, 0.01, 0.0345, 1].map(share), [1, 1, 4, 100].map((n) => `top ${n} percent`));
 });

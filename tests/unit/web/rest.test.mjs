@@ -60,14 +60,16 @@ test("the catalogue is read without a token", async () => {
 test("boards are read by route and query, without a token where no player is signed in", async () => {
   const { podium, server } = await makeClient();
   await podium.leaderboard("forest", { limit: 10, cursor: "a b" });
-  await podium.leaderboard("global");
+  await podium.leaderboard("global", { from: 48000 });
   await podium.rank("forest", 2);
+  await podium.rankOf("forest", 120, 3);
   assert.deepEqual(
     server.calls.map(({ url, headers }) => [url, headers]),
     [
       ["http://podium.test/leaderboard?gameArea=forest&limit=10&cursor=a+b", {}],
-      ["http://podium.test/leaderboard/global", {}],
+      ["http://podium.test/leaderboard?gameArea=global&from=48000", {}],
       ["http://podium.test/leaderboard/me?gameArea=forest&around=2", {}],
+      ["http://podium.test/leaderboard/rank?gameArea=forest&score=120&tiebreak=3", {}],
     ],
   );
 });
