@@ -64,7 +64,7 @@ async def get_catalogue(request: Request, held: Held = "") -> Response[Any]:
     text, version = backend_of(request).published
     headers: dict[str, str | list[str]] = {ETAG: f'"{version}"', "Cache-Control": "no-cache"}
     if _holds(held, version):
-        return Response(status_code=304, headers=headers)
+        return Response(status_code=304, body="", headers=headers)
     return Response(status_code=200, content_type="application/json", body=text, headers=headers)
 
 
