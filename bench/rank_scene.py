@@ -35,6 +35,8 @@ class Rows(Sequence[str]):
     def __getitem__(self, place: int | slice) -> str | list[str]:
         if isinstance(place, slice):
             return [self[one] for one in range(*place.indices(self._count))]
+        if not 0 <= place < self._count:
+            raise IndexError(place)  # which ends an iteration
         points, tie = divmod(place, TIED)
         # Among equals, who was later comes first.
         achieved_at = _EPOCH - tie * _TIE_MILLISECONDS - place * 7919 % _TIE_MILLISECONDS
