@@ -26,6 +26,7 @@ LIBRARY_KILOBYTES = {
     "realtime.app": 1_600,
     "realtime.authorizer_app": 1_990,
     "streams.app": 1_600,
+    "streams.ranker_app": 1_600,
 }
 """The most Python source of libraries that a first invocation imports beyond what the SDK alone does.
 
