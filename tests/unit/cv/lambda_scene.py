@@ -81,8 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _table(self, operation: str, request: dict[str, Any]) -> bytes:
         """Keep whatever is put; each player has a profile and no other row."""
-        if operation == "GetItem":
+        if operation in {"GetItem", "UpdateItem"}:
             return b"{}"
+        if operation == "Query":
+            return b'{"Items": [], "Count": 0}'
         items = request["TransactItems"]
         if operation == "TransactGetItems":
             return json.dumps({"Responses": [self._row(item["Get"]) for item in items]}).encode()
