@@ -172,7 +172,7 @@ def test_diff_over_several_versions_is_told() -> None:
 
 
 def test_going_back_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forgetful(self: Replica, position: Position, entries: tuple[Entry, ...]) -> Outcome:
+    def forgetful(self: Replica, position: Position, entries: tuple[Entry, ...], *_: object) -> Outcome:
         self.position, self.entries = position, entries
         return Outcome.APPLIED
 
