@@ -5,7 +5,17 @@ import pytest
 from ops.restore import RESTORED, Changes, restore
 from store import players
 from store.database import Database
-from store.schema import BUDGETS, CONNECTIONS, LEADERBOARDS, PLAYERS, SCORES, TABLES, Table, create_request
+from store.schema import (
+    BUDGETS,
+    CONNECTIONS,
+    LEADERBOARDS,
+    PLAYERS,
+    RANKS,
+    SCORES,
+    TABLES,
+    Table,
+    create_request,
+)
 from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import NOW
 from tests.unit.store.appearance_scene import BOB, by_text, fill
@@ -82,4 +92,4 @@ async def test_player_deleted_since_stays_deleted(
 
 
 def test_derived_and_temporary_tables_are_not_restored() -> None:
-    assert set(TABLES) - set(RESTORED) == {BUDGETS, CONNECTIONS, LEADERBOARDS, PLAYERS}
+    assert set(TABLES) - set(RESTORED) == {BUDGETS, CONNECTIONS, LEADERBOARDS, PLAYERS, RANKS}

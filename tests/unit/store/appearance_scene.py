@@ -14,7 +14,7 @@ from store.deletion import delete_player
 from store.players import DeletedError
 from store.portraits import PortraitBucket
 from store.profiles import Profile
-from store.schema import BUDGETS, PLAYERS, SCORES
+from store.schema import BUDGETS, PLAYERS, RANKS, SCORES
 from store.standings import Standing
 from store.submission import submit
 from store.unfinished import OLD_MS, Janitor
@@ -188,8 +188,8 @@ async def fill(tables: InterruptedDatabase, requests: int = 1) -> None:
     assert all(
         ADA in json.dumps(found, default=str)
         for name, found in rows.items()
-        # One has those who were deleted, the other nothing of any player.
-        if name not in {PLAYERS.name, BUDGETS.name}
+        # One has those who were deleted, the others nothing of any player.
+        if name not in {PLAYERS.name, BUDGETS.name, RANKS.name}
     ), "a table is missed"
 
 
