@@ -24,6 +24,7 @@ from store.errors import StoreError
 from store.rank_check import WrongCount, find_wrong
 from store.rank_index import RankIndex
 from streams.records import RecordError, Touch, parse
+from streams.tour import visit
 
 PARTS = 168
 """The parts of an index that the sweep compares in turn: a week of hours."""
@@ -130,19 +131,10 @@ class Ranker:
         self, boards: Collection[str], work: Callable[[str], Awaitable[None]]
     ) -> dict[str, Exception]:
         """Do something for boards, some at a time; log what failed, and return it by board."""
-        room = asyncio.Semaphore(_SIDE_BY_SIDE)
+        tour = await visit(boards, work, _nothing, at_once=_SIDE_BY_SIDE)
+        tour.log_failures(logger, _PASSING)
+        return tour.failed
 
-        async def one(board: str) -> None:
-            async with room:
-                await work(board)
 
-        results = await asyncio.gather(*map(one, boards), return_exceptions=True)
-        failed = {}
-        for board, result in zip(boards, results, strict=True):
-            if isinstance(result, Exception):
-                known = isinstance(result, _PASSING)
-                logger.error("ranks of %s: %r", board, result, exc_info=None if known else result)
-                failed[board] = result
-            elif result is not None:
-                raise result  # the process is about to end
-        return failed
+async def _nothing(_: None) -> None:
+    """Push nothing: ranks have no subscribers."""
