@@ -15,7 +15,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NoReturn
 
@@ -54,6 +54,7 @@ from store.users import open_user_pool
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOutRunner, Slice
 from streams.ranker import PARTS, Ranker, RankReport
+from streams.records import batch_response
 from streams.report import Report
 
 HOST = "127.0.0.1"
@@ -222,10 +223,10 @@ async def _start_event_sources(
         report = Report()
         failures = await broadcaster.process(event["Records"], report)
         _log_report(report)
-        return _failed(failures)
+        return batch_response(failures)
 
     async def rank(event: dict[str, Any]) -> dict[str, Any]:
-        return _failed(await ranker.process(event["Records"], RankReport()))
+        return batch_response(await ranker.process(event["Records"], RankReport()))
 
     sources = [
         EventSource(
@@ -244,10 +245,6 @@ async def _start_event_sources(
     for source in sources:
         await source.start()
     return sources
-
-
-def _failed(numbers: Sequence[str]) -> dict[str, Any]:
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers]}
 
 
 async def _sweep(broadcaster: Broadcaster, seconds: float) -> NoReturn:

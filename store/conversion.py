@@ -22,7 +22,7 @@ from typing import Any
 
 from store import appearance, standings
 from store.database import Database, Item, to_item
-from store.errors import RequestError, StoreError
+from store.errors import RequestError, StoreError, condition_failed
 from store.players import DeletedError
 from store.schema import LEADERBOARDS, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 
@@ -34,7 +34,6 @@ FORM = 2
 """1 is that of 0.1.0, which wrote no row."""
 
 WRITES_AT_ONCE = 50
-_LOST = "ConditionalCheckFailedException"
 
 
 class RunningError(StoreError):
@@ -92,7 +91,7 @@ async def mark(db: Database) -> None:
             ConditionExpression="attribute_not_exists(gameArea)",
         )
     except RequestError as error:
-        if error.code != _LOST:
+        if not condition_failed(error):
             raise
 
 
@@ -191,7 +190,7 @@ async def _put(db: Database, user_id: str, board: str, best: Mapping[str, Any]) 
             ConditionExpression="attribute_not_exists(board)",
         )
     except RequestError as error:
-        if error.code != _LOST:
+        if not condition_failed(error):
             raise
 
 
@@ -206,7 +205,7 @@ async def _take_away(db: Database, user_id: str, item: Item) -> None:
             ExpressionAttributeValues={":bests": item["bests"]},
         )
     except RequestError as error:
-        if error.code == _LOST:
+        if condition_failed(error):
             raise RunningError(
                 f"The bests of player {user_id} changed meanwhile: close the game first, then run this again."
             ) from error

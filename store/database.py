@@ -178,11 +178,17 @@ async def batch_get(
 
 
 async def query_pages(db: Database, request: "QueryInputTypeDef") -> AsyncIterator[list[dict[str, Any]]]:
+    """Yield the rows that a Query finds as plain Python values, in the pages of `item_pages`."""
+    async for page in item_pages(db, request):
+        yield [from_item(item) for item in page]
+
+
+async def item_pages(db: Database, request: "QueryInputTypeDef") -> AsyncIterator[list[Item]]:
     """Yield the rows that a Query finds, a page of at most 1 MB at a time; empty pages are passed over."""
     while True:
         answer = await db.client.query(**request)
         if answer["Items"]:
-            yield [from_item(item) for item in answer["Items"]]
+            yield answer["Items"]
         if "LastEvaluatedKey" not in answer:
             return
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

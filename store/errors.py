@@ -82,11 +82,16 @@ _LOST = {"None", "ConditionalCheckFailed", "TransactionConflict"}
 _THROTTLED = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
+def condition_failed(error: RequestError) -> bool:
+    """Return whether the condition of a single write did not hold."""
+    return error.code == "ConditionalCheckFailedException"
+
+
 def lost_race(error: RequestError) -> bool:
     """Return whether a conditional write or transaction failed because others wrote, and may be repeated."""
     if error.cancelled:
         return set(error.reasons) <= _LOST
-    return error.code in {"ConditionalCheckFailedException", "TransactionConflictException"}
+    return condition_failed(error) or error.code == "TransactionConflictException"
 
 
 def throttled(error: Exception) -> bool:

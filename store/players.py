@@ -32,7 +32,7 @@ from store.database import (
     retry_on_conflict,
     to_item,
 )
-from store.errors import RequestError, StoreError
+from store.errors import RequestError, StoreError, condition_failed
 from store.schema import BY_PENDING, PLAYERS, Table
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ Pending = Literal["look", "erase"]
 """What may be unfinished."""
 
 _FAILED = "ConditionalCheckFailed"
-_LOST = "ConditionalCheckFailedException"
 
 
 class DeletedError(StoreError):
@@ -270,7 +269,7 @@ async def _unless_others_did(attempt: Callable[[], Awaitable[None]]) -> None:
         try:
             await attempt()
         except RequestError as error:
-            if error.code != _LOST:
+            if not condition_failed(error):
                 raise
 
     await retry_on_conflict(once)

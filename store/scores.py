@@ -31,7 +31,7 @@ from store.database import (
     row_error,
     to_item,
 )
-from store.errors import RequestError, RowError
+from store.errors import RequestError, RowError, condition_failed
 from store.profiles import Profile
 from store.schema import SCORES
 from store.standings import Standing
@@ -141,7 +141,7 @@ async def show(db: Database, board: str, sort_key: str, profile: Profile) -> Non
             ExpressionAttributeValues=to_item(values),
         )
     except RequestError as error:
-        if error.code != "ConditionalCheckFailedException":
+        if not condition_failed(error):
             raise
 
 

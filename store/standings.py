@@ -21,7 +21,7 @@ from game.board import Milliseconds, Points
 from game.scoring import is_owned_by
 from game.standing import Held
 from store import players
-from store.database import Database, Item, Row, StoredNumber, batch_write, parse_row, to_item
+from store.database import Database, Item, Row, StoredNumber, batch_write, item_pages, parse_row, to_item
 from store.errors import RowError
 from store.schema import STANDINGS
 
@@ -103,7 +103,7 @@ async def load(db: Database, user_id: str, board: str) -> Standing | None:
     return next(map(parse, rows[STANDINGS]), None)
 
 
-async def pages(db: Database, user_id: str) -> AsyncIterator[list[Item]]:
+def pages(db: Database, user_id: str) -> AsyncIterator[list[Item]]:
     """Yield a player's rows as DynamoDB has them, read consistently, a page of at most 1 MB at a time."""
     request: QueryInputTypeDef = {
         "TableName": db.name(STANDINGS),
@@ -111,13 +111,7 @@ async def pages(db: Database, user_id: str) -> AsyncIterator[list[Item]]:
         "KeyConditionExpression": "userId = :user",
         "ExpressionAttributeValues": to_item({":user": user_id}),
     }
-    while True:
-        answer = await db.client.query(**request)
-        if answer["Items"]:
-            yield answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    return item_pages(db, request)
 
 
 async def readable(db: Database, user_id: str) -> AsyncIterator[list[Standing]]:

@@ -24,6 +24,7 @@ from store.client import translating
 from store.database import open_database
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOutRunner, Slice
+from streams.records import batch_response
 from streams.report import Report
 
 logger = Logger(service="podium")
@@ -78,7 +79,7 @@ def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
         failures = _container.run(lambda broadcaster: broadcaster.process(event["Records"], report))
     finally:
         emit(report)
-    return {"batchItemFailures": [{"itemIdentifier": failure} for failure in failures]}
+    return batch_response(failures)
 
 
 @logger.inject_lambda_context

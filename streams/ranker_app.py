@@ -18,6 +18,7 @@ from runtime.event_loop import new_event_loop
 from runtime.settings import read
 from store.database import open_database
 from streams.ranker import Ranker, RankReport
+from streams.records import batch_response
 
 logger = Logger(service="podium")
 # The namespace is the deployment's: POWERTOOLS_METRICS_NAMESPACE, without which a run fails at its end.
@@ -47,7 +48,7 @@ def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
         failures = _container.run(lambda ranker: ranker.process(event["Records"], report))
     finally:
         emit(report)
-    return {"batchItemFailures": [{"itemIdentifier": failure} for failure in failures]}
+    return batch_response(failures)
 
 
 @logger.inject_lambda_context

@@ -1,6 +1,6 @@
 """Records of the stream of `Scores`: each tells that a board may have changed, and where."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
@@ -63,3 +63,11 @@ def _achieved_at(record: Mapping[str, Any]) -> int | None:
 
 
 _moment = TypeAdapter(Milliseconds)
+
+
+def batch_response(sequence_numbers: Iterable[str]) -> dict[str, Any]:
+    """Return the answer to a batch, which names the records to be given again.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+    """
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in sequence_numbers]}
