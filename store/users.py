@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import aioboto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from game.guests import has_guest_name
 from runtime.sdk import SDK_CONFIG
 from store.errors import StoreError
 
@@ -53,6 +54,23 @@ class UserPool:
         except (ClientError, BotoCoreError, TimeoutError) as error:
             raise UsersUnavailableError(f"the user pool does not say who {user_id} is: {error}") from error
 
+    async def is_guest(self, username: str, user_id: str) -> bool:
+        """Return whether the user is a guest at this moment: called like one, and without an e-mail address.
+
+        `username` and `user_id` as for `is_member`. An address that was not confirmed yet does not count: the
+        pool shows it only afterwards. One who is gone is no guest. Raises UsersUnavailableError.
+        """
+        if not has_guest_name(username):
+            return False
+        client = await self._client()
+        try:
+            user = await client.admin_get_user(UserPoolId=self._pool_id, Username=username)
+        except client.exceptions.UserNotFoundException:
+            return False
+        except (ClientError, BotoCoreError, TimeoutError) as error:
+            raise UsersUnavailableError(f"the user pool does not say who {user_id} is: {error}") from error
+        return _sub(user) == user_id and not _attributes(user).get("email")
+
     async def delete(self, username: str, user_id: str) -> None:
         """Delete a user; one who is gone already is no error.
 
@@ -80,8 +98,11 @@ class UserPool:
 
 
 def _sub(user: "AdminGetUserResponseTypeDef") -> str | None:
-    attributes = {one["Name"]: one.get("Value") for one in user.get("UserAttributes", [])}
-    return attributes.get("sub")
+    return _attributes(user).get("sub")
+
+
+def _attributes(user: "AdminGetUserResponseTypeDef") -> dict[str, str | None]:
+    return {one["Name"]: one.get("Value") for one in user.get("UserAttributes", [])}
 
 
 @asynccontextmanager

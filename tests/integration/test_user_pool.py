@@ -13,6 +13,7 @@ from realtime.routes import ADMINS
 from store.users import UserPool, UsersUnavailableError, open_user_pool
 
 NAME = "ada"
+GUEST = "guest-badger-x7k2p"
 
 FITTING = "Aa1-" + "x" * (PASSWORDS.min_length - 4)
 
@@ -108,6 +109,46 @@ async def test_membership_raises_for_a_missing_pool(aws_environment: str) -> Non
     async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
         with pytest.raises(UsersUnavailableError, match="stranger"):
             await users.is_member(NAME, "stranger", ADMINS)
+
+
+async def add_player(pool: provision.UserPool, cognito: Any, name: str, **attributes: str) -> str:
+    """Return the `sub` of a new user."""
+    given = [{"Name": key, "Value": value} for key, value in attributes.items()]
+    made = await cognito.admin_create_user(UserPoolId=pool.id, Username=name, UserAttributes=given)
+    return str({one["Name"]: one["Value"] for one in made["User"]["Attributes"]}["sub"])
+
+
+async def test_guest_is_one_until_there_is_an_address(
+    pool: provision.UserPool, cognito: Any, users: UserPool
+) -> None:
+    user_id = await add_player(pool, cognito, GUEST)
+    assert await users.is_guest(GUEST, user_id)
+    address = [{"Name": "email", "Value": "ada@example.org"}]
+    await cognito.admin_update_user_attributes(UserPoolId=pool.id, Username=GUEST, UserAttributes=address)
+    assert not await users.is_guest(GUEST, user_id)
+
+
+async def test_player_of_another_name_is_no_guest_without_an_address(
+    pool: provision.UserPool, cognito: Any, users: UserPool
+) -> None:
+    assert not await users.is_guest(NAME, await add_player(pool, cognito, NAME))
+
+
+async def test_guest_of_the_same_name_as_a_deleted_one_is_another(
+    pool: provision.UserPool, cognito: Any, users: UserPool
+) -> None:
+    user_id = await add_player(pool, cognito, GUEST)
+    await cognito.admin_delete_user(UserPoolId=pool.id, Username=GUEST)
+    assert not await users.is_guest(GUEST, user_id)
+    another = await add_player(pool, cognito, GUEST)
+    assert await users.is_guest(GUEST, another)
+    assert not await users.is_guest(GUEST, user_id)
+
+
+async def test_asking_for_a_guest_raises_for_a_missing_pool(aws_environment: str) -> None:
+    async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
+        with pytest.raises(UsersUnavailableError, match="stranger"):
+            await users.is_guest(GUEST, "stranger")
 
 
 async def test_deleted_user_is_gone_and_deleting_again_is_no_error(
