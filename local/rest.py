@@ -19,8 +19,8 @@ from api.backend import Backend
 from api.problems import CONTENT_TYPE, ProblemError, to_response
 from game.headers import RESPONSE_HEADERS
 from local.http_server import BodyTooLargeError, ClientLeftError, Message, Receive, Scope, Send, read_body
-from realtime.key_set import KeySetError
-from realtime.tokens import TokenError, TokenVerifier
+from runtime.token_errors import KeySetError, TokenError
+from runtime.tokens import TokenVerifier
 
 logger = logging.getLogger("podium.rest")
 

@@ -40,8 +40,8 @@ from local.settings import CHECKOUT, LocalSettings, has_own_endpoint, point_at_e
 from realtime.authorizer import authorize
 from realtime.push.client import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
-from realtime.tokens import TokenVerifier
 from runtime.clock import now_ms
+from runtime.tokens import TokenVerifier
 from store import conversion
 from store.board_rules import explain, settle
 from store.database import Database, open_database

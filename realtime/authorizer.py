@@ -4,7 +4,8 @@ from typing import Any
 
 from game.live import SUBPROTOCOL
 from realtime.subprotocols import Event, offered_subprotocols
-from realtime.tokens import TokenError, TokenVerifier
+from runtime.token_errors import TokenError
+from runtime.tokens import TokenVerifier
 
 
 class UnauthorizedError(Exception):

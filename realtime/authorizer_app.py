@@ -10,9 +10,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from game.environment import AuthorizerEnvironment
 from realtime.authorizer import authorize
-from realtime.tokens import TokenVerifier
 from runtime.container import Container
 from runtime.settings import read
+from runtime.tokens import TokenVerifier
 
 logger = Logger(service="podium")
 

@@ -1,1 +1,1 @@
-"""The runtime of every Lambda handler: settings, event loop, clients and clocks."""
+"""The runtime of every Lambda handler: settings, event loop, clients, clocks and tokens."""

@@ -3,7 +3,7 @@
 - All that an import makes stays. The garbage collector would search it again and again in vain, so it waits
   until the imports are done, and never looks at them later. About an eighth of the time.
 - aiohttp makes two TLS contexts when it is imported, and reads the system's certificates for both. They are
-  not used: the SDK brings certificates and contexts of its own, and so does `realtime.key_set`. So they are
+  not used: the SDK brings certificates and contexts of its own, and so does `runtime.key_set`. So they are
   made without certificates, and trust no server. About an eighth again.
 """
 

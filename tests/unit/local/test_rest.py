@@ -14,7 +14,7 @@ from game.client_config import Deployment
 from local.page_headers import page_headers
 from local.rest import PAYLOAD_LIMIT, RestServer
 from local.stack import PAGES
-from realtime.tokens import TokenVerifier
+from runtime.tokens import TokenVerifier
 from tests.unit.api.rest_scene import DEPLOYMENT
 
 LOCAL = DEPLOYMENT.model_copy(

@@ -1,7 +1,6 @@
 """What the tests of live connections share."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, tzinfo
 
 import pytest
 
@@ -9,17 +8,9 @@ from tests.unit.realtime import user_pool
 from tests.unit.realtime.live_scene import LiveScene, catalogue_of, live_scene
 
 
-class StoppedDatetime(datetime):
-    """The moment at which every token of the tests is judged."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> "StoppedDatetime":
-        return cls.fromtimestamp(user_pool.NOW, tz or UTC)
-
-
 @pytest.fixture
 def _token_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jwt.api_jwt.datetime", StoppedDatetime)
+    user_pool.stop_time(monkeypatch)
 
 
 @pytest.fixture

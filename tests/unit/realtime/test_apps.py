@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from realtime import app, authorizer_app
 from realtime.routes import Live
-from realtime.tokens import TokenVerifier
+from runtime.tokens import TokenVerifier
 from store import connections
 from tests.unit.events import recorded
 from tests.unit.realtime.lambda_container import container_of, fake_context

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from realtime.authorizer import UnauthorizedError, authorize, find_token
-from realtime.key_set import KeySetError
-from realtime.tokens import TokenVerifier
+from runtime.token_errors import KeySetError
+from runtime.tokens import TokenVerifier
 from tests.unit.events import recorded
 from tests.unit.realtime.user_pool import (
     ACCESS_CLAIMS,

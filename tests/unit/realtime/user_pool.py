@@ -4,10 +4,12 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from typing import Any
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
@@ -17,6 +19,20 @@ CLIENT_ID = "4h57k5example"
 KEY_SET_URL = f"{ISSUER}/.well-known/jwks.json"
 NOW = 1_763_812_800
 """Seconds since the epoch."""
+
+
+class StoppedDatetime(datetime):
+    """The moment at which every token of the tests is judged."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "StoppedDatetime":
+        return cls.fromtimestamp(NOW, tz or UTC)
+
+
+def stop_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge tokens at NOW until the test ends."""
+    monkeypatch.setattr("jwt.api_jwt.datetime", StoppedDatetime)
+
 
 ID_CLAIMS: dict[str, Any] = {
     "sub": "87313b53-604d-4405-b676-4eb8a21c5969",

@@ -6,8 +6,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from realtime.key_set import FAILURE_SECONDS, KEPT_SECONDS, OUTAGE_SECONDS, REFRESH_SECONDS, KeySetError
-from realtime.tokens import LEEWAY_SECONDS, TokenError, TokenVerifier
+from runtime.key_set import FAILURE_SECONDS, KEPT_SECONDS, OUTAGE_SECONDS, REFRESH_SECONDS
+from runtime.token_errors import KeySetError, TokenError
+from runtime.tokens import LEEWAY_SECONDS, TokenVerifier
 from tests.unit.realtime.user_pool import (
     ACCESS_CLAIMS,
     CLIENT_ID,

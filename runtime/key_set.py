@@ -17,6 +17,8 @@ from typing import Any
 import aiohttp
 import jwt
 
+from runtime.token_errors import KeySetError
+
 KEPT_SECONDS = 60 * 60
 """The age at which keys are fetched again."""
 OUTAGE_SECONDS = 6 * 60 * 60
@@ -32,10 +34,6 @@ FetchJson = Callable[[str], Awaitable[Any]]
 logger = logging.getLogger("podium.tokens")
 
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, jwt.PyJWTError)
-
-
-class KeySetError(Exception):
-    """The key cannot be read, so the token cannot be judged."""
 
 
 async def fetch_json(url: str) -> Any:

@@ -9,21 +9,18 @@ from typing import Any
 
 import jwt
 
-from realtime.key_set import FetchJson, KeySet, fetch_json
+from runtime.key_set import FetchJson, KeySet, fetch_json
+from runtime.token_errors import TokenError
 
 # Clocks differ a little; a token is good for this many seconds past its expiry.
 LEEWAY_SECONDS = 10
-
-
-class TokenError(Exception):
-    """The token is not good; the message says why, and holds nothing of the token."""
 
 
 class TokenVerifier:
     """Checks the tokens of one user pool and one app client.
 
     The issuer and the key set's address are two settings: an emulator's tokens carry Amazon's issuer while
-    its keys are at its own address. `now_s` gives seconds since the epoch; see `realtime.key_set`.
+    its keys are at its own address. `now_s` gives seconds since the epoch; see `runtime.key_set`.
     """
 
     def __init__(
