@@ -41,7 +41,14 @@ def after_run(area: Area, held: Held | None, run: Run, now: int) -> Held:
         return _moved(held, Held(in_range(held.points + run.points), now, run.tiebreak))
     if area.keep == "latest":
         return _moved(held, new)
-    return new if _beats(area, new, held) else held
+    return new if beats(area, new, held) else held
+
+
+def beats(area: Area, new: Held, held: Held) -> bool:
+    """Return whether points, and then their tie-break, are better by an area's rules; equal ones are not."""
+    if new.points != held.points or area.tiebreak is None:
+        return better(area.order, new.points, held.points)
+    return _better_or_first(area.tiebreak.order, new.tiebreak, held.tiebreak)
 
 
 def fitted(board: Board, held: Held) -> Held:
@@ -68,12 +75,6 @@ def in_range(points: int) -> int:
 def _moved(held: Held, new: Held) -> Held:
     """Return the new one, unless only its time differs: the first to get there keeps the place."""
     return held if (new.points, new.tiebreak) == (held.points, held.tiebreak) else new
-
-
-def _beats(area: Area, new: Held, held: Held) -> bool:
-    if new.points != held.points or area.tiebreak is None:
-        return better(area.order, new.points, held.points)
-    return _better_or_first(area.tiebreak.order, new.tiebreak, held.tiebreak)
 
 
 def _better_or_first(order: Order, new: int | None, held: int | None) -> bool:
