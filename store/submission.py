@@ -21,21 +21,18 @@ an area writes the sum's standing, so the condition on this one is enough.
 one, so the row of a score that was accepted this moment may be missing while its standing is there.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from game.catalogue import Board, Catalogue
 from game.model import Model
-from game.names import default_name
-from game.standing import Held, Run, after_run, fitted, in_range
-from store import appearance, idempotency, players, profiles, scores, standings
-from store.database import ATTEMPTS, BATCH_GET_LIMIT, Database, Item, batch_get, retry_on_conflict, to_item
-from store.errors import ConflictError
+from game.standing import Held, Run, after_run, in_range
+from store import idempotency, player_rows, players, scores, standings
+from store.database import Database, retry_on_conflict
 from store.idempotency import Answer, RequestKey
+from store.player_rows import Change, PlayerRows
 from store.profiles import Profile
-from store.schema import SCORES, STANDINGS, USER_PROFILES
 from store.standings import Standing
 
 if TYPE_CHECKING:
@@ -47,37 +44,6 @@ class Submission(Model):
 
     best: int
     improved: bool
-
-
-@dataclass(frozen=True)
-class _Read:
-    """What was read of a player: the look, the profile if there is one, standings, and rows by board."""
-
-    look: int
-    profile: Profile | None
-    standings: Mapping[str, Standing]
-    rows: Mapping[str, Item]
-    answer: Answer | None
-
-    def is_gone(self, board: str) -> bool:
-        """Return whether a standing names a row that was not there."""
-        standing = self.standings.get(board)
-        return standing is not None and standing.sort_key is not None and board not in self.rows
-
-    def metadata(self, board: str) -> str | None:
-        """Return the metadata in the player's row on a board, as JSON text."""
-        text: str | None = self.rows.get(board, {}).get("metadata", {}).get("S")
-        return text
-
-
-@dataclass(frozen=True)
-class _Change:
-    """What a player has on a board, or in an area without one, from now on."""
-
-    id: str
-    board: Board | None
-    held: Held
-    metadata: str | None
 
 
 async def submit(
@@ -103,15 +69,16 @@ async def submit(
     run = Run(points, tiebreak, metadata)
 
     async def attempt() -> Submission:
-        read = await _read(db, catalogue, profile.user_id, area, key, achieved_at)
-        if read.answer:
-            return Submission.model_validate_json(read.answer.body)
-        held = _held(catalogue, read, area)
+        read = await player_rows.read(db, catalogue, profile.user_id, _touched(catalogue, area), achieved_at)
+        answered = await idempotency.load(db, key, achieved_at) if key else None
+        if answered:
+            return Submission.model_validate_json(answered.body)
+        held = read.held(catalogue, area)
         new = after_run(catalogue.areas[area], held, run, achieved_at)
-        changes = await _changes(db, catalogue, read, profile.user_id, area, run, new)
+        changes = await _changes(db, catalogue, read, area, run, new)
         submission = Submission(best=new.points, improved=new != held)
         shown = read.profile or profile
-        writes = [part for change in changes for part in _writes(db, read, shown, change)]
+        writes = [part for change in changes for part in player_rows.writes(db, read, shown, change)]
         if key:
             answer = Answer(status=HTTPStatus.CREATED, body=submission.model_dump_json())
             writes.append(idempotency.put(db, key, answer, achieved_at))
@@ -133,9 +100,9 @@ async def restate(
     """
 
     async def attempt() -> bool:
-        read = await _read(db, catalogue, user_id, area, None, now)
-        had = _held(catalogue, read, board.id)
-        after = await _restated(db, catalogue, read, user_id, board, area)
+        read = await player_rows.read(db, catalogue, user_id, _touched(catalogue, area), now)
+        had = read.held(catalogue, board.id)
+        after = await _restated(db, catalogue, read, board, area)
         standing = read.standings.get(board.id)
         writes: list[TransactWriteItemTypeDef] = []
         if after is None:
@@ -147,7 +114,7 @@ async def restate(
         elif change := _change(read, board.id, board, had, after, None):
             if had is None and len(board.areas) == 1:
                 change = replace(change, metadata=read.metadata(area))
-            writes += _writes(db, read, read.profile or _shown(read, user_id), change)
+            writes += player_rows.writes(db, read, read.shown(), change)
         if writes and apply:
             await players.write(db, user_id, writes, look=read.look)
         return bool(writes)
@@ -155,13 +122,18 @@ async def restate(
     return await retry_on_conflict(attempt)
 
 
+def _touched(catalogue: Catalogue, area: str) -> list[str]:
+    """Return the boards that a score in an area may change, and the area."""
+    return [area, *(board.id for board in catalogue.boards_of(area))]
+
+
 async def _restated(
-    db: Database, catalogue: Catalogue, read: _Read, user_id: str, board: Board, area: str
+    db: Database, catalogue: Catalogue, read: PlayerRows, board: Board, area: str
 ) -> Held | None:
-    had = _held(catalogue, read, board.id)
+    had = read.held(catalogue, board.id)
     if len(board.areas) == 1:
-        return had or (None if board.id == area else _held(catalogue, read, area))
-    found = await _areas(db, catalogue, user_id)
+        return had or (None if board.id == area else read.held(catalogue, area))
+    found = await player_rows.areas(db, catalogue, read.user_id)
     parts = [found[name] for name in board.areas if name in found]
     if not parts:
         return None
@@ -169,66 +141,15 @@ async def _restated(
     return had if had and had.points == points else Held(points, max(part.achieved_at for part in parts))
 
 
-def _shown(read: _Read, user_id: str) -> Profile:
-    """Return how a player without a profile is shown: as in a row, which has the name of their token."""
-    for row in read.rows.values():
-        if name := row.get("name", {}).get("S"):
-            return Profile(user_id=user_id, name=name, avatar=row.get("avatar", {}).get("S"))
-    return Profile(user_id=user_id, name=default_name([], user_id))
-
-
-async def _read(
-    db: Database, catalogue: Catalogue, user_id: str, area: str, key: RequestKey | None, now: int
-) -> _Read:
-    wanted = dict.fromkeys([area, *(board.id for board in catalogue.boards_of(area))])
-    keys = {
-        USER_PROFILES: [to_item({"userId": user_id})],
-        STANDINGS: [standings.key(user_id, name) for name in wanted],
-    }
-    for _ in range(ATTEMPTS):
-        player, found = await players.load_with(db, user_id, keys)
-        profile = profiles.parse(next(iter(found[USER_PROFILES]), None))
-        if player.look == (profile.look if profile else 0):
-            break
-        await appearance.settle(db, user_id, now)
-    else:
-        raise ConflictError(f"the player changed name or portrait {ATTEMPTS} times meanwhile")
-    held = {one.board: one for one in map(standings.parse, found[STANDINGS])}
-    return _Read(
-        look=player.look,
-        profile=profile,
-        standings=held,
-        rows=await _rows(db, [one for one in held.values() if one.board in catalogue.boards]),
-        answer=await idempotency.load(db, key, now) if key else None,
-    )
-
-
-async def _rows(db: Database, held: Iterable[Standing]) -> dict[str, Item]:
-    """Return the rows that standings name, by board."""
-    keys = [scores.row_key(one.board, one.sort_key) for one in held if one.sort_key is not None]
-    if not keys:
-        return {}
-    assert len(keys) <= BATCH_GET_LIMIT  # noqa: S101 -- an area feeds few boards
-    return {row["gameArea"]["S"]: row for row in (await batch_get(db, {SCORES: keys}))[SCORES]}
-
-
-def _held(catalogue: Catalogue, read: _Read, board: str) -> Held | None:
-    """Return what the player has; what has lost its row is nothing."""
-    standing = read.standings.get(board)
-    if standing is None or (board in catalogue.boards and read.is_gone(board)):
-        return None
-    return standing.held
-
-
 async def _changes(
-    db: Database, catalogue: Catalogue, read: _Read, user_id: str, area: str, run: Run, new: Held
-) -> list[_Change]:
+    db: Database, catalogue: Catalogue, read: PlayerRows, area: str, run: Run, new: Held
+) -> list[Change]:
     """Return what changes with a run, after which the player has `new` in the area."""
-    rules, held = catalogue.areas[area], _held(catalogue, read, area)
+    rules, held = catalogue.areas[area], read.held(catalogue, area)
     found = [_change(read, area, catalogue.boards.get(area), held, new, run)]
     areas: dict[str, Standing] | None = None
     for board in catalogue.boards_of(area):
-        had = _held(catalogue, read, board.id)
+        had = read.held(catalogue, board.id)
         if board.id == area:
             continue
         if len(board.areas) == 1:
@@ -239,7 +160,7 @@ async def _changes(
             continue
         if had is None or (held is None and area in read.standings):
             if areas is None:
-                areas = await _areas(db, catalogue, user_id)
+                areas = await player_rows.areas(db, catalogue, read.user_id)
             others = [areas[name].points for name in board.areas if name in areas and name != area]
             points = sum(others) + new.points
         else:
@@ -251,44 +172,14 @@ async def _changes(
 
 
 def _change(
-    read: _Read, name: str, board: Board | None, had: Held | None, after: Held, run: Run | None
-) -> _Change | None:
+    read: PlayerRows, name: str, board: Board | None, had: Held | None, after: Held, run: Run | None
+) -> Change | None:
     """Return a change; None where the player has the same, and its row has the key that it should have."""
     standing = read.standings.get(name)
     if after != had:
-        return _Change(name, board, after, run.metadata if run else None)
+        return Change(name, board, after, run.metadata if run else None)
     if standing is None or board is None:
         return None
     if standing.sort_key == scores.sort_key(board, after, standing.user_id):
         return None
-    return _Change(name, board, after, read.metadata(name))
-
-
-def _writes(db: Database, read: _Read, profile: Profile, change: _Change) -> list["TransactWriteItemTypeDef"]:
-    before = read.standings.get(change.id)
-    old, gone = (before.sort_key if before else None), read.is_gone(change.id)
-    new = _sort_key(change.board, change.held, profile.user_id)
-    held = fitted(change.board, change.held) if change.board else change.held
-    standing = standings.new_standing(profile.user_id, change.id, held, new)
-    writes = [standings.put(db, before, standing)]
-    if new is not None:
-        absent = gone and new == old
-        writes.append(scores.put(db, standing, profile, metadata=change.metadata, unless_there=absent))
-    if old is not None and old != new:
-        absent = gone and change.board is not None
-        writes.append(scores.delete(db, change.id, old, unless_there=absent))
-    return writes
-
-
-def _sort_key(board: Board | None, held: Held, user_id: str) -> str | None:
-    return scores.sort_key(board, held, user_id) if board else None
-
-
-async def _areas(db: Database, catalogue: Catalogue, user_id: str) -> dict[str, Standing]:
-    """Return what a player has in each area, without those whose rows are gone."""
-    held: list[Standing] = []
-    async for page in standings.pages(db, user_id):
-        held += [standings.parse(item) for item in page if item["board"]["S"] in catalogue.areas]
-    shown = [one for one in held if one.board in catalogue.boards]
-    kept = [one for one in held if one.board not in catalogue.boards]
-    return {one.board: one for one in [*kept, *await scores.with_rows(db, shown)]}
+    return Change(name, board, after, read.metadata(name))

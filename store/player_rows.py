@@ -1,0 +1,140 @@
+"""What a player has on some boards, as it was read, and the writes that change it: see `store.submission`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from game.catalogue import Board, Catalogue
+from game.names import default_name
+from game.standing import Held, fitted
+from store import appearance, players, profiles, scores, standings
+from store.database import ATTEMPTS, BATCH_GET_LIMIT, Database, Item, batch_get, to_item
+from store.errors import ConflictError
+from store.profiles import Profile
+from store.schema import SCORES, STANDINGS, USER_PROFILES
+from store.standings import Standing
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
+
+
+@dataclass(frozen=True)
+class PlayerRows:
+    """What was read of a player: the look, the profile if there is one, standings, and rows by board."""
+
+    user_id: str
+    look: int
+    profile: Profile | None
+    standings: Mapping[str, Standing]
+    rows: Mapping[str, Item]
+
+    def is_gone(self, board: str) -> bool:
+        """Return whether a standing names a row that was not there."""
+        standing = self.standings.get(board)
+        return standing is not None and standing.sort_key is not None and board not in self.rows
+
+    def metadata(self, board: str) -> str | None:
+        """Return the metadata in the player's row on a board, as JSON text."""
+        text: str | None = self.rows.get(board, {}).get("metadata", {}).get("S")
+        return text
+
+    def held(self, catalogue: Catalogue, board: str) -> Held | None:
+        """Return what the player has; what has lost its row is nothing."""
+        standing = self.standings.get(board)
+        if standing is None or (board in catalogue.boards and self.is_gone(board)):
+            return None
+        return standing.held
+
+    def shown(self) -> Profile:
+        """Return the profile. Who has none is shown as in a row, which has the name of their token."""
+        if self.profile:
+            return self.profile
+        for row in self.rows.values():
+            if name := row.get("name", {}).get("S"):
+                return Profile(user_id=self.user_id, name=name, avatar=row.get("avatar", {}).get("S"))
+        return Profile(user_id=self.user_id, name=default_name([], self.user_id))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a player has on a board, or in an area without one, from now on."""
+
+    id: str
+    board: Board | None
+    held: Held
+    metadata: str | None
+
+
+async def read(
+    db: Database, catalogue: Catalogue, user_id: str, boards: Iterable[str], now: int
+) -> PlayerRows:
+    """Return what a player has on these boards, and in these areas, read consistently.
+
+    `now` in milliseconds since the epoch. Raises DeletedError, RowError, and ConflictError where the player
+    kept changing name or portrait.
+    """
+    keys = {
+        USER_PROFILES: [to_item({"userId": user_id})],
+        STANDINGS: [standings.key(user_id, name) for name in dict.fromkeys(boards)],
+    }
+    for _ in range(ATTEMPTS):
+        player, found = await players.load_with(db, user_id, keys)
+        profile = profiles.parse(next(iter(found[USER_PROFILES]), None))
+        if player.look == (profile.look if profile else 0):
+            break
+        await appearance.settle(db, user_id, now)
+    else:
+        raise ConflictError(f"the player changed name or portrait {ATTEMPTS} times meanwhile")
+    held = {one.board: one for one in map(standings.parse, found[STANDINGS])}
+    return PlayerRows(
+        user_id=user_id,
+        look=player.look,
+        profile=profile,
+        standings=held,
+        rows=await rows_of(db, [one for one in held.values() if one.board in catalogue.boards]),
+    )
+
+
+async def rows_of(db: Database, held: Iterable[Standing]) -> dict[str, Item]:
+    """Return the rows that standings name, by board; of the boards that one area feeds at most."""
+    keys = [scores.row_key(one.board, one.sort_key) for one in held if one.sort_key is not None]
+    if not keys:
+        return {}
+    assert len(keys) <= BATCH_GET_LIMIT  # noqa: S101 -- an area feeds few boards
+    return {row["gameArea"]["S"]: row for row in (await batch_get(db, {SCORES: keys}))[SCORES]}
+
+
+def writes(
+    db: Database, read: PlayerRows, profile: Profile, change: Change
+) -> list["TransactWriteItemTypeDef"]:
+    """Return the transaction's parts that make a change, unless what it was made from has changed: 3 at most.
+
+    `profile` is how the new row shows the player.
+    """
+    before = read.standings.get(change.id)
+    old, gone = (before.sort_key if before else None), read.is_gone(change.id)
+    new = _sort_key(change.board, change.held, read.user_id)
+    held = fitted(change.board, change.held) if change.board else change.held
+    standing = standings.new_standing(read.user_id, change.id, held, new)
+    parts = [standings.put(db, before, standing)]
+    if new is not None:
+        absent = gone and new == old
+        parts.append(scores.put(db, standing, profile, metadata=change.metadata, unless_there=absent))
+    if old is not None and old != new:
+        absent = gone and change.board is not None
+        parts.append(scores.delete(db, change.id, old, unless_there=absent))
+    return parts
+
+
+def _sort_key(board: Board | None, held: Held, user_id: str) -> str | None:
+    return scores.sort_key(board, held, user_id) if board else None
+
+
+async def areas(db: Database, catalogue: Catalogue, user_id: str) -> dict[str, Standing]:
+    """Return what a player has in each area, without those whose rows are gone."""
+    held: list[Standing] = []
+    async for page in standings.pages(db, user_id):
+        held += [standings.parse(item) for item in page if item["board"]["S"] in catalogue.areas]
+    shown = [one for one in held if one.board in catalogue.boards]
+    kept = [one for one in held if one.board not in catalogue.boards]
+    return {one.board: one for one in [*kept, *await scores.with_rows(db, shown)]}
