@@ -17,7 +17,7 @@ from game import strict_json
 from game.headers import IDEMPOTENCY_KEY
 from game.model import Model
 from game.player import ActionRefusedError, Reached, Refusal, StaleVersionError
-from store import actions, standings
+from store import actions
 from store.actions import Asked
 from store.idempotency import Answer, RequestKey, request_key
 from store.progress import Progress
@@ -85,7 +85,7 @@ def action(
             backend = backend_of(request)
 
             def show(new: Progress) -> ProgressView:
-                return answer_model(**{name: getattr(body, name) for name in echoed}, **fields(new, {}))
+                return answer_model(**{name: getattr(body, name) for name in echoed}, **fields(new))
 
             return await _act(
                 request,
@@ -126,21 +126,11 @@ async def _act(
         except (ActionRefusedError, StaleVersionError) as error:
             problem = _problem(error)
             return read, Answer(status=problem.status, body=_json(problem))
-        return new, Answer(status=_OK, body=show(new).model_dump_json(by_alias=True, exclude={"bests"}))
+        return new, Answer(status=_OK, body=show(new).model_dump_json(by_alias=True))
 
-    # Before the action: where they cannot be read, nothing is done.
-    bests = await standings.points(backend.db, player.user_id, backend.catalogue.areas)
     answer = await actions.act(backend.db, player.user_id, decide, key, backend.now_ms(), asked)
-    if answer.status != _OK:
-        return Response(status_code=answer.status, content_type=CONTENT_TYPE, body=answer.body)
-    return Response(status_code=_OK, content_type="application/json", body=_with_bests(answer.body, bests))
-
-
-def _with_bests(body: str, bests: Mapping[str, int]) -> str:
-    """Return an answer with the caller's bests, which are not kept with it: there may be thousands."""
-    if "bests" in json.loads(body):
-        return body  # as an earlier release kept it
-    return f'{body[:-1]},"bests":{json.dumps(bests)}}}'
+    content_type = "application/json" if answer.status == _OK else CONTENT_TYPE
+    return Response(status_code=answer.status, content_type=content_type, body=answer.body)
 
 
 def _reached(backend: Backend, held: Mapping[str, Standing]) -> Held:

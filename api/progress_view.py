@@ -1,4 +1,8 @@
-"""A player's progress as clients see it: the answer to every action that changes it."""
+"""A player's progress as clients see it: the answer to every action that changes it.
+
+The bests, of which a player may have thousands, are in the answer to `GET /progress` alone: so an action
+costs the same however many areas the player has been in.
+"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -11,7 +15,7 @@ from store.progress import Progress
 
 
 class ProgressView(Model):
-    """`tasks` holds the day (UTC) of each task's last completion, `bests` the best score an area."""
+    """`tasks` holds the day (UTC) of each task's last completion."""
 
     level: int
     xp: int
@@ -21,15 +25,19 @@ class ProgressView(Model):
     tasks: dict[str, date]
     money: int
     inventory: dict[str, int]
+
+
+class ProgressWithBests(ProgressView):
+    """The progress, and in `bests` the points that the player has, by area."""
+
     bests: dict[str, int]
 
 
-def fields(progress: Progress, bests: Mapping[str, int]) -> dict[str, Any]:
-    """Return the fields of a ProgressView, or of an answer that says more; `bests` are points by area."""
-    shared = ("level", "xp", "checkpoint", "version", "unlocked", "tasks", "money", "inventory")
-    return {name: getattr(progress, name) for name in shared} | {"bests": dict(bests)}
+def fields(progress: Progress) -> dict[str, Any]:
+    """Return the fields of a ProgressView."""
+    return {name: getattr(progress, name) for name in ProgressView.model_fields}
 
 
-def view(progress: Progress, bests: Mapping[str, int]) -> ProgressView:
-    """Return a player's progress as clients see it."""
-    return ProgressView(**fields(progress, bests))
+def with_bests(progress: Progress, bests: Mapping[str, int]) -> ProgressWithBests:
+    """Return a player's progress as clients see it; `bests` are points by area."""
+    return ProgressWithBests(**fields(progress), bests=dict(bests))

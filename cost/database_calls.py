@@ -192,7 +192,6 @@ PROGRESS = (Call("BatchGetItem", {USER_PROGRESS: 1, PLAYERS: 1}), Call("Query", 
 """GET /progress (api/routes/economy.py)."""
 
 ACTION = (
-    Call("Query", {STANDINGS: "boards"}),
     Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
     Call("TransactWriteItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
 )

@@ -25,6 +25,7 @@ from store.standings import Standing
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
 
+_STANDINGS_AT_ONCE = 100
 _ROWS_AT_ONCE = 10
 """Rows among which one is looked for; nearly always the first is there."""
 
@@ -96,7 +97,7 @@ async def _held(db: Database, user_id: str, asked: Asked) -> dict[str, Standing]
 
 async def _any(db: Database, user_id: str, among: Collection[str]) -> dict[str, Standing]:
     """Return some of a player's standings on these boards; none only if there is none."""
-    async for page in standings.readable(db, user_id):
+    async for page in standings.readable(db, user_id, limit=_STANDINGS_AT_ONCE):
         held = [one for one in page if one.board in among]
         for start in range(0, len(held), _ROWS_AT_ONCE):
             if found := await scores.with_rows(db, held[start : start + _ROWS_AT_ONCE]):

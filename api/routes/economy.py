@@ -13,7 +13,7 @@ from api.actions import Held, action, today
 from api.backend import Backend, RequestBody, backend_of, caller
 from api.checkpoint import Checkpoint
 from api.problems import responses
-from api.progress_view import ProgressView, view
+from api.progress_view import ProgressView, ProgressWithBests, with_bests
 from game import player
 from game.economy import Amount, PositiveAmount
 from game.model import Model
@@ -33,11 +33,11 @@ QUANTITY_LIMIT = 1000
     responses={200: {"description": "The progress"}} | responses(401, 410, 503),
     security=[{"idToken": []}],
 )
-async def get_progress(request: Request) -> ProgressView:
-    """Return level, xp, checkpoint, money and all that the caller owns."""
+async def get_progress(request: Request) -> ProgressWithBests:
+    """Return level, xp, checkpoint, money, all that the caller owns, and the points in each area."""
     profile, backend = caller(request), backend_of(request)
     read = await progress.load(backend.db, profile.user_id)
-    return view(read, await standings.points(backend.db, profile.user_id, backend.catalogue.areas))
+    return with_bests(read, await standings.points(backend.db, profile.user_id, backend.catalogue.areas))
 
 
 class SaveRequest(RequestBody):

@@ -43,7 +43,7 @@ export function taskOffer({ id, title, money, xp, repeat, requires = {} }, progr
 /** What a task requires and a player lacks, as far as the page can tell; the server knows each board's order. */
 function lacking({ score, area, level, unlock, item }, { bests, level: reached, unlocked, inventory }, catalogue) {
   if (score && Object.keys(bests).length === 0) return "Play a round first.";
-  if (catalogue.areas.some(({ id }) => id === area) && !(area in bests)) return `Play a round of ${area} first.`;
+  if (catalogue.areas.some(({ id }) => id === area) && !Object.hasOwn(bests, area)) return `Play a round of ${area} first.`;
   if (level && reached < level) return `Reach level ${level} first.`;
   if (unlock && !unlocked.includes(unlock)) return `Unlock ${unlockTitle(catalogue, unlock)} first.`;
   if (item && !inventory[item]) return `Buy ${item} first.`;

@@ -77,7 +77,7 @@ export class OwnPlace {
   /** Whether there is a place to be looked up. */
   get #isBelow() {
     const bests = this.#state.progress?.bests;
-    const scored = bests && this.#board?.areas.some((area) => area in bests);
+    const scored = bests && this.#board?.areas.some((area) => Object.hasOwn(bests, area));
     return Boolean(this.#podium.user && this.#shown && !this.#own && scored);
   }
 

@@ -4,7 +4,7 @@ import { PodiumError } from "../podium/error.js";
 export class PlayerState {
   /** @type {?import("../podium/rest.js").Profile} null until it is loaded */
   profile = null;
-  /** @type {?import("../podium/rest.js").Progress} null until it is loaded */
+  /** @type {?import("../podium/rest.js").ProgressWithBests} null until it is loaded */
   progress = null;
   shop = [];
   #podium;
@@ -41,9 +41,9 @@ export class PlayerState {
   }
 
   /**
-   * Runs an action that answers with the whole new `profile` or `progress`, and takes that over. Actions run one
-   * after the other, so that an older answer never replaces a newer one. After a refusal the part is read again: the
-   * page was wrong about something.
+   * Runs an action that answers with the new `profile` or `progress`, and takes that over; what the answer does not
+   * say, such as the bests, stays. Actions run one after the other, so that an older answer never replaces a newer
+   * one. After a refusal the part is read again: the page was wrong about something.
    *
    * @param {"profile" | "progress"} part
    * @param {(known: object) => Promise<object>} action given the part as it is known when its turn comes
@@ -51,9 +51,11 @@ export class PlayerState {
   change(part, action) {
     return this.#inTurn(async (keep) => {
       try {
-        const answer = await action(this[part] ?? (await this.#podium[part]()));
-        keep({ [part]: answer });
-        return answer;
+        const known = this[part] ?? (await this.#podium[part]());
+        const answer = await action(known);
+        const whole = { ...(this[part] ?? known), ...answer };
+        keep({ [part]: whole });
+        return whole;
       } catch (error) {
         await this.#podium[part]().then((read) => keep({ [part]: read }), () => {});
         throw error;

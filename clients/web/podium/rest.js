@@ -31,7 +31,9 @@
  * @property {Record<string, string>} tasks the day (UTC, `2026-11-22`) of each task's last completion
  * @property {number} money
  * @property {Record<string, number>} inventory how many of each item
- * @property {Record<string, number>} bests the best score an area
+ *
+ * @typedef {Progress & {bests: Record<string, number>}} ProgressWithBests with the points in each area, which an action
+ *   does not answer with
  *
  * @typedef {{name: string, order: "desc" | "asc"}} Tiebreak what ranks equal scores, and which of it is better
  *
@@ -176,7 +178,7 @@ export class Rest {
     return answer;
   }
 
-  /** @returns {Promise<Progress>} */
+  /** @returns {Promise<ProgressWithBests>} */
   progress() {
     return this.request("GET", "/progress");
   }

@@ -194,6 +194,16 @@ test("a score is known before the server is asked again", async () => {
   assert.deepEqual(state.progress.bests, { forest: 7 });
 });
 
+test("an action leaves the bests, of which its answer says nothing", async () => {
+  const { podium, state } = await makeLoaded();
+  const bought = state.change("progress", () => podium.buy("torch"));
+  await settle();
+  state.scored("forest", 7);
+  await podium.answer("buy torch", { money: 5 });
+  await bought;
+  assert.deepEqual(state.progress, { ...PROGRESS, money: 5, bests: { forest: 7 } });
+});
+
 test("a round that another device's save overtook is saved on top of that", async () => {
   const { podium, state } = await makeLoaded();
   const saved = saveRound(podium, state, { levels: { xp: [0, 100] } }, "forest");
