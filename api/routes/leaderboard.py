@@ -13,7 +13,7 @@ from api.problems import FieldError, ProblemError, invalid, responses
 from game.board import Entry
 from game.catalogue import GLOBAL_BOARD, Board
 from game.model import Model
-from game.scoring import SortKeyError, behind
+from game.scoring import POINTS_LIMIT, behind
 from store import boards, ranks, scores, standings
 from store.scores import Score
 
@@ -27,8 +27,13 @@ LOOKUPS = 5
 GameArea = Annotated[str, Query(alias="gameArea", description="A board's id")]
 Limit = Annotated[int, Query(ge=1, le=100, description="Entries a page")]
 FromRank = Annotated[int | None, Query(alias="from", ge=1, le=10**12, description="The rank to begin with")]
-Points = Annotated[int, Query(alias="score", description="Points reached now")]
-TieBreak = Annotated[int | None, Query(description="Tie-break of the same run, where the area has one")]
+Points = Annotated[
+    int, Query(alias="score", gt=-POINTS_LIMIT, lt=POINTS_LIMIT, description="Points reached now")
+]
+TieBreak = Annotated[
+    int | None,
+    Query(gt=-POINTS_LIMIT, lt=POINTS_LIMIT, description="Tie-break of the same run, where the area has one"),
+]
 PageCursor = Annotated[str, Query(max_length=512, description="nextCursor of the page before")]
 Around = Annotated[int, Query(ge=0, le=50, description="Neighbours above and below")]
 
@@ -112,10 +117,7 @@ async def get_rank(request: Request, game_area: GameArea, points: Points, tiebre
         raise invalid(
             [FieldError(field="query.tiebreak", detail=f"{board.id} has no tie-break: leave it out")]
         )
-    try:
-        key = behind(board.order, points, tiebreak, board.tiebreak_order if tiebreak is not None else None)
-    except SortKeyError as error:
-        raise invalid([FieldError(field="query.score", detail=str(error))]) from error
+    key = behind(board.order, points, tiebreak, board.tiebreak_order if tiebreak is not None else None)
     place = await ranks.place(backend.db, board, key, counted=ranks.COUNTED)
     if place is None:
         raise ProblemError(503, NOT_READY)

@@ -63,9 +63,26 @@ def test_rank_on_an_empty_board_is_the_first(rest: RestScene) -> None:
     assert rank_of(rest, "forest", 5) == {"gameArea": "forest", "rank": 1, "of": 0, "top": 1}
 
 
-def test_rank_of_points_beyond_all_sort_keys_is_refused(rest: RestScene) -> None:
-    for bad in ({"score": 10**15}, {"score": 5, "tiebreak": 1}, {"score": "many"}, {}):
-        rest.get("/leaderboard/rank", {"gameArea": "forest", **bad}).problem(422)
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"score": 10**15}, "score"),
+        ({"score": -(10**15)}, "score"),
+        ({"score": 5, "tiebreak": 10**15}, "tiebreak"),
+        ({"score": 5, "tiebreak": 1}, "tiebreak"),
+        ({"score": "many"}, "score"),
+        ({}, "score"),
+    ],
+    ids=str,
+)
+def test_rank_of_what_no_sort_key_can_have_is_refused_by_field(
+    rest: RestScene, query: dict[str, Any], field: str
+) -> None:
+    problem = rest.get("/leaderboard/rank", {"gameArea": "forest", **query}).problem(422)
+    assert [error["field"] for error in problem["errors"]] == [f"query.{field}"]
+
+
+def test_rank_on_an_unknown_board_is_a_404(rest: RestScene) -> None:
     rest.get("/leaderboard/rank", {"gameArea": "nowhere", "score": 1}).problem(404)
 
 
