@@ -9,6 +9,10 @@ the boards (`store.board_rules`), and compared with the catalogue before rows ar
 | `keep` to or from "sum" | have points of another kind | drop |
 | a tie-break added, removed or turned | have keys of another form | rekey |
 | another set of areas in a sum | are sums over the old set, unless no area that differs has rows | rekey |
+| a sum that left the catalogue comes back | lack what came meanwhile, unless no area has rows | rekey |
+| an id that was an area's is a sum's | are no sums | rekey |
+| an id that was a sum's is an area's, or a board's over one | have points of another kind | drop |
+| another area of a board over one | have points of another area | drop |
 | a bound moved past the best row (`max`, or `min` where lower is better) | cannot be beaten | drop |
 | the same bound moved, and no row beyond it | stay within reach | |
 | a wider bound; the bound at the worse end; any bound unless the best is kept | can still be beaten | |
@@ -41,6 +45,7 @@ class BoardRules(Model):
     tiebreak: which tie-breaks are better; None without one.
     areas: those that a further board is over; none for an area, and for the board that it has of its own.
     shown: whether there is a board, whose rows can be looked at.
+    left: whether the catalogue has been without it since: a sum lacks what came meanwhile.
     """
 
     model_config = ConfigDict(extra="ignore")  # a newer release may keep more
@@ -52,6 +57,12 @@ class BoardRules(Model):
     tiebreak: Order | None = None
     areas: tuple[str, ...] = ()
     shown: bool = True
+    left: bool = False
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether the points of a player are those in several areas together."""
+        return len(self.areas) > 1
 
     @property
     def bound(self) -> int | None:
@@ -127,8 +138,12 @@ def _area_rules(area: Area) -> BoardRules:
 
 
 def changed_areas(written: BoardRules | None, given: BoardRules) -> frozenset[str]:
-    """Return the areas that only one of the two boards is over."""
-    return frozenset(written.areas).symmetric_difference(given.areas) if written else frozenset()
+    """Return the areas that rows written under the one rules count, and those of the other do not."""
+    if written is None:
+        return frozenset()
+    if written.left and given.is_sum:
+        return frozenset(given.areas)
+    return frozenset(written.areas).symmetric_difference(given.areas)
 
 
 def is_judged_by_rows(written: BoardRules | None, given: BoardRules) -> bool:
@@ -177,13 +192,14 @@ def breaks(
         told = " or ".join(f'"{one}"' for one in before if one) or "none"
         now = f'"{given.tiebreak}"' if given.tiebreak else "none"
         yield Break(board, _key(board, given, "tiebreak"), f"the tie-break {told}", now, "rekey")
-    if written and scored:
+    if written and (scored or bool(written.areas) != bool(given.areas)):
+        where = f", where {_listed(sorted(scored))} has scores" if scored else ""
         yield Break(
             board,
-            f"boards.{board}.areas",
-            f"a sum over {_listed(written.areas)}",
-            f"{_listed(given.areas)}, where {_listed(sorted(scored))} has scores",
-            "rekey",
+            f"boards.{board}.areas" if given.areas else f"areas.{board}",
+            _told(written),
+            (_listed(given.areas) or "an area") + where,
+            "rekey" if given.is_sum else "drop",
         )
     if _is_beyond(given, sample.points):
         bound = "max" if given.order == "desc" else "min"
@@ -224,5 +240,12 @@ def _key(board: str, given: BoardRules, name: str) -> str:
     return f"areas.{given.areas[0] if len(given.areas) == 1 else board}.{name}"
 
 
+def _told(rules: BoardRules) -> str:
+    if not rules.areas:
+        return "an area of this id"
+    over = f"{'a sum' if rules.is_sum else 'a board'} over {_listed(rules.areas)}"
+    return f"{over}, before the catalogue was without it" if rules.left else over
+
+
 def _listed(areas: Collection[str]) -> str:
-    return ", ".join(areas) or "no area"
+    return ", ".join(areas)

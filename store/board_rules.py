@@ -27,7 +27,7 @@ import hashlib
 import logging
 import secrets
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -47,8 +47,9 @@ from game.board_rules import (
     rules_of,
 )
 from game.catalogue import Catalogue
+from game.rank_tree import EVERYTHING
 from game.wording import listed
-from store import boards, rank_nodes, scores, standings
+from store import boards, rank_nodes, row_ranges, scores, standings
 from store.database import (
     PATIENT_ATTEMPTS,
     Database,
@@ -78,6 +79,9 @@ class BrokenBoardsError(StoreError):
 
 class UnknownBoardError(StoreError):
     """There is no such board, in the catalogue or in the tables."""
+
+    def __init__(self, board: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no board {board!r}; there are {listed(known)}.")
 
 
 class RowsLeftError(StoreError):
@@ -146,7 +150,12 @@ async def settle(db: Database, catalogue: Catalogue, *, thorough: bool = False) 
         # A board beyond a bound keeps the rules it had; where those were lost, rules of the same form.
         broken = {one.board: given[one.board].model_copy(update=WIDEST) for one in found}
         kept = {board: stored.boards.get(board, rules) for board, rules in broken.items()}
-        after = {**stored.boards, **given, **kept}
+        left = {
+            board: rules.model_copy(update={"left": True})
+            for board, rules in stored.boards.items()
+            if rules.is_sum and board not in given
+        }
+        after = {**stored.boards, **left, **given, **kept}
         if after != stored.boards or not found:
             await _write(db, stored.item, after, None if found else fingerprint)
         return found
@@ -229,7 +238,7 @@ async def drop(
     """
     before, given = dict((await _load(db)).boards), rules_of(catalogue)
     if board not in before | given and await scores.sample(db, board, "desc") is None:
-        raise UnknownBoardError(f"There is no board {board!r}; there are {listed(before | given)}.")
+        raise UnknownBoardError(board, before | given)
     for name in dropped_with(board, before, given):
         rules = before.get(name) or given.get(name)
         order = rules.order if rules else "desc"
@@ -237,7 +246,7 @@ async def drop(
             told(Dropped(name, await _drop_unshown(db, name, apply=apply)))
             continue
         if not apply:
-            told(Dropped(name, await scores.count_all(db, name)))
+            told(Dropped(name, (await row_ranges.count(db, name, EVERYTHING)).seen))
             continue
         told(Dropped(name, await scores.delete_all(db, name, order)))
         await rank_nodes.drop(db, name)

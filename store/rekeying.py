@@ -20,7 +20,6 @@ from itertools import groupby
 
 from game.catalogue import Board, Catalogue
 from game.standing import PointsLimitError
-from game.wording import listed
 from store import boards, standings
 from store.board_rules import UnknownBoardError, find_breaks, write_down
 from store.database import Database, Item
@@ -69,7 +68,7 @@ async def rekey(
     """
     board = catalogue.boards.get(name)
     if board is None:
-        raise UnknownBoardError(f"There is no board {name!r}; there are {listed(catalogue.boards)}.")
+        raise UnknownBoardError(name, catalogue.boards)
     for one in await find_breaks(db, catalogue, thorough=True):
         if one.board == name and one.mend != "rekey":
             raise NotMendedError(f"{one}. Set it back, or drop the rows.")

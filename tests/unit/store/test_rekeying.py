@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from game.catalogue import Catalogue
+from game.rank_tree import EVERYTHING
 from realtime.protocol import encode_snapshot
-from store import board_rules, boards, players, scores, standings
+from store import board_rules, boards, players, row_ranges, scores, standings
 from store.board_rules import UnknownBoardError, find_breaks, settle
 from store.database import Database, to_item
 from store.profiles import Profile
@@ -49,7 +50,7 @@ async def shown(db: Database, rules: Catalogue, board: str) -> list[tuple[str, i
 
 
 async def rows(tables: InterruptedDatabase, board: str) -> int:
-    return await scores.count_all(tables.direct, board)
+    return (await row_ranges.count(tables.direct, board, EVERYTHING)).seen
 
 
 async def rewrite(
@@ -106,6 +107,56 @@ async def test_sum_over_other_areas_is_computed_again(tables: InterruptedDatabas
     assert await standings.load(tables.direct, "bo", "total") is None, "bo has been in none of its areas"
     await score(tables, "ada", 2, "desert", other)
     assert await shown(tables.direct, other, "total") == [("cy", 9, None), ("ada", 9, None)]
+
+
+async def test_sum_that_comes_back_counts_what_came_meanwhile(tables: InterruptedDatabase) -> None:
+    without = edited(PLAIN, boards={"total": None})
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 10)
+    assert await settle(tables.direct, without) == []
+    await score(tables, "ada", 20, rules=without)
+    assert await settle(tables.direct, without) == []
+    assert await breaks(tables, PLAIN) == [("total", "rekey")]
+    await rewrite(tables, PLAIN, "total")
+    assert await settle(tables.direct, PLAIN) == []
+    await score(tables, "ada", 25)
+    assert await shown(tables.direct, PLAIN, "total") == [("ada", 25, None)]
+
+
+async def test_sum_that_comes_back_before_any_score_is_as_it_was(tables: InterruptedDatabase) -> None:
+    await settle(tables.direct, PLAIN)
+    assert await settle(tables.direct, edited(PLAIN, boards={"total": None})) == []
+    assert await settle(tables.direct, PLAIN) == []
+    await score(tables, "ada", 10)
+    assert await settle(tables.direct, PLAIN) == []
+
+
+@pytest.mark.parametrize("top", [None, 3])
+async def test_sum_by_the_id_of_an_area_that_is_gone_is_a_sum(
+    tables: InterruptedDatabase, top: int | None
+) -> None:
+    with_cup = edited(PLAIN, areas={"cup": AREA | {"top": top}})
+    await settle(tables.direct, with_cup)
+    await score(tables, "ada", 500, "cup", with_cup)
+    summed = edited(PLAIN, boards={"cup": {"title": "Cup", "top": 3, "areas": ["forest", "desert"]}})
+    assert await breaks(tables, summed) == [("cup", "rekey")]
+    await rewrite(tables, summed, "cup")
+    assert await settle(tables.direct, summed) == []
+    await score(tables, "ada", 7, rules=summed)
+    assert await shown(tables.direct, summed, "cup") == [("ada", 7, None)]
+
+
+async def test_board_over_another_area_is_dropped(tables: InterruptedDatabase) -> None:
+    cup = {"title": "Cup", "top": 3, "areas": ["forest"]}
+    before = edited(PLAIN, boards={"cup": cup})
+    await settle(tables.direct, before)
+    await score(tables, "ada", 500, rules=before)
+    after = edited(PLAIN, boards={"cup": cup | {"areas": ["desert"]}})
+    assert await breaks(tables, after) == [("cup", "drop")]
+    await board_rules.drop(tables.direct, after, "cup", apply=True, told=lambda _: None)
+    assert await settle(tables.direct, after) == []
+    await score(tables, "ada", 7, "desert", after)
+    assert await shown(tables.direct, after, "cup") == [("ada", 7, None)]
 
 
 async def test_new_boards_over_areas_with_scores_are_filled(tables: InterruptedDatabase) -> None:
