@@ -60,6 +60,12 @@ class Row(Model):
     model_config = ConfigDict(extra="ignore")
 
 
+class RevisedRow(Row):
+    """A row whose writers replace its random `revision`, on condition that it still is as it was read."""
+
+    revision: str | None = None
+
+
 @dataclass(frozen=True)
 class Database:
     """A DynamoDB client, and the prefix that this deployment's tables carry ("" on the laptop)."""
@@ -101,6 +107,22 @@ def to_item(values: Mapping[str, Any]) -> Item:
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return DynamoDB attribute values as plain Python values; numbers become Decimals."""
     return {name: _deserializer.deserialize(value) for name, value in item.items()}
+
+
+def as_read(row: RevisedRow | None, key: str) -> dict[str, Any]:
+    """Return the condition of a write that a row still is as it was read.
+
+    row: None where there was none; one without a revision was written by another hand. `key` is an attribute
+    of the row's key.
+    """
+    if row is None:
+        return {"ConditionExpression": f"attribute_not_exists({key})"}
+    if row.revision is None:
+        return {"ConditionExpression": f"attribute_exists({key}) AND attribute_not_exists(revision)"}
+    return {
+        "ConditionExpression": "revision = :read",
+        "ExpressionAttributeValues": to_item({":read": row.revision}),
+    }
 
 
 def parse_row(
@@ -202,12 +224,12 @@ async def backoff(attempt: int, *, base: float = 0.01, cap: float = 0.5) -> None
     await asyncio.sleep(random.uniform(0, min(cap, base * 2**attempt)))
 
 
-async def retry_on_conflict(attempt: Callable[[], Awaitable[T]]) -> T:
+async def retry_on_conflict(attempt: Callable[[], Awaitable[T]], *, patience: int = THROTTLED_ATTEMPTS) -> T:
     """Run a read and a conditional write until no concurrent writer interferes; return the outcome.
 
     Raises ConflictError after 50 attempts: with one winner per round, that outlasts any number of devices
-    that a player can hold. Raises ThrottledError after four transactions that were throttled, or at once for
-    a single request that was: the client has sent that four times (`runtime.sdk`).
+    that a player can hold. Raises ThrottledError after `patience` transactions that were throttled, or at
+    once for a single request that was: the client has sent that four times (`runtime.sdk`).
     """
     throttled_attempts = 0
     for number in range(ATTEMPTS):
@@ -220,7 +242,7 @@ async def retry_on_conflict(attempt: Callable[[], Awaitable[T]]) -> T:
             if not throttled(error):
                 raise
             throttled_attempts += 1
-            if not error.cancelled or throttled_attempts == THROTTLED_ATTEMPTS:
+            if not error.cancelled or throttled_attempts == patience:
                 raise ThrottledError(str(error)) from error
         await backoff(throttled_attempts - 1, base=THROTTLED_WAIT)
     raise ConflictError(f"others wrote the same rows {ATTEMPTS} times")

@@ -8,10 +8,10 @@ from game.catalogue import Board, Catalogue
 from game.names import default_name
 from game.standing import Held, fitted
 from store import appearance, players, profiles, scores, standings
-from store.database import ATTEMPTS, BATCH_GET_LIMIT, Database, Item, batch_get, to_item
+from store.database import ATTEMPTS, Database, Item, to_item
 from store.errors import ConflictError
 from store.profiles import Profile
-from store.schema import SCORES, STANDINGS, USER_PROFILES
+from store.schema import STANDINGS, USER_PROFILES
 from store.standings import Standing
 
 if TYPE_CHECKING:
@@ -91,17 +91,8 @@ async def read(
         look=player.look,
         profile=profile,
         standings=held,
-        rows=await rows_of(db, [one for one in held.values() if one.board in catalogue.boards]),
+        rows=await scores.rows_of(db, [one for one in held.values() if one.board in catalogue.boards]),
     )
-
-
-async def rows_of(db: Database, held: Iterable[Standing]) -> dict[str, Item]:
-    """Return the rows that standings name, by board; of the boards that one area feeds at most."""
-    keys = [scores.row_key(one.board, one.sort_key) for one in held if one.sort_key is not None]
-    if not keys:
-        return {}
-    assert len(keys) <= BATCH_GET_LIMIT  # noqa: S101 -- an area feeds few boards
-    return {row["gameArea"]["S"]: row for row in (await batch_get(db, {SCORES: keys}))[SCORES]}
 
 
 def writes(

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from game.board import Avatar, Milliseconds, Name
 from store import players
-from store.database import Database, Row, StoredNumber, parse_row, retry_on_conflict, to_item
+from store.database import (
+    Database,
+    RevisedRow,
+    Row,
+    StoredNumber,
+    as_read,
+    parse_row,
+    retry_on_conflict,
+    to_item,
+)
 from store.errors import StoreError
 from store.schema import USER_PROFILES
 
@@ -48,7 +57,7 @@ class Outcome(Row):
         return None if self.error else f"{avatar_prefix(user_id)}{self.picture}"
 
 
-class Profile(Row):
+class Profile(RevisedRow):
     """A player's display name and portrait, and when they were set (milliseconds since the epoch).
 
     `avatar` is the key under which the portrait's sizes lie, one of `portraits`, or None. `portraits` and
@@ -66,7 +75,6 @@ class Profile(Row):
     """When name or portrait changed last, as in the player's row of `Players`: see `store.appearance`."""
     created_at: int = 0
     updated_at: int = 0
-    revision: str | None = None
     outcomes: tuple[Outcome, ...] = ()
     asked: tuple[Milliseconds, ...] = ()
 
@@ -161,16 +169,8 @@ def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemT
     changed["outcomes"] = [one.model_dump(exclude_none=True) for one in new.outcomes] or None
     changed["revision"] = secrets.token_hex(8)
     row = new.model_dump(by_alias=True) | changed
-    put: Any = {"TableName": db.name(USER_PROFILES), "Item": to_item(row)}
-    if read is None:
-        put["ConditionExpression"] = "attribute_not_exists(userId)"
-    elif read.revision is None:
-        # Another hand wrote the row.
-        put["ConditionExpression"] = "attribute_exists(userId) AND attribute_not_exists(revision)"
-    else:
-        put["ConditionExpression"] = "revision = :read"
-        put["ExpressionAttributeValues"] = to_item({":read": read.revision})
-    return {"Put": put}
+    written: Any = {"TableName": db.name(USER_PROFILES), "Item": to_item(row), **as_read(read, "userId")}
+    return {"Put": written}
 
 
 async def delete(db: Database, user_id: str) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from game.rank_tree import Range, last_before
 from store.database import Database, to_item
-from store.schema import SCORES
-from store.scores import READABLE
+from store.scores import READABLE, board_query
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
@@ -62,23 +61,10 @@ async def first_keys(db: Database, board: str, part: Range, limit: int) -> tuple
 
 
 def _request(db: Database, board: str, part: Range) -> "QueryInputTypeDef":
-    condition, values = "gameArea = :board", {":board": board}
-    match part:
-        case Range("", None):
-            pass
-        case Range("", str(hi)):
-            condition += " AND score < :hi"
-            values[":hi"] = hi
-        case Range(lo, None):
-            condition += " AND score >= :lo"
-            values[":lo"] = lo
-        case Range(lo, str(hi)):
-            # DynamoDB has BETWEEN with both ends, and no other condition with two.
-            condition += " AND score BETWEEN :lo AND :last"
-            values |= {":lo": lo, ":last": last_before(hi)}
-    return {
-        "TableName": db.name(SCORES),
-        "ConsistentRead": True,
-        "KeyConditionExpression": condition,
-        "ExpressionAttributeValues": to_item(values),
-    }
+    lo, hi = part
+    if hi is None:
+        return board_query(db, board, "score >= :lo", {":lo": lo}) if lo else board_query(db, board)
+    if not lo:
+        return board_query(db, board, "score < :hi", {":hi": hi})
+    # DynamoDB has BETWEEN with both ends, and no other condition with two.
+    return board_query(db, board, "score BETWEEN :lo AND :last", {":lo": lo, ":last": last_before(hi)})

@@ -6,7 +6,7 @@ types of attributes (READABLE), without reading the rows. A row with the right t
 key that tells of another score, a second row of a player) still counts there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
@@ -145,18 +145,22 @@ async def show(db: Database, board: str, sort_key: str, profile: Profile) -> Non
             raise
 
 
-async def with_rows(db: Database, held: Iterable[Standing]) -> list[Standing]:
-    """Return the standings without those whose rows are gone, read consistently.
+async def rows_of(db: Database, held: Iterable[Standing]) -> dict[str, Item]:
+    """Return the rows that a player's standings name, as DynamoDB has them, by board; read consistently."""
+    keys = [row_key(one.board, one.sort_key) for one in held if one.sort_key is not None]
+    found: list[Item] = []
+    for start in range(0, len(keys), BATCH_GET_LIMIT):
+        found += (await batch_get(db, {SCORES: keys[start : start + BATCH_GET_LIMIT]}))[SCORES]
+    return {row["gameArea"]["S"]: row for row in found}
+
+
+async def with_rows(db: Database, held: Collection[Standing]) -> list[Standing]:
+    """Return a player's standings without those whose rows are gone, read consistently.
 
     A standing without its row does not count: an operator took it away. One that names no row is kept.
     """
-    found = [one for one in held if one.sort_key is None]
-    naming = {(one.board, one.sort_key): one for one in held if one.sort_key is not None}
-    keys = [row_key(board, sort_key) for board, sort_key in naming]
-    for start in range(0, len(keys), BATCH_GET_LIMIT):
-        rows = (await batch_get(db, {SCORES: keys[start : start + BATCH_GET_LIMIT]}))[SCORES]
-        found += [naming[row["gameArea"]["S"], row["score"]["S"]] for row in rows]
-    return found
+    found = await rows_of(db, held)
+    return [one for one in held if one.sort_key is None or one.board in found]
 
 
 async def delete_rows(db: Database, keys: Iterable[tuple[str, str]]) -> None:
@@ -167,16 +171,7 @@ async def delete_rows(db: Database, keys: Iterable[tuple[str, str]]) -> None:
 
 async def keys_of(db: Database, board: str, user_id: str) -> list[tuple[str, str]]:
     """Return board and sort key of each row of a player's on a board. Reads the whole board."""
-    pages = query_pages(
-        db,
-        {
-            "TableName": db.name(SCORES),
-            "ConsistentRead": True,
-            "KeyConditionExpression": "gameArea = :board",
-            "ExpressionAttributeValues": to_item({":board": board}),
-            "ProjectionExpression": "score",
-        },
-    )
+    pages = query_pages(db, board_query(db, board) | {"ProjectionExpression": "score"})
     return [
         (board, row["score"]) async for page in pages for row in page if is_owned_by(row["score"], user_id)
     ]
@@ -218,14 +213,10 @@ async def sample(db: Database, board: str, order: Order) -> Sample | None:
 
     Goes by the stored key, and looks at _SAMPLED rows for one that can be read.
     """
-    answer = await db.client.query(
-        TableName=db.name(SCORES),
-        ConsistentRead=True,
-        KeyConditionExpression="gameArea = :board",
-        ExpressionAttributeValues=to_item({":board": board}),
-        ScanIndexForward=order == "asc",
-        Limit=_SAMPLED,
-    )
+    request = board_query(db, board)
+    request["ScanIndexForward"] = order == "asc"
+    request["Limit"] = _SAMPLED
+    answer = await db.client.query(**request)
     for item in answer["Items"]:
         try:
             key = item["score"]["S"]
@@ -249,38 +240,15 @@ async def delete_all(db: Database, board: str, order: Order) -> int:
     So the top K stays what it was until the last moment. Rows that are written meanwhile may be left. Can be
     repeated. Raises ThrottledError where DynamoDB keeps refusing.
     """
-    request: QueryInputTypeDef = {
-        "TableName": db.name(SCORES),
-        "ConsistentRead": True,
-        "KeyConditionExpression": "gameArea = :board",
-        "ExpressionAttributeValues": to_item({":board": board}),
-        "ProjectionExpression": "score",
-        "ScanIndexForward": order == "desc",
-    }
+    request = board_query(db, board)
+    request["ProjectionExpression"] = "score"
+    request["ScanIndexForward"] = order == "desc"
     deleted = 0
     async for page in query_pages(db, request):
         requests = [{"DeleteRequest": {"Key": row_key(board, row["score"])}} for row in page]
         await batch_write(db, SCORES, requests, attempts=PATIENT_ATTEMPTS)
         deleted += len(requests)
     return deleted
-
-
-async def count_all(db: Database, board: str) -> int:
-    """Return how many rows a board has, whatever is in them. Reads the whole board."""
-    request: QueryInputTypeDef = {
-        "TableName": db.name(SCORES),
-        "ConsistentRead": True,
-        "KeyConditionExpression": "gameArea = :board",
-        "ExpressionAttributeValues": to_item({":board": board}),
-        "Select": "COUNT",
-    }
-    count = 0
-    while True:
-        answer = await db.client.query(**request)
-        count += answer["Count"]
-        if "LastEvaluatedKey" not in answer:
-            return count
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 async def neighbours(db: Database, board: Board, key: str, limit: int) -> tuple[list[Score], list[Score]]:
@@ -303,6 +271,18 @@ def row_key(board: str, sort_key: str) -> Item:
     return to_item({"gameArea": board, "score": sort_key})
 
 
+def board_query(
+    db: Database, board: str, condition: str | None = None, values: Mapping[str, str] | None = None
+) -> "QueryInputTypeDef":
+    """Return a consistent Query of a board's rows, under a condition on their sort keys with its values."""
+    return {
+        "TableName": db.name(SCORES),
+        "ConsistentRead": True,
+        "KeyConditionExpression": " AND ".join(filter(None, ["gameArea = :board", condition])),
+        "ExpressionAttributeValues": to_item({":board": board, **(values or {})}),
+    }
+
+
 def _better(board: Board) -> str:
     return "score > :key" if board.order == "desc" else "score < :key"
 
@@ -322,7 +302,7 @@ async def _query(
 ) -> list[Score]:
     if limit < 1:
         return []
-    request = _request(db, board, key, condition)
+    request = board_query(db, board.id, condition, {":key": key} if key else None)
     request["ScanIndexForward"] = (board.order == "asc") != towards_better
     request["Limit"] = limit
     rows: dict[str, Score] = {}
@@ -373,13 +353,3 @@ def _log(db: Database, board: Board, unreadable: Sequence[RowError]) -> None:
     if len(unreadable) > _LOGGED:
         more = len(unreadable) - _LOGGED
         db.damage.error(f"rows of {board.id}", "left out of board %s: %d more rows", board.id, more)
-
-
-def _request(db: Database, board: Board, key: str | None, condition: str | None) -> "QueryInputTypeDef":
-    values = {":board": board.id} | ({":key": key} if key else {})
-    return {
-        "TableName": db.name(SCORES),
-        "ConsistentRead": True,
-        "KeyConditionExpression": " AND ".join(filter(None, ["gameArea = :board", condition])),
-        "ExpressionAttributeValues": to_item(values),
-    }

@@ -21,7 +21,17 @@ from game.board import Milliseconds, Points
 from game.scoring import is_owned_by
 from game.standing import Held
 from store import players
-from store.database import Database, Item, Row, StoredNumber, batch_write, item_pages, parse_row, to_item
+from store.database import (
+    Database,
+    Item,
+    RevisedRow,
+    StoredNumber,
+    as_read,
+    batch_write,
+    item_pages,
+    parse_row,
+    to_item,
+)
 from store.errors import RowError
 from store.schema import STANDINGS
 
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
 
-class Standing(Row):
+class Standing(RevisedRow):
     """A row: points, when they were reached, the tie-break of the run that has them.
 
     `sort_key` (stored as `score`) names the row on the board; None where the area had no board.
@@ -41,7 +51,6 @@ class Standing(Row):
     achieved_at: StoredNumber[Milliseconds]
     tiebreak: StoredNumber[Points] | None = None
     sort_key: str | None = Field(None, alias="score")
-    revision: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -74,26 +83,14 @@ def parse(item: Mapping[str, Any]) -> Standing:
 def put(db: Database, read: Standing | None, new: Standing) -> "TransactWriteItemTypeDef":
     """Return the transaction's part that writes a row, unless it changed since it was read."""
     row = new.model_dump(by_alias=True) | {"revision": secrets.token_hex(8)}
-    written: Any = {"TableName": db.name(STANDINGS), "Item": to_item(row)}
-    if read is None:
-        written["ConditionExpression"] = "attribute_not_exists(board)"
-    elif read.revision is None:
-        # Another hand wrote the row.
-        written["ConditionExpression"] = "attribute_exists(board) AND attribute_not_exists(revision)"
-    else:
-        written["ConditionExpression"] = "revision = :read"
-        written["ExpressionAttributeValues"] = to_item({":read": read.revision})
+    written: Any = {"TableName": db.name(STANDINGS), "Item": to_item(row), **as_read(read, "board")}
     return {"Put": written}
 
 
 def remove(db: Database, read: Standing) -> "TransactWriteItemTypeDef":
     """Return the transaction's part that deletes a row, unless it changed since it was read."""
-    removed: Any = {"TableName": db.name(STANDINGS), "Key": key(read.user_id, read.board)}
-    if read.revision is None:
-        removed["ConditionExpression"] = "attribute_not_exists(revision)"
-    else:
-        removed["ConditionExpression"] = "revision = :read"
-        removed["ExpressionAttributeValues"] = to_item({":read": read.revision})
+    where = key(read.user_id, read.board)
+    removed: Any = {"TableName": db.name(STANDINGS), "Key": where, **as_read(read, "board")}
     return {"Delete": removed}
 
 
@@ -103,20 +100,25 @@ async def load(db: Database, user_id: str, board: str) -> Standing | None:
     return next(map(parse, rows[STANDINGS]), None)
 
 
-def pages(db: Database, user_id: str) -> AsyncIterator[list[Item]]:
-    """Yield a player's rows as DynamoDB has them, read consistently, a page of at most 1 MB at a time."""
+def pages(db: Database, user_id: str, *, limit: int | None = None) -> AsyncIterator[list[Item]]:
+    """Yield a player's rows as DynamoDB has them, read consistently.
+
+    A page has at most 1 MB, and at most `limit` rows: for a reader that may need no more than the first.
+    """
     request: QueryInputTypeDef = {
         "TableName": db.name(STANDINGS),
         "ConsistentRead": True,
         "KeyConditionExpression": "userId = :user",
         "ExpressionAttributeValues": to_item({":user": user_id}),
     }
+    if limit is not None:
+        request["Limit"] = limit
     return item_pages(db, request)
 
 
-async def readable(db: Database, user_id: str) -> AsyncIterator[list[Standing]]:
+async def readable(db: Database, user_id: str, *, limit: int | None = None) -> AsyncIterator[list[Standing]]:
     """Yield the pages of a player's rows; one that cannot be read is logged and left out."""
-    async for page in pages(db, user_id):
+    async for page in pages(db, user_id, limit=limit):
         found = []
         for item in page:
             try:

@@ -29,7 +29,7 @@ from game.catalogue import Board, Catalogue
 from game.model import Model
 from game.standing import Held, Run, after_run, in_range
 from store import idempotency, player_rows, players, scores, standings
-from store.database import Database, retry_on_conflict
+from store.database import PATIENT_ATTEMPTS, Database, retry_on_conflict
 from store.idempotency import Answer, RequestKey
 from store.player_rows import Change, PlayerRows
 from store.profiles import Profile
@@ -119,7 +119,8 @@ async def restate(
             await players.write(db, user_id, writes, look=read.look)
         return bool(writes)
 
-    return await retry_on_conflict(attempt)
+    # The rows of one board stand side by side, and an operator's command writes them as fast as it can.
+    return await retry_on_conflict(attempt, patience=PATIENT_ATTEMPTS)
 
 
 def _touched(catalogue: Catalogue, area: str) -> list[str]:

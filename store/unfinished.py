@@ -76,7 +76,7 @@ class Janitor:
         if player.pending is None or player.pending_since > self.now_ms() - OLD_MS:
             return False
         try:
-            await self._steps[player.pending](self, player)
+            await self._steps[player.pending](player)
         except DeletedError:
             # Since then. The deletion is pending, too.
             return False
@@ -97,5 +97,5 @@ class Janitor:
         )
 
     @property
-    def _steps(self) -> dict[Pending, Callable[["Janitor", Player], Awaitable[None]]]:
-        return {"look": Janitor._show, "erase": Janitor._erase}
+    def _steps(self) -> dict[Pending, Callable[[Player], Awaitable[None]]]:
+        return {"look": self._show, "erase": self._erase}

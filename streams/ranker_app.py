@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from game.catalogue import load_catalogue
 from game.environment import StoreEnvironment
 from game.metrics import Metric
+from game.wording import listed
 from runtime.clock import now_ms
 from runtime.container import Container
 from runtime.event_loop import new_event_loop
@@ -62,7 +63,7 @@ def sweep_handler(_: dict[str, Any], __: LambdaContext) -> None:
     finally:
         emit(report)
     if failed:
-        raise RankSweepError(", ".join(failed))
+        raise RankSweepError(listed(failed))
 
 
 def emit(report: RankReport) -> None:

@@ -17,7 +17,7 @@ from store.profiles import Profile
 from store.schema import BUDGETS, PLAYERS, RANKS, SCORES
 from store.standings import Standing
 from store.submission import submit
-from store.unfinished import OLD_MS, Janitor
+from store.unfinished import OLD_MS, Done, Janitor
 from streams.report import Report
 from tests.simulation import aws
 from tests.unit.realtime.fakes import NOW, RecordingPush, broadcaster
@@ -98,11 +98,14 @@ async def erase(db: Database, player: str = ADA) -> Erased:
     return erased
 
 
-async def clean(db: Database, *, at: int = NOW + OLD_MS, failed: int = 0) -> Erased:
-    """Let the janitor finish what is pending, a minute later."""
+async def clean(
+    db: Database, *, at: int = NOW + OLD_MS, finished: int | None = None, failed: int = 0
+) -> Erased:
+    """Let the janitor finish what is pending, a minute later; it counts `finished` players, where given."""
     erased = Erased()
     janitor = Janitor(db, cast(PortraitBucket, erased), lambda: at, erased.hang_up, erased.delete_user)
-    assert (await janitor.run(600)).failed == failed
+    done = await janitor.run(600)
+    assert done == Done(done.finished if finished is None else finished, failed)
     return erased
 
 

@@ -222,7 +222,7 @@ async def test_one_player_who_cannot_be_finished_holds_up_no_other(
         await asyncio.sleep(3600)
 
     monkeypatch.setattr(Erased, "delete_all", for_ever)
-    await clean(tables.db, failed=2)
+    await clean(tables.db, finished=1, failed=2)
     assert await shown(tables) == {"forest": (10, "New", None), "global": (10, "New", None)}
     assert "what is pending of player cyd cannot be finished" in caplog.text
     left = {row["userId"]: row["pending"] for row in (await tables.rows())[PLAYERS.name] if "pending" in row}
