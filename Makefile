@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-# Some images set it: then each of the many processes compiles anew all that it imports.
+# Some images set it: then each of the many processes compiles again all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
@@ -39,8 +39,8 @@ tables: $(VENVS)/infra/.synced node_modules/.installed ## Deploy a stage's table
 	@tables=$$($(VENVS)/infra/bin/python -m infra.settings $(or $(stage),dev)); npx cdk deploy $${tables}data --exclusively --context stage=$(or $(stage),dev) $(args)
 
 .PHONY: index
-index: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/emulator/.synced) ## Count a board's rows, so that ranks are looked up: board=forest (stage=prod on AWS); can be interrupted
-	@$(if $(stage),tables=$$($(VENVS)/infra/bin/python -m infra.settings $(stage)); exec $(LOCAL) -m ops.index $$tables,exec $(LOCAL) -m local index) $(or $(board),$(error Say which: board=forest)) $(args)
+index: $(VENVS)/local/.synced $(if $(stage),$(VENVS)/infra/.synced,$(VENVS)/emulator/.synced) ## Count a board's rows, so that ranks are looked up: board=forest, or all boards (stage=prod on AWS); can be interrupted
+	@$(if $(stage),tables=$$($(VENVS)/infra/bin/python -m infra.settings $(stage)); exec $(LOCAL) -m ops.index $$tables,exec $(LOCAL) -m local index) $(board) $(args)
 
 .PHONY: players
 players: $(VENVS)/local/.synced ## Run a handful of simulated players against `make run`

@@ -12,13 +12,12 @@ from pydantic import ValidationError
 from game.catalogue import CatalogueError
 from game.client_config import Deployment
 from local import players
-from local.boards import mend
 from local.console import complain, say, set_up_logging
 from local.emulator import EmulatorError
-from local.index import index_rows
-from local.migrate import migrate
 from local.settings import LocalSettings
 from local.stack import StackError, serve
+from local.tables import index_rows, mend, migrate
+from ops.command import INTERRUPTED
 
 
 def main() -> int:
@@ -34,7 +33,7 @@ def main() -> int:
     migration = commands.add_parser("migrate", help="convert the data of 0.1.0, while the backend is stopped")
     migration.add_argument("--apply", action="store_true", help="do it; without, only say what would be done")
     index = commands.add_parser("index", help="count a board's rows, while the backend is stopped")
-    index.add_argument("board", help="the board's id")
+    index.add_argument("board", nargs="?", help="the board's id; by default every board of the catalogue")
     arguments = parser.parse_args()
     set_up_logging()
     status = 0
@@ -42,19 +41,25 @@ def main() -> int:
         if arguments.command == "run":
             uvloop.run(_until_signal(serve(_settings(), _ready)))
             say("Stopped. The data is kept.")
-        elif arguments.command in ("drop", "rekey"):
-            work = mend(_settings(), arguments.command, arguments.board, apply=arguments.apply)
-            uvloop.run(_until_signal(work))
-        elif arguments.command == "migrate":
-            uvloop.run(_until_signal(migrate(_settings(), apply=arguments.apply)))
-        elif arguments.command == "index":
-            uvloop.run(_until_signal(index_rows(_settings(), arguments.board)))
-        else:
+        elif arguments.command == "players":
             uvloop.run(_until_signal(players.play(arguments)))
+        elif uvloop.run(_until_signal(_operators(arguments))):
+            complain("Stopped before the end: run it again to go on.")
+            status = INTERRUPTED
     except* (StackError, EmulatorError, CatalogueError, players.PlayersError) as group:
         complain("\n".join(_messages(group)))
         status = 1
     return status
+
+
+def _operators(arguments: argparse.Namespace) -> Coroutine[None, None, None]:
+    """Return the work of an operator's command."""
+    settings = _settings()
+    if arguments.command == "migrate":
+        return migrate(settings, apply=arguments.apply)
+    if arguments.command == "index":
+        return index_rows(settings, arguments.board)
+    return mend(settings, arguments.command, arguments.board, apply=arguments.apply)
 
 
 def _messages(error: BaseException) -> list[str]:
@@ -75,8 +80,11 @@ def _ready(deployment: Deployment) -> None:
     say(f"\nready\n  {deployment.rest_url}\n  {deployment.web_socket_url}\n")
 
 
-async def _until_signal(work: Coroutine[None, None, None]) -> None:
-    """Run until done, or until Ctrl-C, SIGTERM or SIGHUP; then the work is cancelled and cleans up."""
+async def _until_signal(work: Coroutine[None, None, None]) -> bool:
+    """Run until done, or until Ctrl-C, SIGTERM or SIGHUP; then the work is cancelled and cleans up.
+
+    Returns whether it was cancelled.
+    """
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     stopped = False
@@ -95,6 +103,8 @@ async def _until_signal(work: Coroutine[None, None, None]) -> None:
     except asyncio.CancelledError:
         if not stopped:
             raise
+        return True
+    return False
 
 
 if __name__ == "__main__":

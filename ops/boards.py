@@ -12,20 +12,16 @@ board=forest` and `make rekey board=forest`.
 """
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 
-import aioboto3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from game.catalogue import CatalogueError, load_catalogue
+from game.catalogue import load_catalogue
+from ops.command import run_on_tables, say
 from runtime.clock import now_ms
 from store import conversion
-from store.board_rules import Dropped, commands, drop, explain, find_breaks
-from store.database import Database, open_database
-from store.errors import NoTableError, RequestError, StoreError, ThrottledError
+from store.board_rules import commands, drop, explain, find_breaks
+from store.database import Database
+from store.errors import NoTableError
 from store.rekeying import Rekeyed, rekey
 
 
@@ -35,43 +31,31 @@ async def _check(db: Database) -> None:
             raise conversion.UnconvertedError(conversion.migrate_command(db))
         found = await find_breaks(db, load_catalogue(), thorough=True)
     except NoTableError:
-        sys.stdout.write(f"There are no tables {db.prefix}* yet, and so no rows.\n")
+        say(f"There are no tables {db.prefix}* yet, and so no rows.")
         return
     if found:
         sys.exit(f"{explain(found, commands(db))}\nNothing was deployed.")
 
 
 async def _drop(db: Database, board: str, *, apply: bool) -> None:
-    def tell(dropped: Dropped) -> None:
-        sys.stdout.write(f"{dropped.sentence(applied=apply)}\n")
-
-    try:
-        await drop(db, load_catalogue(), board, apply=apply, told=tell)
-    except NoTableError:
-        sys.exit(f"There are no tables {db.prefix}*: is the Region right?")
+    await drop(db, load_catalogue(), board, apply=apply, told=lambda done: say(done.sentence(applied=apply)))
 
 
 async def _rekey(db: Database, board: str, *, apply: bool) -> None:
     def tell(done: Rekeyed) -> None:
         sys.stderr.write(f"{done.players} players\r")
 
-    try:
-        done = await rekey(db, load_catalogue(), board, now_ms, apply=apply, told=tell)
-    except NoTableError:
-        sys.exit(f"There are no tables {db.prefix}*: is the Region right?")
-    sys.stdout.write(f"{done.sentence(applied=apply)}\n")
+    done = await rekey(db, load_catalogue(), board, now_ms, apply=apply, told=tell)
+    say(done.sentence(applied=apply))
 
 
-async def _run(options: argparse.Namespace) -> None:
-    async with AsyncExitStack() as stack:
-        session = aioboto3.Session(region_name=options.region)
-        db = await stack.enter_async_context(open_database(session, options.prefix))
-        if options.command == "check":
-            await _check(db)
-        elif options.command == "rekey":
-            await _rekey(db, options.board, apply=options.apply)
-        else:
-            await _drop(db, options.board, apply=options.apply)
+async def _run(db: Database, options: argparse.Namespace) -> None:
+    if options.command == "check":
+        await _check(db)
+    elif options.command == "rekey":
+        await _rekey(db, options.board, apply=options.apply)
+    else:
+        await _drop(db, options.board, apply=options.apply)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -87,12 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for one in (dropping, rekeying):
         one.add_argument("board", help="the board's id")
         one.add_argument("--apply", action="store_true", help="do it; without, only say what it would do")
-    try:
-        asyncio.run(_run(parser.parse_args(arguments)))
-    except (RequestError, ThrottledError, ClientError, BotoCoreError) as error:
-        sys.exit(f"The tables cannot be read or written, and the rest was left undone: {error}")
-    except (CatalogueError, StoreError) as error:
-        sys.exit(str(error))
+    options = parser.parse_args(arguments)
+    run_on_tables(options.prefix, options.region, lambda db: _run(db, options))
 
 
 if __name__ == "__main__":

@@ -8,17 +8,13 @@ can be run again, and goes on where it was. The command on a laptop is `make ind
 """
 
 import argparse
-import asyncio
-import sys
 from collections.abc import Callable, Collection, Sequence
 
-import aioboto3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from game.catalogue import CatalogueError, load_catalogue
+from game.catalogue import Catalogue, load_catalogue
+from ops.command import run_on_tables, say
 from store import rank_nodes
-from store.database import Database, open_database
-from store.errors import NoTableError, RequestError, StoreError
+from store.board_rules import UnknownBoardError
+from store.database import Database
 from store.rank_index import CHUNK_ROWS, RankIndex
 
 _TOLD_EVERY = 50
@@ -37,20 +33,17 @@ async def index(db: Database, boards: Collection[str], told: Callable[[str], Non
         told(f"{board}: all rows are counted{'' if rows is None else f', {rows:,} of them'}.")
 
 
-async def _run(prefix: str, region: str | None, board: str | None) -> None:
-    known = load_catalogue().boards
-    if board is not None and board not in known:
-        sys.exit(f"There is no board {board!r}; there are {', '.join(sorted(known))}.")
-    async with open_database(aioboto3.Session(region_name=region), prefix) as db:
-        try:
-            await index(db, [board] if board else [*known], _print)
-        except NoTableError:
-            sys.exit(f"There are no tables {db.prefix}*: is the Region right?")
+async def _index(db: Database, board: str | None) -> None:
+    await index(db, chosen(load_catalogue(), board), say)
 
 
-def _print(sentence: str) -> None:
-    sys.stdout.write(f"{sentence}\n")
-    sys.stdout.flush()
+def chosen(catalogue: Catalogue, board: str | None) -> Collection[str]:
+    """Return this board, or every board of the catalogue. Raises UnknownBoardError."""
+    if board is None:
+        return catalogue.boards
+    if board not in catalogue.boards:
+        raise UnknownBoardError(board, catalogue.boards)
+    return [board]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,12 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("board", nargs="?", help="the board's id; by default every board of the catalogue")
     parser.add_argument("--region", help="where the tables are; by default as the SDK's own settings say")
     options = parser.parse_args(arguments)
-    try:
-        asyncio.run(_run(options.prefix, options.region, options.board))
-    except (RequestError, ClientError, BotoCoreError) as error:
-        sys.exit(f"The tables cannot be read or written; run it again to go on: {error}")
-    except (CatalogueError, StoreError) as error:
-        sys.exit(str(error))
+    run_on_tables(options.prefix, options.region, lambda db: _index(db, options.board))
 
 
 if __name__ == "__main__":

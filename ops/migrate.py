@@ -15,42 +15,27 @@ with an error, and functions do not start.
 """
 
 import argparse
-import asyncio
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 
-import aioboto3
-from botocore.exceptions import BotoCoreError, ClientError
-
+from ops.command import run_on_tables, say
 from runtime.clock import now_ms
 from store import conversion
-from store.database import Database, open_database
-from store.errors import NoTableError, RequestError, StoreError, ThrottledError
+from store.database import Database
+from store.errors import NoTableError, StoreError
 from store.schema import STANDINGS
 
 
-async def _run(options: argparse.Namespace) -> None:
-    async with AsyncExitStack() as stack:
-        session = aioboto3.Session(region_name=options.region)
-        db = await stack.enter_async_context(open_database(session, options.prefix))
-        try:
-            await report(db, apply=options.apply, say=lambda line: print(line, flush=True))  # noqa: T201
-        except NoTableError:
-            sys.exit(f"There are no tables {db.prefix}*: is the Region right?")
-
-
-async def report(db: Database, *, apply: bool, say: Callable[[str], object]) -> None:
-    """Convert, and say what was done, or would be. Raises StoreError, also where something is left."""
+async def report(db: Database, *, apply: bool, told: Callable[[str], object]) -> None:
+    """Convert, and tell what was done, or would be. Raises StoreError, also where something is left."""
     if await conversion.is_converted(db):
-        say("The data has the form of this release already: there is nothing to convert.")
+        told("The data has the form of this release already: there is nothing to convert.")
         return
     if apply:
         await _require_table(db)
     done = await conversion.convert(
-        db, apply=apply, now_ms=now_ms, told=lambda done: say(f"… {done.players} players")
+        db, apply=apply, now_ms=now_ms, told=lambda done: told(f"… {done.players} players")
     )
-    say(done.sentence(applied=apply))
+    told(done.sentence(applied=apply))
     if done.left:
         raise UnreadableError(done.left)
 
@@ -85,12 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("prefix", help="what the deployment's tables' names begin with")
     parser.add_argument("--region", help="where the tables are; by default as the SDK's own settings say")
     parser.add_argument("--apply", action="store_true", help="do it; without, only say what would be done")
-    try:
-        asyncio.run(_run(parser.parse_args(arguments)))
-    except (RequestError, ThrottledError, ClientError, BotoCoreError) as error:
-        sys.exit(f"The tables cannot be read or written, and the rest was left undone: {error}")
-    except StoreError as error:
-        sys.exit(str(error))
+    options = parser.parse_args(arguments)
+    run_on_tables(options.prefix, options.region, lambda db: report(db, apply=options.apply, told=say))
 
 
 if __name__ == "__main__":

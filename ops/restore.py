@@ -12,19 +12,18 @@ Before the first row is touched every table is looked at: see `obstacles`.
 """
 
 import argparse
-import asyncio
 import hashlib
 import json
-import sys
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import aioboto3
 
+from ops.command import run, say
 from store.board_rules import find_misfits
 from store.database import PATIENT_ATTEMPTS, Database, Item, batch_write, open_database
-from store.errors import NoTableError
+from store.errors import NoTableError, StoreError
 from store.schema import PLAYERS, TABLES, Table
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ RESTORED = tuple(table for table in TABLES if table.restored)
 _USABLE = ("ACTIVE", "UPDATING")
 
 
-class RestoreRefusedError(Exception):
+class RestoreRefusedError(StoreError):
     """The restore would do harm or cannot be done, and nothing was changed; the message has each reason."""
 
 
@@ -147,9 +146,7 @@ async def _restore_all(restored: str, prefix: str, *, emptied: Collection[str], 
         for table in RESTORED:
             changes = await restore(source, db, table, apply=apply)
             verb = "" if apply else "to be "
-            sys.stdout.write(
-                f"{db.name(table)}: {changes.written} rows {verb}written, {changes.deleted} {verb}deleted\n"
-            )
+            say(f"{db.name(table)}: {changes.written} rows {verb}written, {changes.deleted} {verb}deleted")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -166,12 +163,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="a table that may lose every row, because the restored one has none; may be given again",
     )
     options = parser.parse_args(arguments)
-    try:
-        asyncio.run(
-            _restore_all(options.restored, options.prefix, emptied=options.empty, apply=options.apply)
-        )
-    except RestoreRefusedError as error:
-        sys.exit(str(error))
+    run(
+        _restore_all(options.restored, options.prefix, emptied=options.empty, apply=options.apply),
+        options.prefix,
+    )
 
 
 if __name__ == "__main__":

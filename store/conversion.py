@@ -14,17 +14,20 @@ start, and this one writes them after the row. So the rules are read before the 
 """
 
 import asyncio
+import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from store import appearance, standings
-from store.database import Database, Item, to_item
-from store.errors import RequestError, StoreError, condition_failed
+from store import appearance, players, standings
+from store.database import PATIENT_ATTEMPTS, Database, Item, retry_on_conflict, to_item
+from store.errors import RequestError, RowError, StoreError, condition_failed
 from store.players import DeletedError
-from store.schema import LEADERBOARDS, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
+from store.schema import LEADERBOARDS, PLAYERS, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
 
 ROW_KEY = "#form"
 """No board's id: those begin with a letter."""
@@ -33,7 +36,12 @@ RULES_KEY = "#rules"
 FORM = 2
 """1 is that of 0.1.0, which wrote no row."""
 
-WRITES_AT_ONCE = 50
+PLAYERS_AT_ONCE = 50
+_TOGETHER = 100
+"""The most writes of one transaction: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference."""
+
+
+logger = logging.getLogger("podium.store")
 
 
 class RunningError(StoreError):
@@ -108,11 +116,15 @@ async def _has_players(db: Database) -> bool:
 
 @dataclass
 class Converted:
-    """Players and standings converted, and names brought to boards; `left` are players not converted."""
+    """Players and standings converted, names brought to boards, and deletions that are to be looked at again.
+
+    `left` are players not converted.
+    """
 
     players: int = 0
     standings: int = 0
     names: int = 0
+    deletions: int = 0
     left: list[str] = field(default_factory=list)
 
     def sentence(self, *, applied: bool) -> str:
@@ -120,7 +132,8 @@ class Converted:
         verb = "" if applied else "to be "
         return (
             f"{self.standings} standings of {self.players} players {verb}written, "
-            f"{self.names} names {verb}brought to their boards"
+            f"{self.names} names {verb}brought to their boards, "
+            f"{self.deletions} deletions {verb}handed to the janitor"
         )
 
 
@@ -134,32 +147,43 @@ async def convert(
     done = Converted()
     if await is_converted(db):
         return done
-    turn = asyncio.Semaphore(WRITES_AT_ONCE)
+    turn = asyncio.Semaphore(PLAYERS_AT_ONCE)
 
-    async def one(item: Item) -> None:
+    async def in_turn(work: Awaitable[None]) -> None:
         async with turn:
-            await _convert(db, item, done, apply=apply)
+            await work
 
-    async for page in _with_attribute(db, USER_PROGRESS, "bests"):
-        await asyncio.gather(*(one(item) for item in page))
+    async for page in _found(db, USER_PROGRESS, "attribute_exists(bests)"):
+        await asyncio.gather(*(in_turn(_convert(db, item, done, apply=apply)) for item in page))
         told(done)
-    async for page in _with_attribute(db, USER_PROFILES, "unshown"):
+    async for page in _found(db, USER_PROFILES, "attribute_exists(unshown)"):
         for item in page:
             done.names += 1
             if apply:
-                with suppress(DeletedError):
-                    await appearance.renew(db, item["userId"]["S"], now_ms())
+                await _show_name(db, item["userId"]["S"], now_ms())
+    # Their tombstones did not say whether the deletion was finished. What is deleted takes no harm.
+    async for page in _found(db, PLAYERS, "attribute_exists(deletedAt) AND attribute_not_exists(pending)"):
+        done.deletions += len(page)
+        if apply:
+            await asyncio.gather(*(in_turn(players.bury(db, item["userId"]["S"], now_ms())) for item in page))
     if apply and not done.left:
         await mark(db)
     return done
 
 
-async def _with_attribute(db: Database, table: Table, name: str) -> AsyncIterator[list[Item]]:
+async def _show_name(db: Database, user_id: str, now: int) -> None:
+    try:
+        await appearance.renew(db, user_id, now)
+    except DeletedError:
+        pass
+    except RowError as error:
+        # No request of the player's succeeds before that is mended; and a rename then reaches all boards.
+        logger.error("the new name of player %s has not reached all boards: %s", user_id, error)
+
+
+async def _found(db: Database, table: Table, condition: str) -> AsyncIterator[list[Item]]:
     pages = db.client.get_paginator("scan").paginate(
-        TableName=db.name(table),
-        ConsistentRead=True,
-        FilterExpression="attribute_exists(#name)",
-        ExpressionAttributeNames={"#name": name},
+        TableName=db.name(table), ConsistentRead=True, FilterExpression=condition
     )
     async for page in pages:
         if page["Items"]:
@@ -172,41 +196,67 @@ async def _convert(db: Database, item: Item, done: Converted, *, apply: bool) ->
         done.left.append(user_id)
         return
     if apply:
-        for board, best in bests.items():
-            await _put(db, user_id, board, best)
-        await _take_away(db, user_id, item)
+        await _move(db, user_id, item, bests)
     done.players += 1
     done.standings += len(bests)
 
 
-async def _put(db: Database, user_id: str, board: str, best: Mapping[str, Any]) -> None:
-    """Write a standing, whatever is in the best, unless there is one."""
-    values = best.get("M", {"damaged": best})
-    revision = to_item({"revision": secrets.token_hex(8)})
-    try:
-        await db.client.put_item(
-            TableName=db.name(STANDINGS),
-            Item={**values, **standings.key(user_id, board), **revision},
-            ConditionExpression="attribute_not_exists(board)",
-        )
-    except RequestError as error:
-        if not condition_failed(error):
+async def _move(db: Database, user_id: str, item: Item, bests: Mapping[str, Any]) -> None:
+    """Write a player's standings and take the bests out of the row, if they still are those that were read.
+
+    In one transaction: a request for each standing would take several times as long. A deleted player's too:
+    the rest of the deletion finds the rows on the boards by the standings.
+    """
+    left = dict(bests)
+    while len(left) >= _TOGETHER:
+        some = [left.popitem() for _ in range(_TOGETHER)]
+        await _write(db, user_id, dict(some), [])
+    take_away: TransactWriteItemTypeDef = {
+        "Update": {
+            "TableName": db.name(USER_PROGRESS),
+            "Key": to_item({"userId": user_id}),
+            "UpdateExpression": "REMOVE bests",
+            "ConditionExpression": "bests = :bests",
+            "ExpressionAttributeValues": {":bests": item["bests"]},
+        }
+    }
+    await _write(db, user_id, left, [take_away])
+
+
+async def _write(
+    db: Database, user_id: str, bests: Mapping[str, Any], others: list["TransactWriteItemTypeDef"]
+) -> None:
+    """Write standings, whatever is in the bests, unless they are there; and what else is to be written."""
+    missing = dict(bests)
+
+    async def attempt() -> None:
+        writes = [*(_put(db, user_id, board, best) for board, best in missing.items()), *others]
+        if not writes:
+            return
+        try:
+            await db.client.transact_write_items(TransactItems=writes)
+        except RequestError as error:
+            failed = [reason == "ConditionalCheckFailed" for reason in error.reasons]
+            if others and failed[-1:] == [True]:
+                raise RunningError(
+                    f"The bests of player {user_id} changed meanwhile: close the game first, "
+                    "then run this again."
+                ) from error
+            for board, there in zip([*missing], failed, strict=False):
+                if there:
+                    del missing[board]
             raise
 
+    await retry_on_conflict(attempt, patience=PATIENT_ATTEMPTS)
 
-async def _take_away(db: Database, user_id: str, item: Item) -> None:
-    """Take the bests out of a player's row, if they still are those that were converted."""
-    try:
-        await db.client.update_item(
-            TableName=db.name(USER_PROGRESS),
-            Key=to_item({"userId": user_id}),
-            UpdateExpression="REMOVE bests",
-            ConditionExpression="bests = :bests",
-            ExpressionAttributeValues={":bests": item["bests"]},
-        )
-    except RequestError as error:
-        if condition_failed(error):
-            raise RunningError(
-                f"The bests of player {user_id} changed meanwhile: close the game first, then run this again."
-            ) from error
-        raise
+
+def _put(db: Database, user_id: str, board: str, best: Mapping[str, Any]) -> "TransactWriteItemTypeDef":
+    values = best.get("M", {"damaged": best})
+    revision = to_item({"revision": secrets.token_hex(8)})
+    return {
+        "Put": {
+            "TableName": db.name(STANDINGS),
+            "Item": {**values, **standings.key(user_id, board), **revision},
+            "ConditionExpression": "attribute_not_exists(board)",
+        }
+    }

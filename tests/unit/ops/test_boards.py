@@ -11,7 +11,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from game.catalogue import load_catalogue
 from local.provision import create_tables
-from ops import boards
+from ops import boards, command
 from store import conversion
 from store.board_rules import settle
 from store.database import Database
@@ -38,7 +38,7 @@ def regions(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
             yield db
 
     dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
-    monkeypatch.setattr(boards, "open_database", open_database)
+    monkeypatch.setattr(command, "open_database", open_database)
     return asked
 
 
@@ -114,5 +114,5 @@ def test_service_that_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
         async with answered_client(shared_session(), "dynamodb", refuse) as client:
             yield Database(client, prefix)
 
-    monkeypatch.setattr(boards, "open_database", open_database)
+    monkeypatch.setattr(command, "open_database", open_database)
     assert "not yours" in refusal("check", PREFIX)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from game.catalogue import load_catalogue
-from ops import migrate
+from ops import command, migrate
 from ops.boards import _check
 from store import conversion, scores, standings
 from store.board_rules import settle
@@ -103,7 +103,8 @@ async def test_dry_run_writes_nothing_and_says_what_would_be_done(tables: Interr
     done = await convert(tables.db, apply=False)
     assert await tables.rows() == before
     assert done.sentence(applied=False) == (
-        "6 standings of 2 players to be written, 0 names to be brought to their boards"
+        "6 standings of 2 players to be written, 0 names to be brought to their boards, "
+        "1 deletions to be handed to the janitor"
     )
 
 
@@ -131,9 +132,11 @@ async def test_conversion_that_died_anywhere_goes_on_and_a_second_one_changes_no
 ) -> None:
     await with_unshown(tables)
     await convert(tables.db)
-    requests, whole = len(tables.log), await state(tables)
+    requests, once = len(tables.log), await state(tables)
     await convert(tables.db)
-    assert await state(tables) == whole
+    assert await state(tables) == once
+    await clean(tables.direct)
+    whole = await state(tables)
     for side, number in moments(requests):
         await load(tables)
         await with_unshown(tables)
@@ -174,6 +177,49 @@ async def test_name_that_had_not_reached_all_boards_reaches_them(tables: Interru
     assert "unshown" not in profile
 
 
+async def test_new_name_in_a_damaged_profile_stops_no_other(
+    tables: InterruptedDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    await with_unshown(tables)
+    damaged = to_item({"userId": ADA, "name": {"a": 1}, "unshown": ["sprint"]})
+    await tables.direct.client.put_item(TableName="UserProfiles", Item=damaged)
+    await convert(tables.db)
+    assert await conversion.is_converted(tables.direct)
+    assert f"name of player {ADA} has not reached all boards" in caplog.text
+
+
+async def test_deletion_that_died_is_finished_by_the_janitor(tables: InterruptedDatabase) -> None:
+    """A tombstone of 0.1.0 did not say whether all else was gone."""
+    died = to_item({"userId": ADA, "deletedAt": NOW - 1, "expiresAt": NOW // 1000})
+    await tables.direct.client.put_item(TableName="Players", Item=died)
+    assert (await convert(tables.db)).deletions == 2
+    await clean(tables.direct, finished=2)
+    after = await tables.rows()
+    kept = {"Players", "Leaderboards"}  # boards are published again
+    assert ADA not in str([rows for name, rows in after.items() if name not in kept])
+    assert {row["deletedAt"] for row in after["Players"]} >= {NOW - 1}
+    assert all("expiresAt" in row and "pending" not in row for row in after["Players"])
+
+
+async def test_player_of_more_boards_than_a_transaction_takes_is_converted(
+    tables: InterruptedDatabase,
+) -> None:
+    """Boards come and go; what players had on them stays."""
+    boards = [f"board-{number}" for number in range(250)]
+    await set_bests(tables, lambda bests: {"M": dict.fromkeys(boards, bests["M"]["forest"])})
+    done = await convert(tables.db)
+    assert done.standings == 252
+    held = [page async for page in standings.pages(tables.direct, ADA)]
+    assert sorted(item["board"]["S"] for page in held for item in page) == sorted(boards)
+    assert len([entry for entry in tables.log if "Transact" in entry]) == 1 + 3
+
+
+async def test_player_takes_one_request(tables: InterruptedDatabase) -> None:
+    await convert(tables.db)
+    assert [entry for entry in tables.log if "Transact" in entry] == ["TransactWriteItems"] * 2
+    assert len(tables.log) == 8, "and what does not depend on the players"
+
+
 async def test_standing_that_is_there_already_is_kept(tables: InterruptedDatabase) -> None:
     newer = to_item({"userId": ADA, "board": "forest", "points": 99, "achievedAt": NOW, "revision": "r"})
     await tables.direct.client.put_item(TableName="Standings", Item=newer)
@@ -200,13 +246,13 @@ async def test_bests_that_are_no_map_are_left_and_nothing_is_declared_done(
     await set_bests(tables, lambda _: {"S": "many"})
     said: list[str] = []
     with pytest.raises(migrate.UnreadableError, match=ADA):
-        await migrate.report(tables.db, apply=True, say=said.append)
+        await migrate.report(tables.db, apply=True, told=said.append)
     assert "2 standings of 1 players written" in said[-1]
     with pytest.raises(UnconvertedError):
         await conversion.require(tables.db)
     await set_bests(tables, lambda _: {"M": {}})
-    await migrate.report(tables.db, apply=True, say=said.append)
-    await migrate.report(tables.db, apply=True, say=said.append)
+    await migrate.report(tables.db, apply=True, told=said.append)
+    await migrate.report(tables.db, apply=True, told=said.append)
     assert said[-1] == "The data has the form of this release already: there is nothing to convert."
 
 
@@ -235,9 +281,9 @@ async def test_game_that_is_still_open_stops_the_conversion(tables: InterruptedD
 
 async def test_command_before_the_table_is_deployed_says_what_to_deploy(tables: InterruptedDatabase) -> None:
     await tables.direct.client.delete_table(TableName="Standings")
-    await migrate.report(tables.db, apply=False, say=print)
+    await migrate.report(tables.db, apply=False, told=print)
     with pytest.raises(migrate.NoStandingsError, match="`make tables` deploys it"):
-        await migrate.report(tables.db, apply=True, say=print)
+        await migrate.report(tables.db, apply=True, told=print)
 
 
 def test_command_names_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +292,6 @@ def test_command_names_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
         async with interrupted_database() as tables:
             yield Database(tables.direct.client, prefix)
 
-    monkeypatch.setattr(migrate, "open_database", nothing)
+    monkeypatch.setattr(command, "open_database", nothing)
     with pytest.raises(SystemExit, match="no tables podium-prod-"):
         migrate.main(["podium-prod-", "--apply"])
