@@ -25,7 +25,8 @@ ALARMS = (
     + 11
 )
 """Alarms of a stage, as `infra/watching.py` makes them: errors, throttles, duration and losses of each
-function, but no errors of the authorizer; reads and writes of each table and index; and twelve others."""
+function, but no errors of the authorizer and the sign-up; reads and writes of each table and index; and
+thirteen others."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -42,6 +42,13 @@ class StoreEnvironment(Environment):
     """The beginning of the tables' names in this deployment; "" by default."""
 
 
+class SignUpEnvironment(StoreEnvironment):
+    """The environment of the user pool's pre-sign-up trigger."""
+
+    guests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """New guests that the stage takes in a minute; it takes none by default."""
+
+
 class ConnectionsEnvironment(StoreEnvironment):
     """The environment of all that push to connections, or close them."""
 

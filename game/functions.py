@@ -36,6 +36,15 @@ class Function:
 
 API = Function("api", "api.app", "handler", memory=1024, seconds=29)
 JANITOR = Function("janitor", "api.app", "janitor_handler", memory=512, seconds=300)
+SIGN_UP = Function(
+    "sign-up",
+    "api.sign_up_app",
+    "handler",
+    memory=512,
+    # Cognito waits no longer, and asks three times.
+    # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
+    seconds=5,
+)
 ROUTES = Function("routes", "realtime.app", "handler", memory=512, seconds=29)
 AVATAR_OUTCOME = Function(
     "avatar-outcome",
@@ -89,6 +98,7 @@ PORTRAITS = Function(
 FUNCTIONS = (
     API,
     JANITOR,
+    SIGN_UP,
     ROUTES,
     AVATAR_OUTCOME,
     AUTHORIZER,

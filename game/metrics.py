@@ -32,3 +32,5 @@ class Metric(StrEnum):
     """Those of them for which it had no time."""
     RANKS_REPAIRED = "RanksRepaired", "ranker"
     """Counts of rank indexes that were wrong for good, and nodes that could not be read."""
+    GUESTS_REFUSED = "GuestsRefused", "sign-up"
+    """New guests above the stage's limit per minute, or who could not be counted."""

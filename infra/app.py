@@ -25,8 +25,8 @@ from infra.watching import WatchingStack
 def add_stacks(app: App, settings: StageSettings, code: CodeOf, image: str | None) -> None:
     """Put a stage's stacks into the app; the portraits' function only if there is an image for it."""
     env = Environment(account=settings.account, region=settings.region)
-    identity = IdentityStack(app, settings, env=env)
     data = DataStack(app, settings, env=env)
+    identity = IdentityStack(app, settings, data.storage, code, env=env)
     realtime = RealtimeStack(app, settings, identity, data.storage, code, env=env)
     rest = RestStack(app, settings, identity, realtime, data.storage, code, env=env)
     registry = RegistryStack(app, settings, env=env)

@@ -46,7 +46,12 @@ _TOO_MANY = "too-many-requests"
 _RETRY_AFTER = 30
 
 # These send a mail to an address that the caller names. Cognito itself limits them for each account.
-_MAILING = ("ForgotPassword", "ResendConfirmationCode")
+_MAILING = (
+    "ForgotPassword",
+    "ResendConfirmationCode",
+    "UpdateUserAttributes",
+    "GetUserAttributeVerificationCode",
+)
 # Where the hosted pages' form goes. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-waf.html
 _HOSTED_SIGN_UP = "/signup"
 

@@ -17,6 +17,7 @@ from game.functions import (
     RANK_SWEEP,
     RANKER,
     ROUTES,
+    SIGN_UP,
     SWEEP,
 )
 from store.schema import (
@@ -92,6 +93,7 @@ GRANTS: Mapping[str, Grants] = {
         push=("DELETE",),
         user_pool=("AdminGetUser", "AdminDeleteUser"),
     ),
+    SIGN_UP.name: Grants(tables={BUDGETS: ("UpdateItem",)}),
     ROUTES.name: Grants(
         tables={
             **_PUSHING,

@@ -6,7 +6,10 @@ from aws_cdk import CfnOutput, Duration, SecretValue, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from infra.lambdas import removal
+from game.environment import SignUpEnvironment
+from game.functions import SIGN_UP
+from infra.code import CodeOf
+from infra.lambdas import PodiumFunction, Storage, removal
 from infra.passwords import PASSWORDS
 from infra.reasons import excuse
 from infra.settings import Google, StageSettings
@@ -16,12 +19,15 @@ ADMINS = "admins"
 
 
 class IdentityStack(Stack):
-    """A user pool: name and password, e-mail verification, the group `admins`, and Google if it is set."""
+    """A user pool: names, passwords, verified addresses, guests, the group `admins`, Google if it is set."""
 
-    def __init__(self, scope: Construct, settings: StageSettings, **options: object) -> None:
+    def __init__(
+        self, scope: Construct, settings: StageSettings, storage: Storage, code: CodeOf, **options: object
+    ) -> None:
         super().__init__(scope, f"{settings.prefix}identity", **options)
         self._settings = settings
         self.pool = self._pool()
+        self.sign_up = self._sign_up(storage, code)
         cognito.CfnUserPoolGroup(self, "Admins", user_pool_id=self.pool.user_pool_id, group_name=ADMINS)
         google = settings.identity.google
         self.client = self._client(self._google(google) if google else None)
@@ -47,6 +53,8 @@ class IdentityStack(Stack):
             password_policy=cognito.PasswordPolicy(
                 **asdict(PASSWORDS), temp_password_validity=Duration.days(3)
             ),
+            # The address that players can sign in with stays good until the new one is.
+            keep_original=cognito.KeepOriginalAttrs(email=True),
             account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
             email=self._email(),
             deletion_protection=settings.retain,
@@ -59,6 +67,19 @@ class IdentityStack(Stack):
             "Threat protection is of Cognito's Plus plan, at more than twice the price a player.",
         )
         return pool
+
+    def _sign_up(self, storage: Storage, code: CodeOf) -> PodiumFunction:
+        """Add what Cognito asks before it makes a player; it needs to know nothing of the pool."""
+        settings = self._settings
+        identity = settings.identity
+        environment = SignUpEnvironment(
+            table_prefix=settings.prefix,
+            guests_per_minute=identity.guests_per_minute if identity.guests else None,
+        )
+        made = PodiumFunction(self, settings, SIGN_UP, environment, **code(SIGN_UP.name))
+        made.grant_storage(storage)
+        self.pool.add_trigger(cognito.UserPoolOperation.PRE_SIGN_UP, made.function)
+        return made
 
     def _email(self) -> cognito.UserPoolEmail | None:
         identity = self._settings.identity
@@ -107,7 +128,13 @@ class IdentityStack(Stack):
             disable_o_auth=not identity.hosted_ui_prefix,
             o_auth=cognito.OAuthSettings(
                 flows=cognito.OAuthFlows(authorization_code_grant=True),
-                scopes=[cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL, cognito.OAuthScope.PROFILE],
+                scopes=[
+                    cognito.OAuthScope.OPENID,
+                    cognito.OAuthScope.EMAIL,
+                    cognito.OAuthScope.PROFILE,
+                    # For what players change of their own accounts.
+                    cognito.OAuthScope.COGNITO_ADMIN,
+                ],
                 callback_urls=list(identity.callback_urls),
                 logout_urls=list(identity.logout_urls),
             )

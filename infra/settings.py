@@ -55,6 +55,13 @@ class Identity(_Settings):
     callback_urls: tuple[str, ...] = ("http://localhost:8000/",)
     logout_urls: tuple[str, ...] = ("http://localhost:8000/",)
     google: Google | None = None
+    guests: bool = True
+    """Whether players may begin as guests, without an e-mail address; by default they may."""
+    guests_per_minute: int = Field(default=120, ge=1)
+    """New guests in a minute, of all addresses together; more are asked to come back, as `guests_busy`.
+
+    Each guest who plays costs as any other monthly player, so this bounds what a flood of them costs.
+    """
     email_from: str | None = Field(default=None, pattern=rf"^[!-?A-~]+@{_HOST.removeprefix('^')}")
     """The sender of the codes that players confirm their address with, verified in SES.
 

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from game.functions import FUNCTIONS, RANKER
+from game.functions import AUTHORIZER, FUNCTIONS, RANKER, SIGN_UP
 from game.metrics import Metric
 from infra.lambdas import metrics_namespace
 from infra.settings import StageSettings
@@ -51,6 +51,7 @@ class WatchingStack(Stack):
             self._watch_function(function.name, function.seconds)
         self._watch_background()
         self._watch_live()
+        self._watch_guests()
         self._watch_apis()
         self._watch_tables()
         self._tell_of_recovery()
@@ -141,8 +142,8 @@ class WatchingStack(Stack):
 
     def _watch_function(self, name: str, seconds: int) -> None:
         # The authorizer refuses a token by failing, as API Gateway wants it; what else may be wrong with it
-        # comes with the errors of the WebSocket API.
-        if name != "authorizer":
+        # comes with the errors of the WebSocket API. So does the sign-up, which counts the guests it refuses.
+        if name not in (AUTHORIZER.name, SIGN_UP.name):
             self._alarm(f"{name}-errors", self._lambda("Errors", name), 1, f"{name} failed: see its log.")
         self._alarm(
             f"{name}-throttles",
@@ -231,6 +232,15 @@ class WatchingStack(Stack):
             self._dead_letters(),
             1,
             "A batch was given up: docs/deploy.md has the redrive.",
+        )
+
+    def _watch_guests(self) -> None:
+        self._alarm(
+            "guests-refused",
+            self._podium(Metric.GUESTS_REFUSED, "Sum"),
+            1,
+            "New guests are refused: more come in a minute than identity.guests_per_minute, or they cannot "
+            "be counted, of which the log of sign-up tells.",
         )
 
     def _dead_letters(self) -> cloudwatch.Metric:

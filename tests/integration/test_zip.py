@@ -23,6 +23,7 @@ ZIP_LIMIT = 25_000_000
 
 LIBRARY_KILOBYTES = {
     "api.app": 2_580,
+    "api.sign_up_app": 1_600,
     "realtime.app": 1_600,
     "realtime.authorizer_app": 1_990,
     "streams.app": 1_600,
@@ -63,6 +64,7 @@ VARIABLES = {
     "PODIUM_TOKEN_CLIENT_ID": "game",
     "PODIUM_KEY_SET_URL": "https://issuer.example.com/.well-known/jwks.json",
     "PODIUM_USER_POOL_ID": "us-east-1_Podium123",
+    "PODIUM_GUESTS_PER_MINUTE": "120",
     "PODIUM_DEPLOYMENT": json.dumps(DEPLOYMENT),
 }
 """What Lambda and the stacks set, for all functions together."""

@@ -24,8 +24,16 @@ MODELS: dict[str, type[BaseModel]] = {
     "websocket_disconnect": APIGatewayWebSocketDisconnectEventModel,
     "websocket_message": APIGatewayWebSocketMessageEventModel,
 }
-# Powertools has no model of an authorizer's request from a WebSocket API, nor of an invocation record.
-WITHOUT_A_MODEL = {"portrait_failed", "portrait_made", "websocket_authorizer"}
+# Powertools has no model of an authorizer's request from a WebSocket API, nor of an invocation record, nor of
+# a user pool's trigger.
+WITHOUT_A_MODEL = {
+    "portrait_failed",
+    "portrait_made",
+    "pre_sign_up_admin",
+    "pre_sign_up_external",
+    "pre_sign_up_guest",
+    "websocket_authorizer",
+}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -35,5 +35,5 @@ def test_guest_name_is_one(name: str) -> None:
         "google_guest-badger-x7k2p",
     ],
 )
-def test_name_that_only_looks_like_a_guests_is_none(name: str) -> None:
+def test_name_that_only_looks_like_a_guests_does_not_count(name: str) -> None:
     assert not has_guest_name(name)

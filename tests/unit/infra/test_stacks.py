@@ -14,7 +14,6 @@ from api.problems import CONTENT_TYPE, Problem
 from cost.crowd import PUSHER_SECONDS
 from infra import rest
 from infra.grants import GRANTS
-from infra.identity import IdentityStack
 from infra.lambdas import RETENTION
 from infra.packaging.bundle import CHECKOUT
 from infra.passwords import PASSWORDS
@@ -148,10 +147,50 @@ def test_user_pool_uses_the_shared_password_policy(stage: str) -> None:
     }
 
 
+def test_sign_ups_are_confirmed_by_the_trigger_as_the_stage_says(stage: str) -> None:
+    template = templates(stage)["identity"]["Resources"]
+    (pool,) = [one for one in template.values() if one["Type"] == "AWS::Cognito::UserPool"]
+    (name,) = [
+        name
+        for name, one in template.items()
+        if one["Type"] == "AWS::Lambda::Function" and one["Properties"]["FunctionName"].endswith("-sign-up")
+    ]
+    assert pool["Properties"]["LambdaConfig"] == {"PreSignUp": {"Fn::GetAtt": [name, "Arn"]}}
+    permissions = [one["Properties"] for one in template.values() if one["Type"] == "AWS::Lambda::Permission"]
+    assert [one["Principal"] for one in permissions] == ["cognito-idp.amazonaws.com"]
+    assert all("SourceArn" in one for one in permissions)
+    variables = template[name]["Properties"]["Environment"]["Variables"]
+    assert variables["PODIUM_GUESTS_PER_MINUTE"] == str(load_settings(stage).identity.guests_per_minute)
+
+
+def test_stage_without_guests_gives_the_trigger_no_limit(stage: str) -> None:
+    settings = load_settings(stage).model_copy(update={"identity": Identity(guests=False)})
+    (variables,) = [
+        one["Properties"]["Environment"]["Variables"]
+        for one in synthesize(settings, None)["identity"]["Resources"].values()
+        if one["Type"] == "AWS::Lambda::Function"
+    ]
+    assert "PODIUM_GUESTS_PER_MINUTE" not in variables
+
+
+def test_address_is_kept_until_the_new_one_is_verified(stage: str) -> None:
+    (pool,) = properties(stage, "AWS::Cognito::UserPool")
+    assert pool["UserAttributeUpdateSettings"] == {"AttributesRequireVerificationBeforeUpdate": ["email"]}
+
+
+def test_players_of_google_may_change_their_accounts(stage: str) -> None:
+    (client,) = properties(stage, "AWS::Cognito::UserPoolClient")
+    if stage == "prod":
+        scopes = ["openid", "email", "profile", "aws.cognito.signin.user.admin"]
+        assert client["AllowedOAuthScopes"] == scopes
+        assert client["AllowedOAuthFlows"] == ["code"]
+
+
 def test_sender_may_be_an_address_alone_and_of_another_region(stage: str) -> None:
     sender = Identity(email_from="game@example.com", email_region="eu-west-1")
-    made = IdentityStack(App(), load_settings(stage).model_copy(update={"identity": sender}))
-    (pool,) = Template.from_stack(made).find_resources("AWS::Cognito::UserPool").values()
+    settings = load_settings(stage).model_copy(update={"identity": sender})
+    template = synthesize(settings, None)["identity"]
+    (pool,) = [one for one in template["Resources"].values() if one["Type"] == "AWS::Cognito::UserPool"]
     assert text(pool["Properties"]["EmailConfiguration"]["SourceArn"]) == (
         "arn:<AWS::Partition>:ses:eu-west-1:<AWS::AccountId>:identity/game@example.com"
     )
@@ -448,7 +487,12 @@ def test_sign_ups_and_mails_are_bounded_by_address(stage: str) -> None:
     if stage == "prod":
         rules = {
             "sign-up-rate": ("SignUp",),
-            "mail-rate": ("ForgotPassword", "ResendConfirmationCode"),
+            "mail-rate": (
+                "ForgotPassword",
+                "ResendConfirmationCode",
+                "UpdateUserAttributes",
+                "GetUserAttributeVerificationCode",
+            ),
         }
         for rule, operations in rules.items():
             rate = counted(stage, "-players", rule)

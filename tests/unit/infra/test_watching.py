@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from api import sign_up_app
 from bench.memory_dynamo import MemoryDynamo
 from game.functions import FUNCTIONS
+from game.guests import GuestRefusedError
+from store.guests import GuestBudget
 from streams import app, ranker_app
 from streams.broadcaster import Broadcaster
 from streams.ranker import Ranker
@@ -68,6 +71,17 @@ def counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     with container_of(monkeypatch, ranker_app, open_ranker):
         ranker_app.handler(recorded("dynamodb_stream"), fake_context())
+
+    async def take_none(_: GuestBudget) -> bool:
+        return False
+
+    @asynccontextmanager
+    async def open_budget() -> AsyncIterator[GuestBudget]:
+        yield GuestBudget(database(dynamo), 1, lambda: 0)
+
+    monkeypatch.setattr(GuestBudget, "take", take_none)
+    with container_of(monkeypatch, sign_up_app, open_budget), pytest.raises(GuestRefusedError):
+        sign_up_app.handler(recorded("pre_sign_up_guest"), fake_context())
     return metrics(capsys.readouterr().out)
 
 

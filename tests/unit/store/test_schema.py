@@ -14,7 +14,12 @@ from store.schema import (
 
 
 def test_rows_that_end_by_themselves_have_a_ttl() -> None:
-    assert {table.name for table in TABLES if table.ttl} == {"Connections", "Idempotency", "Players"}
+    assert {table.name for table in TABLES if table.ttl} == {
+        "Budgets",
+        "Connections",
+        "Idempotency",
+        "Players",
+    }
 
 
 def test_request_declares_each_key_once_as_a_string() -> None:
