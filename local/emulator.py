@@ -106,6 +106,8 @@ class Emulator:
     stop_timeout: seconds to write the state after SIGTERM, default 60; after that SIGKILL loses what was
         not written.
     services: what it offers, by its own names; everything when empty.
+    guests_per_minute: new guests that its user pools let in, unless a pool has a trigger that says so; None,
+        the default: none.
     keeps: whether its state is saved, and read at the start.
     guarded: whether what is not signed with `credentials` is kept out. ministack can check more by itself
         (AUTH), with credentials that it gives out.
@@ -122,6 +124,7 @@ class Emulator:
         start_timeout: float = 60,
         stop_timeout: float = 60,
         services: Sequence[str] = SERVICES,
+        guests_per_minute: int | None = None,
         keeps: bool = True,
         guarded: bool = True,
         tls: Tls | None = None,
@@ -140,6 +143,7 @@ class Emulator:
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
         self._services = services
+        self._guests_per_minute = guests_per_minute
         self._keeps = keeps
         self._guarded = guarded
         self._tls = tls
@@ -305,6 +309,8 @@ class Emulator:
         command = [str(self._python), "-m", "local.ministack", "--bind", f"127.0.0.1:{self.port}"]
         if self._keeps:
             command.append("--keep")
+        if self._guests_per_minute is not None:
+            command += ["--guests-per-minute", str(self._guests_per_minute)]
         if self._guarded:
             ports = [self.port, self._tls.plain_port] if self._tls else [self.port]
             command += [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import aioboto3
 
 from infra.passwords import PASSWORDS
+from local.ministack.pool import SIGN_IN
 from realtime.routes import ADMINS
 from store.database import Database
 from store.errors import RequestError
@@ -109,6 +110,7 @@ async def create_user_pool(session: aioboto3.Session) -> UserPool:
             UserPoolId=pool_id,
             ClientName=APP_CLIENT,
             GenerateSecret=False,
+            PreventUserExistenceErrors="ENABLED",
             ExplicitAuthFlows=[
                 "ALLOW_USER_PASSWORD_AUTH",
                 "ALLOW_USER_SRP_AUTH",
@@ -125,6 +127,7 @@ async def _pool_id(cognito: "CognitoIdentityProviderClient") -> str:
                 return pool["Id"]
     created = await cognito.create_user_pool(
         PoolName=USER_POOL,
+        **SIGN_IN,
         Policies={
             "PasswordPolicy": {
                 "MinimumLength": PASSWORDS.min_length,

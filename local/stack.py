@@ -27,6 +27,7 @@ from api.backend import Backend
 from game.catalogue import Catalogue, load_catalogue
 from game.client_config import Deployment
 from game.functions import BROADCASTER, RANKER
+from infra.settings import Identity
 from local import provision
 from local.emulator import Emulator
 from local.event_source import EventSource
@@ -155,7 +156,11 @@ async def start_emulator(settings: LocalSettings, stack: AsyncExitStack) -> Emul
     """Start the emulator, to be stopped by `stack`; None where another endpoint is set for the SDK."""
     if has_own_endpoint(os.environ):
         return None
-    emulator = Emulator(port=settings.emulator_port, data_dir=settings.data_dir)
+    emulator = Emulator(
+        port=settings.emulator_port,
+        data_dir=settings.data_dir,
+        guests_per_minute=Identity().guests_per_minute,
+    )
     await emulator.start()
     stack.push_async_callback(emulator.stop)
     point_at_emulator(os.environ, emulator.url, emulator.credentials)

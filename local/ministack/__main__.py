@@ -17,9 +17,9 @@ from pathlib import Path
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from ministack.app import _get_module, app
+from ministack.app import AUTH, _get_module, app
 
-from local.ministack import services, sidecars
+from local.ministack import cognito, services, sidecars
 from local.ministack.asgi import App
 from local.ministack.changes import Changes
 from local.ministack.generations import StateError
@@ -45,6 +45,7 @@ def main() -> int:
             logger.error("%s", error)
             reports.send("refused", str(error))
             return 1
+    _complete_cognito(arguments.guests_per_minute)
     _raise_file_limit()
     served = _guarded(changes, arguments.hosts) if arguments.hosts else changes
     asyncio.run(_serve(served, _config(arguments), saver))
@@ -61,9 +62,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--key", help="PEM file of the certificate's key")
     parser.add_argument("--plain", help="host:port to serve at without TLS, too")
     parser.add_argument("--hosts", nargs="+", help="guard the door: what a request may have as its Host")
+    parser.add_argument("--guests-per-minute", type=int, help="new guests that are let in; none unless told")
     parser.add_argument("--reports", type=int, help="descriptor of a pipe; see local/ministack/reports.py")
     parser.add_argument("--keep", action="store_true", help="keep the state in STATE_DIR and S3_DATA_DIR")
     return parser.parse_args()
+
+
+def _complete_cognito(guests_per_minute: int | None) -> None:
+    module = _get_module("cognito")
+    cognito.bring_up_to_date(module)
+    guests = None if guests_per_minute is None else cognito.Minute(guests_per_minute)
+    cognito.Accounts(module, guests, compares=AUTH).install()
 
 
 def _guarded(guarded: App, hosts: list[str]) -> App:

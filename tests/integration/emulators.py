@@ -26,6 +26,7 @@ class EmulatorFactory:
         python: Path = PYTHON,
         stop_timeout: float = 60,
         tls: Tls | None = None,
+        guests_per_minute: int | None = None,
     ) -> Emulator:
         """An emulator that is not started yet; see `Emulator`."""
         emulator = Emulator(
@@ -34,6 +35,7 @@ class EmulatorFactory:
             python=python,
             stop_timeout=stop_timeout,
             tls=tls,
+            guests_per_minute=guests_per_minute,
         )
         self._made.append(emulator)
         return emulator
