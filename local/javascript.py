@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from game.guests import GUESTS_BUSY, GUESTS_OFF
 from game.headers import IDEMPOTENCY_KEY, RETRY_AFTER
 from game.live import PING_SECONDS, SUBPROTOCOL
 from game.pictures import MIN_SIDE
@@ -23,6 +24,12 @@ _CONSTANTS: tuple[Export, ...] = (
     ("SUBPROTOCOL", "The WebSocket subprotocol; the token travels beside it.", SUBPROTOCOL),
     ("IDEMPOTENCY_KEY", "The header of an action's key: the same key, the same action.", IDEMPOTENCY_KEY),
     ("RETRY_AFTER", "The header that says when to come back, in seconds.", RETRY_AFTER),
+    (
+        "GUESTS_BUSY",
+        "The code of a guest's refusal: more come than the stage takes in a minute.",
+        GUESTS_BUSY,
+    ),
+    ("GUESTS_OFF", "The code of a guest's refusal: the stage takes none.", GUESTS_OFF),
     ("MIN_SIDE", "Pixels that each side of a picture must have.", MIN_SIDE),
 )
 

@@ -123,17 +123,35 @@ export class Podium extends Rest {
     return this.#live.state;
   }
 
+  /** Whether the player is a guest, who has no e-mail address, and is lost with what this browser stores. */
+  get isGuest() {
+    return this.#session.isGuest;
+  }
+
   /** @returns {Promise<{confirmed: boolean}>} an unconfirmed player calls `confirmSignUp` before `signIn` */
   signUp(username, password, email) {
     return this.#session.signUp(username, password, email);
   }
 
-  /** @param {string} code from the message that Cognito sent */
+  /**
+   * @param {string} code from the message that Cognito sent
+   * @throws {PodiumError} `email_taken`; `CodeMismatchException`; `ExpiredCodeException`
+   */
   confirmSignUp(username, code) {
     return this.#session.confirmSignUp(username, code);
   }
 
-  /** @returns {Promise<{id: string, username: string}>} */
+  /**
+   * Sends the code for `confirmSignUp` again.
+   *
+   * @returns {Promise<{destination: ?string}>} where it was sent, as `a***@e***`
+   */
+  resendCode(username) {
+    return this.#session.resendCode(username);
+  }
+
+  /** @param {string} username the name, or the e-mail address once it is confirmed
+   *  @returns {Promise<{id: string, username: string}>} */
   signIn(username, password) {
     return this.#session.signIn(username, password);
   }
@@ -141,11 +159,75 @@ export class Podium extends Rest {
   /**
    * Signs in under a random name that is kept in the storage: the same guest every time.
    *
+   * @param {object} [options]
+   * @param {boolean} [options.asNew] begin as a new guest: who played here before is lost, unless they can sign in
    * @returns {Promise<{id: string, username: string}>}
-   * @throws {PodiumError} `UserNotConfirmedException` where the pool confirms new players first
+   * @throws {PodiumError} `guests_busy`: again in a minute; `guests_off`: the game takes none; `guest_upgraded`: the
+   *   guest of this browser has an e-mail address now, and signs in with it
    */
-  playAsGuest() {
-    return this.#session.playAsGuest();
+  playAsGuest(options) {
+    return this.#session.playAsGuest(options);
+  }
+
+  /**
+   * Asks for an e-mail address for the player, who stays the same: with it a guest becomes a player for good. Another
+   * address takes the place of the old one only when it is confirmed. Called again, it sends another code.
+   *
+   * @returns {Promise<{destination: ?string}>} where the code was sent, as `a***@e***`
+   * @throws {PodiumError} `InvalidParameterException`: no e-mail address; `SignedOut`
+   */
+  addEmail(email) {
+    return this.#session.addEmail(email);
+  }
+
+  /**
+   * Confirms the address that `addEmail` asked for: from now on it can take the place of the name in `signIn`.
+   *
+   * @param {string} code from the message that Cognito sent
+   * @returns {Promise<void>}
+   * @throws {PodiumError} `email_taken`: another player has it; `CodeMismatchException`; `ExpiredCodeException`
+   */
+  confirmEmail(code) {
+    return this.#session.confirmEmail(code);
+  }
+
+  /**
+   * Gives a guest, or one who was, a password of their own in place of the one that this browser keeps.
+   *
+   * @returns {Promise<void>}
+   * @throws {PodiumError} `guest_password_lost`: once the e-mail address is confirmed, `forgotPassword` gives a new one;
+   *   `InvalidPasswordException`
+   */
+  setPassword(password) {
+    return this.#session.setPassword(password);
+  }
+
+  /**
+   * @returns {Promise<void>}
+   * @throws {PodiumError} `NotAuthorizedException`: the old one is not right; `InvalidPasswordException`
+   */
+  changePassword(old, password) {
+    return this.#session.changePassword(old, password);
+  }
+
+  /**
+   * Sends a code with which `confirmForgotPassword` takes a new password.
+   *
+   * @param {string} username the name, or the e-mail address once it is confirmed
+   * @returns {Promise<{destination: ?string}>} where it was sent, as `a***@e***`; also for a name that does not exist
+   * @throws {PodiumError} `InvalidParameterException`: the player has no confirmed e-mail address
+   */
+  forgotPassword(username) {
+    return this.#session.forgotPassword(username);
+  }
+
+  /**
+   * @param {string} code from the message that Cognito sent
+   * @returns {Promise<void>} the player can sign in with the new password
+   * @throws {PodiumError} `CodeMismatchException`; `ExpiredCodeException`; `InvalidPasswordException`
+   */
+  confirmForgotPassword(username, code, password) {
+    return this.#session.confirmForgotPassword(username, code, password);
   }
 
   signOut() {

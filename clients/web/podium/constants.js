@@ -12,5 +12,11 @@ export const IDEMPOTENCY_KEY = "Idempotency-Key";
 /** The header that says when to come back, in seconds. */
 export const RETRY_AFTER = "Retry-After";
 
+/** The code of a guest's refusal: more come than the stage takes in a minute. */
+export const GUESTS_BUSY = "guests_busy";
+
+/** The code of a guest's refusal: the stage takes none. */
+export const GUESTS_OFF = "guests_off";
+
 /** Pixels that each side of a picture must have. */
 export const MIN_SIDE = 64;

@@ -6,7 +6,7 @@ export class PodiumError extends Error {
    * @param {string} [about.code] a name for programs: Cognito's own (`UsernameExistsException`), that of an `error`
    *   frame, that of a problem+json answer (`deleted`), or `NetworkError`, `TimeoutError`, `SignedOut`, `HttpError`,
    *   `UnknownBoard`, `UploadRefused`, `UnsupportedPicture`, `PictureTooLarge`, `BadAnswer`, `DamagedStorage`,
-   *   `GuestLost`, `StorageRefused`
+   *   `GuestLost`, `StorageRefused`, `guests_busy`, `guests_off`, `guest_upgraded`, `guest_password_lost`, `email_taken`
    * @param {number} [about.status] HTTP status, where there was an answer
    * @param {string} [about.title] `title` of a problem+json answer
    * @param {string} [about.detail] `detail` of a problem+json answer

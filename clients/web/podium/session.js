@@ -1,3 +1,4 @@
+import { GUESTS_BUSY, GUESTS_OFF } from "./constants.js";
 import { PodiumError } from "./error.js";
 import { exchange } from "./http.js";
 import { randomText } from "./random.js";
@@ -12,6 +13,19 @@ const LOCK_MS = 10_000;
 /** Cognito's words for "sign in again": the refresh token is spent or revoked, or the player is gone. */
 const REFUSALS = new Set(["NotAuthorizedException", "UserNotFoundException"]);
 
+/** How often a guest gets another name where one is taken. */
+const NAME_ATTEMPTS = 3;
+
+/** Cognito's refusals that a game acts on: the code that it sees instead, and the sentence. */
+const REFUSED = {
+  [GUESTS_BUSY]: "Too many new guests are coming just now: try again in a minute.",
+  [GUESTS_OFF]: "This game takes no guests: sign up with an e-mail address.",
+  email_taken: "Another player has this e-mail address: sign in with it, or use another one.",
+};
+
+/** Cognito's words for a code that is not good, or not good any more. */
+const SPENT = new Set(["ExpiredCodeException", "CodeMismatchException"]);
+
 const GUEST_NAMES = ["badger", "comet", "falcon", "ferret", "heron", "ibex", "jaguar", "koala", "lynx", "marten"]
   .concat(["narwhal", "ocelot", "otter", "panda", "puffin", "raven", "sable", "tapir", "walrus", "wombat"]);
 
@@ -19,7 +33,7 @@ const GUEST_NAMES = ["badger", "comet", "falcon", "ferret", "heron", "ibex", "ja
 const SHAPES = { session: isSession, guest: isGuest };
 
 /**
- * Who is playing: sign-up, sign-in, guests, and an id token that is always good for a while yet.
+ * Who is playing: sign-up, sign-in, guests and what becomes of them, and an id token that is always good for a while.
  *
  * Speaks Cognito's JSON protocol with plain `fetch`. Tokens, and a guest's name and password, are kept in a storage.
  *
@@ -27,6 +41,9 @@ const SHAPES = { session: isSession, guest: isGuest };
  * sign-out in one is followed by the others at once, with a `user` event there, and the last sign-in wins. A renewal
  * reads the storage again before it writes, so it never brings back a player whom another tab has replaced. One tab
  * renews at a time where the browser has Web Locks, and the others take over what it got; without them each may renew.
+ *
+ * **A guest** is kept by name and password. One who confirms an e-mail address is a guest no more, and the storage
+ * says so: when the session is lost, no new guest takes their place. They sign in with the address.
  *
  * **A stored text that cannot be used** counts as none, is removed, and raises an `error` event:
  * `DamagedStorage` for a session, `GuestLost` for a guest. A tab whose player is signed in puts its own session there
@@ -71,6 +88,11 @@ export class Session {
     return this.#tokens?.user ?? null;
   }
 
+  /** Whether the player is a guest, who has no e-mail address and is lost with this browser's storage. */
+  get isGuest() {
+    return this.#tokens?.guest ?? false;
+  }
+
   /** Take over the session that is stored, if any: that of an earlier visit, or what another tab made of it. */
   follow() {
     this.#become(this.#load("session", this.#tokens));
@@ -84,7 +106,7 @@ export class Session {
   }
 
   async signUp(username, password, email) {
-    const answer = await this.#cognito("SignUp", {
+    const answer = await this.#ask("SignUp", {
       Username: username,
       Password: password,
       UserAttributes: email ? [{ Name: "email", Value: email }] : [],
@@ -93,7 +115,79 @@ export class Session {
   }
 
   async confirmSignUp(username, code) {
-    await this.#cognito("ConfirmSignUp", { Username: username, ConfirmationCode: code });
+    await this.#ask("ConfirmSignUp", { Username: username, ConfirmationCode: code });
+  }
+
+  async resendCode(username) {
+    return sentTo(await this.#ask("ResendConfirmationCode", { Username: username }));
+  }
+
+  async forgotPassword(username) {
+    return sentTo(await this.#ask("ForgotPassword", { Username: username }));
+  }
+
+  async confirmForgotPassword(username, code, password) {
+    await this.#ask("ConfirmForgotPassword", { Username: username, ConfirmationCode: code, Password: password });
+  }
+
+  async addEmail(email) {
+    const access = await this.#access();
+    const UserAttributes = [{ Name: "email", Value: email }];
+    const { CodeDeliveryDetailsList: [sent] = [] } = await this.#askFor(access, "UpdateUserAttributes", { UserAttributes });
+    await this.#alone(() => this.#change(access.user, (tokens) => ({ ...tokens, address: email })));
+    return sentTo({ CodeDeliveryDetails: sent });
+  }
+
+  async confirmEmail(code) {
+    const access = await this.#access();
+    try {
+      await this.#askFor(access, "VerifyUserAttribute", { AttributeName: "email", Code: code });
+    } catch (error) {
+      // The answer of an earlier try may have been lost, and a code is good once.
+      if (!SPENT.has(error.code) || !(await this.#isConfirmed(access))) throw error;
+    }
+    await this.#alone(() => {
+      this.#change(access.user, ({ address, ...tokens }) => ({ ...tokens, guest: false }));
+      this.#noGuestAnyMore(access.user);
+    });
+  }
+
+  async setPassword(password) {
+    const access = await this.#access();
+    await this.#alone(async () => {
+      const known = this.#load("guest");
+      if (known?.username !== access.user.username || !known.password) {
+        throw new PodiumError(PASSWORD_LOST, { code: "guest_password_lost" });
+      }
+      const [old, next] = passwordsOf(known);
+      try {
+        await this.#changePassword(access, old, password);
+      } catch (error) {
+        // An earlier change, whose answer was lost, may have come through.
+        if (!next || !isRefused(error)) throw error;
+        await this.#changePassword(access, next, password);
+      }
+    });
+  }
+
+  async changePassword(old, password) {
+    const access = await this.#access();
+    await this.#alone(() => this.#changePassword(access, old, password));
+  }
+
+  async #changePassword(access, old, password) {
+    const { username } = access.user;
+    const known = this.#load("guest");
+    const isKnown = known?.username === username && known.password;
+    // Both are kept until the answer is there: a guest whose password is not known is lost.
+    if (isKnown) this.#save("guest", { ...known, password: old, next: password });
+    try {
+      await this.#askFor(access, "ChangePassword", { PreviousPassword: old, ProposedPassword: password });
+    } catch (error) {
+      if (isKnown && error.status < 500) this.#save("guest", known);
+      throw error;
+    }
+    if (isKnown) this.#save("guest", known.upgraded ? { username, upgraded: true } : { username, password });
   }
 
   async signIn(username, password) {
@@ -101,41 +195,75 @@ export class Session {
   }
 
   /** Alone: of two tabs that become guests at once, the second finds the first one's guest. */
-  async playAsGuest() {
-    return this.#alone(() => this.#playAsGuest());
+  async playAsGuest({ asNew = false } = {}) {
+    return this.#alone(() => {
+      if (asNew) return this.#newGuest();
+      const known = this.#load("guest");
+      return known?.upgraded && this.user?.username === known.username ? this.user : this.#playAsGuest(known);
+    });
   }
 
-  async #playAsGuest() {
-    const known = this.#load("guest");
+  async #playAsGuest(known = this.#load("guest")) {
     if (known) {
       try {
-        return await this.#signIn(known.username, known.password, true);
+        return await this.#signInAsGuest(known);
       } catch (error) {
-        // A guest that was never confirmed has never played.
-        if (REFUSALS.has(error.code) && !isLockedOut(error)) this.#guestLost("is no longer known to the server", error);
+        if (isRefused(error) && known.upgraded) throw new PodiumError(UPGRADED, { code: "guest_upgraded", cause: error });
+        // A guest who was never signed in, or never confirmed, has never played.
+        if (isRefused(error)) known.isNew || this.#guestLost("is no longer known to the server", error);
         else if (error.code !== "UserNotConfirmedException") throw error;
       }
     }
-    const guest = { username: guestName(), password: guestPassword() };
-    this.#save("guest", guest);
-    const { confirmed } = await this.signUp(guest.username, guest.password);
-    if (!confirmed) await this.#confirmGuest(guest);
-    return this.#signIn(guest.username, guest.password, true);
+    return this.#newGuest();
+  }
+
+  async #signInAsGuest({ username, upgraded = false, ...known }) {
+    let refusal = new PodiumError(UPGRADED, { code: "NotAuthorizedException" });
+    for (const password of passwordsOf(known)) {
+      try {
+        const user = await this.#signIn(username, password, !upgraded);
+        if (known.isNew || known.next) this.#save("guest", { username, password, ...(!this.isGuest && { upgraded: true }) });
+        return user;
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+        refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  async #newGuest() {
+    const before = this.#load("guest");
+    for (let attempt = 1; ; attempt++) {
+      const guest = { username: guestName(), password: guestPassword(), isNew: true };
+      this.#save("guest", guest); // the answer may be lost
+      try {
+        const { confirmed } = await this.signUp(guest.username, guest.password);
+        if (!confirmed) throw new PodiumError(REFUSED[GUESTS_OFF], { code: GUESTS_OFF, status: 400 });
+      } catch (error) {
+        if (error.status < 500) this.#save("guest", before);
+        if (error.code === "UsernameExistsException" && attempt < NAME_ATTEMPTS) continue;
+        throw error;
+      }
+      return this.#signInAsGuest(guest);
+    }
   }
 
   /** Forgets the tokens, and asks Cognito to revoke them. A guest's name stays, so that the same guest returns. */
   async signOut() {
-    const refreshToken = this.#tokens?.refreshToken;
+    const { refreshToken, user } = this.#tokens ?? {};
+    const known = this.#load("guest");
+    // The next guest here is a new one.
+    if (known?.upgraded && known.username === user?.username) this.#save("guest", null);
     this.#end();
     // The player is signed out here in any case; a revocation that fails is only a token left to expire.
-    if (refreshToken) await this.#cognito("RevokeToken", { Token: refreshToken }).catch(() => {});
+    if (refreshToken) await this.#ask("RevokeToken", { Token: refreshToken }).catch(() => {});
   }
 
   /** Forgets a player who was deleted, a guest's name too. One who has signed in since, here or in a tab, stays. */
   forget(id) {
     if (this.user?.id !== id) return;
-    const { guest, user } = this.#tokens;
-    if (guest && this.#load("guest")?.username === user.username) this.#save("guest", null);
+    if (this.#load("guest")?.username === this.user.username) this.#save("guest", null);
     this.#end();
   }
 
@@ -169,24 +297,34 @@ export class Session {
       this.follow();
       // Another tab has renewed it or changed the player, or this one has, while it waited for its turn.
       if (this.#tokens?.idToken !== idToken) return;
-      const { refreshToken, guest } = this.#tokens;
+      const session = this.#tokens;
+      const { refreshToken, user } = session;
       try {
         const result = await this.#authenticate("REFRESH_TOKEN_AUTH", { REFRESH_TOKEN: refreshToken });
-        const renewed = this.#read({ RefreshToken: refreshToken, ...result }, guest);
+        const renewed = this.#read({ RefreshToken: refreshToken, ...result }, session);
         this.follow(); // a tab may have changed the player meanwhile
         if (this.#isCurrent(refreshToken)) this.#keep(renewed);
       } catch (error) {
         if (!REFUSALS.has(error.code)) throw error;
         this.follow();
         if (!this.#isCurrent(refreshToken)) return;
-        if (guest) {
-          await this.#playAsGuest();
-          return;
-        }
+        if (await this.#signInAgain(user)) return;
         this.#keep(null);
         throw error;
       }
     });
+  }
+
+  /** Sign in a player whose session is over, where this browser has what it takes: a guest, or one who was. */
+  async #signInAgain({ username }) {
+    const known = this.#load("guest");
+    if (!this.isGuest && !(known?.upgraded && known.username === username)) return false;
+    try {
+      return await this.#playAsGuest(known);
+    } catch (error) {
+      if (error.code === "guest_upgraded") return false;
+      throw error;
+    }
   }
 
   /** Act while no other tab does, where the browser can see to that. */
@@ -213,31 +351,56 @@ export class Session {
     return this.#tokens?.refreshToken === refreshToken;
   }
 
-  async #confirmGuest({ username }) {
-    if (!this.#config.cognitoEndpoint) {
-      throw new PodiumError("This game does not let guests in: a new player has to be confirmed first.", {
-        code: "UserNotConfirmedException",
-      });
-    }
-    await this.confirmSignUp(username, "000000"); // the emulator takes any code
-  }
-
   async #signIn(username, password, guest) {
     const result = await this.#authenticate("USER_PASSWORD_AUTH", { USERNAME: username, PASSWORD: password });
-    this.#keep(this.#read(result, guest));
+    this.#keep(this.#read(result, { guest }));
     return this.user;
   }
 
+  /** Change what is kept of a player's session, unless another has taken their place. */
+  #change({ id }, change) {
+    this.follow();
+    if (this.user?.id === id) this.#keep(change(this.#tokens));
+  }
+
+  #noGuestAnyMore({ username }) {
+    const known = this.#load("guest");
+    if (known?.username === username && !known.upgraded) this.#save("guest", { ...known, upgraded: true });
+  }
+
+  /** Whether the player has the address that was asked for last. */
+  async #isConfirmed(access) {
+    const wanted = access.address?.toLowerCase();
+    const { UserAttributes = [] } = await this.#askFor(access, "GetUser", {});
+    const { email, email_verified: isVerified } = Object.fromEntries(UserAttributes.map(({ Name, Value }) => [Name, Value]));
+    return isVerified === "true" && email?.toLowerCase() === wanted;
+  }
+
   async #authenticate(flow, parameters) {
-    const answer = await this.#cognito("InitiateAuth", { AuthFlow: flow, AuthParameters: parameters });
+    const answer = await this.#ask("InitiateAuth", { AuthFlow: flow, AuthParameters: parameters });
     if (answer.AuthenticationResult) return answer.AuthenticationResult;
     throw new PodiumError(`Signing in asks for a further step (${answer.ChallengeName}) that this client lacks.`, {
       code: answer.ChallengeName,
     });
   }
 
+  #ask(operation, parameters) {
+    return this.#cognito(operation, { ClientId: this.#config.userPoolClientId, ...parameters });
+  }
+
+  /** Return the player's session, with an access token that is good for a while: an earlier release stored none. */
+  async #access() {
+    await this.token();
+    if (!this.#tokens.accessToken) await this.token({ fresh: true });
+    return this.#tokens;
+  }
+
+  #askFor({ accessToken }, operation, parameters) {
+    return this.#cognito(operation, { AccessToken: accessToken, ...parameters });
+  }
+
   async #cognito(operation, parameters) {
-    const { region, cognitoEndpoint, userPoolClientId } = this.#config;
+    const { region, cognitoEndpoint } = this.#config;
     const { ok, status, body } = await exchange(
       this.#transport,
       cognitoEndpoint ?? `https://cognito-idp.${region}.amazonaws.com/`,
@@ -247,23 +410,31 @@ export class Session {
           "Content-Type": "application/x-amz-json-1.1",
           "X-Amz-Target": `AWSCognitoIdentityProviderService.${operation}`,
         },
-        body: JSON.stringify({ ClientId: userPoolClientId, ...parameters }),
+        body: JSON.stringify(parameters),
       },
     );
     if (ok) return body;
     const code = body?.__type?.split("#").pop() ?? "HttpError";
-    throw new PodiumError(body?.message ?? body?.Message ?? `Cognito answered ${status}.`, { code, status });
+    const message = body?.message ?? body?.Message ?? `Cognito answered ${status}.`;
+    const ours = oursFor(code, message);
+    throw new PodiumError(REFUSED[ours] ?? message, { code: ours ?? code, status });
   }
 
-  #read({ IdToken, RefreshToken, ExpiresIn }, guest) {
+  /** Return the session of an answer. `address` is what the player would have as the e-mail address. */
+  #read({ IdToken, AccessToken, RefreshToken, ExpiresIn }, { guest, address }) {
     const claims = claimsOf(IdToken);
+    const user = { id: claims?.sub, username: claims?.["cognito:username"] };
     const tokens = {
       idToken: IdToken,
+      accessToken: AccessToken,
       refreshToken: RefreshToken,
       expiresAt: this.#clock.now() + ExpiresIn * 1000,
-      user: { id: claims?.sub, username: claims?.["cognito:username"] },
-      guest,
+      user,
+      // Also where the answer to the confirmation was lost.
+      guest: guest && !claims?.email_verified,
+      ...(address && { address }),
     };
+    if (guest && !tokens.guest) this.#noGuestAnyMore(user);
     if (isSession(tokens)) return tokens;
     throw new PodiumError("Cognito answered without the tokens of a player.", { code: "BadAnswer" });
   }
@@ -309,6 +480,9 @@ export class Session {
   }
 }
 
+const UPGRADED = "The guest of this browser has an e-mail address now: sign in with it.";
+const PASSWORD_LOST =
+  "This browser does not have the guest's password: once the e-mail address is confirmed, use forgotPassword.";
 const DAMAGED = "The session in this browser's storage cannot be read: sign in again.";
 
 function isSession(value) {
@@ -318,10 +492,25 @@ function isSession(value) {
 }
 
 function isGuest(value) {
-  return isText(value?.username) && isText(value?.password);
+  return isText(value?.username) && (isText(value.password) || value.upgraded === true);
 }
 
 const isText = (value) => typeof value === "string" && value !== "";
+
+/** Whether Cognito refused the name with the password, or the token: for good, as far as this client knows. */
+const isRefused = (error) => REFUSALS.has(error.code) && !isLockedOut(error);
+
+/** The passwords that a guest may have: a change whose answer was lost leaves two. */
+const passwordsOf = ({ password, next }) => [password, next].filter(isText);
+
+/** Where a code was sent, as far as Cognito says. */
+const sentTo = ({ CodeDeliveryDetails }) => ({ destination: CodeDeliveryDetails?.Destination ?? null });
+
+/** Return our own code for a refusal; undefined where Cognito's is kept. */
+function oursFor(code, message) {
+  if (code === "AliasExistsException") return "email_taken";
+  return code === "UserLambdaValidationException" ? [GUESTS_BUSY, GUESTS_OFF].find((one) => message.includes(one)) : undefined;
+}
 
 /** Cognito locks an account out for a while after wrong passwords, from any client: its guest is not gone. */
 const isLockedOut = ({ message }) => /attempts exceeded/i.test(message);
@@ -346,7 +535,7 @@ function claimsOf(token) {
 
 function guestName() {
   const [pick] = crypto.getRandomValues(new Uint32Array(1));
-  return `guest-${GUEST_NAMES[pick % GUEST_NAMES.length]}-${randomText(5)}`;
+  return `guest-${GUEST_NAMES[pick % GUEST_NAMES.length]}-${randomText(8)}`;
 }
 
 /** 24 random characters behind one of each kind that a strict password policy may ask for. */

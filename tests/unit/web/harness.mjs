@@ -101,9 +101,9 @@ export class FakeBrowser {
   };
 }
 
-export function makeToken(sub, username, number = 1) {
+export function makeToken(sub, username, number = 1, claims = {}) {
   const encode = (part) => Buffer.from(JSON.stringify(part)).toString("base64url");
-  return `${encode({ alg: "RS256" })}.${encode({ sub, "cognito:username": username, number })}.signature`;
+  return `${encode({ alg: "RS256" })}.${encode({ sub, "cognito:username": username, number, ...claims })}.signature`;
 }
 
 /** A response that, unlike a real one, waits on nothing but promises. */
@@ -117,7 +117,8 @@ export const makeResponse = (status, text, headers = {}) => ({
 /**
  * A user pool behind `fetch`, and an API whose answers the test gives in `api`: status, body, and headers if any.
  *
- * `refuse` holds Cognito's next refusals by operation, `held` the promises that its answers wait for.
+ * `refuse` holds Cognito's next refusals by operation, `held` the promises that its answers wait for, `lost` the
+ * operations that are done and whose answers are lost, `guests` the code with which guests are refused.
  */
 export class FakeServer {
   calls = [];
@@ -125,6 +126,8 @@ export class FakeServer {
   confirmsAtOnce = true;
   refuse = new Map();
   held = new Map();
+  lost = new Set();
+  guests = null;
   issued = 0;
   api = () => [200, {}];
 
@@ -135,6 +138,7 @@ export class FakeServer {
     const request = { url: String(url), method, headers, body: parameters };
     if (target) await this.held.get(target);
     const [status, answer, headersBack] = target ? this.#cognito(target, parameters) : await this.api(request);
+    if (this.lost.has(target)) throw new TypeError("fetch failed");
     return makeResponse(status, JSON.stringify(answer), headersBack);
   };
 
@@ -150,13 +154,75 @@ export class FakeServer {
 
   SignUp({ Username, Password }) {
     if (this.users.has(Username)) return [400, { __type: "UsernameExistsException", message: "User already exists" }];
-    this.users.set(Username, { password: Password, confirmed: this.confirmsAtOnce });
-    return [200, { UserConfirmed: this.confirmsAtOnce }];
+    const isGuest = /^guest-[a-z0-9-]{8,60}$/.test(Username);
+    if (isGuest && this.guests) {
+      const message = `PreSignUp failed with error ${this.guests}.`;
+      return [400, { __type: "UserLambdaValidationException", message }];
+    }
+    const confirmed = this.confirmsAtOnce || isGuest;
+    this.users.set(Username, { password: Password, confirmed });
+    return [200, { UserConfirmed: confirmed }];
   }
 
   ConfirmSignUp({ Username }) {
     this.users.get(Username).confirmed = true;
     return [200, {}];
+  }
+
+  ResendConfirmationCode() {
+    return [200, { CodeDeliveryDetails: { Destination: "a***@e***" } }];
+  }
+
+  ForgotPassword() {
+    return [200, { CodeDeliveryDetails: { Destination: "a***@e***" } }];
+  }
+
+  ConfirmForgotPassword({ Username, Password }) {
+    this.#named(Username)[1].password = Password;
+    return [200, {}];
+  }
+
+  UpdateUserAttributes({ AccessToken, UserAttributes }) {
+    this.#owner(AccessToken).pending = UserAttributes[0].Value;
+    return [200, { CodeDeliveryDetailsList: [{ Destination: "a***@e***" }] }];
+  }
+
+  VerifyUserAttribute({ AccessToken, Code }) {
+    const user = this.#owner(AccessToken);
+    if (!user.pending) return [400, { __type: "ExpiredCodeException", message: "request a code again" }];
+    if (Code !== "123456") return [400, { __type: "CodeMismatchException", message: "Invalid verification code" }];
+    if ([...this.users.values()].some(({ email }) => email === user.pending)) {
+      return [400, { __type: "AliasExistsException", message: "An account with the given email already exists." }];
+    }
+    Object.assign(user, { email: user.pending, pending: undefined });
+    return [200, {}];
+  }
+
+  GetUser({ AccessToken }) {
+    const { email } = this.#owner(AccessToken);
+    const address = [
+      { Name: "email", Value: email },
+      { Name: "email_verified", Value: "true" },
+    ];
+    return [200, { UserAttributes: email ? address : [] }];
+  }
+
+  ChangePassword({ AccessToken, PreviousPassword, ProposedPassword }) {
+    const user = this.#owner(AccessToken);
+    if (user.password !== PreviousPassword) {
+      return [400, { __type: "NotAuthorizedException", message: "Incorrect username or password." }];
+    }
+    user.password = ProposedPassword;
+    return [200, {}];
+  }
+
+  #owner(accessToken) {
+    return this.users.get(accessToken.slice("access-".length));
+  }
+
+  /** The name and the user of a name or an address. */
+  #named(name) {
+    return [...this.users].find(([username, { email }]) => username === name || email === name) ?? [];
   }
 
   RevokeToken() {
@@ -165,14 +231,14 @@ export class FakeServer {
 
   InitiateAuth({ AuthFlow, AuthParameters }) {
     const refresh = AuthFlow === "REFRESH_TOKEN_AUTH";
-    const username = refresh ? AuthParameters.REFRESH_TOKEN.slice("refresh-".length) : AuthParameters.USERNAME;
-    const user = this.users.get(username);
+    const name = refresh ? AuthParameters.REFRESH_TOKEN.slice("refresh-".length) : AuthParameters.USERNAME;
+    const [username, user] = this.#named(name);
     if (!user || (!refresh && user.password !== AuthParameters.PASSWORD)) {
       return [400, { __type: "NotAuthorizedException", message: "Incorrect username or password." }];
     }
     if (!user.confirmed) return [400, { __type: "UserNotConfirmedException", message: "User is not confirmed." }];
     const result = {
-      IdToken: makeToken(`id-${username}`, username, ++this.issued),
+      IdToken: makeToken(`id-${username}`, username, ++this.issued, user.email && { email: user.email, email_verified: true }),
       AccessToken: `access-${username}`,
       ExpiresIn: 3600,
     };
