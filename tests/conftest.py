@@ -57,15 +57,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Escape what was captured where it is no UTF-8: half a surrogate pair in a log line ends the session.
+    """Escape what was captured or compared where it is no UTF-8: half a surrogate pair would end the session.
 
     A worker process hands its reports over as UTF-8.
     """
     report = yield
-    report.sections = [
-        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
-    ]
+    report.sections = [(title, _utf8(text)) for title, text in report.sections]
+    if report.longrepr is not None and _utf8(report.longreprtext) != report.longreprtext:
+        report.longrepr = _utf8(report.longreprtext)
     return report
+
+
+def _utf8(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -19,6 +19,8 @@ _LAYOUT = "\n"
 def _terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
+    # Where the entry of a function was imported, Powertools writes its lines, too.
+    monkeypatch.setattr(logging.getLogger("podium"), "handlers", [])
     monkeypatch.setenv("COLUMNS", "4000")
     monkeypatch.setattr(logging, "raiseExceptions", True)
     set_up_logging()
