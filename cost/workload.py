@@ -22,7 +22,7 @@ SECONDS_A_MONTH = SECONDS_A_DAY * DAYS_A_MONTH
 ALARMS = (
     sum(3 + bool(function.dropped) + bool(function.undelivered) for function in FUNCTIONS)
     + sum(2 + 2 * bool(table.index) for table in TABLES)
-    + 11
+    + 12
 )
 """Alarms of a stage, as `infra/watching.py` makes them: errors, throttles, duration and losses of each
 function, but no errors of the authorizer and the sign-up; reads and writes of each table and index; and

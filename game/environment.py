@@ -80,6 +80,10 @@ class RoutesEnvironment(PushEnvironment):
 
     user_pool_id: str
     """The user pool, which is asked whether an admin still is one."""
+    spectators: Annotated[int, Field(ge=0)] = 0
+    """The most connections without a token at once; 0, the default: none are let in."""
+    spectators_per_address: Annotated[int, Field(ge=0)] = 0
+    """Of these, the most from one IP address."""
 
 
 class AuthorizerEnvironment(Environment):
@@ -91,6 +95,8 @@ class AuthorizerEnvironment(Environment):
     """The app client that good tokens are for."""
     key_set_url: str
     """Where the user pool's JSON Web Key Set is: `{issuer}/.well-known/jwks.json` on AWS."""
+    spectators: bool = False
+    """Whether a connection without a token is let in, for the routes to count; no by default."""
 
 
 class BroadcasterEnvironment(PushEnvironment):
@@ -102,6 +108,8 @@ class BroadcasterEnvironment(PushEnvironment):
     """Subscribers of one board; with more of them, pushers are started. 5,000 by default."""
     pushers: Annotated[int, Field(ge=1, le=100)] = PUSHERS
     """Into how many slices a large board's subscribers are split; 8 by default."""
+    spectators: bool = False
+    """Whether there are spectators for the sweep to count; no by default."""
 
 
 class PortraitsEnvironment(StoreEnvironment):

@@ -5,6 +5,15 @@ from typing import Literal
 Action = Literal["subscribe", "unsubscribe", "ping", "broadcast"]
 """Actions that a client's frame asks for: each is a route of the WebSocket API."""
 
+SPECTATOR_ACTIONS: frozenset[Action] = frozenset({"subscribe", "unsubscribe", "ping"})
+"""Those that a spectator may ask for: a connection without a token. Any other needs a player."""
+
+SPECTATORS = 1_000
+"""Spectators that a stage lets in at once, by default: what one may cost is the studio's to decide."""
+
+SPECTATORS_PER_ADDRESS = 200
+"""Of them, those of one IP address, by default: a school has one, and so has a person with a script."""
+
 SUBPROTOCOL = "podium"
 """The WebSocket subprotocol of Podium; a token may travel beside it."""
 

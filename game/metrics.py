@@ -30,6 +30,8 @@ class Metric(StrEnum):
     """Boards that a sweep had to visit."""
     BOARDS_LEFT = "BoardsLeft", "broadcaster"
     """Those of them for which it had no time."""
+    SPECTATORS = "Spectators", "broadcaster"
+    """Connections without a token, as a sweep found them."""
     RANKS_REPAIRED = "RanksRepaired", "ranker"
     """Counts of rank indexes that were wrong for good, and nodes that could not be read."""
     GUESTS_REFUSED = "GuestsRefused", "sign-up"

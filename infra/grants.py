@@ -118,7 +118,12 @@ GRANTS: Mapping[str, Grants] = {
         push=("POST", "DELETE"),
     ),
     SWEEP.name: Grants(
-        tables={**_PUSHING, LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"), SCORES: ("Query",)},
+        tables={
+            **_PUSHING,
+            BUDGETS: ("GetItem", "UpdateItem"),
+            LEADERBOARDS: ("GetItem", "PutItem", "UpdateItem"),
+            SCORES: ("Query",),
+        },
         indexes={CONNECTIONS: ("Query",), LEADERBOARDS: ("Query",)},
         push=("POST", "DELETE"),
     ),

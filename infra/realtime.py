@@ -79,6 +79,8 @@ class RealtimeStack(Stack):
             push_rate=settings.push_rate,
             connections_url=self.connections_url,
             user_pool_id=identity.pool.user_pool_id,
+            spectators=settings.live.spectators,
+            spectators_per_address=settings.live.spectators_per_address,
         )
         self.routes = self._function(ROUTES, environment)
         self.routes.grant_user_pool(identity.pool.user_pool_arn)
@@ -127,6 +129,7 @@ class RealtimeStack(Stack):
             pusher_function=function_name(settings, PUSHER),
             direct_limit=settings.live.direct_limit,
             pushers=settings.live.pushers,
+            spectators=settings.live.spectators > 0,
         )
 
     def _authorizer(self, identity: IdentityStack) -> PodiumFunction:
@@ -140,13 +143,14 @@ class RealtimeStack(Stack):
                 token_issuer="https://cognito-idp.{region}.amazonaws.com/{pool}".format(**pool),
                 token_client_id=identity.client.user_pool_client_id,
                 key_set_url=settings.addresses.key_set.format(**pool),
+                spectators=settings.live.spectators > 0,
             ),
             **self._code(AUTHORIZER.name),
         )
 
     def _add_routes(self) -> None:
-        # Both places where a token may be are the authorizer's to look at: neither is required by itself. The
-        # API wants a source all the same, and this header every handshake has.
+        # Both places where a token may be are the authorizer's to look at, and a spectator has none. The API
+        # wants a source all the same, without which a handshake is a 401; this header every handshake has.
         authorizer = WebSocketLambdaAuthorizer(
             "Tokens", self.authorizer.function, identity_source=["route.request.header.Host"]
         )

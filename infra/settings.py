@@ -16,7 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from game.account import PUSH_SHARE, request_rate
 from game.functions import FUNCTIONS
-from game.live import DIRECT_LIMIT, PUSHERS, RANK_WINDOW_SECONDS
+from game.live import (
+    DIRECT_LIMIT,
+    PUSHERS,
+    RANK_WINDOW_SECONDS,
+    SPECTATORS,
+    SPECTATORS_PER_ADDRESS,
+)
 from store.schema import TABLES
 
 STAGES = Path(__file__).with_name("stages")
@@ -105,6 +111,14 @@ class Live(_Settings):
     By default four fifths of the stage's `account_rate`; more than nine tenths is refused, because players'
     own requests come out of the same quota.
     """
+    spectators: int = Field(default=SPECTATORS, ge=0)
+    """Connections without a token at once, 1,000 by default; 0 lets none in.
+
+    The bound is approximate: they are counted again every ten minutes. Above it `$connect` answers 503, and
+    clients read the board over REST.
+    """
+    spectators_per_address: int = Field(default=SPECTATORS_PER_ADDRESS, ge=1)
+    """Of these, the ones from one IP address (of IPv6, one /64): a school, or a person with a script."""
 
 
 class Concurrency(_Settings, extra="allow"):

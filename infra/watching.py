@@ -22,6 +22,9 @@ _MINUTE = Duration.minutes(1)
 _NEAR = 0.8
 """Of a function's timeout: an alarm before it is reached."""
 
+_NEAR_BOUND = 0.9
+"""Of the bound of spectators: an alarm before clients are refused."""
+
 STALE_SECONDS = 30
 """A score that takes longer than this to reach every screen raises an alarm."""
 
@@ -227,6 +230,14 @@ class WatchingStack(Stack):
             10,
             "Connections take no frames and were closed; their clients come back by themselves.",
         )
+        if self._settings.live.spectators:
+            self._alarm(
+                "spectators",
+                self._podium(Metric.SPECTATORS, "Maximum"),
+                _NEAR_BOUND * self._settings.live.spectators,
+                "There are nearly as many spectators as are let in: the next ones see no live board.",
+                periods=3,
+            )
         self._alarm(
             "dead-letters",
             self._dead_letters(),
@@ -350,6 +361,7 @@ class WatchingStack(Stack):
                         "Ranks behind the stream, ms", [self._lambda("IteratorAge", RANKER.name, "Maximum")]
                     ),
                     graph("Counts repaired", [self._podium(Metric.RANKS_REPAIRED, "Sum")]),
+                    graph("Spectators", [self._podium(Metric.SPECTATORS, "Maximum")]),
                 ],
             ],
         )

@@ -50,6 +50,7 @@ from store.errors import RequestError
 from store.portraits import open_bucket
 from store.rank_nodes import indexed_boards
 from store.schema import SCORES
+from store.spectators import Bounds
 from store.unfinished import Janitor
 from store.users import open_user_pool
 from streams.broadcaster import Broadcaster
@@ -66,6 +67,8 @@ PAGES = CHECKOUT / "clients" / "web"
 STREAM_BATCH = 1000
 _RANK_SWEEP_SECONDS = 3600
 _SHUTDOWN_SECONDS = 2
+SPECTATORS = Bounds(most=10_000, per_address=10_000)
+"""All come from this machine: windows of the demo page, and a load test."""
 JANITOR_SECONDS = 60
 """Between two runs of the janitor, and how long one may take; on AWS it is five minutes."""
 
@@ -107,12 +110,14 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         verifier = _verifier(deployment)
         push = await stack.enter_async_context(open_push_client(session, f"http://{HOST}:{settings.ws_port}"))
         users = await stack.enter_async_context(open_user_pool(session, deployment.user_pool_id))
-        live = Live(db, catalogue, push, now_ms, users.is_member)
+        live = Live(db, catalogue, push, now_ms, users.is_member, SPECTATORS)
         broadcaster = await stack.enter_async_context(_broadcaster(db, catalogue, push))
         ranker = Ranker(db, now_ms)
         sources = await _start_event_sources(settings, session, db, broadcaster, ranker, stack)
         gateway = Gateway(
-            authorizer=lambda event: authorize(verifier, event), routes=_routes(live), stage=STAGE
+            authorizer=lambda event: authorize(verifier, event, spectators=True),
+            routes=_routes(live),
+            stage=STAGE,
         )
         await gateway.start(HOST, settings.ws_port)
         stack.push_async_callback(gateway.stop)
@@ -209,7 +214,7 @@ async def _broadcaster(db: Database, catalogue: Catalogue, push: PushClient) -> 
 
     async with task_pushers(push_slice) as pushers:
         runner = FanOutRunner(db, catalogue, push, now_ms, pushers.start)
-        yield Broadcaster(db, catalogue, runner, now_ms)
+        yield Broadcaster(db, catalogue, runner, now_ms, spectators=True)
 
 
 async def _start_event_sources(

@@ -19,6 +19,7 @@ from runtime.container import Container
 from runtime.event_loop import new_event_loop
 from runtime.settings import read
 from store.database import open_database
+from store.spectators import Bounds
 from store.users import open_user_pool
 
 logger = Logger(service="podium")
@@ -33,7 +34,8 @@ async def _open_live() -> AsyncIterator[Live]:
         open_stage_push(session, settings, db) as push,
         open_user_pool(session, settings.user_pool_id) as users,
     ):
-        yield Live(db, load_catalogue(), push, now_ms, users.is_member)
+        bounds = Bounds(settings.spectators, settings.spectators_per_address)
+        yield Live(db, load_catalogue(), push, now_ms, users.is_member, bounds)
 
 
 _container = Container(_open_live, new_event_loop)

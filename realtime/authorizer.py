@@ -1,8 +1,14 @@
-"""The Lambda authorizer in front of `$connect`: who has a good token may open a connection."""
+"""The Lambda authorizer in front of `$connect`: who has a good token may open a connection.
 
+Without any token a connection is a spectator's, where the stage lets spectators in. A token that is bad,
+empty or in the wrong place is refused: its owner means to play, and must not get less without a word.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 from game.live import SUBPROTOCOL
+from realtime.callers import SPECTATOR
 from realtime.subprotocols import Event, offered_subprotocols
 from runtime.token_errors import TokenError
 from runtime.tokens import TokenVerifier
@@ -16,28 +22,40 @@ class UnauthorizedError(Exception):
 
 
 def find_token(event: Event) -> str | None:
-    """Return a connection request's token: the one beside `podium` in the subprotocols, or the query's."""
-    match offered_subprotocols(event):
+    """Return a connection request's token: the one beside `podium` in the subprotocols, or the query's.
+
+    None without any; "" for one that cannot be good: it is empty, or where no token is looked for.
+    """
+    offered = offered_subprotocols(event)
+    match offered:
         case [protocol, token] if protocol == SUBPROTOCOL and token:
             return token
-    return (event.get("queryStringParameters") or {}).get("token") or None
+    asked: Mapping[str, str] = event.get("queryStringParameters") or {}
+    if "token" in asked:
+        return asked["token"]
+    headers = {name.lower() for name in event.get("headers") or {}}
+    return "" if "authorization" in headers or offered not in ([""], [SUBPROTOCOL]) else None
 
 
-async def authorize(verifier: TokenVerifier, event: Event) -> dict[str, Any]:
-    """Return the policy that lets the player in. Every route of the connection is given its context:
+async def authorize(verifier: TokenVerifier, event: Event, *, spectators: bool = False) -> dict[str, Any]:
+    """Return the policy that lets a player in, or a spectator where there are `spectators`.
+
+    Every route of a player's connection is given its context:
 
     userId      the player's `sub`
     groups      the token's groups, separated by spaces
     expiresAt   when the token expires, in seconds since the epoch: the connection may outlive it
     username    what the user pool calls a member of a group, to look the membership up again
 
-    Raises UnauthorizedError (401) without a good token, KeySetError (500) when none can be judged.
+    Those of a spectator's are given `spectator`, and nothing else.
+
+    Raises UnauthorizedError (401) for what is neither, KeySetError (500) when no token can be judged.
     """
     token = find_token(event)
-    if token is None:
-        raise UnauthorizedError
+    if token is None and spectators:
+        return _policy(event, SPECTATOR, {SPECTATOR: "true"})
     try:
-        claims = await verifier.verify(token)
+        claims = await verifier.verify(token or "")
     except TokenError as error:
         raise UnauthorizedError from error
     # API Gateway takes texts, numbers and booleans; as texts they all arrive as they left.
@@ -49,13 +67,17 @@ async def authorize(verifier: TokenVerifier, event: Event) -> dict[str, Any]:
     if context["groups"]:
         # An ID token and an access token differ in where it is.
         context["username"] = claims.get("cognito:username") or claims.get("username", "")
+    return _policy(event, claims["sub"], context)
+
+
+def _policy(event: Event, principal: str, context: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "principalId": claims["sub"],
+        "principalId": principal,
         "policyDocument": {
             "Version": "2012-10-17",
             "Statement": [
                 {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"]}
             ],
         },
-        "context": context,
+        "context": dict(context),
     }

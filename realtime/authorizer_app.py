@@ -1,7 +1,8 @@
 """The Lambda entry of the authorizer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -16,19 +17,22 @@ from runtime.tokens import TokenVerifier
 
 logger = Logger(service="podium")
 
+Authorizer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
 
 @asynccontextmanager
-async def _open_verifier() -> AsyncIterator[TokenVerifier]:
+async def _open_authorizer() -> AsyncIterator[Authorizer]:
     settings = read(AuthorizerEnvironment)
-    yield TokenVerifier(
+    verifier = TokenVerifier(
         issuer=settings.token_issuer, client_id=settings.token_client_id, key_set_url=settings.key_set_url
     )
+    yield partial(authorize, verifier, spectators=settings.spectators)
 
 
-_container = Container(_open_verifier)
+_container = Container(_open_authorizer)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
 def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
-    """Answer with the policy that lets the player in, or raise `Unauthorized`."""
-    return _container.run(lambda verifier: authorize(verifier, event))
+    """Answer with the policy that lets the caller in, or raise `Unauthorized`."""
+    return _container.run(lambda authorizer: authorizer(event))

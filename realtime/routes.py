@@ -1,8 +1,12 @@
-"""The WebSocket routes. Each takes an API Gateway proxy event and answers through `@connections`."""
+"""The WebSocket routes. Each takes an API Gateway proxy event and answers through `@connections`.
+
+A connection is a player's or a spectator's (`realtime.callers`). What a spectator may ask for is a list, so
+that a new action is for players unless it is put there.
+"""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args
 
@@ -10,21 +14,23 @@ from pydantic import ValidationError
 
 from game.catalogue import Catalogue
 from game.frames import FRAME_LIMIT, fits
-from game.live import BOARDS_LIMIT, CONNECTIONS_LIMIT, SUBPROTOCOL, Action
+from game.live import BOARDS_LIMIT, CONNECTIONS_LIMIT, SPECTATOR_ACTIONS, SUBPROTOCOL, Action
 from game.model import Model
 from game.strict_json import RepeatedMemberError, check_members
 from game.wording import listed
 from realtime import protocol
 from realtime.activity import ActivityMarks
+from realtime.callers import address, authorizer_context, is_spectator, user_id
 from realtime.gone import forget, hang_up
 from realtime.push.client import PushClient
 from realtime.recent import RecentBoards
 from realtime.subprotocols import Event, offered_subprotocols
-from store import boards, connections, players
+from store import boards, connections, players, spectators
 from store.boards import PublishedBoard
 from store.database import Database
 from store.errors import StoreError, throttled
 from store.players import DeletedError
+from store.spectators import NO_SPECTATORS, Bounds
 from store.users import UsersUnavailableError
 
 Response = dict[str, Any]
@@ -61,38 +67,58 @@ IsMember = Callable[[str, str, str], Awaitable[bool]]
 
 @dataclass(frozen=True)
 class Live:
-    """The clients that the routes work with. `now_ms` gives milliseconds since the epoch, UTC."""
+    """The clients that the routes work with. `now_ms` gives milliseconds since the epoch, UTC.
+
+    spectators: how many of them are let in.
+    """
 
     db: Database
     catalogue: Catalogue
     push: PushClient
     now_ms: Callable[[], int]
     is_member: IsMember
+    spectators: Bounds = NO_SPECTATORS
     recent: RecentBoards = field(default_factory=RecentBoards)
     marks: ActivityMarks = field(default_factory=ActivityMarks)
 
 
 async def connect(live: Live, event: Event) -> Response:
-    """Record the connection, which the authorizer has let in (`$connect`); 403 for a deleted player.
+    """Record the connection, which the authorizer has let in (`$connect`).
 
-    Recorded first: a deletion that comes after the look at the player finds the connection, and closes it.
+    403 for a deleted player; 503 for a spectator, where there are enough of them.
     """
-    connection_id, user_id = _connection_id(event), _user_id(event)
-    await connections.open_connection(live.db, connection_id, user_id, live.now_ms())
-    try:
-        await players.require_alive(live.db, user_id)
-    except DeletedError:
-        await connections.refuse_connection(live.db, connection_id, user_id)
+    connection_id, player = _connection_id(event), user_id(event)
+    if player is None:
+        now, bounds = live.now_ms(), live.spectators
+        if not await spectators.admit(live.db, bounds, connection_id, address(event), now):
+            return BUSY
+    elif not await _admit_player(live, connection_id, player):
         return FORBIDDEN
-    await _make_room(live, connection_id, user_id)
     if SUBPROTOCOL in offered_subprotocols(event):
         return OK | {"headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
     return OK
 
 
+async def _admit_player(live: Live, connection_id: str, player: str) -> bool:
+    """Record a player's connection, and make room for it; return False for a deleted player.
+
+    Recorded first: a deletion that comes after the look at the player finds the connection, and closes it.
+    """
+    await connections.open_connection(live.db, connection_id, player, live.now_ms())
+    try:
+        await players.require_alive(live.db, player)
+    except DeletedError:
+        await connections.refuse_connection(live.db, connection_id, player)
+        return False
+    await _make_room(live, connection_id, player)
+    return True
+
+
 async def disconnect(live: Live, event: Event) -> Response:
     """Forget the connection (`$disconnect`)."""
     await connections.close_connection(live.db, _connection_id(event))
+    if is_spectator(event):
+        await spectators.leave(live.db)
     return OK
 
 
@@ -109,12 +135,18 @@ async def subscribe(live: Live, event: Event) -> Response:
     await _check_limit(live, connection_id, wanted)
     # A push that met the connection while it was being opened was answered 410, and deleted the rows that it
     # had from the start: they are written again.
-    user_id = _user_id(event)
-    channels = [*wanted, *connections.standing_channels(user_id)]
-    await connections.subscribe(live.db, connection_id, channels, user_id, live.now_ms())
+    player = user_id(event)
+    standing = (
+        connections.spectator_channels(address(event))
+        if player is None
+        else connections.standing_channels(player)
+    )
+    channels = [*wanted, *standing]
+    await connections.subscribe(live.db, connection_id, channels, player, live.now_ms())
     # A player who is deleted while a connection opens is not hung up on: that was answered with 410, too.
     try:
-        await players.require_alive(live.db, user_id)
+        if player is not None:
+            await players.require_alive(live.db, player)
     except DeletedError:
         await connections.unsubscribe(live.db, connection_id, channels)
         await live.push.close(connection_id)
@@ -208,7 +240,7 @@ async def _make_room(live: Live, connection_id: str, user_id: str) -> None:
 
 
 def _check_token_of_admin(live: Live, event: Event) -> None:
-    context = _authorizer(event)
+    context = authorizer_context(event)
     if ADMINS not in str(context.get("groups", "")).split():
         raise _forbidden()
     # A connection from before this was recorded has to come back, too.
@@ -219,9 +251,9 @@ def _check_token_of_admin(live: Live, event: Event) -> None:
 
 
 async def _check_still_admin(live: Live, event: Event) -> None:
-    username = str(_authorizer(event).get("username", ""))
+    username, player = str(authorizer_context(event).get("username", "")), user_id(event)
     try:
-        if not (username and await live.is_member(username, _user_id(event), ADMINS)):
+        if not (username and player and await live.is_member(username, player, ADMINS)):
             raise _forbidden()
     except UsersUnavailableError as error:
         raise FrameError("unavailable", "action: admins cannot be looked up now; try again") from error
@@ -264,6 +296,7 @@ async def handle(live: Live, event: Event) -> Response:
     """
     route = event["requestContext"]["routeKey"]
     try:
+        _check_spectator(route, event)
         return await ROUTES[route](live, event)
     except FrameError as error:
         return await _answer(live, event, protocol.encode(error.frame))
@@ -275,6 +308,15 @@ async def handle(live: Live, event: Event) -> Response:
             return BUSY
         busy = protocol.ErrorFrame(code="busy", message="too many requests at once; try again later")
         return await _answer(live, event, protocol.encode(busy))
+
+
+def _check_spectator(route: str, event: Event) -> None:
+    allowed = route.startswith("$") or route in SPECTATOR_ACTIONS
+    if not allowed and is_spectator(event):
+        actions = listed(sorted(SPECTATOR_ACTIONS))
+        raise FrameError(
+            "forbidden", f"action: without a token only {actions}; for {route}, connect with a player's token"
+        )
 
 
 def _parse(model: type[_FrameT], event: Event) -> _FrameT:
@@ -352,12 +394,3 @@ def _left(deadline: float) -> float:
 
 def _connection_id(event: Event) -> str:
     return str(event["requestContext"]["connectionId"])
-
-
-def _authorizer(event: Event) -> Mapping[str, Any]:
-    context: Mapping[str, Any] = event["requestContext"].get("authorizer") or {}
-    return context
-
-
-def _user_id(event: Event) -> str:
-    return str(_authorizer(event)["userId"])

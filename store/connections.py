@@ -1,14 +1,21 @@
 """`Connections`: one row per subscription of a live connection to a channel.
 
-A channel is a board's id, `user#<userId>`, or `all`. Every connection has the last two from the moment it
-opens. Rows of a connection that went away unnoticed are deleted when a push meets them (410), and by the
-TTL in any case.
+A channel is a board's id, `user#<userId>`, or `all`. Every player's connection has the last two from the
+moment it opens. Rows of a connection that went away unnoticed are deleted when a push meets them (410), and
+by the TTL in any case.
+
+A spectator's connection has no user. From the moment it opens it is on the channel of all spectators, whose
+rows are how many there are, and on that of its address, whose rows are how many come from there. What goes to
+`all` goes to the spectators as well, after the players. No board's id has a `#`.
 
 `all` is stored as sixteen channels, `all#0` to `all#f`, and only this module knows: API Gateway lets 500
 connections per second in, each takes a write to come and one to go, and one partition has 1,000. Which of
-the channels a connection is on follows from its id.
+the channels a connection is on follows from its id. The spectators' channel is stored in the same way.
 """
 
+import asyncio
+import hashlib
+import ipaddress
 import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
@@ -30,7 +37,11 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import QueryInputTypeDef
 
 EVERYONE = "all"
+SPECTATORS = "spectators#all"
 _EVERYONE_PARTS = tuple(f"{EVERYONE}#{part:x}" for part in range(16))
+_SPECTATORS_PARTS = tuple(f"spectators#{part:x}" for part in range(16))
+_PARTS = {EVERYONE: _EVERYONE_PARTS, SPECTATORS: _SPECTATORS_PARTS}
+_WHOLE = {part: channel for channel, parts in _PARTS.items() for part in parts}
 
 # API Gateway closes a connection after 2 hours; an hour on top forgives any clock.
 LIFETIME_SECONDS = 3 * 60 * 60
@@ -59,6 +70,22 @@ _LEAST_ID = "\0"
 def user_channel(user_id: str) -> str:
     """Return the channel of one player's connections."""
     return f"user#{user_id}"
+
+
+def address_channel(address: str) -> str:
+    """Return the channel of the spectators of one IP address; of IPv6, of one subnet of 64 bits.
+
+    A home or a phone has a whole subnet. The channel names the address by a digest, so that no address stands
+    in the table in clear; trying all addresses of IPv4 finds it all the same.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        network = address
+    else:
+        bits = 64 if parsed.version == 6 else 32
+        network = str(ipaddress.ip_network((parsed, bits), strict=False))
+    return f"address#{hashlib.blake2b(network.encode(), digest_size=9).hexdigest()}"
 
 
 async def open_connection(db: Database, connection_id: str, user_id: str, now: int) -> None:
@@ -100,14 +127,22 @@ async def refuse_connection(db: Database, connection_id: str, user_id: str) -> N
 
 
 def standing_channels(user_id: str) -> list[str]:
-    """Return the channels that every connection is on."""
+    """Return the channels that every connection of a player is on."""
     return [EVERYONE, user_channel(user_id)]
 
 
+def spectator_channels(address: str) -> list[str]:
+    """Return the channels that every spectator's connection from this IP address is on."""
+    return [SPECTATORS, address_channel(address)]
+
+
 async def subscribe(
-    db: Database, connection_id: str, channels: Iterable[str], user_id: str, now: int
+    db: Database, connection_id: str, channels: Iterable[str], user_id: str | None, now: int
 ) -> None:
-    """Record that a connection wants channels' frames. Doing so twice changes nothing but the expiry."""
+    """Record that a connection wants channels' frames. Doing so twice changes nothing but the expiry.
+
+    user_id: None for a spectator, whose rows name no user.
+    """
     row = {"connectionId": connection_id, "userId": user_id, "expiresAt": now // 1000 + LIFETIME_SECONDS}
     rows = [{"channel": stored_channel(channel, connection_id), **row} for channel in channels]
     await batch_write(db, CONNECTIONS, [{"PutRequest": {"Item": to_item(row)}} for row in rows])
@@ -127,7 +162,7 @@ async def close_connection(db: Database, connection_id: str) -> None:
 async def channels(db: Database, connection_id: str) -> list[str]:
     """Return the channels of a connection, as the index shows them: eventually consistent."""
     stored = [row["channel"] async for page in _rows(db, connection_id) for row in page]
-    return [EVERYONE if channel in _EVERYONE_PARTS else channel for channel in stored]
+    return [_WHOLE.get(channel, channel) for channel in stored]
 
 
 async def subscribed(db: Database, connection_id: str, channels: Iterable[str]) -> set[str]:
@@ -147,11 +182,39 @@ async def subscribed(db: Database, connection_id: str, channels: Iterable[str]) 
 async def subscribers(db: Database, channel: str, ids: IdRange = EVERY_ID) -> AsyncIterator[list[str]]:
     """Yield the ids of a channel's connections in their order, read consistently, a page at a time.
 
-    Those of `all` come in the order of each of its parts.
+    Those of `all` come in the order of each of its parts, and the spectators come last.
     """
-    for part in _EVERYONE_PARTS if channel == EVERYONE else (channel,):
+    heard = _EVERYONE_PARTS + _SPECTATORS_PARTS if channel == EVERYONE else _PARTS.get(channel, (channel,))
+    for part in heard:
         async for page in query_pages(db, _subscribers_request(db, part, ids)):
             yield [row["connectionId"] for row in page]
+
+
+async def count(db: Database, channel: str, now: int, *, consistent: bool = True) -> int:
+    """Return how many connections a channel has that have not expired; `now` in milliseconds.
+
+    Reads all its rows: some 40 for a read unit, or for half of one where the count need not be consistent.
+    """
+    parts = _PARTS.get(channel, (channel,))
+    return sum(await asyncio.gather(*(_count(db, part, now, consistent) for part in parts)))
+
+
+async def _count(db: Database, channel: str, now: int, consistent: bool) -> int:
+    request: QueryInputTypeDef = {
+        "TableName": db.name(CONNECTIONS),
+        "ConsistentRead": consistent,
+        "KeyConditionExpression": "channel = :channel",
+        "FilterExpression": "expiresAt > :now",
+        "ExpressionAttributeValues": to_item({":channel": channel, ":now": now // 1000}),
+        "Select": "COUNT",
+    }
+    found = 0
+    while True:
+        answer = await db.client.query(**request)
+        found += answer["Count"]
+        if "LastEvaluatedKey" not in answer:
+            return found
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 async def greatest_subscriber(db: Database, channel: str) -> str | None:
@@ -171,9 +234,8 @@ def _expiry(row: Mapping[str, Any]) -> Decimal:
 
 def stored_channel(channel: str, connection_id: str) -> str:
     """Return the channel of the row with which a connection is on a channel."""
-    if channel != EVERYONE:
-        return channel
-    return _EVERYONE_PARTS[zlib.crc32(connection_id.encode()) % len(_EVERYONE_PARTS)]
+    parts = _PARTS.get(channel, (channel,))
+    return parts[zlib.crc32(connection_id.encode()) % len(parts)]
 
 
 def _subscribers_request(db: Database, channel: str, ids: IdRange) -> "QueryInputTypeDef":

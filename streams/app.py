@@ -64,7 +64,8 @@ async def _open_broadcaster() -> AsyncIterator[Broadcaster]:
             direct_limit=settings.direct_limit,
             pushers=settings.pushers,
         )
-        yield Broadcaster(db, catalogue, runner, now_ms, Admission(db, catalogue, find_breaks))
+        admission = Admission(db, catalogue, find_breaks)
+        yield Broadcaster(db, catalogue, runner, now_ms, admission, spectators=settings.spectators)
 
 
 _container = Container(_open_broadcaster, new_event_loop)
@@ -130,3 +131,5 @@ def emit(report: Report) -> None:
         metrics.add_metric(Metric.BOARDS_ACTIVE, MetricUnit.Count, report.boards_active)
     if report.boards_left is not None:
         metrics.add_metric(Metric.BOARDS_LEFT, MetricUnit.Count, report.boards_left)
+    if report.spectators is not None:
+        metrics.add_metric(Metric.SPECTATORS, MetricUnit.Count, report.spectators)

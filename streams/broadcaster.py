@@ -32,7 +32,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from game.board import Entry
 from game.catalogue import Board, Catalogue
 from realtime import protocol
-from store import activity, boards, scores
+from store import activity, boards, scores, spectators
 from store.board_rules import Admission
 from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
 from store.database import Database, backoff
@@ -71,7 +71,7 @@ class Broadcaster:
     """Keeps published boards true and their subscribers current. `now_ms` gives epoch milliseconds.
 
     `runner` brings the outboxes to the subscribers. `admission` is required before boards are read by the
-    catalogue; None where that was done at the start.
+    catalogue; None where that was done at the start. spectators: whether the sweep counts them.
     """
 
     def __init__(
@@ -81,12 +81,15 @@ class Broadcaster:
         runner: FanOutRunner,
         now_ms: Callable[[], int],
         admission: Admission | None = None,
+        *,
+        spectators: bool = False,
     ) -> None:
         self._db = db
         self._catalogue = catalogue
         self.runner = runner
         self._now_ms = now_ms
         self._admission = admission
+        self._spectators = spectators
         self._sweep_from: str | None = None
 
     async def process(self, records: Iterable[Mapping[str, Any]], report: Report) -> list[str]:
@@ -124,8 +127,28 @@ class Broadcaster:
     async def sweep(self, report: Report) -> list[str]:
         """Reconcile the active boards with their tables, push what was left over; return those that failed.
 
-        Boards that were not begun in SWEEP_BEGINS_SECONDS are the first of the next sweep.
+        Boards that were not begun in SWEEP_BEGINS_SECONDS are the first of the next sweep. Meanwhile the
+        spectators are counted.
         """
+        counting = asyncio.create_task(self._count_spectators(report))
+        try:
+            return [*await self._sweep_boards(report), *await counting]
+        finally:
+            counting.cancel()
+
+    async def _count_spectators(self, report: Report) -> list[str]:
+        """Return what failed: `spectators`, or nothing. The next sweep tries again."""
+        if not self._spectators:
+            return []
+        try:
+            async with asyncio.timeout(SWEEP_ENDS_SECONDS):
+                report.spectators = await spectators.tally(self._db, self._now_ms())
+        except Exception as error:  # noqa: BLE001 -- it is logged, and no board waits for it
+            logger.error("the spectators could not be counted: %r", error)
+            return [spectators.SPECTATORS]
+        return []
+
+    async def _sweep_boards(self, report: Report) -> list[str]:
         await self._admit()
         now = asyncio.get_running_loop().time()
         active = await activity.active_boards(self._db, self._now_ms())

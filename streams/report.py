@@ -20,6 +20,7 @@ class Report:
     fanout_time: float | None = None
     boards_active: int | None = None
     boards_left: int | None = None
+    spectators: int | None = None
 
     def saw(self, touch: Touch, now: int) -> None:
         """Take note of a record's age, at `now` in milliseconds since the epoch."""

@@ -5,7 +5,7 @@
  *
  *     const podium = await Podium.connect("http://127.0.0.1:8000/client-config.json");
  *     await podium.playAsGuest();
- *     const unsubscribe = podium.subscribe("forest", ({ entries }) => draw(entries));
+ *     const unsubscribe = podium.subscribe("forest", ({ entries }) => draw(entries)); // before signing in: `watch`
  *     await podium.submitScore("forest", 1200);
  *     const { money } = await podium.addMoney(25, "pickup");
  *
@@ -39,7 +39,7 @@ const EARLY_ERRORS = 10;
  * @property {string} board
  * @property {import("./podium/board.js").Entry[]} entries not to be changed
  * @property {number} size the most entries that the board shows
- * @property {number} epoch
+ * @property {?number} epoch null for a board that was read over REST, while the connection is `polling`
  * @property {number} version counts up by one within an epoch
  * @property {import("./podium/board.js").Change[]} changes of a diff; empty for a snapshot
  * @property {number} receivedAt milliseconds since the epoch, by this machine's clock
@@ -55,6 +55,8 @@ export class Podium extends Rest {
   #heard; // what the page listens to, by event
   #listeners = new Map();
   #early = []; // errors before the first who listens to them
+  #watchers = new Set(); // those who called `watch`, and have not ended it
+  #sizes = null; // how many entries boards show, once they were asked for
 
   /**
    * @param {string | URL | object} config the deployment's `client-config.json`: its address, or what it says. Where
@@ -101,7 +103,9 @@ export class Podium extends Rest {
     const emit = (event, value) => this.#emit(event, value);
     // Why a handshake was refused only REST can tell: a deleted player's session ends with the answer.
     const onRefused = () => this.profile();
-    this.#live = new Live({ url: config.webSocketUrl, session, WebSocket, clock, random, emit, onRefused });
+    const token = async (options) => (session.user || this.#watchers.size === 0 ? session.token(options) : null);
+    const read = (board) => this.#readBoard(board);
+    this.#live = new Live({ url: config.webSocketUrl, token, WebSocket, clock, random, emit, onRefused, read });
     this.#session.follow();
     this.#events = events;
     // A page that comes back from the browser's cache has missed the storage events meanwhile.
@@ -118,7 +122,10 @@ export class Podium extends Rest {
     return this.#session.user;
   }
 
-  /** The live connection: `connecting`, `live`, `reconnecting` or `offline`. */
+  /**
+   * The live connection: `connecting`, `live`, `reconnecting`, `polling` or `offline`. While it is `polling`, a client
+   * without a player is not let in, and boards are read every 15 seconds; the connection is tried again now and then.
+   */
   get state() {
     return this.#live.state;
   }
@@ -262,8 +269,27 @@ export class Podium extends Rest {
   }
 
   /**
+   * Lets boards be live without a player too: before the first sign-in, and after a sign-out. Such a connection can
+   * follow boards, and nothing else. When a player signs in, the player's takes its place, and goes on with what is
+   * held of each board.
+   *
+   * A server bounds such connections, or allows none. A client that it turns away reads its boards every 15 seconds: see `state`.
+   *
+   * @returns {() => void} ends it; a player's connection stays
+   */
+  watch() {
+    const watcher = {};
+    this.#watchers.add(watcher);
+    this.#goLive();
+    return () => {
+      this.#watchers.delete(watcher);
+      if (!this.user && this.#watchers.size === 0) this.#live.stop();
+    };
+  }
+
+  /**
    * Watches a board live, by its id. The connection opens with the first board, once a player is
-   * signed in; it is one for all of them.
+   * signed in or `watch` was called; it is one for all of them.
    *
    * @param {string} board
    * @param {(update: Update) => void} listener called at once where the board is held already
@@ -323,7 +349,21 @@ export class Podium extends Rest {
   }
 
   #goLive() {
-    if (this.user && this.#live.busy) this.#live.start();
+    if ((this.user || this.#watchers.size > 0) && this.#live.busy) this.#live.start();
+  }
+
+  async #readBoard(board) {
+    // The configuration does not say how many entries a board shows.
+    this.#sizes ??= this.catalogue().then(({ boards }) => new Map(boards.map(({ id, size }) => [id, size])));
+    let size;
+    try {
+      size = (await this.#sizes).get(board);
+    } catch (error) {
+      this.#sizes = null;
+      throw error;
+    }
+    const { version, entries } = await this.leaderboard(board, { limit: size });
+    return { version, entries, size };
   }
 
   #userChanged(user) {

@@ -18,6 +18,7 @@ export const STABLE_MS = 60_000;
 /** A socket, or the attempt at one. Its timers end with it. */
 class Link {
   socket = null;
+  spectator = false; // it has no token
   open = false;
   timers = new Set();
   ping = null;
@@ -38,7 +39,8 @@ export class Connection {
   /**
    * @param {object} options
    * @param {string} options.url
-   * @param {import("./session.js").Session} options.session gives the token
+   * @param {(options: {fresh: boolean}) => Promise<?string>} options.token the player's, a new one if it must be
+   *   `fresh`; null for a spectator
    * @param {typeof WebSocket} options.WebSocket
    * @param {{now: Function, setTimeout: Function, clearTimeout: Function}} options.clock
    * @param {() => number} options.random from 0 to 1
@@ -49,13 +51,15 @@ export class Connection {
    * @param {(state: string) => void} options.onState
    * @param {(error: Error) => void} options.onError
    * @param {() => Promise<unknown>} options.onRefused asks REST, once an outage, whether the player is still let in
+   * @param {() => void} options.onTurnedAway called after each handshake of a spectator that failed
+   * @param {() => ?number} options.pause milliseconds until the next attempt; null for the backoff's
    */
   constructor(options) {
     this.#options = options;
     this.#clock = options.clock;
   }
 
-  /** `connecting`, `live`, `reconnecting` or `offline` (not wanted, or no player is signed in). */
+  /** `connecting`, `live`, `reconnecting` or `offline` (not wanted). */
   get state() {
     return this.#state;
   }
@@ -103,16 +107,17 @@ export class Connection {
 
   async #connect() {
     this.#cut();
-    const { url, session, WebSocket, onError } = this.#options;
+    const { url, token: tokenOf, WebSocket, onError } = this.#options;
     const link = (this.#link = new Link());
     // A browser does not say why a handshake failed: a refused token looks like a server that is down. One fresh
     // token an outage is enough to rule the token out.
     const fresh = this.#refused && !this.#renewed;
     try {
-      const token = await session.token({ fresh });
+      const token = await tokenOf({ fresh });
       if (link !== this.#link) return;
       this.#renewed ||= fresh;
-      link.socket = new WebSocket(url, [SUBPROTOCOL, token]);
+      link.spectator = token === null;
+      link.socket = new WebSocket(url, link.spectator ? [SUBPROTOCOL] : [SUBPROTOCOL, token]);
     } catch (error) {
       if (link === this.#link) this.#failed();
       if (error.code !== "SignedOut") onError(error);
@@ -136,11 +141,17 @@ export class Connection {
   }
 
   #failed(refused = false) {
+    const { random, pause, onTurnedAway } = this.#options;
+    const { spectator, open } = this.#link;
+    const isTurnedAway = spectator && !open;
     this.#cut();
-    if (refused && this.#renewed && !this.#asked) this.#askWhy();
-    this.#refused ||= refused;
-    this.#retry = this.#clock.setTimeout(() => this.#connect(), backoff(this.#failures++, this.#options.random));
+    if (refused && !spectator) {
+      if (this.#renewed && !this.#asked) this.#askWhy();
+      this.#refused = true;
+    }
+    this.#retry = this.#clock.setTimeout(() => this.#connect(), pause() ?? backoff(this.#failures++, random));
     this.#become("reconnecting");
+    if (isTurnedAway) onTurnedAway();
   }
 
   async #askWhy() {

@@ -5,10 +5,16 @@
  * diff that does not follow from what is held makes it subscribe again, once; diffs that come while the answer is
  * on its way may well fit on top of it, and are tried then. Each new connection subscribes again to every board,
  * with the versions held, so that only boards that moved on are sent again.
+ *
+ * A spectator, a client without a player, may be turned away: then the boards are read over REST meanwhile.
  */
 import { Outcome, Replica } from "./board.js";
 import { Connection } from "./connection.js";
 import { PodiumError } from "./error.js";
+import { Polling } from "./polling.js";
+
+/** Until a spectator who was turned away, and reads the boards meanwhile, tries again: from one minute to five. */
+export const TURNED_AWAY_MS = [60_000, 300_000];
 
 /** A board that is watched: its copy, its listeners, and what is asked of the server about it. */
 class Topic {
@@ -18,6 +24,7 @@ class Topic {
     this.listeners = new Set();
     this.asked = null; // the deadline of a subscribe that has no answer yet
     this.early = []; // diffs that came while it had none, and do not follow from what is held
+    this.read = null; // what was read over REST since, and told
   }
 }
 
@@ -25,6 +32,8 @@ export class Live {
   #clock;
   #emit;
   #connection;
+  #polling;
+  #state = "offline"; // the last that was told
   #topics = new Map();
   #leaving = new Map(); // board -> the deadline of an unsubscribe that has no answer yet
   #broadcasts = []; // the promises of broadcasts that have no answer yet, oldest first
@@ -32,29 +41,45 @@ export class Live {
   /**
    * @param {object} options
    * @param {(event: string, value: unknown) => void} options.emit told `state`, `announcement`, `avatar` and `error`
-   * @param {() => Promise<unknown>} options.onRefused see `Connection`
+   * @param {(options: {fresh: boolean}) => Promise<?string>} options.token see `Connection`, as is `onRefused`
+   * @param {(board: string) => Promise<{version: number, size: number, entries: object[]}>} options.read reads a board
+   *   over REST
    */
-  constructor({ url, session, WebSocket, clock, random, emit, onRefused }) {
+  constructor({ url, token, WebSocket, clock, random, emit, onRefused, read }) {
     this.#clock = clock;
     this.#emit = emit;
+    this.#polling = new Polling({
+      clock,
+      boards: () => [...this.#topics.keys()],
+      read,
+      onPage: (board, page) => this.#readOver(board, page),
+      onChange: (isAnswered) => {
+        this.#tellState();
+        // It was down rather than full, perhaps.
+        if (isAnswered) this.#connection.nudge();
+      },
+    });
     this.#connection = new Connection({
       url,
-      session,
+      token,
       WebSocket,
       clock,
       random,
       versions: () => versionsHeld(this.#topics.values()),
-      onOpen: () => this.#ask([...this.#topics.values()]),
+      onOpen: () => this.#opened(),
       onLost: () => this.#lost(),
       onFrame: (frame) => this.#received(frame),
-      onState: (state) => emit("state", state),
+      onState: () => this.#tellState(),
       onError: (error) => emit("error", error),
       onRefused,
+      onTurnedAway: () => this.#polling.start(),
+      pause: () => (this.#polling.isAnswered ? TURNED_AWAY_MS[0] + random() * (TURNED_AWAY_MS[1] - TURNED_AWAY_MS[0]) : null),
     });
   }
 
   get state() {
-    return this.#connection.state;
+    const { state } = this.#connection;
+    return state === "reconnecting" && this.#polling.isAnswered ? "polling" : state;
   }
 
   start() {
@@ -64,6 +89,7 @@ export class Live {
   /** Disconnects; the boards that are watched stay, for the next `start`. */
   stop() {
     this.#connection.stop();
+    this.#polling.stop();
   }
 
   nudge() {
@@ -81,12 +107,14 @@ export class Live {
     const tell = (update) => listener(update); // a new function: the same listener may watch twice
     if (topic) {
       topic.listeners.add(tell);
-      if (topic.replica.position) this.#tell(topic, "snapshot", [], [tell]);
+      if (topic.read) this.#tellRead(topic, [tell]);
+      else if (topic.replica.position) this.#tell(topic, "snapshot", [], [tell]);
     } else {
       topic = new Topic(board, order);
       topic.listeners.add(tell);
       this.#topics.set(board, topic);
       this.#ask([topic]);
+      this.#polling.add(board);
     }
     return () => {
       if (topic.listeners.delete(tell) && topic.listeners.size === 0) this.#leave(topic);
@@ -100,6 +128,18 @@ export class Live {
       this.#broadcasts.push({ resolve, reject });
       this.#connection.send({ action: "broadcast", channel, message });
     });
+  }
+
+  #tellState() {
+    const { state } = this;
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#emit("state", state);
+  }
+
+  #opened() {
+    this.#polling.stop();
+    this.#ask([...this.#topics.values()]);
   }
 
   #received(frame) {
@@ -131,7 +171,9 @@ export class Live {
   #answered(topic, frame) {
     this.#connection.forget(topic.asked);
     topic.asked = null;
-    if (frame.type === "snapshot" && topic.replica.snapshot(frame) === Outcome.APPLIED) {
+    const isNew = frame.type === "snapshot" && topic.replica.snapshot(frame) === Outcome.APPLIED;
+    if (isNew || topic.read) {
+      topic.read = null;
       this.#tell(topic, "snapshot", []);
     }
     const early = topic.early.sort((a, b) => a.to - b.to);
@@ -199,9 +241,24 @@ export class Live {
     }
   }
 
+  #readOver(board, page) {
+    const topic = this.#topics.get(board);
+    if (!topic) return;
+    topic.read = page;
+    this.#tellRead(topic);
+  }
+
+  #tellRead({ board, read: { entries, size, version }, listeners }, told = listeners) {
+    this.#hand(told, { type: "snapshot", board, entries, size, epoch: null, version, changes: [] });
+  }
+
   #tell({ board, replica, listeners }, type, changes, told = listeners) {
     const { entries, size, position } = replica;
-    const update = { type, board, entries, size, ...position, changes, receivedAt: this.#clock.now() };
+    this.#hand(told, { type, board, entries, size, ...position, changes });
+  }
+
+  #hand(told, content) {
+    const update = { ...content, receivedAt: this.#clock.now() };
     for (const listener of told) {
       try {
         listener(update);

@@ -63,10 +63,15 @@ class LiveScene:
     async def event(self, route: str, **changes: Any) -> Response:
         """Let the routes handle the recorded event, with another route key and other fields.
 
-        `groups` are of the token; `authorizer` has further fields of the authorizer's context.
+        `groups` are of the token; `authorizer` has further fields of the authorizer's context. `spectator`:
+        the connection came without a token.
         """
         event = recorded("websocket_message")
         event["requestContext"]["routeKey"] = route
+        if changes.pop("spectator", False):
+            event["requestContext"]["authorizer"] = {"spectator": "true", "principalId": "spectator"}
+            self.log.clear()
+            return await handle(self.live, event | changes)
         context = event["requestContext"]["authorizer"]
         groups = changes.pop("groups", "")
         context |= {"groups": groups} | ({"username": USERNAME} if groups else {})

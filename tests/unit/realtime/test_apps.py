@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from realtime import app, authorizer_app
+from realtime.authorizer import authorize
 from realtime.routes import Live
 from runtime.tokens import TokenVerifier
 from store import connections
@@ -59,11 +61,12 @@ def test_authorizer_lets_in_and_refuses(monkeypatch: pytest.MonkeyPatch) -> None
         return key_set("key-1")
 
     @asynccontextmanager
-    async def open_verifier() -> AsyncIterator[TokenVerifier]:
-        yield TokenVerifier(issuer=ISSUER, client_id=CLIENT_ID, key_set_url=KEY_SET_URL, fetch=fetch)
+    async def open_authorizer() -> AsyncIterator[authorizer_app.Authorizer]:
+        verifier = TokenVerifier(issuer=ISSUER, client_id=CLIENT_ID, key_set_url=KEY_SET_URL, fetch=fetch)
+        yield partial(authorize, verifier)
 
     event = recorded("websocket_authorizer")
-    with container_of(monkeypatch, authorizer_app, open_verifier):
+    with container_of(monkeypatch, authorizer_app, open_authorizer):
         answer = authorizer_app.handler(event | {"queryStringParameters": {"token": token()}}, fake_context())
         assert answer["policyDocument"]["Statement"][0]["Effect"] == "Allow"
         with pytest.raises(Exception, match=r"^Unauthorized$"):
@@ -83,7 +86,7 @@ def test_missing_settings_of_the_authorizer_are_named(monkeypatch: pytest.Monkey
     for name in ("TOKEN_ISSUER", "TOKEN_CLIENT_ID", "KEY_SET_URL"):
         monkeypatch.delenv(f"PODIUM_{name}", raising=False)
     with (
-        container_of(monkeypatch, authorizer_app, authorizer_app._open_verifier),
+        container_of(monkeypatch, authorizer_app, authorizer_app._open_authorizer),
         pytest.raises(
             ValidationError, match=r"(?s)PODIUM_TOKEN_ISSUER.*PODIUM_TOKEN_CLIENT_ID.*PODIUM_KEY_SET_URL"
         ),

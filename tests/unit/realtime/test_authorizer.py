@@ -54,20 +54,25 @@ def lines(*values: str) -> dict[str, list[str]]:
         (event(query="one", protocols="podium, two"), "two"),
         (event(query="one", protocols="podium"), "one"),
         (event(query="one", protocols="podium, "), "one"),
+        (event(query="", protocols="podium, two"), "two"),
         (event(headers={"sec-websocket-protocol": "podium, two"}), "two"),
         (event(multiValueHeaders=lines("podium", "two")), "two"),
         (event(protocols="two", multiValueHeaders=lines("podium", "two")), "two"),
         (event(protocols="podium, two", multiValueHeaders=lines("podium, two")), "two"),
         (event(multiValueHeaders={"sec-websocket-protocol": ["podium", "two"]}), "two"),
-        (event(multiValueHeaders=lines("podium", "two", "three")), None),
-        (event(multiValueHeaders=lines("two", "podium")), None),
+        (event(multiValueHeaders=lines("podium", "two", "three")), ""),
+        (event(multiValueHeaders=lines("two", "podium")), ""),
         (event(multiValueHeaders=None), None),
         (event(), None),
-        (event(query=""), None),
+        (event(query=""), ""),
+        (event(query="", protocols="podium"), ""),
+        (event(protocols="podium, "), ""),
+        (event(headers={"Authorization": "Bearer one"}), ""),
+        (event(headers={"authorization": "Bearer one"}, query="two"), "two"),
         (event(protocols="podium"), None),
-        (event(protocols="two, podium"), None),
-        (event(protocols="graphql-ws, two"), None),
-        (event(protocols="podium, two, three"), None),
+        (event(protocols="two, podium"), ""),
+        (event(protocols="graphql-ws, two"), ""),
+        (event(protocols="podium, two, three"), ""),
         (event(headers=None, queryStringParameters=None), None),
     ],
 )
@@ -77,10 +82,11 @@ def test_token_is_found_where_it_may_be(request_event: dict[str, Any], found: st
 
 @pytest.mark.parametrize("claims", [ID_CLAIMS, ACCESS_CLAIMS])
 @pytest.mark.parametrize("place", ["query", "subprotocol"])
-async def test_good_token_lets_the_player_in(claims: dict[str, Any], place: str) -> None:
+@pytest.mark.parametrize("spectators", [False, True])
+async def test_good_token_lets_the_player_in(claims: dict[str, Any], place: str, spectators: bool) -> None:
     text = token(claims)
     request = event(query=text) if place == "query" else event(protocols=f"podium, {text}")
-    assert await authorize(verifier(), request) == {
+    assert await authorize(verifier(), request, spectators=spectators) == {
         "principalId": ID_CLAIMS["sub"],
         "policyDocument": {
             "Version": "2012-10-17",
@@ -113,6 +119,10 @@ async def test_member_of_groups_is_handed_on_with_what_looks_them_up_again(claim
     "request_event",
     [
         pytest.param(event(), id="no token"),
+        pytest.param(event(query=""), id="empty"),
+        pytest.param(event(protocols="podium, "), id="empty beside ours"),
+        pytest.param(event(protocols="podium, one, two"), id="more than one"),
+        pytest.param(event(headers={"Authorization": f"Bearer {token()}"}), id="good, in the wrong place"),
         pytest.param(event(query="garbled"), id="garbled"),
         pytest.param(event(query=token(ID_CLAIMS | {"exp": NOW - 3600})), id="expired"),
         pytest.param(event(query=token(ID_CLAIMS | {"iss": "https://evil.example"})), id="another pool"),
@@ -120,9 +130,28 @@ async def test_member_of_groups_is_handed_on_with_what_looks_them_up_again(claim
     ],
 )
 async def test_refusal_is_the_one_message_that_means_401(request_event: dict[str, Any]) -> None:
+    spectators = request_event != event()
     with pytest.raises(UnauthorizedError) as caught:
-        await authorize(verifier(), request_event)
+        await authorize(verifier(), request_event, spectators=spectators)
     assert str(caught.value) == "Unauthorized"
+
+
+@pytest.mark.parametrize(
+    "request_event",
+    [
+        pytest.param(event(), id="nothing"),
+        pytest.param(event(protocols="podium"), id="our subprotocol"),
+        pytest.param(event(headers=None, queryStringParameters=None), id="no headers at all"),
+    ],
+)
+async def test_connection_without_any_token_is_a_spectator_where_the_stage_lets_them_in(
+    request_event: dict[str, Any],
+) -> None:
+    policy = await authorize(verifier(), request_event, spectators=True)
+    assert (policy["principalId"], policy["context"]) == ("spectator", {"spectator": "true"})
+    assert policy["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+    with pytest.raises(UnauthorizedError):
+        await authorize(verifier(), request_event)
 
 
 async def test_unreadable_keys_are_not_the_players_fault() -> None:

@@ -24,6 +24,10 @@ ENVIRONMENTS: tuple[Environment, ...] = (
     RoutesEnvironment(table_prefix="dev-", push_rate=2500, connections_url=LIVE, user_pool_id=POOL),
     RoutesEnvironment(push_rate=0.1 + 0.2, connections_url="${Token[TOKEN.12]}", user_pool_id=POOL),
     AuthorizerEnvironment(token_issuer=ISSUER, token_client_id="game", key_set_url=f"{ISSUER}/jwks.json"),
+    AuthorizerEnvironment(
+        token_issuer=ISSUER, token_client_id="game", key_set_url=f"{ISSUER}/jwks.json", spectators=True
+    ),
+    RoutesEnvironment(connections_url=LIVE, user_pool_id=POOL, spectators=7, spectators_per_address=3),
     BroadcasterEnvironment(connections_url=LIVE, pusher_function="pusher", direct_limit=7, pushers=3),
     PortraitsEnvironment(avatar_bucket="pictures"),
 )

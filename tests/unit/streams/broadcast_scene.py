@@ -142,8 +142,13 @@ async def full_board(
 
 
 @asynccontextmanager
-async def broadcast_scene(*, direct_limit: int = 1000) -> AsyncIterator[BroadcastScene]:
-    """A scene whose boards of more than `direct_limit` subscribers are split into up to three slices."""
+async def broadcast_scene(
+    *, direct_limit: int = 1000, spectators: bool = False
+) -> AsyncIterator[BroadcastScene]:
+    """A scene whose boards of more than `direct_limit` subscribers are split into up to three slices.
+
+    spectators: whether its sweep counts them.
+    """
     log: list[str] = []
     scene: BroadcastScene
 
@@ -166,7 +171,7 @@ async def broadcast_scene(*, direct_limit: int = 1000) -> AsyncIterator[Broadcas
             direct_limit=direct_limit,
             pushers=3,
         )
-        broadcaster = Broadcaster(db, CATALOGUE, runner, lambda: scene.clock())
+        broadcaster = Broadcaster(db, CATALOGUE, runner, lambda: scene.clock(), spectators=spectators)
         scene = BroadcastScene(broadcaster, push, log)
         scene.direct = direct
         yield scene
@@ -179,7 +184,7 @@ def entry_scene(monkeypatch: pytest.MonkeyPatch, *, direct_limit: int = 1000) ->
 
     @asynccontextmanager
     async def open_scene() -> AsyncIterator[Broadcaster]:
-        async with broadcast_scene(direct_limit=direct_limit) as it:
+        async with broadcast_scene(direct_limit=direct_limit, spectators=True) as it:
             opened.append(it)
             yield it.broadcaster
 

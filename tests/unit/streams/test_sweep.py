@@ -12,10 +12,11 @@ import pytest
 from game.activity import HOUR_MS, active_hours, hour_of
 from game.catalogue import Board
 from realtime.routes import OK, Live, handle
-from store import boards
+from store import boards, spectators
 from store.boards import EncodeSnapshot, PublishedBoard
 from store.database import Database, to_item
 from store.schema import LEADERBOARDS
+from store.spectators import Bounds
 from streams.broadcaster import BATCH_BOARDS_AT_ONCE, SWEEP_ENDS_SECONDS, SWEPT_BOARDS_AT_ONCE
 from streams.report import Report
 from tests.simulation import clock
@@ -290,3 +291,35 @@ async def test_log_of_an_outage_does_not_grow_with_the_boards(caplog: pytest.Log
     assert sorted(failed) == sorted(catalogue.boards)
     assert len(caplog.messages) == 21
     assert caplog.messages[-1] == "and 81 more boards"
+
+
+async def test_sweep_tells_how_many_spectators_there_are() -> None:
+    async with broadcast_scene(spectators=True) as scene:
+        report = Report()
+        assert await scene.broadcaster.sweep(report) == []
+        assert report.spectators == 0
+        for name in ("a", "b"):
+            await spectators.admit(scene.direct, Bounds(9, 9), name, "203.0.113.9", NOW)
+        await spectators.enter(scene.direct, 9)
+        assert await scene.broadcaster.sweep(report) == []
+        assert report.spectators == 2, "one of three had no connection"
+
+
+async def test_spectators_that_cannot_be_counted_hold_up_no_board() -> None:
+    async with broadcast_scene(spectators=True) as scene:
+        await full_board(scene)
+        await scene.score("dee", 40)
+        scene.records()
+        scene.refused = {"spectators"}
+        report = Report()
+        assert await scene.broadcaster.sweep(report) == ["spectators"]
+        assert report.spectators is None
+        assert await scene.shown() == ["dee", "ada", "bo"]
+
+
+async def test_stage_without_spectators_counts_none(scene: BroadcastScene) -> None:
+    report = Report()
+    scene.log.clear()
+    await scene.broadcaster.sweep(report)
+    assert report.spectators is None
+    assert scene.log == ["Query Leaderboards"] * INDEX_QUERIES
