@@ -29,6 +29,8 @@ class LocalSettings(BaseSettings):
     """The folder that is kept between runs; `.podium` in the checkout by default."""
     sweep_seconds: Annotated[float, Field(gt=0)] = 60
     """Between two sweeps, which put right what no score showed; 60 by default, as on AWS."""
+    spectators: Annotated[int, Field(ge=0)] = 10_000
+    """Connections without a token at once, all from one address; 10,000 by default, and 0 lets none in."""
     catalogue: Path = CHECKOUT / "game" / "catalogue.toml"
     """The game's catalogue; the one that comes with Podium by default."""
 

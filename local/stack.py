@@ -67,8 +67,6 @@ PAGES = CHECKOUT / "clients" / "web"
 STREAM_BATCH = 1000
 _RANK_SWEEP_SECONDS = 3600
 _SHUTDOWN_SECONDS = 2
-SPECTATORS = Bounds(most=10_000, per_address=10_000)
-"""All come from this machine: windows of the demo page, and a load test."""
 JANITOR_SECONDS = 60
 """Between two runs of the janitor, and how long one may take; on AWS it is five minutes."""
 
@@ -110,12 +108,13 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         verifier = _verifier(deployment)
         push = await stack.enter_async_context(open_push_client(session, f"http://{HOST}:{settings.ws_port}"))
         users = await stack.enter_async_context(open_user_pool(session, deployment.user_pool_id))
-        live = Live(db, catalogue, push, now_ms, users.is_member, SPECTATORS)
+        spectators = Bounds(settings.spectators, per_address=settings.spectators)
+        live = Live(db, catalogue, push, now_ms, users.is_member, spectators)
         broadcaster = await stack.enter_async_context(_broadcaster(db, catalogue, push))
         ranker = Ranker(db, now_ms)
         sources = await _start_event_sources(settings, session, db, broadcaster, ranker, stack)
         gateway = Gateway(
-            authorizer=lambda event: authorize(verifier, event, spectators=True),
+            authorizer=lambda event: authorize(verifier, event, spectators=settings.spectators > 0),
             routes=_routes(live),
             stage=STAGE,
         )

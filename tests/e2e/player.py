@@ -100,6 +100,15 @@ class Player:
         return tuple(Entry.model_validate(entry) for entry in answer.json()["entries"])
 
     @asynccontextmanager
+    async def watch(self, *boards: str) -> AsyncIterator["LiveClient"]:
+        """Yield a spectator's connection, without this player's token or any, as `live` does."""
+        async with self.connect(subprotocols=[Subprotocol("podium")]) as socket:
+            client = LiveClient(socket, self._catalogue)
+            if boards:
+                await client.subscribe(*boards)
+            yield client
+
+    @asynccontextmanager
     async def live(self, *boards: str) -> AsyncIterator["LiveClient"]:
         """Yield a live connection that has subscribed to these boards and has their snapshots."""
         protocols = [Subprotocol("podium"), Subprotocol(self.id_token)]

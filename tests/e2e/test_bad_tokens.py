@@ -104,6 +104,23 @@ async def test_bad_token_is_refused(
 
 
 @on_both
+async def test_empty_or_misplaced_token_is_refused_and_none_is_not(backend: Backend, sign_up: SignUp) -> None:
+    ada = await sign_up("Ada")
+    assert await _handshake_status(ada, "?token=") == backend.refusal
+    assert await _handshake_status(ada, "?token=", "podium") == backend.refusal
+    assert await _handshake_status(ada, "", "podium", ada.id_token, "more") == backend.refusal
+    assert await _handshake_status(ada, "", ada.id_token) == backend.refusal
+    header = ada.connect("", additional_headers=bearer(ada.id_token))
+    with pytest.raises(InvalidStatus) as refused:
+        async with patience(), header:
+            pass
+    assert refused.value.response.status_code == backend.refusal
+    # Of a spectator.
+    assert await _handshake_status(ada, "") == 101
+    assert await _handshake_status(ada, "", "podium") == 101
+
+
+@on_both
 @pytest.mark.parametrize("authorization", [None, "Basic YTpi", "Bearer " + "x" * 20_000])
 async def test_bad_authorization_header_is_refused(
     http: httpx.AsyncClient, authorization: str | None
