@@ -143,6 +143,9 @@ FANOUT_SPLIT = (
 PUSHES_CLAIMED = (Call("UpdateItem", {BUDGETS: 1}),)
 """A few pushes claimed of what the functions share (store/budgets.py)."""
 
+GUEST = (Call("UpdateItem", {BUDGETS: 1}),)
+"""A new guest is counted (store/guests.py)."""
+
 CONNECT = (
     Call("BatchWriteItem", {CONNECTIONS: 2}),
     Call("GetItem", {PLAYERS: 1}),

@@ -31,6 +31,7 @@ _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/"
 # Out of the sandbox, AWS decides for each account; 50,000 per day and 14 per second is what most begin with.
 _SES = "https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html"
 _COGNITO = "https://docs.aws.amazon.com/cognito/latest/developerguide/quotas.html"
+_TRIGGERS = "https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-sign-up.html"
 _DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
 _PARTITION = _DYNAMODB + "throttling-key-range-limit-exceeded-mitigation.html"
 
@@ -290,6 +291,14 @@ QUOTAS = (
         _COGNITO,
     ),
     Quota(
+        "Stage: new guests of a minute",
+        "/min",
+        lambda workload: workload.guests_per_minute,
+        lambda busy: busy.players.guests * 60,
+        "guests_per_minute; players with Google",
+        _TRIGGERS,
+    ),
+    Quota(
         "SES: emails of a day",
         "/day",
         lambda workload: workload.mails_per_day,
@@ -301,7 +310,7 @@ QUOTAS = (
         "SES: emails at once",
         "/s",
         lambda workload: workload.mails_per_second,
-        lambda busy: busy.sign_ups,
+        lambda busy: busy.sign_ups - busy.players.guests,
         "players with Google; SES raises it with what is sent, and on request",
         _SES,
     ),

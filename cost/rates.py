@@ -18,7 +18,7 @@ from cost.rank_upkeep import upkeep
 from cost.request_units import SWEEP_SECONDS, Ledger, rank_batches
 from cost.traffic import Traffic, traffic
 from cost.workload import Workload
-from game.functions import RANKER
+from game.functions import RANKER, SIGN_UP
 
 REST_BYTES = 1000
 """Of a REST answer with its headers: a guess, like the next one."""
@@ -149,16 +149,30 @@ def _functions(workload: Workload, players: Traffic, pushing: _Pushing) -> _Func
     batch_seconds += sum(_push_seconds(workload, board, pushing) for board in pushing.boards)
     ranker_batches, ranker_seconds = _ranker(workload, pushing)
     portrait_seconds = players.uploads * workload.portrait_seconds
+    # Cognito asks before it makes a player.
+    sign_up_seconds = players.joined * workload.request_milliseconds / 1000
     megabyte_seconds = (
         rest_seconds * workload.api_megabytes
         + route_seconds * workload.route_megabytes
         + batch_seconds * workload.push_megabytes
         + ranker_seconds * RANKER.memory
         + portrait_seconds * workload.portrait_megabytes
+        + sign_up_seconds * SIGN_UP.memory
     )
     return _Functions(
-        invocations=players.rest + routes + batches + ranker_batches + pushers + players.uploads,
-        running=rest_seconds + route_seconds + batch_seconds + ranker_seconds + portrait_seconds,
+        invocations=players.rest
+        + routes
+        + batches
+        + ranker_batches
+        + pushers
+        + players.uploads
+        + players.joined,
+        running=rest_seconds
+        + route_seconds
+        + batch_seconds
+        + ranker_seconds
+        + portrait_seconds
+        + sign_up_seconds,
         gb_seconds=megabyte_seconds / 1024,
     )
 

@@ -75,6 +75,7 @@ class Ledger:
         rated = (
             (calls.SCORE_KEPT, traffic.scores - traffic.improved),
             (calls.SCORE_IMPROVED, traffic.improved),
+            (calls.GUEST, traffic.guests),
             (calls.CONNECT, sessions),
             (calls.SUBSCRIBE, sessions),
             (calls.DISCONNECT, sessions),

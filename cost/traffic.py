@@ -26,7 +26,8 @@ class Shares:
 class Traffic:
     """Everything a second, but `connected`, which counts clients. `views` are portraits looked at.
 
-    `snapshots` answer subscribes; `sockets_in` are upgrades, subscribes and pings.
+    `snapshots` answer subscribes; `sockets_in` are upgrades, subscribes and pings; `joined` are new players,
+    of whom some are `guests`.
     """
 
     connected: float
@@ -39,6 +40,8 @@ class Traffic:
     rest: float
     snapshots: float
     sockets_in: float
+    joined: float
+    guests: float
 
     @property
     def small_answers(self) -> float:
@@ -82,6 +85,8 @@ def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
         rest=sessions * _session_requests(workload) + scores + views + uploads * UPLOAD_REQUESTS,
         snapshots=sessions * workload.boards_followed,
         sockets_in=sessions * 2 + pings,
+        joined=workload.joined * activity,
+        guests=workload.guests * activity,
     )
 
 

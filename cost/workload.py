@@ -87,6 +87,9 @@ class Workload(BaseModel):
 
     new_share: Share = Field(0.3, description="share of the month's players who are new")
     google_share: Share = Field(0.5, description="share of players who sign in with Google, not a password")
+    guest_share: Share = Field(
+        0.5, description="share of new players without Google who begin as guests, without an e-mail address"
+    )
     sign_in_share: Share = Field(
         0.1, description="share of sessions that begin with a sign-in, not a token kept"
     )
@@ -162,6 +165,9 @@ class Workload(BaseModel):
     address_sign_ups: int = Field(
         300, ge=10, le=10**7, description="sign-ups in five minutes that the firewall takes from an address"
     )
+    guests_per_minute: float = Field(
+        120, gt=0, le=10**6, description="new guests that the stage takes in a minute"
+    )
     mails_per_day: float = Field(
         50_000, gt=0, le=10**9, description="mails per day that SES takes from an account out of the sandbox"
     )
@@ -205,12 +211,22 @@ class Workload(BaseModel):
     @property
     def emails(self) -> float:
         """Addresses confirmed in the month: those of new players who chose a password."""
-        return self.players * self.new_share * (1 - self.google_share)
+        return (self.sign_ups - self.guests) * SECONDS_A_MONTH
+
+    @property
+    def joined(self) -> float:
+        """New players per second, Google's too."""
+        return self.players * self.new_share / SECONDS_A_MONTH
 
     @property
     def sign_ups(self) -> float:
-        """New players with a password, per second."""
-        return self.emails / SECONDS_A_MONTH
+        """New players with a password, which guests have too, per second."""
+        return self.joined * (1 - self.google_share)
+
+    @property
+    def guests(self) -> float:
+        """New guests per second."""
+        return self.sign_ups * self.guest_share
 
     def grown(self, players: int) -> "Workload":
         """Return the same game with other players: scores that are given as a rate grow with them."""

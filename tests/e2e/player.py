@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self
 
@@ -44,15 +44,36 @@ class Player:
         await player.sign_in()
         return player
 
+    @classmethod
+    async def begin_as_guest(cls, backend: Backend, http: httpx.AsyncClient) -> Self:
+        """Return a new guest, signed in without any confirmation."""
+        player = cls(backend, http, f"guest-{uuid.uuid4()}")
+        assert await player.ask_to_join()
+        await player.sign_in()
+        return player
+
+    async def ask_to_join(self, attributes: Sequence[Mapping[str, str]] = ()) -> bool:
+        """Make a user of the player's username; return whether they need no confirmation."""
+        request = {"Username": self.username, "Password": PASSWORD, "UserAttributes": list(attributes)}
+        answer = await self._cognito("SignUp", **request)
+        return bool(answer["UserConfirmed"])
+
+    async def add_address(self, address: str) -> None:
+        """Add an e-mail address, with the code that is sent there."""
+        given = [{"Name": "email", "Value": address}]
+        await self._cognito("UpdateUserAttributes", AccessToken=self.access_token, UserAttributes=given)
+        await self._cognito(
+            "VerifyUserAttribute", AccessToken=self.access_token, AttributeName="email", Code="123456"
+        )
+
     async def register(self, name: str) -> None:
         """Make a user of the player's username, with this display name."""
-        attributes = [{"Name": "name", "Value": name}]
-        await self._cognito("SignUp", Username=self.username, Password=PASSWORD, UserAttributes=attributes)
+        await self.ask_to_join([{"Name": "name", "Value": name}])
         await self._cognito("ConfirmSignUp", Username=self.username, ConfirmationCode="123456")
 
-    async def sign_in(self) -> None:
-        """Get new tokens."""
-        parameters = {"USERNAME": self.username, "PASSWORD": PASSWORD}
+    async def sign_in(self, name: str | None = None) -> None:
+        """Get new tokens, by the player's username or another name of theirs."""
+        parameters = {"USERNAME": name or self.username, "PASSWORD": PASSWORD}
         answer = await self._cognito("InitiateAuth", AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)
         self.id_token = answer["AuthenticationResult"]["IdToken"]
         self.access_token = answer["AuthenticationResult"]["AccessToken"]

@@ -43,10 +43,16 @@ async def db(deployment: Deployment) -> AsyncIterator[Database]:
 
 
 async def test_functions_have_exactly_the_rights_that_they_use(
-    deployment: Deployment, recorded_calls: Path, sign_up: SignUp, db: Database, new_arena: Callable[[], str]
+    deployment: Deployment,
+    recorded_calls: Path,
+    sign_up: SignUp,
+    http: httpx.AsyncClient,
+    db: Database,
+    new_arena: Callable[[], str],
 ) -> None:
     root, ada, bob, eve = [await sign_up(name) for name in ("Root", "Ada", "Bob", "Eve")]
     await make_admin(deployment, root)
+    await Player.begin_as_guest(deployment, http)
     await play(ada)
     await play_with_pictures(deployment, ada)
     await look_after_a_while(db, ada, new_arena())

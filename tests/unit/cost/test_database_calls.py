@@ -22,6 +22,7 @@ from realtime.push.shared_pace import SMALLEST_CLAIM_SECONDS
 from store import appearance, boards, connections, players, profiles
 from store.budgets import PUSHES, Budget
 from store.database import Database
+from store.guests import GuestBudget
 from store.portraits import PortraitBucket
 from store.profiles import Outcome, Profile
 from store.rank_index import RankIndex
@@ -136,6 +137,13 @@ async def test_pushes_claimed_of_what_is_shared(meter: Meter) -> None:
         (item,) = (await tables.direct.client.scan(TableName=BUDGETS.name))["Items"]
     assert size(item) == pytest.approx(row_bytes(Workload())[BUDGETS], rel=0.1)
     assert int(8000 * SMALLEST_CLAIM_SECONDS) == PUSHES_A_CLAIM
+
+
+async def test_guest_counted(meter: Meter) -> None:
+    async with recorded_database() as tables:
+        with meter.counting() as rows:
+            assert await GuestBudget(tables.db, 1, lambda: NOW).take()
+        assert rows == expected(calls.GUEST)
 
 
 async def test_sweep_of_boards_at_rest(meter: Meter) -> None:

@@ -52,9 +52,23 @@ def test_plan_of_the_user_pool_is_the_one_that_is_billed() -> None:
     assert "cognito.essentials_players" not in found
 
 
-def test_only_new_players_with_a_password_get_an_email() -> None:
-    quantity, _ = lines(Workload(players=10_000, new_share=0.4, google_share=0.25))["ses.emails"]
-    assert quantity == pytest.approx(3_000)
+def test_only_new_players_with_a_password_of_their_own_get_an_email() -> None:
+    game = Workload(players=10_000, new_share=0.4, google_share=0.25, guest_share=0.5)
+    assert lines(game)["ses.emails"][0] == pytest.approx(1_500)
+
+
+def test_guests_are_priced_as_monthly_players() -> None:
+    guests, none = (
+        lines(Workload(players=100_000, new_share=1, google_share=0, guest_share=share)) for share in (1, 0)
+    )
+    assert guests["cognito.essentials_players"] == none["cognito.essentials_players"]
+    assert guests["cognito.essentials_players"] == pytest.approx((100_000, 90_000 * 0.015))
+    assert guests["ses.emails"][0] == 0
+    # A guest is counted; Cognito asks about every new player.
+    assert guests["dynamodb.write_units"][0] - none["dynamodb.write_units"][0] == pytest.approx(100_000)
+    assert guests["lambda.requests"] == none["lambda.requests"]
+    old = lines(Workload(players=100_000, new_share=0))
+    assert none["lambda.requests"][0] - old["lambda.requests"][0] == pytest.approx(100_000)
 
 
 @settings(max_examples=50)

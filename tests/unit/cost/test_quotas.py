@@ -45,17 +45,20 @@ def test_first_reached_comes_first(game: str) -> None:
 
 def test_usage_by_hand() -> None:
     """One session a second, and 600 clients connected."""
-    game = still(google_share=0.25, sign_in_share=0.4, new_share=0.5, rank_lookups_per_session=2)
+    game = still(
+        google_share=0.25, guest_share=0.2, sign_in_share=0.4, new_share=0.5, rank_lookups_per_session=2
+    )
     assert titled("API Gateway: new connections").usage(Busy(game)) == pytest.approx(1)
     assert titled("Cognito: passwords and renewed tokens").usage(Busy(game)) == pytest.approx(0.75)
     assert titled("Cognito: sign-ins with Google").usage(Busy(game)) == pytest.approx(0.1)
     assert titled("Cognito: emails by its own sender").usage(Busy(game)) == pytest.approx(
-        86_400 * 0.5 * 0.75 / (365 / 12)
+        86_400 * 0.5 * 0.75 * 0.8 / (365 / 12)
     )
     sign_ups = 86_400 * 0.5 * 0.75 / (365 / 12 * 86_400)
     assert titled("Cognito: sign-ups with a password").usage(Busy(game)) == pytest.approx(sign_ups)
-    assert titled("SES: emails at once").usage(Busy(game)) == pytest.approx(sign_ups)
-    assert titled("SES: emails of a day").usage(Busy(game)) == pytest.approx(sign_ups * 86_400)
+    assert titled("SES: emails at once").usage(Busy(game)) == pytest.approx(sign_ups * 0.8)
+    assert titled("SES: emails of a day").usage(Busy(game)) == pytest.approx(sign_ups * 0.8 * 86_400)
+    assert titled("Stage: new guests of a minute").usage(Busy(game)) == pytest.approx(sign_ups * 0.2 * 60)
     assert titled("Firewall: sign-ups of one address").usage(Busy(game)) == pytest.approx(sign_ups * 0.3)
     # A row of a subscription comes and goes.
     watching = still(boards_followed=1)
@@ -116,13 +119,16 @@ def test_busiest_moment_counts() -> None:
         ({"address_requests": 4_000}, "Firewall: requests of one address"),
         ({"sessions_per_day": 0.25}, "DynamoDB partition: subscriptions"),
         ({"google_share": 0.8}, "SES: emails of a day"),
+        ({"guest_share": 0.8}, "SES: emails of a day"),
+        ({"guests_per_minute": 240}, "Stage: new guests of a minute"),
         ({"mails_per_second": 28}, "SES: emails at once"),
         ({"sign_in_share": 0.01}, "Cognito: sign-ins with Google"),
     ],
     ids=str,
 )
 def test_suggested_change_lets_the_quota_serve_more_players(change: dict[str, Any], title: str) -> None:
-    game = Workload(change_share=1)
+    # With a few guests: mails and guests both come to their limits.
+    game = Workload(change_share=1, guest_share=0.12)
     quota = titled(title)
     before, after = players_at(quota, game), players_at(quota, game.with_changes(**change))
     assert before is not None

@@ -18,6 +18,7 @@ def test_limits_of_the_stage_are_its_own() -> None:
     assert (WORKLOAD.requests_quota, WORKLOAD.stage_rate) == (settings.requests, settings.throttle.rate)
     assert WORKLOAD.address_requests == settings.waf_rate_limit
     assert WORKLOAD.address_sign_ups == settings.sign_up_limit
+    assert WORKLOAD.guests_per_minute == settings.identity.guests_per_minute
 
 
 def test_players_are_priced_by_the_plan_of_the_user_pool() -> None:
