@@ -131,7 +131,8 @@ class Workload(BaseModel):
         2,
         gt=0,
         le=10_000,
-        description="duration of the ranker for each of its requests, of which 50 run side by side",
+        description="duration of the ranker for each of its requests, of which 50 run side by side: assumed, "
+        "see docs/cost.md",
     )
     portrait_seconds: float = Field(3, gt=0, le=900, description="duration of the portrait container")
     portrait_megabytes: int = Field(
