@@ -162,6 +162,16 @@ SUBSCRIBE = (
 )
 """A client subscribes to all its boards (realtime/routes.py)."""
 
+# One of the rows held lists the boards. A connection's first frame looks into the index, too.
+SUBSCRIBE_COUNTED = (
+    Call("GetItem", {CONNECTIONS: 1}),
+    Call("IndexQuery", {CONNECTIONS: 2}),
+    Call("TransactWriteItems", {CONNECTIONS: "held"}),
+    Call("GetItem", {PLAYERS: 1}),
+    Call("BatchGetItem", {LEADERBOARDS: "followed"}),
+)
+"""The same in a game with more boards than a connection may have (store/subscriptions.py)."""
+
 # What a function has read within the second it does not read again: at the most it is this.
 PING = (Call("EventualBatchGetItem", {LEADERBOARDS: "followed"}),)
 """A client pings with all its boards (realtime/recent.py)."""

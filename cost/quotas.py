@@ -11,7 +11,7 @@ from functools import cached_property
 from cost import database_calls as calls
 from cost.board_rates import board_rates, fans_out_alone
 from cost.rates import Rates, rates
-from cost.request_units import Ledger
+from cost.request_units import Ledger, subscribe
 from cost.traffic import traffic
 from cost.workload import DAYS_A_MONTH, Workload
 from game.account import PUSH_SHARE
@@ -137,6 +137,12 @@ def _board_row_reads(busy: Busy) -> float:
     return (busy.followers + pings + busy.global_board.batches) * busy.ledger.units(calls.BATCH).reads
 
 
+def _subscription_writes(busy: Busy) -> float:
+    """Return the writes of the global board's subscriptions: every session puts a row, and deletes it."""
+    put = 1 if subscribe(busy.game) is calls.SUBSCRIBE else 2  # in a transaction
+    return busy.followers * (put + 1) * calls.write_units(busy.ledger.row_bytes[CONNECTIONS])
+
+
 def _fan_out_seconds(busy: Busy) -> float:
     """Return the seconds of one version of the global board with pushers; 0 where one function does it."""
     if fans_out_alone(busy.game, busy.global_board):
@@ -252,8 +258,7 @@ QUOTAS = (
         "DynamoDB partition: subscriptions",
         "WRU/s",
         PARTITION_WRITES,
-        # Every session puts a row, and deletes it.
-        lambda busy: busy.followers * 2 * calls.write_units(busy.ledger.row_bytes[CONNECTIONS]),
+        _subscription_writes,
         "longer sessions; DynamoDB splits a busy partition by itself",
         _PARTITION,
     ),

@@ -9,7 +9,7 @@ from cost.frame_sizes import snapshot_bytes
 from cost.rank_upkeep import LEAF_ROWS, Upkeep, levels, upkeep
 from cost.traffic import Traffic
 from cost.workload import SECONDS_A_DAY, SECONDS_AN_HOUR, Workload
-from game.live import PAGE_LIMIT, RANK_WINDOW_SECONDS
+from game.live import BOARDS_LIMIT, PAGE_LIMIT, RANK_WINDOW_SECONDS
 from store.schema import IDEMPOTENCY, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 
 SWEEP_SECONDS = 60
@@ -77,7 +77,7 @@ class Ledger:
             (calls.SCORE_IMPROVED, traffic.improved),
             (calls.GUEST, traffic.guests),
             (calls.CONNECT, sessions),
-            (calls.SUBSCRIBE, sessions),
+            (subscribe(self._workload), sessions),
             (calls.DISCONNECT, sessions),
             (calls.PING, traffic.pings),
             (calls.PROFILE, sessions),
@@ -89,6 +89,11 @@ class Ledger:
             (calls.PORTRAIT_TOLD, traffic.uploads),
         )
         return sum((self.units(operation).times(rate) for operation, rate in rated), Units(0, 0))
+
+
+def subscribe(workload: Workload) -> calls.Operation:
+    """Return what a client asks for when it subscribes to all its boards."""
+    return calls.SUBSCRIBE if workload.boards <= BOARDS_LIMIT else calls.SUBSCRIBE_COUNTED
 
 
 def rank_batches(records: float) -> float:

@@ -97,7 +97,7 @@ GRANTS: Mapping[str, Grants] = {
     ROUTES.name: Grants(
         tables={
             **_PUSHING,
-            CONNECTIONS: ("Query", "BatchGetItem", "BatchWriteItem"),
+            CONNECTIONS: ("Query", "GetItem", "BatchWriteItem", "PutItem", "DeleteItem"),
             LEADERBOARDS: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
             PLAYERS: ("GetItem",),
             SCORES: ("Query",),

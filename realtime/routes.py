@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from game.catalogue import Catalogue
 from game.frames import FRAME_LIMIT, fits
-from game.live import BOARDS_LIMIT, CONNECTIONS_LIMIT, SPECTATOR_ACTIONS, SUBPROTOCOL, Action
+from game.live import CONNECTIONS_LIMIT, SPECTATOR_ACTIONS, SUBPROTOCOL, Action
 from game.model import Model
 from game.strict_json import RepeatedMemberError, check_members
 from game.wording import listed
@@ -25,12 +25,13 @@ from realtime.gone import forget, hang_up
 from realtime.push.client import PushClient
 from realtime.recent import RecentBoards
 from realtime.subprotocols import Event, offered_subprotocols
-from store import boards, connections, players, spectators
+from store import boards, connections, players, spectators, subscriptions
 from store.boards import PublishedBoard
 from store.database import Database
-from store.errors import StoreError, throttled
+from store.errors import ConflictError, StoreError, throttled
 from store.players import DeletedError
 from store.spectators import NO_SPECTATORS, Bounds
+from store.subscriptions import TooManyBoardsError
 from store.users import UsersUnavailableError
 
 Response = dict[str, Any]
@@ -132,23 +133,21 @@ async def subscribe(live: Live, event: Event) -> Response:
     wanted = _known(live.catalogue, "boards", frame.boards)
     _known(live.catalogue, "versions", frame.versions)
     connection_id = _connection_id(event)
-    await _check_limit(live, connection_id, wanted)
     # A push that met the connection while it was being opened was answered 410, and deleted the rows that it
     # had from the start: they are written again.
-    player = user_id(event)
-    standing = (
-        connections.spectator_channels(address(event))
-        if player is None
-        else connections.standing_channels(player)
-    )
-    channels = [*wanted, *standing]
-    await connections.subscribe(live.db, connection_id, channels, player, live.now_ms())
+    player, standing = user_id(event), _standing_channels(event)
+    try:
+        await subscriptions.subscribe(
+            live.db, live.catalogue.boards, connection_id, wanted, standing, player, live.now_ms()
+        )
+    except TooManyBoardsError as error:
+        raise FrameError("too_many_boards", f"boards: {error}") from error
     # A player who is deleted while a connection opens is not hung up on: that was answered with 410, too.
     try:
         if player is not None:
             await players.require_alive(live.db, player)
     except DeletedError:
-        await connections.unsubscribe(live.db, connection_id, channels)
+        await connections.unsubscribe(live.db, connection_id, [*wanted, *standing])
         await live.push.close(connection_id)
         return OK
     # Consistent, and never from `live.recent`.
@@ -168,7 +167,9 @@ async def unsubscribe(live: Live, event: Event) -> Response:
     """Follow boards no longer."""
     frame = _parse(protocol.Unsubscribe, event)
     unwanted = _known(live.catalogue, "boards", frame.boards)
-    await connections.unsubscribe(live.db, _connection_id(event), unwanted)
+    await subscriptions.unsubscribe(
+        live.db, live.catalogue.boards, _connection_id(event), unwanted, _standing_channels(event)
+    )
     return await _answer(live, event, protocol.encode(protocol.Unsubscribed(boards=unwanted)))
 
 
@@ -291,8 +292,8 @@ ROUTES: dict[str, Route] = {
 async def handle(live: Live, event: Event) -> Response:
     """Serve an event by its route key. A bad frame is answered with an `error` frame.
 
-    A frame that the tables have no room for at the moment is answered with the error `busy`, and its client
-    asks again; a connection is then refused with a 503.
+    A frame that the tables have no room for at the moment, or that too many others of its connection race, is
+    answered with the error `busy`, and its client asks again; a connection is then refused with a 503.
     """
     route = event["requestContext"]["routeKey"]
     try:
@@ -301,9 +302,9 @@ async def handle(live: Live, event: Event) -> Response:
     except FrameError as error:
         return await _answer(live, event, protocol.encode(error.frame))
     except Exception as error:
-        if not throttled(error) or route == "$disconnect":
+        if not (throttled(error) or isinstance(error, ConflictError)) or route == "$disconnect":
             raise
-        logger.error("%s: throttled: %s", route, error)
+        logger.error("%s: too many requests at once: %s", route, error)
         if route == "$connect":
             return BUSY
         busy = protocol.ErrorFrame(code="busy", message="too many requests at once; try again later")
@@ -343,18 +344,6 @@ def _known(catalogue: Catalogue, field: str, names: Collection[str]) -> list[str
     return list(dict.fromkeys(names))
 
 
-async def _check_limit(live: Live, connection_id: str, wanted: Collection[str]) -> None:
-    if len(live.catalogue.boards) <= BOARDS_LIMIT:
-        return
-    held = await connections.channels(live.db, connection_id)
-    followed = {channel for channel in held if channel in live.catalogue.boards}
-    if len(followed.union(wanted)) > BOARDS_LIMIT:
-        # A client that has just left some boards for others must get those.
-        followed = await connections.subscribed(live.db, connection_id, sorted(followed))
-    if len(followed.union(wanted)) > BOARDS_LIMIT:
-        raise FrameError("too_many_boards", f"boards: a connection follows at most {BOARDS_LIMIT} boards")
-
-
 async def _published(live: Live, names: Collection[str]) -> dict[str, PublishedBoard]:
     found = await boards.load_many(live.db, names)
     for name in names:
@@ -382,6 +371,14 @@ async def _answer(live: Live, event: Event, *frames: str) -> Response:
             await live.push.close(connection_id)
             raise UnreachableError(f"connection {connection_id} took no answer, and was closed")
     return OK
+
+
+def _standing_channels(event: Event) -> list[str]:
+    """Return the channels that the caller's connection always has."""
+    player = user_id(event)
+    if player is None:
+        return connections.spectator_channels(address(event))
+    return connections.standing_channels(player)
 
 
 def _deadline(seconds: float) -> float:

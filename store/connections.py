@@ -22,15 +22,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from game.live import PAGE_LIMIT
-from store.database import (
-    BATCH_GET_LIMIT,
-    Database,
-    batch_get,
-    batch_write,
-    from_item,
-    query_pages,
-    to_item,
-)
+from store.database import Database, batch_write, from_item, query_pages, to_item
 from store.schema import BY_CONNECTION_ID, CONNECTIONS
 
 if TYPE_CHECKING:
@@ -143,9 +135,16 @@ async def subscribe(
 
     user_id: None for a spectator, whose rows name no user.
     """
-    row = {"connectionId": connection_id, "userId": user_id, "expiresAt": now // 1000 + LIFETIME_SECONDS}
-    rows = [{"channel": stored_channel(channel, connection_id), **row} for channel in channels]
+    rows = subscription_rows(connection_id, channels, user_id, now)
     await batch_write(db, CONNECTIONS, [{"PutRequest": {"Item": to_item(row)}} for row in rows])
+
+
+def subscription_rows(
+    connection_id: str, channels: Iterable[str], user_id: str | None, now: int
+) -> list[dict[str, Any]]:
+    """Return the rows with which a connection is on channels; `now` in milliseconds since the epoch."""
+    row = {"connectionId": connection_id, "userId": user_id, "expiresAt": now // 1000 + LIFETIME_SECONDS}
+    return [{"channel": stored_channel(channel, connection_id), **row} for channel in channels]
 
 
 async def unsubscribe(db: Database, connection_id: str, channels: Iterable[str]) -> None:
@@ -163,20 +162,6 @@ async def channels(db: Database, connection_id: str) -> list[str]:
     """Return the channels of a connection, as the index shows them: eventually consistent."""
     stored = [row["channel"] async for page in _rows(db, connection_id) for row in page]
     return [_WHOLE.get(channel, channel) for channel in stored]
-
-
-async def subscribed(db: Database, connection_id: str, channels: Iterable[str]) -> set[str]:
-    """Return those of these boards to which a connection is subscribed, read consistently.
-
-    The index, which lists a connection's channels, may not show yet that it has left one. Raises
-    ThrottledError.
-    """
-    keys = [to_item({"channel": channel, "connectionId": connection_id}) for channel in channels]
-    found: set[str] = set()
-    for start in range(0, len(keys), BATCH_GET_LIMIT):
-        rows = await batch_get(db, {CONNECTIONS: keys[start : start + BATCH_GET_LIMIT]})
-        found.update(row["channel"]["S"] for row in rows[CONNECTIONS])
-    return found
 
 
 async def subscribers(db: Database, channel: str, ids: IdRange = EVERY_ID) -> AsyncIterator[list[str]]:

@@ -11,6 +11,7 @@
         TooManyPortraitsError       more portraits in an hour than a player may      profiles
         KeyReusedError              an Idempotency-Key came with another request     idempotency
         StaleBoardError             the published board has moved on                 boards
+        TooManyBoardsError          a connection would have more boards than it may     subscriptions
         SupersededError             another worker has taken over this fan-out       fanouts
         BrokenBoardsError           the catalogue would misread stored rows          board_rules
         UnknownBoardError, RowsLeftError                                             board_rules

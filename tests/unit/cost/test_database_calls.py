@@ -11,10 +11,11 @@ import pytest
 from cost import database_calls as calls
 from cost.database_calls import Units, units
 from cost.frame_sizes import NAME, diff_bytes
-from cost.request_units import PUSHES_A_CLAIM, row_bytes
+from cost.request_units import PUSHES_A_CLAIM, row_bytes, subscribe
 from cost.workload import Workload
 from game.activity import HOUR_MS
 from game.catalogue import GLOBAL_BOARD
+from game.live import BOARDS_LIMIT
 from game.scoring import behind
 from realtime.avatars import announce
 from realtime.protocol import encode_snapshot
@@ -169,6 +170,18 @@ async def test_board_that_stays_active(meter: Meter) -> None:
         with meter.counting() as rows:
             await scene.ask({"action": "subscribe", "boards": ["area-1"]})
         assert rows == expected(calls.SUBSCRIBE, calls.MARK, followed=1, held=3)
+
+
+async def test_subscribe_in_a_game_with_more_boards_than_a_connection_may_have(meter: Meter) -> None:
+    boards_of_game = BOARDS_LIMIT + 1
+    async with live_scene(catalogue_of(boards_of_game)) as scene:
+        await boards.load_or_create(scene.direct, scene.live.catalogue.boards["area-1"], NOW, encode_snapshot)
+        await scene.event("$connect")
+        with meter.counting() as rows:
+            await scene.ask({"action": "subscribe", "boards": ["area-1"]})
+    assert rows == expected(calls.SUBSCRIBE_COUNTED, followed=1, held=3)
+    for count, operation in ((BOARDS_LIMIT, calls.SUBSCRIBE), (boards_of_game, calls.SUBSCRIBE_COUNTED)):
+        assert subscribe(Workload(boards=count)) is operation
 
 
 async def test_connection_from_opening_to_closing(meter: Meter) -> None:

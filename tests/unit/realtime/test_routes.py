@@ -1,5 +1,6 @@
 """The WebSocket routes: what each frame is answered with, and what is remembered."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,17 +10,27 @@ from game.activity import HOUR_MS, hour_of
 from game.live import CONNECTIONS_LIMIT, SUBPROTOCOL
 from realtime.gone import forget
 from realtime.protocol import encode_snapshot
-from realtime.routes import UnreachableError
-from store import boards, connections, players
+from realtime.routes import Live, UnreachableError, handle
+from store import boards, connections, players, subscriptions
 from store.connections import HANDSHAKE_SECONDS, LIFETIME_SECONDS
-from store.database import to_item
-from store.errors import RequestError
+from store.database import Database, to_item
+from store.errors import ConflictError, RequestError
 from store.schema import CONNECTIONS, LEADERBOARDS
 from store.users import UsersUnavailableError
+from tests.simulation import clock as simulated_clock
 from tests.support.boards import republished
 from tests.unit.events import recorded
-from tests.unit.realtime.fakes import NOW
-from tests.unit.realtime.live_scene import CALLER, PLAYER, LiveScene, catalogue_of, live_scene, position
+from tests.unit.realtime.fakes import NOW, RecordingPush, clock
+from tests.unit.realtime.live_scene import (
+    CALLER,
+    PLAYER,
+    LiveScene,
+    Members,
+    catalogue_of,
+    live_scene,
+    position,
+)
+from tests.unit.store.turns import Work, interleave
 
 FOREST = "area-1"
 DESERT = "area-2"
@@ -451,9 +462,45 @@ async def test_boards_that_clients_leave_for_others_do_not_count_though_the_inde
         monkeypatch.setattr(connections, "channels", as_before)
         await scene.ask({"action": "unsubscribe", "boards": names[:32]})
         assert len(await scene.ask({"action": "subscribe", "boards": names[32:]})) == 32
-        before |= set(names[32:])
         (refused,) = await scene.ask({"action": "subscribe", "boards": names[:1]})
         assert refused["code"] == "too_many_boards"
+
+
+def test_of_frames_sent_at_once_a_connection_is_told_of_the_boards_that_it_has() -> None:
+    """All frames read before the first of them writes: the one that waits the longest goes next."""
+    catalogue, push = catalogue_of(64), RecordingPush()
+    names = [f"area-{number}" for number in range(1, 65)]
+
+    def subscribe(first: int) -> Work:
+        event = recorded("websocket_message")
+        event["requestContext"]["routeKey"] = "subscribe"
+        event["body"] = json.dumps({"action": "subscribe", "boards": names[first : first + 8]})
+        return lambda db: handle(Live(db, catalogue, push, clock, Members()), event)
+
+    async def open_connection(db: Database) -> None:
+        await connections.open_connection(db, CALLER, PLAYER, NOW)
+
+    async def check(db: Database) -> None:
+        answers = push.sent_to(CALLER)
+        told = [answer["board"] for answer in answers if answer["type"] == "snapshot"]
+        refused = [answer["code"] for answer in answers if answer["type"] != "snapshot"]
+        assert (len(told), refused) == (32, ["too_many_boards"] * 2)
+        rows = [name for name in names async for _ in connections.subscribers(db, name)]
+        assert sorted(told) == sorted(rows)
+
+    works = [subscribe(first) for first in range(0, 48, 8)]
+    simulated_clock.run(interleave(open_connection, works, lambda _: 0, check))
+
+
+async def test_frame_that_loses_every_race_is_answered_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lose(*_: object) -> None:
+        raise ConflictError("others wrote the same rows 50 times")
+
+    async with live_scene(catalogue_of(40)) as scene:
+        monkeypatch.setattr(subscriptions, "retry_on_conflict", lose)
+        for action in ("subscribe", "unsubscribe"):
+            (answer,) = await scene.ask({"action": action, "boards": ["area-1"]})
+            assert (answer["type"], answer["code"]) == ("error", "busy")
 
 
 async def test_connection_follows_at_most_32_boards() -> None:
