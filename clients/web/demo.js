@@ -1,10 +1,11 @@
 import { Podium } from "./podium.js";
 import { AccountDialog } from "./demo/accountDialog.js";
+import { BoardFinder } from "./demo/boardFinder.js";
 import { BoardScreen } from "./demo/boardScreen.js";
 import { createNotices } from "./demo/notices.js";
 import { PlayerState } from "./demo/playerState.js";
 import { Stage } from "./demo/stage.js";
-import { createTabs } from "./demo/tabs.js";
+import { createTabs, TABS } from "./demo/tabs.js";
 import { YouPanel } from "./demo/youPanel.js";
 
 const element = (id) => document.getElementById(id);
@@ -33,13 +34,14 @@ async function start() {
   const you = new YouPanel(podium, state, catalogue, notices, (open) => stage.vacate(open));
   const account = new AccountDialog(podium);
 
-  const select = createTabs(element("tabs"), element("panel"), boards, (id) => {
-    const board = boards.find((candidate) => candidate.id === id);
-    document.body.dataset.area = id;
+  const select = createTabs(element("tabs"), element("panel"), boards, (board, accent) => {
+    document.body.dataset.accent = accent;
     you.leave();
     screen.show(board);
     stage.show(board);
   });
+
+  if (boards.length > TABS) new BoardFinder(element("finder"), boards, select);
 
   function showPlayer() {
     you.leave();

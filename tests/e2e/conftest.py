@@ -25,6 +25,19 @@ DEPLOYED_SECONDS = 5 * COMMAND_SECONDS
 
 SignUp = Callable[[str], Awaitable[Player]]
 
+DUEL = "duel"
+"""An area with a tie-break and metadata: desc, top 5, more coins before fewer."""
+
+DUEL_TOML = f"""
+[areas.{DUEL}]
+title = "Duel at Noon"
+order = "desc"
+min = 0
+max = 1_000_000
+top = 5
+tiebreak = {{ name = "coins", order = "desc", min = 0, max = 10_000 }}
+metadata = 256
+"""
 _ARENA = """
 [areas.arena-{number}]
 title = "Arena {number}"
@@ -49,9 +62,9 @@ on_deployed = pytest.mark.parametrize("backend", [_DEPLOYED], indirect=True)
 
 @pytest.fixture(scope="session")
 def catalogue() -> str:
-    """Podium's own areas, and arenas with a top 5 for the tests to use up."""
+    """Podium's own areas, one with a tie-break, and arenas with a top 5 for the tests to use up."""
     arenas = [_ARENA.format(number=number) for number in range(ARENAS)]
-    return DEFAULT_PATH.read_text() + "".join(arenas)
+    return DEFAULT_PATH.read_text() + DUEL_TOML + "".join(arenas)
 
 
 @pytest.fixture(scope="session")

@@ -84,15 +84,14 @@ class Player:
         claims: dict[str, str] = jwt.decode(self.id_token, options={"verify_signature": False})
         return claims["sub"]
 
-    async def post_score(self, area: str, points: int) -> httpx.Response:
-        """`POST /score`, whatever the answer."""
-        return await self._http.post(
-            "/score", json={"gameArea": area, "score": points}, headers=bearer(self.id_token)
-        )
+    async def post_score(self, area: str, points: int, **run: object) -> httpx.Response:
+        """`POST /score`, whatever the answer; `run` has its tie-break and metadata."""
+        body = {"gameArea": area, "score": points, **run}
+        return await self._http.post("/score", json=body, headers=bearer(self.id_token))
 
-    async def submit(self, area: str, points: int) -> dict[str, Any]:
+    async def submit(self, area: str, points: int, **run: object) -> dict[str, Any]:
         """Submit a score that must be accepted; the answer."""
-        answer = await self.post_score(area, points)
+        answer = await self.post_score(area, points, **run)
         assert answer.status_code == 201, answer.text
         body: dict[str, Any] = answer.json()
         return body

@@ -1,12 +1,14 @@
 """Who ranks where, over REST and on the live boards."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import httpx
 
 from game.board import Entry
-from tests.e2e.conftest import SignUp, on_both
+from tests.e2e.conftest import DUEL, SignUp, on_both
+from tests.e2e.player import Player, assert_problem
 
 pytestmark = on_both
 
@@ -41,6 +43,48 @@ async def test_global_is_the_exact_sum_of_the_areas_that_count(sign_up: SignUp, 
         await screen.follows("global", await ada.top("global"))
     page = (await ada.get("/leaderboard/global", limit=50)).json()
     assert [entry["score"] for entry in page["entries"] if entry["userId"] == ada.user_id] == [1_599_001]
+
+
+async def test_equal_points_rank_by_the_tie_break_in_snapshot_diff_and_rest(
+    sign_up: SignUp, http: httpx.AsyncClient
+) -> None:
+    ada, bob, cleo = [await sign_up(name) for name in ("Ada", "Bob", "Cleo")]
+    runs = {ada.user_id: (7, {"build": "1.0"}), bob.user_id: (30, ["bow", 2]), cleo.user_id: (7, None)}
+
+    async def submit(player: Player) -> None:
+        coins, metadata = runs[player.user_id]
+        await player.submit(DUEL, 999, tiebreak=coins, metadata=metadata)
+
+    def told(entries: Sequence[Mapping[str, Any]]) -> list[Any]:
+        return [(one["userId"], one["score"], one["tiebreak"], one.get("metadata")) for one in entries]
+
+    def ranked(*players: Player) -> list[Any]:
+        return [(player.user_id, 999, *runs[player.user_id]) for player in players]
+
+    async with cleo.live(DUEL) as screen:
+        assert screen.frames[-1]["tiebreak"] == "desc"
+        for player in (ada, cleo, bob):
+            await submit(player)
+        # The last comes first, and of equal runs the earlier one.
+        order = ranked(bob, ada, cleo)
+        await screen.until(lambda: len(screen.replicas[DUEL].entries) == 3)
+        held = [entry.model_dump(by_alias=True) for entry in screen.replicas[DUEL].entries]
+        assert told(held) == order
+        # Another run of as many points, with fewer coins, leaves the player's; with more it replaces that.
+        assert (await ada.submit(DUEL, 999, tiebreak=6))["improved"] is False
+        runs[ada.user_id] = (31, {"build": "1.1"})
+        assert (await ada.submit(DUEL, 999, tiebreak=31, metadata={"build": "1.1"}))["improved"] is True
+        order = ranked(ada, bob, cleo)
+        await screen.follows(DUEL, await ada.top(DUEL))
+        held = [entry.model_dump(by_alias=True) for entry in screen.replicas[DUEL].entries]
+        assert told(held) == order
+        assert "diff" in [frame["type"] for frame in screen.frames]
+        page = (await http.get("/leaderboard", params={"gameArea": DUEL})).raise_for_status().json()
+        assert told(page["entries"]) == order
+        async with bob.live(DUEL) as other:
+            assert other.frames[-1]["type"] == "snapshot"
+            assert told(other.frames[-1]["entries"]) == order
+    assert_problem(await ada.post_score(DUEL, 999), 422, "tiebreak")
 
 
 async def test_pages_cover_a_board_exactly_once(sign_up: SignUp, http: httpx.AsyncClient, arena: str) -> None:

@@ -13,7 +13,7 @@ export class BoardScreen {
   #board;
   #unsubscribe = () => {};
   #entries = [];
-  #size = Infinity; // the most entries that the board shows; not known before the first snapshot
+  #size = 0; // the most entries that the board shows
   #generation = 0; // grows with each refresh; an answer of an older one is dropped
   #place;
   toScreen = new ScoreToScreen(
@@ -45,7 +45,7 @@ export class BoardScreen {
     this.#unsubscribe = () => {};
     this.#generation += 1;
     this.#entries = [];
-    this.#size = Infinity;
+    this.#size = this.#board.size;
     this.#view.clear();
     this.#place.begin(this.#board);
     this.toScreen.cancel();
@@ -56,9 +56,9 @@ export class BoardScreen {
   }
 
   /** Whether a new best of the player's is, or will be, among the entries shown. */
-  shows(score) {
-    const { order } = this.#board;
-    return Boolean(this.own) || makesTheBoard(score, { entries: this.#entries, size: this.#size, order });
+  shows(run) {
+    const { order, tiebreak } = this.#board;
+    return Boolean(this.own) || makesTheBoard(run, { entries: this.#entries, size: this.#size, order, tiebreak });
   }
 
   #subscribe() {
@@ -76,7 +76,7 @@ export class BoardScreen {
   async #readOnce() {
     const generation = this.#generation;
     try {
-      const { entries } = await this.#podium.leaderboard(this.#board.id, { limit: 50 });
+      const { entries } = await this.#podium.leaderboard(this.#board.id, { limit: this.#board.size });
       if (generation !== this.#generation) return;
       this.#render(entries);
       element("board-foot").textContent = "A still picture. Play or sign in to see it move.";
@@ -99,7 +99,8 @@ export class BoardScreen {
 
   #render(entries) {
     this.#entries = entries;
-    this.#view.render(entries, { order: this.#board.order, own: this.#podium.user?.id });
+    const { order, tiebreak } = this.#board;
+    this.#view.render(entries, { order, own: this.#podium.user?.id, tiebreak });
     element("empty").hidden = entries.length > 0;
     this.#place.see(entries);
   }

@@ -1,4 +1,4 @@
-import { formatScore } from "./format.js";
+import { formatScore, formatTiebreak } from "./format.js";
 import { showPortrait } from "./portraitImage.js";
 
 const SLIDE = { duration: 480, easing: "cubic-bezier(0.2, 0.8, 0.2, 1)" };
@@ -33,8 +33,9 @@ export class BoardView {
    * @param {object} options
    * @param {"desc" | "asc"} options.order
    * @param {?string} options.own the user id whose row is marked
+   * @param {{name: string}} [options.tiebreak] the board's, which is shown with each score
    */
-  render(entries, { order, own }) {
+  render(entries, { order, own, tiebreak }) {
     const first = this.#rows.size === 0;
     const animated = !first && !this.#calm.matches && !document.hidden;
     const places = animated ? this.#places() : null; // as seen now, in the middle of a slide perhaps
@@ -45,7 +46,7 @@ export class BoardView {
       const row = this.#rows.get(entry.userId) ?? this.#create(entry.userId);
       if (this.#list.children[index] !== row) this.#list.insertBefore(row, this.#list.children[index] ?? null);
       showPortrait(row.querySelector(".portrait"), entry, this.#portraitUrl, { testid: "row-portrait" });
-      fill(row, entry, { order, own: entry.userId === own, quiet: first });
+      fill(row, entry, { order, own: entry.userId === own, tiebreak, quiet: first });
     });
     for (const userId of gone) {
       this.#rows.get(userId).remove();
@@ -59,7 +60,8 @@ export class BoardView {
     row.className = "row";
     row.dataset.userId = userId;
     row.innerHTML = `<span class="rank"></span><span class="portrait" aria-hidden="true"></span>
-      <span class="name"></span><span><span class="moved" aria-hidden="true"></span><span class="score"></span></span>`;
+      <span class="name"></span><span class="result"><span><span class="moved" aria-hidden="true"></span><span
+      class="score"></span></span><span class="tiebreak"></span></span>`;
     this.#rows.set(userId, row);
     return row;
   }
@@ -79,8 +81,8 @@ export class BoardView {
   }
 }
 
-function fill(row, { rank, name, avatar, score, achievedAt }, { order, own, quiet }) {
-  const [before, state] = [Number(row.dataset.rank), `${score} ${achievedAt} ${avatar} ${name}`];
+function fill(row, { rank, name, avatar, score, achievedAt, tiebreak }, { order, own, tiebreak: rule, quiet }) {
+  const [before, state] = [Number(row.dataset.rank), `${score} ${tiebreak} ${achievedAt} ${avatar} ${name}`];
   const changed = row.dataset.state !== state;
   row.dataset.rank = rank;
   row.dataset.score = score;
@@ -91,6 +93,7 @@ function fill(row, { rank, name, avatar, score, achievedAt }, { order, own, quie
   row.querySelector(".name").textContent = name;
   if (own) row.querySelector(".name").insertAdjacentHTML("beforeend", '<span class="you">you</span>');
   row.querySelector(".score").textContent = formatScore(order, score);
+  row.querySelector(".tiebreak").textContent = rule ? formatTiebreak(rule, tiebreak) : "";
   if (!quiet) flash(row, before - rank);
 }
 

@@ -22,7 +22,7 @@ const MARKUP = `
  * @param {HTMLElement} arena where the game is drawn
  * @param {string} area `forest` or `desert`
  * @param {AbortSignal} signal ends the game
- * @returns {Promise<?number>} the score; null when the player gave up, or the game was ended
+ * @returns {Promise<?{score: number, hits: number, misses: number}>} null when the player gave up, or the game was ended
  */
 export function playDial(arena, area, signal) {
   arena.innerHTML = MARKUP;
@@ -35,11 +35,11 @@ export function playDial(arena, area, signal) {
 
   return new Promise((resolve) => {
     const abort = new AbortController();
-    const timer = setTimeout(() => finish(dial.score), ROUND_MS);
-    function finish(score) {
+    const timer = setTimeout(() => finish(dial.run), ROUND_MS);
+    function finish(run) {
       abort.abort();
       clearTimeout(timer);
-      resolve(score);
+      resolve(run);
     }
     function draw() {
       if (abort.signal.aborted) return;

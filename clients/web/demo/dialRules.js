@@ -24,6 +24,7 @@ export class Dial {
   #speed;
   #gate;
   #hits = 0;
+  #misses = 0;
 
   /**
    * @param {{speed: number, half: number, drift: number}} rules
@@ -34,6 +35,11 @@ export class Dial {
     this.#random = random;
     this.#speed = rules.speed;
     this.#gate = this.#next();
+  }
+
+  /** What was won so far. */
+  get run() {
+    return { score: this.score, hits: this.#hits, misses: this.#misses };
   }
 
   /** Half the gate's width in degrees: it narrows by a degree with every hit, down to 12. */
@@ -56,6 +62,7 @@ export class Dial {
     const offset = Math.abs(between(this.needle(time), this.gate(time)));
     if (offset > this.half) {
       this.chain = 0;
+      this.#misses += 1;
       return 0;
     }
     const points = Math.round((500 + 1500 * (1 - offset / this.half)) * (1 + this.chain / 4));

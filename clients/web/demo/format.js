@@ -7,6 +7,11 @@ export function formatScore(order, score) {
   return order === "asc" ? `${(score / 1000).toFixed(3)} s` : formatNumber(score);
 }
 
+/** A tie-break as people read it, such as "37 coins"; "" for an entry that has none. */
+export function formatTiebreak({ name }, tiebreak) {
+  return Number.isFinite(tiebreak) ? `${formatNumber(tiebreak)} ${name}` : "";
+}
+
 /** 1st, 2nd, 3rd, 4th, … 11th, … 21st */
 export function ordinal(number) {
   const teen = number % 100 > 10 && number % 100 < 14;

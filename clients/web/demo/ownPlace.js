@@ -97,6 +97,7 @@ export class OwnPlace {
     const above = new Set(this.#shown?.map(({ userId }) => userId));
     const entries = (this.#place?.entries ?? []).filter(({ userId }) => !above.has(userId));
     this.#list.hidden = entries.length === 0;
-    this.#view.render(entries, { order: this.#board?.order, own: this.#podium.user?.id });
+    const { order, tiebreak } = this.#board ?? {};
+    this.#view.render(entries, { order, own: this.#podium.user?.id, tiebreak });
   }
 }

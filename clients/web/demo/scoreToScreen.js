@@ -1,3 +1,5 @@
+import { ranked } from "../podium/board.js";
+
 /**
  * The time from a score to the screen: from the moment it is submitted to the moment the player's own changed entry
  * is on the board.
@@ -38,13 +40,14 @@ export class ScoreToScreen {
 }
 
 /**
- * Whether a player who is not among the entries shown gets among them with a score reached just now: it has to beat
- * the last of a full board, since of equal scores the earlier ranks higher.
+ * Whether a player who is not among the entries shown gets among them with a run of just now: it has to beat the last
+ * of a full board, since of equal runs the earlier ranks higher.
+ *
+ * @param {{score: number, tiebreak?: number}} run
  */
-export function makesTheBoard(score, { entries, size, order }) {
-  if (entries.length < size) return true;
-  const last = entries.at(-1).score;
-  return order === "asc" ? score < last : score > last;
+export function makesTheBoard(run, { entries, size, order, tiebreak }) {
+  const now = { ...run, achievedAt: Infinity };
+  return ranked(order, [...entries, now], tiebreak?.order).findIndex(({ achievedAt }) => achievedAt === Infinity) < size;
 }
 
 const achievement = (entry) => entry && `${entry.score} ${entry.achievedAt}`;

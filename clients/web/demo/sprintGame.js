@@ -1,4 +1,4 @@
-import { PADS, Sprint } from "./sprintRules.js";
+import { PADS, Sprint, TARGETS } from "./sprintRules.js";
 
 /** By place on the keyboard, whatever its layout prints on them. */
 const KEYS = ["KeyQ", "KeyW", "KeyE", "KeyA", "KeyS", "KeyD", "KeyZ", "KeyX", "KeyC"];
@@ -8,7 +8,8 @@ const KEYS = ["KeyQ", "KeyW", "KeyE", "KeyA", "KeyS", "KeyD", "KeyZ", "KeyX", "K
  *
  * @param {HTMLElement} arena where the game is drawn
  * @param {AbortSignal} signal ends the game
- * @returns {Promise<?number>} milliseconds; null when the player gave up, or the game was ended
+ * @returns {Promise<?{score: number, hits: number, misses: number}>} the score in milliseconds; null when the player
+ *   gave up, or the game was ended
  */
 export function playSprint(arena, signal) {
   const pads = KEYS.map((key) => `<button class="pad" type="button" data-testid="pad">${key.at(-1)}</button>`);
@@ -23,9 +24,9 @@ export function playSprint(arena, signal) {
 
   return new Promise((resolve) => {
     const abort = new AbortController();
-    function finish(time) {
+    function finish(run) {
       abort.abort();
-      resolve(time);
+      resolve(run);
     }
     function light() {
       buttons.forEach((button, pad) => button.classList.toggle("lit", pad === sprint.lit));
@@ -36,7 +37,7 @@ export function playSprint(arena, signal) {
       const right = sprint.hit(pad, now);
       buttons.forEach((button, index) => button.classList.toggle("wrong", !right && index === pad));
       light();
-      if (sprint.finished) finish(Math.max(1, sprint.time(now)));
+      if (sprint.finished) finish({ score: Math.max(1, sprint.time(now)), hits: TARGETS, misses: sprint.wrong });
     }
     function tick() {
       if (abort.signal.aborted) return;

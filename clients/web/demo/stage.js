@@ -1,8 +1,9 @@
 import { playDial } from "./dialGame.js";
-import { formatScore } from "./format.js";
+import { formatScore, formatTiebreak } from "./format.js";
 import { Rewards } from "./rewards.js";
 import { playSprint } from "./sprintGame.js";
 import { TARGETS } from "./sprintRules.js";
+import { tiebreakOf } from "./tiebreak.js";
 
 const element = (id) => document.getElementById(id);
 
@@ -34,6 +35,7 @@ export class Stage {
   #notices;
   #state;
   #rewards;
+  #areas;
   #board;
   #visit = new AbortController(); // aborted when something else is shown
 
@@ -42,13 +44,16 @@ export class Stage {
     this.#state = state;
     this.#screen = screen;
     this.#notices = notices;
+    this.#areas = new Map(catalogue.areas.map((area) => [area.id, area]));
     this.#rewards = new Rewards(podium, state, catalogue);
     element("start-game").addEventListener("click", () => this.#play());
     element("play-again").addEventListener("click", () => this.#play());
     element("submit-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const input = element("exact-score");
-      this.#submit(Number(input.value));
+      const run = { score: Number(input.value) };
+      if (this.#tiebreak) run.tiebreak = Number(element("exact-tiebreak").value);
+      this.#submit(run);
       input.select();
     });
   }
@@ -61,6 +66,7 @@ export class Stage {
     element("lobby-how").innerHTML = how;
     element("start-game").hidden = isSum(board);
     element("exact-score-label").textContent = board.order === "asc" ? "Milliseconds" : "Points";
+    this.#showTiebreak();
     this.refresh();
   }
 
@@ -83,42 +89,60 @@ export class Stage {
     for (const id of ["welcome", "lobby", "arena", "result"]) element(id).hidden = id !== part;
   }
 
+  /** The rule by which equal scores are ranked, if there is one where the chosen board is played. */
+  get #tiebreak() {
+    return isSum(this.#board) ? undefined : this.#areas.get(this.#board.areas[0]).tiebreak;
+  }
+
+  #showTiebreak() {
+    const rule = this.#tiebreak;
+    const input = element("exact-tiebreak");
+    element("exact-tiebreak-pair").hidden = input.disabled = !rule; // a form passes over a field that is disabled
+    if (!rule) return;
+    element("exact-tiebreak-label").textContent = `${rule.name.charAt(0).toUpperCase()}${rule.name.slice(1)}`;
+    Object.assign(input, { min: rule.min, max: rule.max, value: rule.min });
+  }
+
   async #play() {
     this.#notices.clear();
     this.#open("arena");
     const { signal } = this.#visit;
     const arena = element("arena");
     const { areas: [id], order } = this.#board;
-    const score = order === "asc" ? await playSprint(arena, signal) : await playDial(arena, id, signal);
+    const played = order === "asc" ? await playSprint(arena, signal) : await playDial(arena, id, signal);
     if (signal.aborted) return;
-    if (score === null) {
+    if (played === null) {
       this.refresh();
       element("start-game").focus();
       return;
     }
+    const rule = this.#tiebreak;
+    const run = { score: played.score, tiebreak: rule && tiebreakOf(played, rule) };
     this.#open("result");
-    element("result-points").textContent = formatScore(order, score);
+    element("result-points").textContent = formatScore(order, run.score);
+    element("result-tiebreak").textContent = rule ? formatTiebreak(rule, run.tiebreak) : "";
+    element("result-tiebreak").hidden = !rule;
     element("result-points").focus();
     element("result-verdict").textContent = "Sending …";
     const shown = this.#visit.signal;
-    const { saved, verdict } = await this.#submit(score);
+    const { saved, verdict } = await this.#submit(run);
     element("result-verdict").textContent = verdict;
     if (saved && !shown.aborted) await this.#rewards.give(id);
   }
 
-  /** @returns {Promise<{saved: boolean, verdict: string}>} what became of the score */
-  async #submit(score) {
+  /** @returns {Promise<{saved: boolean, verdict: string}>} what became of the run */
+  async #submit({ score, tiebreak }) {
     const { areas: [id], order } = this.#board;
     const { toScreen, own } = this.#screen;
     toScreen.submitted(own);
     try {
-      const { best, improved } = await this.#podium.submitScore(id, score);
+      const { best, improved } = await this.#podium.submitScore(id, score, { tiebreak });
       this.#state.scored(id, best);
       if (!improved) {
         toScreen.cancel("No new best: the board stays as it is.");
         return { saved: true, verdict: `Your best is still ${formatScore(order, best)}.` };
       }
-      if (!this.#screen.shows(score)) {
+      if (!this.#screen.shows({ score: best, tiebreak })) {
         toScreen.cancel("Saved, below the places shown here.");
         await this.#screen.findRank();
       }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { BoardSearch } from "../../../clients/web/demo/boardSearch.js";
 import { DIALS, Dial, ROUND_MS } from "../../../clients/web/demo/dialRules.js";
-import { formatScore, ordinal, share } from "../../../clients/web/demo/format.js";
+import { formatScore, formatTiebreak, ordinal, share } from "../../../clients/web/demo/format.js";
 import { makesTheBoard, ScoreToScreen } from "../../../clients/web/demo/scoreToScreen.js";
 import { PADS, PENALTY_MS, Sprint, TARGETS } from "../../../clients/web/demo/sprintRules.js";
+import { tiebreakOf } from "../../../clients/web/demo/tiebreak.js";
 
 const offset = (dial, time) => Math.abs(((((dial.needle(time) - dial.gate(time) + 180) % 360) + 360) % 360) - 180);
 
@@ -20,7 +22,7 @@ for (const [area, rules] of Object.entries(DIALS)) {
     const score = dial.score;
     assert.equal(dial.strike(time), 0);
     assert.equal(dial.chain, 0);
-    assert.equal(dial.score, score);
+    assert.deepEqual(dial.run, { score, hits: 1, misses: 1 });
   });
 
   test(`${area}: a perfect player can score a lot and stays within the bounds`, () => {
@@ -87,12 +89,51 @@ test("score to screen: a score that will not come is waited for no longer", () =
 
 test("a full board is made only by beating its last entry: of equal scores the earlier stays", () => {
   const entries = [{ score: 9 }, { score: 5 }];
-  const made = (score, board) => makesTheBoard(score, { entries, size: 2, order: "desc", ...board });
+  const made = (score, board) => makesTheBoard({ score }, { entries, size: 2, order: "desc", ...board });
   assert.deepEqual([4, 5, 6].map((score) => made(score)), [false, false, true]);
   const slow = { entries: [{ score: 5 }, { score: 9 }], order: "asc" };
   assert.deepEqual([8, 9, 10].map((score) => made(score, slow)), [true, false, false]);
   assert.equal(made(0, { size: 3 }), true);
   assert.equal(made(0, { entries: [], size: 2 }), true);
+});
+
+test("of equal scores the better tie-break makes the board", () => {
+  const entries = [
+    { score: 9, tiebreak: 1, achievedAt: 1, userId: "a" },
+    { score: 5, tiebreak: 7, achievedAt: 2, userId: "b" },
+  ];
+  const made = (score, tiebreak, order) =>
+    makesTheBoard({ score, tiebreak }, { entries, size: 2, order: "desc", tiebreak: { name: "coins", order } });
+  assert.deepEqual([6, 7, 8].map((coins) => made(5, coins, "desc")), [false, false, true]);
+  assert.deepEqual([6, 7, 8].map((misses) => made(5, misses, "asc")), [true, false, false]);
+  assert.equal(made(4, 100, "desc"), false);
+});
+
+test("a run sends hits where more is better and misses where less is, within the area's bounds", () => {
+  const run = { hits: 12, misses: 3 };
+  assert.equal(tiebreakOf(run, { order: "desc", min: 0, max: 100 }), 12);
+  assert.equal(tiebreakOf(run, { order: "asc", min: 0, max: 100 }), 3);
+  assert.equal(tiebreakOf(run, { order: "desc", min: 20, max: 100 }), 20);
+  assert.equal(tiebreakOf(run, { order: "asc", min: 0, max: 2 }), 2);
+});
+
+test("a tie-break is shown with its name, and an entry without one shows none", () => {
+  assert.equal(formatTiebreak({ name: "coins" }, 1234), "1,234 coins");
+  assert.equal(formatTiebreak({ name: "coins" }, 0), "0 coins");
+  assert.equal(formatTiebreak({ name: "coins" }, undefined), "");
+});
+
+test("a board is found by any words of its title, the closest first", () => {
+  const titles = ["Whispering Forest", "Forêt d'Été", "Level 170", "Level 70", "Level 7", "Forest"];
+  const search = new BoardSearch(titles.map((title, id) => ({ id, title })));
+  const found = (text) => search.find(text).map(({ title }) => title);
+  assert.deepEqual(found(""), titles);
+  assert.deepEqual(found("  "), titles);
+  assert.deepEqual(found("forest"), ["Forest", "Whispering Forest"]);
+  assert.deepEqual(found("FORET ete"), ["Forêt d'Été"]);
+  assert.deepEqual(found("level 7"), ["Level 7", "Level 70", "Level 170"]);
+  assert.deepEqual(found("7 lev"), ["Level 70", "Level 7", "Level 170"]);
+  assert.deepEqual(found("level desert"), []);
 });
 
 test("scores and places read as people write them", () => {
