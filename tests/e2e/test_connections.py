@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from game.live import CONNECTIONS_LIMIT
+from game.live import BOARDS_LIMIT, CONNECTIONS_LIMIT
 from store import connections
 from tests.e2e.backend import CHECKOUT, Backend, environment
 from tests.e2e.conftest import SignUp, on_both
@@ -65,6 +65,32 @@ async def test_player_with_too_many_connections_loses_the_oldest_and_gets_in(
             await oldest.socket.wait_closed()
         for screen in (*tabs, other):
             assert await screen.ask("ping") == {"type": "pong"}
+
+
+@on_both
+async def test_frames_sent_at_once_get_a_connection_as_many_boards_as_it_may_have_and_no_more(
+    backend: Backend, sign_up: SignUp
+) -> None:
+    ada = await sign_up("Ada")
+    names = sorted(backend.catalogue().boards)
+    batches = [names[first : first + 8] for first in range(0, BOARDS_LIMIT + 16, 8)]
+    async with ada.live() as screen:
+        for boards in batches:
+            await screen.send("subscribe", boards=boards)
+        answers = [await screen.receive() for _ in range(BOARDS_LIMIT + 2)]
+        refused = [answer["code"] for answer in answers if answer["type"] == "error"]
+        told = {answer["board"] for answer in answers if answer["type"] == "snapshot"}
+        assert refused == ["too_many_boards"] * 2
+        assert len(told) == BOARDS_LIMIT
+        async with backend.database() as db:
+            connection_id = await _connection_id(backend, ada)
+            having = {
+                name
+                for name in names
+                async for page in connections.subscribers(db, name)
+                if connection_id in page
+            }
+        assert having == told
 
 
 @on_both

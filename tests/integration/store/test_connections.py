@@ -5,10 +5,12 @@ from collections import Counter
 
 import pytest
 
-from store import connections
+from game.live import BOARDS_LIMIT
+from store import connections, subscriptions
 from store.connections import LIFETIME_SECONDS, IdRange, stored_channel, user_channel
 from store.database import Database, from_item
 from store.schema import CONNECTIONS
+from store.subscriptions import TooManyBoardsError
 from streams.slices import split
 from tests.integration.real_time import NOW
 
@@ -63,6 +65,30 @@ async def test_connection_with_more_rows_than_a_batch_takes_is_written_and_delet
     assert sorted(await connections.channels(db, "c1")) == sorted(boards[30:])
     await connections.close_connection(db, "c1")
     assert await connections.channels(db, "c1") == []
+
+
+async def test_frames_served_at_once_leave_the_rows_and_the_list_of_a_connection_alike(db: Database) -> None:
+    known = [f"board-{number:02}" for number in range(60)]
+    await connections.open_connection(db, "c1", "ada", NOW)
+
+    async def frame(first: int) -> list[str]:
+        try:
+            await subscriptions.subscribe(db, known, "c1", known[first : first + 8], "ada", NOW)
+        except TooManyBoardsError:
+            return []
+        return known[first : first + 8]
+
+    accepted = [board for boards in await asyncio.gather(*map(frame, range(0, 56, 8))) for board in boards]
+    assert len(accepted) == BOARDS_LIMIT
+    assert sorted(await connections.channels(db, "c1")) == ["all", *sorted(accepted), "user#ada"]
+    await subscriptions.unsubscribe(db, known, "c1", accepted[:-1])
+    others = [board for board in known if board not in accepted][:5]
+    await subscriptions.subscribe(db, known, "c1", others, "ada", NOW)
+    left = sorted([accepted[-1], *others])
+    assert sorted(await connections.channels(db, "c1")) == ["all", *left, "user#ada"]
+    key = {"channel": {"S": stored_channel("all", "c1")}, "connectionId": {"S": "c1"}}
+    row = await db.client.get_item(TableName=db.name(CONNECTIONS), Key=key)
+    assert from_item(row["Item"])["boards"] == left
 
 
 async def test_subscribers_come_in_pages_that_cover_all_of_them_once(db: Database) -> None:
