@@ -72,6 +72,8 @@ async function start() {
     element("play-guest").focus();
   });
   element("sign-in").addEventListener("click", () => account.open());
+  // Until now a click would have been lost.
+  element("play-guest").disabled = element("sign-in").disabled = false;
   element("reconnect").addEventListener("click", () => podium.reconnect());
 
   select(boards[0].id);
