@@ -3,9 +3,9 @@
 API Gateway runs the frames of one connection side by side, and the index that lists a connection's channels
 is eventually consistent: a limit that is looked up there, and then kept by a write, is passed by frames that
 are sent at once. So the row of a connection's first standing channel (`all`, or that of the spectators) also
-lists its boards, as `boards`. The list changes in one transaction with the boards' own rows, on condition that it still is what was read. It always
-names the boards that have a row, and a frame that lost the race reads it again. A frame that is refused has
-written nothing.
+lists its boards, as `boards`. The list changes in one transaction with the boards' own rows, on condition
+that it still is what was read. It always names the boards that have a row, and a frame that lost the race
+reads it again. A frame that is refused has written nothing.
 
 A game with no more boards than the limit needs no list, and no transaction, which costs twice as much. Its
 writes take the list away. A connection without one (new, or older than the game's last board) begins with

@@ -68,12 +68,12 @@ async def test_connection_with_more_rows_than_a_batch_takes_is_written_and_delet
 
 
 async def test_frames_served_at_once_leave_the_rows_and_the_list_of_a_connection_alike(db: Database) -> None:
-    known = [f"board-{number:02}" for number in range(60)]
+    known, standing = [f"board-{number:02}" for number in range(60)], connections.standing_channels("ada")
     await connections.open_connection(db, "c1", "ada", NOW)
 
     async def frame(first: int) -> list[str]:
         try:
-            await subscriptions.subscribe(db, known, "c1", known[first : first + 8], "ada", NOW)
+            await subscriptions.subscribe(db, known, "c1", known[first : first + 8], standing, "ada", NOW)
         except TooManyBoardsError:
             return []
         return known[first : first + 8]
@@ -81,9 +81,9 @@ async def test_frames_served_at_once_leave_the_rows_and_the_list_of_a_connection
     accepted = [board for boards in await asyncio.gather(*map(frame, range(0, 56, 8))) for board in boards]
     assert len(accepted) == BOARDS_LIMIT
     assert sorted(await connections.channels(db, "c1")) == ["all", *sorted(accepted), "user#ada"]
-    await subscriptions.unsubscribe(db, known, "c1", accepted[:-1])
+    await subscriptions.unsubscribe(db, known, "c1", accepted[:-1], standing)
     others = [board for board in known if board not in accepted][:5]
-    await subscriptions.subscribe(db, known, "c1", others, "ada", NOW)
+    await subscriptions.subscribe(db, known, "c1", others, standing, "ada", NOW)
     left = sorted([accepted[-1], *others])
     assert sorted(await connections.channels(db, "c1")) == ["all", *left, "user#ada"]
     key = {"channel": {"S": stored_channel("all", "c1")}, "connectionId": {"S": "c1"}}
