@@ -12,7 +12,7 @@ writes take the list away. A connection without one (new, or older than the game
 what the index shows.
 
 Turned down: to write first, count, and take back what is too much. Of two frames that see each other's rows,
-each may take back its own, and a client that was told of a board loses it.
+each may take back its own, and a client that has the board's snapshot loses its frames.
 """
 
 from collections.abc import Collection, Sequence

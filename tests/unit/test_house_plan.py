@@ -135,7 +135,8 @@ def test_writes_of_players_have_one_way_in() -> None:
     """`store.players` makes a player's tombstone a condition of every transaction.
 
     Nodes are no player's. The conversion takes deleted players, too: the rest of their deletion finds their
-    rows on the boards by the standings.
+    rows on the boards by the standings. Subscriptions are a connection's, and `realtime` looks at the player
+    after they are written.
     """
     writers = [
         str(path.relative_to(ROOT))
@@ -144,7 +145,12 @@ def test_writes_of_players_have_one_way_in() -> None:
         for node in ast.walk(_parse(path))
         if isinstance(node, ast.Attribute) and node.attr == "transact_write_items"
     ]
-    assert writers == ["store/conversion.py", "store/players.py", "store/rank_nodes.py"]
+    assert writers == [
+        "store/conversion.py",
+        "store/players.py",
+        "store/rank_nodes.py",
+        "store/subscriptions.py",
+    ]
 
 
 def test_id_of_a_construct_is_no_table() -> None:

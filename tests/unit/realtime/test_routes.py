@@ -466,7 +466,7 @@ async def test_boards_that_clients_leave_for_others_do_not_count_though_the_inde
         assert refused["code"] == "too_many_boards"
 
 
-def test_of_frames_sent_at_once_a_connection_is_told_of_the_boards_that_it_has() -> None:
+def test_frames_sent_at_once_are_answered_with_the_boards_that_the_connection_has() -> None:
     """All frames read before the first of them writes: the one that waits the longest goes next."""
     catalogue, push = catalogue_of(64), RecordingPush()
     names = [f"area-{number}" for number in range(1, 65)]
