@@ -136,7 +136,9 @@ def janitor_handler(_: dict[str, Any], __: LambdaContext) -> None:
         # Before the first request of a stage there is nothing to do; data of an earlier release is let be.
         if not await conversion.is_converted(backend.db):
             return
-        janitor = Janitor(backend.db, backend.portraits, now_ms, backend.hang_up, backend.delete_user)
+        janitor = Janitor(
+            backend.db, backend.catalogue, backend.portraits, now_ms, backend.hang_up, backend.delete_user
+        )
         done = await janitor.run(_JANITOR_SECONDS)
         if done.failed:
             raise UnfinishedError(f"{done.failed} players; {done.finished} were finished")

@@ -56,7 +56,7 @@ def merged_record(area: Area, own: Record | None, guest: Record | None) -> Recor
 def merged_sum(own: Held | None, guest: Held | None, parts: Sequence[Held]) -> Held | None:
     """Return what the account has on a board over several areas: `parts` is what it has in each from then on.
 
-    Whoever of both had these points already keeps their time.
+    The one of both who had these points already keeps their time.
     """
     if not parts:
         return None

@@ -94,6 +94,12 @@ def is_owned_by(sort_key: str, user_id: str) -> bool:
         return False
 
 
+def handed_to(sort_key: str, user_id: str) -> str:
+    """Return the sort key of the same score of another player, on the same board. Raises SortKeyError."""
+    owner = _parts(sort_key)[3]
+    return sort_key[: len(sort_key) - len(owner)] + user_id
+
+
 def points_of(sort_key: str) -> int:
     """Return the points in a sort key, whatever the order of its board. Raises SortKeyError."""
     return int(_parts(sort_key)[0]) - POINTS_LIMIT

@@ -142,7 +142,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         for source in sources:
             tasks.create_task(source.run())
         tasks.create_task(_sweep(broadcaster, settings.sweep_seconds))
-        tasks.create_task(_clean(Janitor(db, portraits, now_ms, push.close, users.delete)))
+        tasks.create_task(_clean(Janitor(db, catalogue, portraits, now_ms, push.close, users.delete)))
         tasks.create_task(_sweep_ranks(db, ranker))
         if emulator:
             tasks.create_task(_watch(emulator))

@@ -93,7 +93,7 @@ async def settle(db: Database, user_id: str, now: int) -> Profile | None:
         if stored is None:
             await players.forget_look(db, user_id, player.look)
             return None
-        new, look = _new_look(stored, player.look, now)
+        new, look = new_look(stored, player.look, now)
         await players.write(db, user_id, [profiles.put(db, stored, new)], look=look)
         return new
 
@@ -111,7 +111,7 @@ async def renew(db: Database, user_id: str, now: int) -> None:
         stored = profiles.parse(item)
         if stored is None:
             raise NoProfileError(user_id)
-        new, look = _new_look(stored, player.look, now)
+        new, look = new_look(stored, player.look, now)
         await players.write(db, user_id, [profiles.put(db, stored, new)], look=look)
 
     await retry_on_conflict(attempt)
@@ -139,7 +139,7 @@ async def _change(db: Database, user_id: str, default: Profile | None, change: C
             if new != stored:
                 await players.write(db, user_id, [profiles.put(db, stored, new)])
             return new, player.pending == "look"
-        new, look = _new_look(new, player.look, now)
+        new, look = new_look(new, player.look, now)
         await players.write(db, user_id, [profiles.put(db, stored, new)], look=look)
         return new, True
 
@@ -149,8 +149,11 @@ async def _change(db: Database, user_id: str, default: Profile | None, change: C
     return new
 
 
-def _new_look(profile: Profile, look: int, now: int) -> tuple[Profile, NewLook]:
-    """Return the profile with a look later than its own and the player's row's, and the change of the row."""
+def new_look(profile: Profile, look: int, now: int) -> tuple[Profile, NewLook]:
+    """Return the profile with a look later than its own and the player's row's, and the change of the row.
+
+    `look` is the row's. Once both are written, `finish` shows the profile.
+    """
     new = max(profile.look + 1, look + 1, now)
     return profile.model_copy(update={"look": new}), NewLook(read=look, new=new, now=now)
 

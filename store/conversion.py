@@ -149,7 +149,7 @@ async def convert(
         return done
     turn = asyncio.Semaphore(PLAYERS_AT_ONCE)
 
-    async def in_turn(work: Awaitable[None]) -> None:
+    async def in_turn(work: Awaitable[object]) -> None:
         async with turn:
             await work
 

@@ -49,9 +49,10 @@ async def delete_player(
 
     `now` in milliseconds since the epoch; `username` is the player's in the user pool; `hang_up` closes a
     connection by its id. Raises what any step raises; what is deleted by then stays deleted, and the janitor
-    does the rest.
+    does the rest. A guest who is being merged is deleted by the merge (`store.merge`), in the end.
     """
-    await players.bury(db, user_id, now, username)
+    if not await players.bury(db, user_id, now, username):
+        return
     await finish(db, portraits, user_id, now, username=username, hang_up=hang_up, delete_user=delete_user)
 
 

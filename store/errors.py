@@ -7,6 +7,8 @@
         ConflictError               others kept writing the same rows
         RowError                    a stored row cannot be read
         DeletedError                the player was deleted                           players
+        NotFreeError, MergeLimitError                                                players
+        NoGuestError                the player is no guest                           merge
         NoProfileError              the player has no profile                        appearance
         TooManyPortraitsError       more portraits in an hour than a player may      profiles
         KeyReusedError              an Idempotency-Key came with another request     idempotency

@@ -1,6 +1,6 @@
 """What a player has on some boards, as it was read, and the writes that change it: see `store.submission`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -121,11 +121,18 @@ def _sort_key(board: Board | None, held: Held, user_id: str) -> str | None:
     return scores.sort_key(board, held, user_id) if board else None
 
 
-async def areas(db: Database, catalogue: Catalogue, user_id: str) -> dict[str, Standing]:
-    """Return what a player has in each area, without those whose rows are gone."""
+async def areas(
+    db: Database, catalogue: Catalogue, user_id: str, among: Collection[str]
+) -> dict[str, Standing]:
+    """Return what a player has in each of these areas, without those whose rows are gone. Raises RowError."""
     held: list[Standing] = []
     async for page in standings.pages(db, user_id):
-        held += [standings.parse(item) for item in page if item["board"]["S"] in catalogue.areas]
+        held += [standings.parse(item) for item in page if item["board"]["S"] in among]
+    return await counting(db, catalogue, held)
+
+
+async def counting(db: Database, catalogue: Catalogue, held: Sequence[Standing]) -> dict[str, Standing]:
+    """Return standings by area, without those whose rows are gone."""
     shown = [one for one in held if one.board in catalogue.boards]
     kept = [one for one in held if one.board not in catalogue.boards]
     return {one.board: one for one in [*kept, *await scores.with_rows(db, shown)]}

@@ -1,8 +1,10 @@
 """`Players`: one row per player of whom there is something to say, a condition of the player's writes.
 
     deletedAt    the tombstone. Deletion writes it before it deletes anything.
+    heir         of a guest who was taken over: the player who has it all now; the tombstone is the guest's
+    merges       how many guests the player has taken over; absent before the first
     look         the time (milliseconds) of the last change of name or portrait; absent before the first
-    pending      what is unfinished: `look` (rows on boards may show the look before) or `erase`
+    pending      what is unfinished: `look` (rows on boards may show the look before), `merge` or `erase`
     pendingSince when that began (milliseconds)
     username     the player's name in the user pool, as long as the user is to be deleted
 
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
 TOMBSTONE_SECONDS = 31 * 24 * 60 * 60
 
-Pending = Literal["look", "erase"]
+Pending = Literal["look", "merge", "erase"]
 """What may be unfinished."""
 
 _FAILED = "ConditionalCheckFailed"
@@ -54,11 +56,21 @@ class DeletedError(StoreError):
     """The player was deleted, and stays so. Nothing was written."""
 
 
+class NotFreeError(StoreError):
+    """The guest was deleted, taken over by another player, or has taken over guests. Nothing was written."""
+
+
+class MergeLimitError(StoreError):
+    """The player has taken over as many guests as one may. Nothing was written."""
+
+
 class Player(Row):
     """A row; a player without one is `Player(user_id=…)`."""
 
     user_id: str
     deleted_at: StoredNumber[Milliseconds] | None = None
+    heir: str | None = None
+    merges: StoredNumber[int] = 0
     look: StoredNumber[Milliseconds] = 0
     pending: Pending | None = None
     pending_since: StoredNumber[Milliseconds] = 0
@@ -74,27 +86,101 @@ class NewLook:
     now: int
 
 
-async def bury(db: Database, user_id: str, now: int, username: str | None = None) -> None:
+async def bury(db: Database, user_id: str, now: int, username: str | None = None) -> bool:
     """Write a player's tombstone: from here on no write of the player succeeds. The deletion is pending.
 
     `now` in milliseconds since the epoch; `username` is the player's in the user pool. A second deletion
-    keeps the time of the first one.
+    keeps the time of the first one. Return False, with nothing written, where the player is being merged into
+    another: what there is belongs to that one, and the merge ends with the deletion.
     """
     named = "" if username is None else ", username = :username"
+
+    async def attempt() -> bool:
+        try:
+            await db.client.update_item(
+                TableName=db.name(PLAYERS),
+                Key=_key(user_id),
+                UpdateExpression=(
+                    "SET deletedAt = if_not_exists(deletedAt, :now), pending = :erase, pendingSince = :now"
+                    f"{named} REMOVE expiresAt, look, merges"
+                ),
+                ConditionExpression="attribute_not_exists(pending) OR pending <> :merge",
+                ExpressionAttributeValues=to_item(
+                    {":now": now, ":erase": "erase", ":merge": "merge", ":username": username}
+                ),
+            )
+        except RequestError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True
+
+    # A transaction of the player may be under way.
+    return await retry_on_conflict(attempt)
+
+
+async def bequeath(db: Database, guest_id: str, heir: str, now: int, *, username: str, limit: int) -> None:
+    """Write a guest's tombstone, which names the heir, and count the guest with the heir, in one transaction.
+
+    From here on no write of the guest succeeds, and the merge is pending. `username` is the guest's in the
+    user pool, `limit` how many guests one player may take over. Where the guest is this heir's already,
+    nothing is written. Raises NotFreeError, MergeLimitError, and DeletedError where the heir was deleted.
+    """
+
+    async def attempt() -> None:
+        rows = await batch_get(db, {PLAYERS: [_key(guest_id), _key(heir)]})
+        found = {item["userId"]["S"]: item for item in rows[PLAYERS]}
+        guest, own = _parse(guest_id, found.get(guest_id)), _alive(heir, found.get(heir))
+        if guest.heir == heir:
+            return
+        if guest.deleted_at is not None or guest.merges:
+            raise NotFreeError(guest_id)
+        if own.merges >= limit:
+            raise MergeLimitError(f"{own.merges} of {limit}")
+        await db.client.transact_write_items(
+            TransactItems=[
+                {"Update": _bequest(db, guest_id, heir, now, username)},
+                {
+                    "Update": {
+                        "TableName": db.name(PLAYERS),
+                        "Key": _key(heir),
+                        "UpdateExpression": "ADD merges :one",
+                        "ConditionExpression": "attribute_not_exists(deletedAt) AND "
+                        "(attribute_not_exists(merges) OR merges < :limit)",
+                        "ExpressionAttributeValues": to_item({":one": 1, ":limit": limit}),
+                    }
+                },
+            ]
+        )
+
+    await retry_on_conflict(attempt)
+
+
+def _bequest(db: Database, guest_id: str, heir: str, now: int, username: str) -> Any:
+    values = {":now": now, ":heir": heir, ":merge": "merge", ":username": username}
+    return {
+        "TableName": db.name(PLAYERS),
+        "Key": _key(guest_id),
+        "UpdateExpression": "SET deletedAt = :now, heir = :heir, pending = :merge, pendingSince = :now,"
+        " username = :username REMOVE look",
+        "ConditionExpression": "attribute_not_exists(deletedAt) AND attribute_not_exists(merges)",
+        "ExpressionAttributeValues": to_item(values),
+    }
+
+
+async def finish_merge(db: Database, guest_id: str, now: int) -> None:
+    """Write down that the heir has all that was the guest's: what is left of the guest is to be deleted."""
 
     async def attempt() -> None:
         await db.client.update_item(
             TableName=db.name(PLAYERS),
-            Key=_key(user_id),
-            UpdateExpression=(
-                "SET deletedAt = if_not_exists(deletedAt, :now), pending = :erase, pendingSince = :now"
-                f"{named} REMOVE expiresAt, look"
-            ),
-            ExpressionAttributeValues=to_item({":now": now, ":erase": "erase", ":username": username}),
+            Key=_key(guest_id),
+            UpdateExpression="SET pending = :erase, pendingSince = :now",
+            ConditionExpression="pending = :merge",
+            ExpressionAttributeValues=to_item({":erase": "erase", ":merge": "merge", ":now": now}),
         )
 
-    # A transaction of the player may be under way.
-    await retry_on_conflict(attempt)
+    await _unless_others_did(attempt)
 
 
 async def finish_deletion(db: Database, user_id: str, now: int) -> None:

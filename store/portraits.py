@@ -14,12 +14,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import aioboto3
 from aiobotocore.config import AioConfig
 
-from game.pictures import MAX_BYTES
+from game.pictures import MAX_BYTES, PortraitSize
 from runtime.sdk import SDK_CONFIG
 from store.client import translating
 from store.errors import RequestError, StoreError
@@ -145,6 +145,25 @@ class PortraitBucket:
                 ContentType="image/webp",
                 CacheControl=CACHE_CONTROL,
             )
+
+    async def copy_portrait(self, avatar: str, user_id: str) -> str | None:
+        """Copy a portrait to another player, whom others may then see with it; return the copy's key.
+
+        None where it is gone. Can be repeated.
+        """
+        copy = f"{avatar_prefix(user_id)}{avatar.rpartition('/')[2]}"
+        for size in get_args(PortraitSize):
+            try:
+                await self.client.copy_object(
+                    Bucket=self.name,
+                    Key=f"{copy}/{size}.webp",
+                    CopySource={"Bucket": self.name, "Key": f"{avatar}/{size}.webp"},
+                )
+            except RequestError as error:
+                if error.status == HTTPStatus.NOT_FOUND:
+                    return None
+                raise
+        return copy
 
     async def delete_upload(self, key: str, etag: str) -> None:
         """Delete an uploaded file as it was read. One that has been replaced since then is left."""

@@ -99,17 +99,15 @@ class Profile(RevisedRow):
         avatar = outcome.avatar(self.user_id)
         if avatar is None:
             return self.model_copy(update={"problem": outcome.message, "outcomes": outcomes})
+        return self.with_portrait(avatar).model_copy(update={"problem": None, "outcomes": outcomes})
+
+    def with_portrait(self, avatar: str) -> "Profile":
+        """Return the profile with a portrait that is shown from now on; for the oldest see `with_outcome`."""
         made = [*dict.fromkeys(one for one in self.portraits if one != avatar), avatar]
         oldest = [one for one in made if one not in (avatar, self.avatar)]
         dropped = oldest[: max(0, len(made) - PORTRAITS_KEPT)]
-        return self.model_copy(
-            update={
-                "avatar": avatar,
-                "portraits": tuple(one for one in made if one not in dropped),
-                "problem": None,
-                "outcomes": outcomes,
-            }
-        )
+        portraits = tuple(one for one in made if one not in dropped)
+        return self.model_copy(update={"avatar": avatar, "portraits": portraits})
 
 
 def avatar_prefix(user_id: str) -> str:
@@ -171,6 +169,13 @@ def put(db: Database, read: Profile | None, new: Profile) -> "TransactWriteItemT
     row = new.model_dump(by_alias=True) | changed
     written: Any = {"TableName": db.name(USER_PROFILES), "Item": to_item(row), **as_read(read, "userId")}
     return {"Put": written}
+
+
+def remove(db: Database, read: Profile) -> "TransactWriteItemTypeDef":
+    """Return the transaction's part that deletes a player's row, unless it changed since it was read."""
+    key = to_item({"userId": read.user_id})
+    removed: Any = {"TableName": db.name(USER_PROFILES), "Key": key, **as_read(read, "userId")}
+    return {"Delete": removed}
 
 
 async def delete(db: Database, user_id: str) -> None:

@@ -80,6 +80,11 @@ async def delete(db: Database, user_id: str) -> None:
     await db.client.delete_item(TableName=db.name(USER_PROGRESS), Key=to_item({"userId": user_id}))
 
 
+def remove(db: Database, read: Progress) -> "TransactWriteItemTypeDef":
+    """Return the transaction's part that deletes a player's row, unless it changed since it was read."""
+    return {"Delete": _condition(db, read)}
+
+
 def unchanged(db: Database, read: Progress) -> "TransactWriteItemTypeDef":
     """Return the transaction's part that fails it if a player's row changed since it was read."""
     return {"ConditionCheck": _condition(db, read)}

@@ -134,7 +134,7 @@ async def _restated(
     had = read.held(catalogue, board.id)
     if len(board.areas) == 1:
         return had or (None if board.id == area else read.held(catalogue, area))
-    found = await player_rows.areas(db, catalogue, read.user_id)
+    found = await player_rows.areas(db, catalogue, read.user_id, board.areas)
     parts = [found[name] for name in board.areas if name in found]
     if not parts:
         return None
@@ -161,7 +161,7 @@ async def _changes(
             continue
         if had is None or (held is None and area in read.standings):
             if areas is None:
-                areas = await player_rows.areas(db, catalogue, read.user_id)
+                areas = await player_rows.areas(db, catalogue, read.user_id, catalogue.areas)
             others = [areas[name].points for name in board.areas if name in areas and name != area]
             points = sum(others) + new.points
         else:

@@ -1,4 +1,4 @@
-"""The janitor: finishes new names, portraits and deletions whose process died, or ran out of time.
+"""The janitor: finishes new names, portraits, merges and deletions whose process died, or ran out of time.
 
 The index `byPending` of `Players` has those players. Each is worked on for a bounded time, some side by side,
 in random order: one whose rows cannot be read, or who has very many, holds up no other for good. What fails
@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import get_args
 
-from store import appearance, deletion, players
+from game.catalogue import Catalogue
+from store import appearance, deletion, merge, players
 from store.database import Database
 from store.deletion import DeleteUser, HangUp
 from store.players import DeletedError, Pending, Player
@@ -40,6 +41,7 @@ class Janitor:
     """Finishes what is pending. `now_ms` gives milliseconds since the epoch."""
 
     db: Database
+    catalogue: Catalogue
     portraits: PortraitBucket
     now_ms: Callable[[], int]
     hang_up: HangUp
@@ -85,6 +87,17 @@ class Janitor:
     async def _show(self, player: Player) -> None:
         await appearance.finish(self.db, player.user_id, self.now_ms())
 
+    async def _merge(self, player: Player) -> None:
+        await merge.finish(
+            self.db,
+            self.portraits,
+            self.catalogue,
+            player.user_id,
+            self.now_ms(),
+            hang_up=self.hang_up,
+            delete_user=self.delete_user,
+        )
+
     async def _erase(self, player: Player) -> None:
         await deletion.finish(
             self.db,
@@ -98,4 +111,4 @@ class Janitor:
 
     @property
     def _steps(self) -> dict[Pending, Callable[[Player], Awaitable[None]]]:
-        return {"look": self._show, "erase": self._erase}
+        return {"look": self._show, "merge": self._merge, "erase": self._erase}

@@ -174,7 +174,7 @@ class World:
         """The janitor finishes what is pending; a deletion that was not even begun is asked for again."""
         await asyncio.sleep(OLD_MS / 1000 + 1)
         pictures = cast(PortraitBucket, NoPictures())
-        janitor = Janitor(self.direct, pictures, now, hang_up=_nothing, delete_user=_nothing)
+        janitor = Janitor(self.direct, self._catalogue, pictures, now, hang_up=_nothing, delete_user=_nothing)
         assert (await janitor.run(SETTLE_SECONDS)).failed == 0
         for player in sorted(self.erased):
             try:

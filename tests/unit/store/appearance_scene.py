@@ -103,7 +103,9 @@ async def clean(
 ) -> Erased:
     """Let the janitor finish what is pending, a minute later; it counts `finished` players, where given."""
     erased = Erased()
-    janitor = Janitor(db, cast(PortraitBucket, erased), lambda: at, erased.hang_up, erased.delete_user)
+    janitor = Janitor(
+        db, CATALOGUE, cast(PortraitBucket, erased), lambda: at, erased.hang_up, erased.delete_user
+    )
     done = await janitor.run(600)
     assert done == Done(done.finished if finished is None else finished, failed)
     return erased

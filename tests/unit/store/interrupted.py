@@ -1,6 +1,6 @@
 """The tables in moto, behind a process that may die at any request and beside which others may write."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest
 
 from store.database import Database, Item, batch_write, from_item
-from store.schema import TABLES
+from store.schema import TABLES, Table
 from tests.simulation import aws
 from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import described, session
@@ -68,6 +68,17 @@ class InterruptedDatabase:
             keys = [{name: item[name] for name in table.keys} for item in answer["Items"]]
             await batch_write(self.direct, table, [{"DeleteRequest": {"Key": key}} for key in keys])
         self.restart()
+
+    async def keep(self) -> dict[Table, list[Item]]:
+        """Return every row of every table, to be put back."""
+        scans = {table: await self.direct.client.scan(TableName=table.name) for table in TABLES}
+        return {table: answer["Items"] for table, answer in scans.items()}
+
+    async def put_back(self, kept: Mapping[Table, list[Item]]) -> None:
+        """Make the tables as they were kept, and count from 0."""
+        await self.clear()
+        for table, items in kept.items():
+            await batch_write(self.direct, table, [{"PutRequest": {"Item": item}} for item in items])
 
     async def _scan(self, name: str) -> list[dict[str, Any]]:
         answer = await self.direct.client.scan(TableName=name)

@@ -1,0 +1,283 @@
+"""The merge of a guest into an account, in steps that can be repeated: what dies is finished by asking again.
+
+1. The bequest (`store.players`): one transaction writes the guest's tombstone, which names the heir, and
+   counts the guest with the heir. No write of the guest succeeds from here on, so what the next steps find is
+   all there is; and no second heir gets any of it.
+2. The boards over several areas, one transaction each: the heir gets the sum that there will be, and the
+   guest's row goes. Then areas and the boards of one area, one transaction each, the same way. So a board is
+   at any moment as it was before, or as it is afterwards. Until no standing of the guest's is found.
+3. One transaction takes progress and profile away from the guest and gives the heir what the rules say
+   (`game.merge`). Where the heir has no save, name and portrait are the guest's, and the rows show them.
+4. The sums are compared with their areas: a score of the heir's between 2 and 3 moved a sum by what the area
+   moved, though the guest's part was in the sum already, and not yet in the area.
+5. The guest is deleted, as a player who asked for it is (`store.deletion`): pictures, kept answers,
+   connections, and the user in the pool.
+
+Every step takes from the guest, in the transaction in which it gives to the heir, what the guest was read to
+have. So it happens once, wherever a process dies, and though two work on the same merge. The same request
+goes on with what died, and so does the janitor (`store.unfinished`). If the heir is deleted meanwhile, no
+step succeeds any more, and the guest is deleted too.
+
+A guest's row that cannot be read is logged and goes with the guest. A row of the heir's that cannot be read
+stops the merge of its board, and the deletion of the guest, until it has been mended; the rest goes on.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from game.catalogue import Area, Board, Catalogue
+from game.merge import GUESTS_LIMIT, Record, merged_progress, merged_record, merged_sum, takes_look
+from game.scoring import handed_to
+from game.standing import Held, PointsLimitError
+from store import appearance, deletion, player_rows, players, profiles, progress, scores, standings
+from store.database import Database, Item, batch_get, retry_on_conflict
+from store.deletion import DeleteUser, HangUp
+from store.errors import RowError, StoreError
+from store.player_rows import Change, PlayerRows
+from store.players import DeletedError, NewLook, NotFreeError
+from store.portraits import PortraitBucket
+from store.profiles import Profile
+from store.schema import STANDINGS
+from store.standings import Standing
+from store.submission import restate
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
+
+IsGuest = Callable[[str, str], Awaitable[bool]]
+"""Says whether the user of this name and `sub` is a guest now, by the user pool."""
+
+logger = logging.getLogger("podium.merge")
+
+
+class NoGuestError(StoreError):
+    """The player is no guest. Nothing was written."""
+
+
+async def begin(
+    db: Database, heir: Profile, guest_id: str, now: int, *, username: str, is_guest: IsGuest
+) -> None:
+    """Give a guest to an heir, for good; `finish` then brings over all there is.
+
+    `heir` is how the account is shown as long as no profile is stored; `username` is the guest's in the user
+    pool; `now` in milliseconds since the epoch. A guest who is this heir's already is no error. Raises
+    NoGuestError, NotFreeError, MergeLimitError, DeletedError where the heir was deleted, and what `is_guest`
+    raises.
+    """
+    await players.require_alive(db, heir.user_id)
+    stored = await players.load_own(db, guest_id)
+    if stored.heir == heir.user_id:
+        return
+    if stored.deleted_at is not None:
+        raise NotFreeError(guest_id)
+    if not await is_guest(username, guest_id):
+        raise NoGuestError(guest_id)
+    # The janitor, who may have to write the heir's rows, knows no token to take a name from.
+    await appearance.change(db, heir, lambda profile: profile, now)
+    await players.bequeath(db, guest_id, heir.user_id, now, username=username, limit=GUESTS_LIMIT)
+
+
+async def finish(
+    db: Database,
+    portraits: PortraitBucket,
+    catalogue: Catalogue,
+    guest_id: str,
+    now: int,
+    *,
+    hang_up: HangUp,
+    delete_user: DeleteUser,
+) -> None:
+    """Do what is left of a merge that `begin` has begun, for as long as it takes.
+
+    Raises what any step raises. What is done by then stays done.
+    """
+    guest = await players.load_own(db, guest_id)
+    if guest.pending == "merge" and guest.heir is not None:
+        try:
+            await _Merge(db, portraits, catalogue, guest_id, guest.heir, now).run()
+        except DeletedError:
+            # The heir's deletion may have been there before a portrait was.
+            await portraits.delete_all(guest.heir)
+        await players.finish_merge(db, guest_id, now)
+    if guest.pending is not None:
+        await deletion.finish(
+            db,
+            portraits,
+            guest_id,
+            now,
+            username=guest.username,
+            hang_up=hang_up,
+            delete_user=delete_user,
+        )
+
+
+class _Merge:
+    """The steps that bring over what a guest has. Each raises DeletedError once the heir was deleted."""
+
+    def __init__(
+        self,
+        db: Database,
+        portraits: PortraitBucket,
+        catalogue: Catalogue,
+        guest: str,
+        heir: str,
+        now: int,
+    ) -> None:
+        self._db = db
+        self._portraits = portraits
+        self._catalogue = catalogue
+        self._guest = guest
+        self._heir = heir
+        self._now = now
+        self._waiting: dict[str, RowError] = {}
+
+    async def run(self) -> None:
+        await self._boards()
+        belongings: RowError | None = None
+        try:
+            await self._belongings()
+        except RowError as error:
+            belongings = error
+        # A Query sees a transaction's rows one by one: one that came just before the tombstone may show late.
+        await self._boards()
+        await self._compare_sums()
+        for waiting in (belongings, *self._waiting.values()):
+            if waiting is not None:
+                raise waiting
+
+    async def _boards(self) -> None:
+        while True:
+            found = {one.board async for page in standings.readable(self._db, self._guest) for one in page}
+            left = sorted(found - self._waiting.keys(), key=lambda name: (not self._is_sum(name), name))
+            if not left:
+                return
+            for name in left:
+                try:
+                    await retry_on_conflict(lambda name=name: self._board(name))  # type: ignore[misc]
+                except RowError as error:
+                    logger.error("the merge of board %s into %s has to wait: %s", name, self._heir, error)
+                    self._waiting[name] = error
+
+    def _is_sum(self, name: str) -> bool:
+        board = self._catalogue.boards.get(name)
+        return board is not None and len(board.areas) > 1
+
+    async def _board(self, name: str) -> None:
+        """Move a standing, and the row that it names; one that is gone is no error."""
+        own = await player_rows.read(self._db, self._catalogue, self._heir, [name], self._now)
+        found = await batch_get(self._db, {STANDINGS: [standings.key(self._guest, name)]})
+        if not found[STANDINGS]:
+            return
+        guest = standings.parse(found[STANDINGS][0])
+        rows = await scores.rows_of(self._db, [guest])
+        parts = [standings.remove(self._db, guest)]
+        if guest.sort_key is not None:
+            parts.append(scores.delete(self._db, name, guest.sort_key, unless_there=name not in rows))
+        parts += await self._given(name, own, guest, rows.get(name))
+        await players.write(self._db, self._heir, parts, look=own.look)
+
+    async def _given(
+        self, name: str, own: PlayerRows, guest: Standing, row: Item | None
+    ) -> list["TransactWriteItemTypeDef"]:
+        """Return the transaction's parts that give the heir what the guest has on a board."""
+        board = self._catalogue.boards.get(name)
+        if board is None and name not in self._catalogue.areas:
+            return self._unknown(own, guest, row)
+        had = own.held(self._catalogue, name)
+        # A standing without its row does not count: an operator took it away.
+        is_gone = board is not None and row is None and guest.sort_key is not None
+        held = None if is_gone else guest.held
+        if board is not None and len(board.areas) > 1:
+            after = await self._sum(board, had, held)
+            record = after and Record(after)
+        else:
+            before = had and Record(had, own.metadata(name))
+            metadata = None if row is None else row.get("metadata", {}).get("S")
+            record = merged_record(self._rules(name, board), before, held and Record(held, metadata))
+        if record is None or record.held == had:
+            return []
+        change = Change(name, board, record.held, record.metadata)
+        return player_rows.writes(self._db, own, own.shown(), change)
+
+    def _rules(self, name: str, board: Board | None) -> Area:
+        return self._catalogue.areas[name if board is None else board.areas[0]]
+
+    async def _sum(self, board: Board, own: Held | None, guest: Held | None) -> Held | None:
+        mine = await player_rows.areas(self._db, self._catalogue, self._heir, board.areas)
+        pages = standings.readable(self._db, self._guest)
+        held = [one async for page in pages for one in page if one.board in board.areas]
+        theirs = await player_rows.counting(self._db, self._catalogue, held)
+        parts = []
+        for name in board.areas:
+            records = [Record(one[name].held) if name in one else None for one in (mine, theirs)]
+            if merged := merged_record(self._catalogue.areas[name], *records):
+                parts.append(merged.held)
+        return merged_sum(own, guest, parts)
+
+    def _unknown(
+        self, own: PlayerRows, guest: Standing, row: Item | None
+    ) -> list["TransactWriteItemTypeDef"]:
+        """Return the parts that hand over what no rule of today's catalogue knows how to compare.
+
+        Where the heir has something on such a board, it stays as it is.
+        """
+        if guest.board in own.standings or (guest.sort_key is not None and row is None):
+            return []
+        sort_key = guest.sort_key and handed_to(guest.sort_key, self._heir)
+        moved = guest.model_copy(update={"user_id": self._heir, "sort_key": sort_key})
+        parts = [standings.put(self._db, None, moved)]
+        if row is not None:
+            metadata = row.get("metadata", {}).get("S")
+            parts.append(scores.put(self._db, moved, own.shown(), metadata=metadata, unless_there=True))
+        return parts
+
+    async def _belongings(self) -> None:
+        """Move progress, and name and portrait where the rules say so."""
+        if await retry_on_conflict(self._take_belongings):
+            await appearance.finish(self._db, self._heir, self._now)
+
+    async def _take_belongings(self) -> bool:
+        """Return whether the heir looks otherwise now."""
+        db, heir, guest_id = self._db, self._heir, self._guest
+        player, items = await players.read(
+            db,
+            heir,
+            [of(db, user_id) for of in (progress.get, profiles.get) for user_id in (heir, guest_id)],
+        )
+        own, guest = progress.parse(heir, items[0]), progress.parse(guest_id, items[1])
+        shown, taken = profiles.parse(items[2]), profiles.parse(items[3])
+        if items[1] is None and taken is None:
+            return False
+        new = merged_progress(self._catalogue, own, guest)
+        parts = [progress.unchanged(db, own) if new == own else progress.replace(db, own, new)]
+        if items[1] is not None:
+            parts.append(progress.remove(db, guest))
+        look: NewLook | None = None
+        if taken is not None:
+            parts.append(profiles.remove(db, taken))
+            if takes_look(own):
+                dressed, look = appearance.new_look(await self._dressed(shown, taken), player.look, self._now)
+                parts.append(profiles.put(db, shown, dressed))
+        await players.write(db, heir, parts, look=look)
+        return look is not None
+
+    async def _dressed(self, shown: Profile | None, taken: Profile) -> Profile:
+        """Return the heir's profile with the guest's name and portrait, which is copied."""
+        own = shown or Profile(user_id=self._heir, name=taken.name, created_at=self._now)
+        dressed = own.model_copy(update={"name": taken.name, "updated_at": self._now})
+        avatar = taken.avatar and await self._portraits.copy_portrait(taken.avatar, self._heir)
+        return dressed.with_portrait(avatar) if avatar else dressed
+
+    async def _compare_sums(self) -> None:
+        held = {one.board async for page in standings.readable(self._db, self._heir) for one in page}
+        for board in self._catalogue.boards.values():
+            area = next((name for name in board.areas if name in held), None)
+            if len(board.areas) == 1 or area is None:
+                continue
+            try:
+                await restate(self._db, self._catalogue, self._heir, board, area, self._now, apply=True)
+            except PointsLimitError as error:
+                logger.warning("the sum of %s on %s stays as it is: %s", self._heir, board.id, error)
+            except RowError as error:
+                self._waiting.setdefault(board.id, error)
