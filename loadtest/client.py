@@ -54,9 +54,12 @@ class Line:
 
 
 class Client:
-    """A game client. It connects when it has joined, and stays connected until it leaves."""
+    """A game client. It connects when it has joined, and stays connected until it leaves.
 
-    def __init__(self, name: str, account: Tokens, line: Line, rng: random.Random) -> None:
+    account: None for a spectator, who has no token.
+    """
+
+    def __init__(self, name: str, account: Tokens | None, line: Line, rng: random.Random) -> None:
         self.name = name
         self.screens = line.boards.screens()
         self.joined = False
@@ -157,7 +160,7 @@ class Client:
     async def _try_to_connect(self) -> None:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                token = await self._account.token()
+                token = await self._account.token() if self._account else None
                 self._socket = await wire.connect(self._line.address, token, self)
         except (OSError, TimeoutError, wire.WireError, AccountError) as error:
             self._line.errors[f"connect: {_reason(error)}"] += 1

@@ -8,7 +8,6 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
 from game.catalogue import DEFAULT_PATH
-from game.live import CONNECTIONS_LIMIT
 from game.model import Model
 from loadtest.errors import LoadTestError
 
@@ -33,7 +32,9 @@ class Options(Model):
     """The options: what to simulate, where, for how long. Each field is an option of the same name."""
 
     players: int = Field(20, ge=1, le=5_000, description="players: they watch, and submit scores")
-    spectators: int = Field(200, ge=0, le=20_000, description="connections that only watch")
+    spectators: int = Field(
+        200, ge=0, le=20_000, description="connections that only watch: they have no account"
+    )
     boards: Boards = Field(
         None, description="names with commas between, or how many; every area and `global` by default"
     )
@@ -51,12 +52,6 @@ class Options(Model):
     processes: int = Field(2, ge=1, le=16, description="processes that the clients are spread over")
     settle: float = Field(
         30.0, ge=1, le=600, description="seconds to wait at the end for the boards to be quiet"
-    )
-    spectators_per_account: int = Field(
-        1,
-        ge=1,
-        le=CONNECTIONS_LIMIT,
-        description="spectators that share a sign-in, so that thousands take less time",
     )
     catalogue: Path = Field(DEFAULT_PATH, description="the target's catalogue: areas, and what they feed")
     keep_players: bool = Field(False, description="leave accounts and scores behind instead of deleting them")
@@ -82,16 +77,6 @@ class Options(Model):
     def spectators_of(self, worker: int) -> range:
         """Return the spectators, by number from 0, that one of the processes plays."""
         return range(worker, self.spectators, self.processes)
-
-    def spectator_accounts_of(self, worker: int) -> range:
-        """Return those of its spectators that an account is named for: it serves them and the next few."""
-        spectators = self.spectators_of(worker)
-        return spectators[: -(-len(spectators) // self.spectators_per_account)]
-
-    @property
-    def accounts(self) -> int:
-        """Accounts in all."""
-        return self.players + sum(len(self.spectator_accounts_of(n)) for n in range(self.processes))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -119,7 +119,7 @@ class LoadTest:
 
     async def _prepare(self, fleet: Fleet, arenas: tuple[Arena, ...]) -> None:
         options = self._options
-        say(f"accounts to sign in: {options.accounts}")
+        say(f"accounts to sign in: {options.players}")
         run = secrets.token_hex(4)
         # Good enough for whatever a user pool asks of passwords.
         password = f"aA1!{secrets.token_urlsafe(18)}"
@@ -164,7 +164,7 @@ class LoadTest:
         return outcome, sum(one.unanswered for one in stopped)
 
     async def _finish(self, fleet: Fleet) -> int:
-        say(f"accounts to delete: {self._options.accounts}")
+        say(f"accounts to delete: {self._options.players}")
         finished = await fleet.ask([messages.Finish(keep=self._options.keep_players)], messages.Finished)
         return sum(one.left_behind for one in finished)
 

@@ -83,12 +83,13 @@ class Address:
         return cls(url, ssl.create_default_context() if parts.scheme == "wss" else None)
 
 
-async def connect(address: Address, token: str, receiver: Receiver) -> "WebSocket":
-    """Return an open connection. Raises WireError or OSError.
+async def connect(address: Address, token: str | None, receiver: Receiver) -> "WebSocket":
+    """Return an open connection: a player's, or a spectator's without a token. Raises WireError or OSError.
 
     Cancelled, it leaves a connection that is dropped when the handshake is answered, or its time is over.
     """
     socket = WebSocket(receiver)
+    offered = SUBPROTOCOL if token is None else f"{SUBPROTOCOL}, {token}"
 
     def accept(_: WSUpgradeRequest, response: WSUpgradeResponse) -> WSListener:
         if response.headers.get(_PROTOCOL_HEADER) != SUBPROTOCOL:
@@ -103,7 +104,7 @@ async def connect(address: Address, token: str, receiver: Receiver) -> "WebSocke
             websocket_handshake_timeout=HANDSHAKE_SECONDS,
             logger_name=_LOG,
             max_frame_size=_MESSAGE_BYTES,
-            extra_headers={_PROTOCOL_HEADER: f"{SUBPROTOCOL}, {token}", "User-Agent": "podium-loadtest"},
+            extra_headers={_PROTOCOL_HEADER: offered, "User-Agent": "podium-loadtest"},
             max_redirects=0,
             read_buffer_init_size=_BUFFER_BYTES,
             # The event loop's own transports are as quick here, and smaller.

@@ -63,7 +63,6 @@ class Worker:
         self._player_numbers = options.players_of(plan.number)
         self._spectator_numbers = options.spectators_of(plan.number)
         self._player_accounts: list[Account] = []
-        self._spectator_accounts: list[Account] = []
         self._players: list[Player] = []
         self._clients: list[Client] = []
         self._play: list[asyncio.Task[None]] = []
@@ -90,23 +89,17 @@ class Worker:
         return time.monotonic() - self._began
 
     async def _prepare(self) -> None:
-        options = self._plan.options
         _allow_files(len(self._player_numbers) * 2 + len(self._spectator_numbers) + _SPARE_FILES)
-        spectators = options.spectator_accounts_of(self._plan.number)
-        names = [
-            *((f"player-{number}", f"Player {number + 1}") for number in self._player_numbers),
-            *((f"spectator-{number}", "Spectator") for number in spectators),
-        ]
         run = self._plan.run
-        accounts = await _few_at_a_time(
-            [Account.make(self._cognito, f"loadtest-{run}-{username}", name) for username, name in names]
+        self._player_accounts = await _few_at_a_time(
+            [
+                Account.make(self._cognito, f"loadtest-{run}-player-{number}", f"Player {number + 1}")
+                for number in self._player_numbers
+            ]
         )
-        self._player_accounts = accounts[: len(self._player_numbers)]
-        self._spectator_accounts = accounts[len(self._player_numbers) :]
         self._link.say(messages.Prepared())
 
     def _start(self, began: float) -> None:
-        options = self._plan.options
         self._began = began
         rules = Rules(
             arenas=self._plan.arenas,
@@ -121,15 +114,14 @@ class Worker:
         for number, account in zip(self._player_numbers, self._player_accounts, strict=True):
             self._players.append(Player(account, rules, self._random("player", number)))
             self._add_client(f"player-{number}", account)
-        for index, number in enumerate(self._spectator_numbers):
-            account = self._spectator_accounts[index // options.spectators_per_account]
-            self._add_client(f"spectator-{number}", account)
+        for number in self._spectator_numbers:
+            self._add_client(f"spectator-{number}", None)
         for task in (self._arrive(), self._score(), self._come_and_go()):
             self._play.append(self._tasks.create_task(task))
         self._tasks.create_task(self._report())
         self._tasks.create_task(self._watch_lag())
 
-    def _add_client(self, name: str, account: Account) -> None:
+    def _add_client(self, name: str, account: Account | None) -> None:
         self._clients.append(Client(name, account, self._line, self._random("client", name)))
 
     def _random(self, *what: object) -> random.Random:
@@ -276,7 +268,7 @@ class Worker:
     async def _finish(self, keep: bool) -> None:
         for client in self._clients:
             client.leave(politely=True, forget=True)
-        accounts = [] if keep else [*self._player_accounts, *self._spectator_accounts]
+        accounts = [] if keep else self._player_accounts
         deleted = await _few_at_a_time([self._delete(account) for account in accounts])
         self._link.say(messages.Finished(left_behind=deleted.count(False)))
 

@@ -169,6 +169,15 @@ async def test_it_subscribes_to_all_boards_and_follows() -> None:
     assert not play.line.errors
 
 
+async def test_spectator_does_the_same_without_a_token() -> None:
+    async with scene() as play:
+        play.client = Client("spectator-1", None, play.line, random.Random(1))
+        await play.follow()
+        await play.server.say(diff(1))
+        assert play.version() == 2
+    assert play.server.handshakes.get_nowait() == "podium"
+
+
 async def test_after_a_gap_it_subscribes_again_once() -> None:
     async with scene() as play:
         await play.follow()

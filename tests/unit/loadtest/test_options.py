@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from game.live import CONNECTIONS_LIMIT
 from loadtest.errors import LoadTestError
 from loadtest.options import Options, add_options, read_options
 from loadtest.target import choose_ground, read_target
@@ -162,15 +161,10 @@ async def test_area_whose_scores_cannot_be_foretold_is_refused(
         players=st.integers(1, 50),
         spectators=st.integers(0, 100),
         processes=st.integers(1, 16),
-        spectators_per_account=st.integers(1, CONNECTIONS_LIMIT),
     )
 )
-def test_every_client_is_played_by_one_process_and_has_an_account(options: Options) -> None:
+def test_every_client_is_played_by_one_process(options: Options) -> None:
     workers = range(options.processes)
     assert sorted(n for worker in workers for n in options.players_of(worker)) == list(range(options.players))
     spectators = [n for worker in workers for n in options.spectators_of(worker)]
     assert sorted(spectators) == list(range(options.spectators))
-    for worker in workers:
-        room = len(options.spectator_accounts_of(worker)) * options.spectators_per_account
-        assert 0 <= room - len(options.spectators_of(worker)) < options.spectators_per_account
-    assert options.players <= options.accounts <= options.clients

@@ -91,7 +91,10 @@ def frame(opcode: Opcode, payload: bytes, *, fin: bool = True) -> bytes:
     return Frame(opcode, payload, fin=fin).serialize(mask=False)
 
 
-async def test_handshake_offers_token_and_path_and_messages_go_both_ways() -> None:
+@pytest.mark.parametrize(("token", "offered"), [("a.b.c", "podium, a.b.c"), (None, "podium")])
+async def test_handshake_offers_token_and_path_and_messages_go_both_ways(
+    token: str | None, offered: str
+) -> None:
     seen: list[Any] = []
 
     async def handler(server: ServerConnection) -> None:
@@ -103,12 +106,12 @@ async def test_handshake_offers_token_and_path_and_messages_go_both_ways() -> No
     texts = ["é", "w" * 70_000]
     async with library_server(handler) as address, patience():
         inbox = Inbox()
-        connection = await connect(address, "a.b.c", inbox)
+        connection = await connect(address, token, inbox)
         for text in texts:
             connection.send(text)
             assert (await inbox.messages.get()).decode() == text
         connection.vanish()
-    assert seen == [("/local?stage=1", "podium, a.b.c")]
+    assert seen == [("/local?stage=1", offered)]
 
 
 @pytest.mark.parametrize("politely", [True, False])
