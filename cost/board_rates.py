@@ -36,7 +36,8 @@ Boards = tuple[BoardRates, BoardRates]
 def board_rates(workload: Workload, activity: float = 1.0) -> Boards:
     """Return the boards' rates at this activity. Clients follow the global board first, then any area."""
     share = shares(workload)
-    scores, connected = workload.scores * activity, workload.connected * activity
+    scores = workload.scores * activity
+    connected = (workload.connected + workload.spectators) * activity
     followed, areas = workload.boards_followed, workload.areas
     return (
         _board(

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from game.activity import active_hours
+from game.live import CHANNEL_PARTS
 from game.rank_tree import NODE_BYTES
 from store.schema import (
     BUDGETS,
@@ -39,6 +40,7 @@ Kind = Literal[
     "BatchGetItem",
     "EventualBatchGetItem",
     "Query",
+    "EventualQuery",
     "IndexQuery",
     "TransactGetItems",
     "PutItem",
@@ -52,6 +54,7 @@ Variable = Literal[
     "held",
     "boards",
     "subscribers",
+    "counted",
     "first_page",
     "slices",
     "pages",
@@ -64,7 +67,16 @@ Quantity = float | Variable
 
 _READ_BYTES = 4096
 _WRITE_BYTES = 1024
-_READS = {"GetItem", "BatchGetItem", "EventualBatchGetItem", "Query", "IndexQuery", "TransactGetItems"}
+_READS = {
+    "GetItem",
+    "BatchGetItem",
+    "EventualBatchGetItem",
+    "Query",
+    "EventualQuery",
+    "IndexQuery",
+    "TransactGetItems",
+}
+_HALVED = {"EventualQuery", "IndexQuery"}
 
 
 @dataclass(frozen=True)
@@ -179,6 +191,27 @@ PING = (Call("EventualBatchGetItem", {LEADERBOARDS: "followed"}),)
 DISCONNECT = (Call("IndexQuery", {CONNECTIONS: "held"}), Call("BatchWriteItem", {CONNECTIONS: "held"}))
 """A connection closes (store/connections.py)."""
 
+SPECTATOR_CONNECT = (
+    Call("UpdateItem", {BUDGETS: 1}),
+    Call("BatchWriteItem", {CONNECTIONS: 2}),
+    # The connections from its address: this one, and any others.
+    Call("Query", {CONNECTIONS: 1}),
+)
+"""A spectator's connection opens (store/spectators.py)."""
+
+SPECTATOR_DISCONNECT = (*DISCONNECT, Call("UpdateItem", {BUDGETS: 1}))
+"""A spectator's connection closes (realtime/routes.py)."""
+
+SPECTATORS_READ = (Call("GetItem", {BUDGETS: 1}),)
+"""A sweep reads how many spectators there are (store/spectators.py)."""
+
+SPECTATORS_COUNTED = (
+    Call("EventualQuery", {CONNECTIONS: "counted"}, times=CHANNEL_PARTS),
+    Call("GetItem", {BUDGETS: 1}),
+    Call("UpdateItem", {BUDGETS: 1}),
+)
+"""A sweep that counts the spectators' rows, beside what every sweep reads (store/spectators.py)."""
+
 RANK = (
     Call("BatchGetItem", {STANDINGS: 1, PLAYERS: 1}),
     Call("Query", {SCORES: 5}),
@@ -232,6 +265,11 @@ PORTRAIT_TOLD = (Call("Query", {CONNECTIONS: 1}),)
 """The avatar frame (realtime/avatars.py)."""
 
 
+def of_spectator(operation: Operation) -> Operation:
+    """Return the requests behind a spectator's frame: those of a player's, but no player is looked up."""
+    return tuple(call for call in operation if PLAYERS not in call.rows)
+
+
 def units(
     operation: Operation, row_bytes: Mapping[Table, float], variables: Mapping[Variable, float]
 ) -> Units:
@@ -277,9 +315,9 @@ def _cost(call: Call, row_bytes: Mapping[Table, float], variables: Mapping[Varia
 
 
 def _reads(kind: Kind, rows: Iterable[tuple[Table, float]], row_bytes: Mapping[Table, float]) -> Units:
-    if kind in ("Query", "IndexQuery"):
+    if kind == "Query" or kind in _HALVED:
         read = read_units(sum(row_bytes[row] * count for row, count in rows))
-        return Units(read / 2 if kind == "IndexQuery" else read, 0)
+        return Units(read / 2 if kind in _HALVED else read, 0)
     factor = {"TransactGetItems": 2, "EventualBatchGetItem": 0.5}.get(kind, 1)
     return Units(factor * sum(read_units(row_bytes[row]) * count for row, count in rows), 0)
 

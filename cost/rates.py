@@ -140,7 +140,7 @@ def _frame_bytes(workload: Workload, pushing: _Pushing, snapshot: float) -> floa
 
 def _functions(workload: Workload, players: Traffic, pushing: _Pushing) -> _Functions:
     # The authorizer and $connect, subscribe, pings, $disconnect; and the one that tells of a portrait.
-    routes = players.sessions * 4 + players.pings + players.uploads
+    routes = (players.sessions + players.visits) * 4 + players.pings + players.uploads
     batches = sum(board.count * board.batches for board in pushing.boards) + 1 / SWEEP_SECONDS
     pushers = sum(_pushers(workload, board) * pushing.served for board in pushing.boards)
     rest_seconds = players.rest * workload.request_milliseconds / 1000

@@ -9,7 +9,13 @@ from cost.frame_sizes import snapshot_bytes
 from cost.rank_upkeep import LEAF_ROWS, Upkeep, levels, upkeep
 from cost.traffic import Traffic
 from cost.workload import SECONDS_A_DAY, SECONDS_AN_HOUR, Workload
-from game.live import BOARDS_LIMIT, PAGE_LIMIT, RANK_WINDOW_SECONDS
+from game.live import (
+    BOARDS_LIMIT,
+    CHANNEL_PARTS,
+    PAGE_LIMIT,
+    RANK_WINDOW_SECONDS,
+    RECOUNT_SECONDS,
+)
 from store.schema import IDEMPOTENCY, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 
 SWEEP_SECONDS = 60
@@ -79,6 +85,11 @@ class Ledger:
             (calls.CONNECT, sessions),
             (subscribe(self._workload), sessions),
             (calls.DISCONNECT, sessions),
+            (calls.SPECTATOR_CONNECT, traffic.visits),
+            (calls.of_spectator(subscribe(self._workload)), traffic.visits),
+            (calls.SPECTATOR_DISCONNECT, traffic.visits),
+            (calls.SPECTATORS_READ, 1 / SWEEP_SECONDS),
+            (calls.SPECTATORS_COUNTED, 1 / RECOUNT_SECONDS if traffic.visits else 0.0),
             (calls.PING, traffic.pings),
             (calls.PROFILE, sessions),
             (calls.PROGRESS, sessions),
@@ -130,6 +141,8 @@ def _variables(workload: Workload, subscribers: float) -> dict[Variable, float]:
         "ranked_nodes": 0,
         "boards": workload.boards,
         "subscribers": subscribers,
+        # In each of the parts that their channel is stored in.
+        "counted": workload.spectators / CHANNEL_PARTS,
         "first_page": math.ceil((workload.direct_limit + 1) / PAGE_LIMIT) * PAGE_LIMIT,
         "slices": workload.pushers,
         "pages": workload.pushers * slice_pages,

@@ -6,6 +6,8 @@ from cost import turnover
 from cost.workload import SECONDS_A_DAY, SECONDS_A_MONTH, Workload
 from game.live import PING_SECONDS
 
+VISIT_REQUESTS = 2
+"""REST requests with which a spectator's visit begins: client-config.json, catalogue."""
 START_REQUESTS = 4
 """REST requests with which a session begins: client-config.json, profile, progress, shop."""
 ACTION_PATHS = 4
@@ -26,12 +28,13 @@ class Shares:
 class Traffic:
     """Everything a second, but `connected`, which counts clients. `views` are portraits looked at.
 
-    `snapshots` answer subscribes; `sockets_in` are upgrades, subscribes and pings; `joined` are new players,
-    of whom some are `guests`.
+    `visits` are a spectator's, as `sessions` are a player's. `snapshots` answer subscribes; `sockets_in` are
+    upgrades, subscribes and pings; `joined` are new players, of whom some are `guests`.
     """
 
     connected: float
     sessions: float
+    visits: float
     scores: float
     improved: float
     uploads: float
@@ -69,24 +72,31 @@ def shares(workload: Workload) -> Shares:
 
 def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
     """Return what players do at this activity: 1 is the average."""
-    sessions, connected = workload.sessions * activity, workload.connected * activity
+    sessions, visits = workload.sessions * activity, workload.visits * activity
+    connected = (workload.connected + workload.spectators) * activity
     scores = workload.scores * activity
     uploads = workload.players * workload.uploads_per_player / SECONDS_A_MONTH * activity
-    views = sessions * workload.boards_followed * workload.top * workload.portrait_share
+    followed = (sessions + visits) * workload.boards_followed
+    views = followed * workload.top * workload.portrait_share
     pings = connected / PING_SECONDS
     return Traffic(
         connected=connected,
         sessions=sessions,
+        visits=visits,
         scores=scores,
         improved=scores * shares(workload).improving,
         uploads=uploads,
         views=views,
         pings=pings,
-        rest=sessions * _session_requests(workload) + scores + views + uploads * UPLOAD_REQUESTS,
-        snapshots=sessions * workload.boards_followed,
-        sockets_in=sessions * 2 + pings,
         joined=workload.joined * activity,
         guests=workload.guests * activity,
+        rest=sessions * _session_requests(workload)
+        + visits * VISIT_REQUESTS
+        + scores
+        + views
+        + uploads * UPLOAD_REQUESTS,
+        snapshots=followed,
+        sockets_in=(sessions + visits) * 2 + pings,
     )
 
 

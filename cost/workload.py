@@ -46,6 +46,12 @@ class Workload(BaseModel):
         le=10**7,
         description="scores per second of all players together; instead of --scores-per-minute",
     )
+    spectators: float = Field(
+        0,
+        ge=0,
+        le=10**7,
+        description="visitors without a player who watch boards, connected at a time on average",
+    )
     peak_factor: float = Field(
         3, ge=1, le=20, description="the busiest moment of the day against the average one"
     )
@@ -199,8 +205,13 @@ class Workload(BaseModel):
 
     @property
     def connected(self) -> float:
-        """Clients connected at a time."""
+        """Players connected at a time."""
         return self.sessions * self.session_minutes * 60
+
+    @property
+    def visits(self) -> float:
+        """Connections of spectators that begin a second: they stay as long as a player does."""
+        return self.spectators / (self.session_minutes * 60)
 
     @property
     def scores(self) -> float:

@@ -14,6 +14,12 @@ SPECTATORS = 1_000
 SPECTATORS_PER_ADDRESS = 200
 """Of them, those of one IP address, by default: a school has one, and so has a person with a script."""
 
+RECOUNT_SECONDS = 600
+"""Seconds from one count of the spectators' rows to the next: see `store.spectators`."""
+
+CHANNEL_PARTS = 16
+"""Parts in which the channel of all players is stored, and that of all spectators: `store.connections`."""
+
 SUBPROTOCOL = "podium"
 """The WebSocket subprotocol of Podium; a token may travel beside it."""
 

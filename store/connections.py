@@ -21,7 +21,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from game.live import PAGE_LIMIT
+from game.live import CHANNEL_PARTS, PAGE_LIMIT
 from store.database import Database, batch_write, from_item, query_pages, to_item
 from store.schema import BY_CONNECTION_ID, CONNECTIONS
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 EVERYONE = "all"
 SPECTATORS = "spectators#all"
-_EVERYONE_PARTS = tuple(f"{EVERYONE}#{part:x}" for part in range(16))
-_SPECTATORS_PARTS = tuple(f"spectators#{part:x}" for part in range(16))
+_EVERYONE_PARTS = tuple(f"{EVERYONE}#{part:x}" for part in range(CHANNEL_PARTS))
+_SPECTATORS_PARTS = tuple(f"spectators#{part:x}" for part in range(CHANNEL_PARTS))
 _PARTS = {EVERYONE: _EVERYONE_PARTS, SPECTATORS: _SPECTATORS_PARTS}
 _WHOLE = {part: channel for channel, parts in _PARTS.items() for part in parts}
 

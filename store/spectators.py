@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from game.live import RECOUNT_SECONDS
 from store import connections
 from store.database import Database, from_item, to_item
 from store.errors import RequestError, StoreError, condition_failed
@@ -30,7 +31,7 @@ from store.schema import BUDGETS
 SPECTATORS = "spectators"
 """The row's id."""
 
-RECOUNT_MS = 10 * 60_000
+RECOUNT_MS = RECOUNT_SECONDS * 1000
 """Milliseconds between two recounts. A row read costs a thousandth of ten minutes of its connection."""
 
 _READABLE = "attribute_type(connected, :number)"

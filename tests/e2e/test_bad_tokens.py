@@ -104,10 +104,8 @@ async def test_bad_token_is_refused(
 
 
 @on_both
-async def test_empty_or_misplaced_token_is_refused_and_none_is_not(backend: Backend, sign_up: SignUp) -> None:
+async def test_misplaced_token_is_refused_and_a_spectator_is_not(backend: Backend, sign_up: SignUp) -> None:
     ada = await sign_up("Ada")
-    assert await _handshake_status(ada, "?token=") == backend.refusal
-    assert await _handshake_status(ada, "?token=", "podium") == backend.refusal
     assert await _handshake_status(ada, "", "podium", ada.id_token, "more") == backend.refusal
     assert await _handshake_status(ada, "", ada.id_token) == backend.refusal
     header = ada.connect("", additional_headers=bearer(ada.id_token))
@@ -136,8 +134,10 @@ async def test_access_token_is_refused_over_rest(sign_up: SignUp, http: httpx.As
 
 
 @on_both
-@pytest.mark.parametrize("query", ["", "?token=x&token=y"])
-async def test_handshake_without_a_token_is_refused(backend: Backend, sign_up: SignUp, query: str) -> None:
+@pytest.mark.parametrize("query", ["?token=", "?token=x&token=y", "?token=x&token="])
+async def test_handshake_with_an_empty_or_bad_token_is_refused(
+    backend: Backend, sign_up: SignUp, query: str
+) -> None:
     ada = await sign_up("Ada")
     assert await _handshake_status(ada, query) == backend.refusal
     assert await _handshake_status(ada, query, "podium") == backend.refusal

@@ -41,8 +41,9 @@ class Meter:
         kind = (target if isinstance(target, str) else target.decode()).rpartition(".")[2]
         body = json.loads(aws.body_of(request))
         if kind == "Query":
-            indexed = "Index" if "IndexName" in body else ""
-            self.rows[f"{indexed}{kind}", body["TableName"]] += json.loads(answer)["Count"]
+            eventual = "" if body.get("ConsistentRead") else "Eventual"
+            how = "Index" if "IndexName" in body else eventual
+            self.rows[f"{how}{kind}", body["TableName"]] += json.loads(answer)["Count"]
         eventual = "Eventual" if kind == "BatchGetItem" and not _consistent(body) else ""
         for table, rows in _written_or_got(kind, body):
             self.rows[f"{eventual}{kind}", table] += rows

@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -15,12 +16,12 @@ from cost.request_units import PUSHES_A_CLAIM, row_bytes, subscribe
 from cost.workload import Workload
 from game.activity import HOUR_MS
 from game.catalogue import GLOBAL_BOARD
-from game.live import BOARDS_LIMIT
+from game.live import BOARDS_LIMIT, CHANNEL_PARTS
 from game.scoring import behind
 from realtime.avatars import announce
 from realtime.protocol import encode_snapshot
 from realtime.push.shared_pace import SMALLEST_CLAIM_SECONDS
-from store import appearance, boards, connections, players, profiles
+from store import appearance, boards, connections, players, profiles, spectators
 from store.budgets import PUSHES, Budget
 from store.database import Database
 from store.guests import GuestBudget
@@ -38,6 +39,7 @@ from store.schema import (
     USER_PROGRESS,
     Table,
 )
+from store.spectators import Bounds
 from store.submission import submit
 from streams.report import Report
 from tests.simulation.rank_world import small_trees
@@ -206,6 +208,37 @@ async def test_connection_from_opening_to_closing(meter: Meter) -> None:
         with meter.counting() as rows:
             await scene.event("$disconnect")
         assert rows == expected(calls.DISCONNECT, held=5)
+
+
+async def test_spectator_s_connection_from_opening_to_closing(meter: Meter) -> None:
+    async with live_scene(catalogue_of(2)) as scene:
+        scene.live = replace(scene.live, spectators=Bounds(9, 9))
+        boards_there = ["area-1", "area-2"]
+        for area in boards_there:
+            board = scene.live.catalogue.boards[area]
+            await boards.load_or_create(scene.direct, board, NOW, encode_snapshot)
+        with meter.counting() as rows:
+            await scene.event("$connect", spectator=True)
+        assert rows == expected(calls.SPECTATOR_CONNECT)
+        with meter.counting() as rows:
+            await scene.ask({"action": "subscribe", "boards": boards_there}, spectator=True)
+        assert rows == expected(calls.of_spectator(calls.SUBSCRIBE), followed=2, held=4)
+        with meter.counting() as rows:
+            await scene.event("$disconnect", spectator=True)
+        assert rows == expected(calls.SPECTATOR_DISCONNECT, held=4)
+
+
+async def test_spectators_read_and_counted_by_a_sweep(meter: Meter) -> None:
+    async with recorded_database() as tables:
+        there = 3 * CHANNEL_PARTS
+        for number in range(there):
+            await spectators.admit(tables.direct, Bounds(99, 99), f"c{number}", "203.0.113.9", NOW)
+        with meter.counting() as rows:
+            await spectators.tally(tables.db, NOW)
+        assert rows == expected(calls.SPECTATORS_READ, calls.SPECTATORS_COUNTED, counted=3)
+        with meter.counting() as rows:
+            await spectators.tally(tables.db, NOW)
+        assert rows == expected(calls.SPECTATORS_READ)
 
 
 def test_rank_is_looked_up_and_its_index_kept(rest: RestScene, meter: Meter) -> None:

@@ -11,8 +11,9 @@ from cost import frame_sizes
 from cost.board_rates import POLL_SECONDS, board_rates
 from cost.rates import REST_BYTES, rates
 from cost.request_units import SWEEP_SECONDS
-from cost.traffic import START_REQUESTS, shares
+from cost.traffic import START_REQUESTS, VISIT_REQUESTS, shares
 from cost.workload import Workload
+from game.live import PING_SECONDS
 from tests.unit.cost.workloads import still, workloads
 
 
@@ -26,6 +27,19 @@ def test_still_game_is_sessions_and_pings() -> None:
     # Four of the session (the authorizer among them), its requests, its pings; and the sweep.
     assert second.invocations == pytest.approx(4 + START_REQUESTS + 2 + 1 / SWEEP_SECONDS)
     assert second.out_bytes == pytest.approx(START_REQUESTS * REST_BYTES + 2 * frame_sizes.pong_bytes())
+
+
+def test_spectator_costs_a_visit_and_the_pushes_of_a_player() -> None:
+    game = still(scores_per_second=2, change_share=1, improving_share=1, window=0, boards_followed=1)
+    alone, watched = rates(game), rates(game.with_changes(spectators=500))
+    assert watched.connected - alone.connected == 500
+    assert watched.pushes / alone.pushes == pytest.approx(watched.connected / alone.connected)
+    visits = 500 / (game.session_minutes * 60)
+    # The authorizer, $connect, subscribe and $disconnect; the pings; the configuration and the catalogue.
+    routes = visits * 4 + 500 / PING_SECONDS
+    assert watched.invocations - alone.invocations == pytest.approx(routes + visits * VISIT_REQUESTS)
+    assert watched.scores == alone.scores
+    assert watched.write_units > alone.write_units
 
 
 def test_browser_asks_once_for_each_address() -> None:
