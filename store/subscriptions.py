@@ -85,7 +85,7 @@ async def unsubscribe(
             return
         read = lister.get("boards")
         left = (await _listed(db, known, connection_id, read)).difference(boards)
-        await _write(db, lister | to_item({"boards": sorted(left)}), read, deletes)
+        await _write(db, lister | to_item({"boards": sorted(left)}), read, deletes, new=False)
 
     if len(known) <= BOARDS_LIMIT:
         await connections.unsubscribe(db, connection_id, boards)
@@ -117,9 +117,15 @@ async def _listed(
     return frozenset(board for board in found if board in known)
 
 
-async def _write(db: Database, lister: Item, read: Any | None, others: list[Any]) -> None:
-    """Write the row that lists the boards, if its list still is as it was read, and the boards' rows."""
-    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(boards)"}
+async def _write(
+    db: Database, lister: Item, read: Any | None, others: list[Any], *, new: bool = True
+) -> None:
+    """Write the row that lists the boards, if its list still is as it was read, and the boards' rows.
+
+    new: whether the row may be missing.
+    """
+    exists = "" if new else "attribute_exists(connectionId) AND "
+    condition: dict[str, Any] = {"ConditionExpression": f"{exists}attribute_not_exists(boards)"}
     if read is not None:
         condition = {
             "ConditionExpression": "boards = :read",

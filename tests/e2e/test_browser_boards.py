@@ -1,5 +1,6 @@
 """The demo page in headless Chromium in a game of many boards: finding one, and what it shows of a player."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -7,7 +8,7 @@ from playwright.async_api import Browser, Locator, expect
 
 from game.catalogue import DEFAULT_PATH
 from store import connections
-from tests.e2e.backend import BackendProcess, Ports, running
+from tests.e2e.backend import CHECKOUT, BackendProcess, Ports, running
 from tests.e2e.browser import Window, needs_browser
 from tests.e2e.conftest import DUEL, DUEL_TOML, SignUp
 from tests.support.waiting import until_async
@@ -23,8 +24,10 @@ min = 0
 max = 1_000_000
 top = 3
 """
-TABS = 8
-"""Boards with a tab from the start, as clients/web/demo/tabs.js has it."""
+TABS = int(
+    re.findall(r"^export const TABS = (\d+);$", (CHECKOUT / "clients/web/demo/tabs.js").read_text(), re.M)[0]
+)
+"""Boards with a tab from the start."""
 
 
 @pytest.fixture(scope="module")

@@ -130,6 +130,20 @@ def test_list_stays_that_of_the_rows_while_boards_are_left_and_subscribed_to() -
         clock.run(interleave(first, works, choose, check))
 
 
+@pytest.mark.parametrize("few", [KNOWN[:LIMIT], ()], ids=["without a list", "with a list"])
+def test_unsubscribe_beside_the_end_of_a_connection_leaves_no_row(few: tuple[str, ...]) -> None:
+    async def first(db: Database) -> None:
+        await opened(db)
+        await subscribe(db, "a", known=few or KNOWN)
+
+    async def check(db: Database) -> None:
+        assert (await db.client.scan(TableName=CONNECTIONS.name))["Items"] == []
+
+    works = [Frames().unsubscribe("a"), lambda db: connections.close_connection(db, CALLER)]
+    for choose in every_order():
+        clock.run(interleave(first, works, choose, check))
+
+
 async def test_spectator_has_the_same_limit_without_any_row_of_a_player() -> None:
     standing = connections.spectator_channels("192.0.2.1")
     async with recorded_database() as tables:
