@@ -18,13 +18,14 @@ def page_headers(deployment: Deployment, bucket_endpoint: str) -> dict[str, str]
     # The SDK puts the bucket's name in front of a host that has a name of its own.
     s3 = [_origin(bucket_endpoint), f"{bucket.scheme}://{deployment.avatar_bucket}.{bucket.netloc}"]
     cognito = _origin(deployment.cognito_endpoint or "")
+    hosted_ui = _origin(deployment.hosted_ui_url or "")
     policy = {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
         # A picture that is chosen is shown before it is sent; a portrait's address leads on to the bucket.
         "img-src": ["'self'", "blob:", rest, *s3],
-        "connect-src": ["'self'", rest, _origin(deployment.web_socket_url), cognito, *s3],
+        "connect-src": ["'self'", rest, _origin(deployment.web_socket_url), cognito, hosted_ui, *s3],
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
         "frame-ancestors": ["'none'"],

@@ -72,28 +72,36 @@ export class Podium extends Rest {
    * @param {{now: () => number, setTimeout: Function, clearTimeout: Function}} [environment.clock] milliseconds
    * @param {() => number} [environment.random] from 0 to 1, for the jitter of reconnects
    * @param {?EventTarget} [environment.events] tells `online`, `pageshow` and `storage`, as `window` does
+   * @param {{location?: Location, history?: History}} [environment.page] `window`, for the way to Google and back
    * @param {?LockManager} [environment.locks] `navigator.locks`, so that one tab renews at a time
    * @returns {Promise<Podium>}
    * @throws {PodiumError} where the configuration cannot be had
    */
   static async connect(config, environment = {}) {
-    if (config.boards) return new Podium(config, environment);
+    if (config.boards) return Podium.#open(config, environment);
     const address = config.restUrl ? `${config.restUrl.replace(/\/+$/, "")}/client-config.json` : config;
     const url = new URL(address, globalThis.location?.href);
     const { ok, status, body } = await exchange(transportOf(environment), url);
-    if (ok && body?.boards) return new Podium(body, environment);
+    if (ok && body?.boards) return Podium.#open(body, environment);
     throw new PodiumError(`There is no client configuration at ${url} (${status}).`, { code: "HttpError", status });
+  }
+
+  static async #open(config, environment) {
+    const podium = new Podium(config, environment);
+    await podium.#session.comeBack();
+    return podium;
   }
 
   /** Use `Podium.connect`. */
   constructor(config, environment) {
     const { WebSocket = globalThis.WebSocket, random = Math.random, events = globalThis } = environment;
     const { storage = () => globalThis.localStorage, locks = globalThis.navigator?.locks } = environment;
+    const { page = globalThis } = environment;
     const transport = transportOf(environment);
     const { clock } = transport;
     const onUser = (user) => this.#userChanged(user);
     const onError = (error) => this.#emit("error", error);
-    const session = new Session(config, { storage, transport, clock, locks, onUser, onError });
+    const session = new Session(config, { storage, transport, clock, locks, page, onUser, onError });
     super(config, { session, transport, clock, random });
     /** The client configuration. */
     this.config = config;
@@ -174,6 +182,21 @@ export class Podium extends Rest {
    */
   playAsGuest(options) {
     return this.#session.playAsGuest(options);
+  }
+
+  /**
+   * Leaves the page for Google's. The player comes back to the same page, where `connect` signs them in and clears the
+   * address bar; until then, and where it fails, the former player stays signed in. What goes wrong on the way is an
+   * `error` event then: `google_refused`, `google_state` (begun elsewhere, or come back twice), `google_failed`.
+   * Only where the configuration has a `hostedUiUrl`.
+   *
+   * @param {object} [options]
+   * @param {string} [options.redirectUri] where to come back to, one of the stage's `callback_urls`: this page unless told
+   * @returns {Promise<void>}
+   * @throws {PodiumError} `google_off`; `InsecurePage`: not served over https; `StorageRefused`
+   */
+  signInWithGoogle(options) {
+    return this.#session.signInWithGoogle(options);
   }
 
   /**
@@ -323,7 +346,7 @@ export class Podium extends Rest {
    *   was deleted, here or on another device. Also when another tab that shares the storage signs in or out
    * - `announcement`: the frame, with `message`
    * - `avatar`: the frame that says that the player's portrait is finished, or why there is none
-   * - `error`: what went wrong outside of any call, such as `DamagedStorage`, `GuestLost` and `StorageRefused`. The
+   * - `error`: what went wrong outside of any call, such as `DamagedStorage`, `GuestLost`, `google_refused`. The
    *   last ten before the first listener wait for it
    *
    * @param {"state" | "user" | "announcement" | "avatar" | "error"} event

@@ -31,7 +31,7 @@ async def test_sign_up_of_any_other_player_waits_for_a_confirmation(
 ) -> None:
     unique = uuid.uuid4().hex
     address = [{"Name": "email", "Value": f"{unique}@example.org"}]
-    for name, attributes in ((f"ada-{unique}", []), (f"guest-{unique}", address), (f"Guest-{unique}", [])):
+    for name, attributes in ((f"ada-{unique}", []), (f"guest-{unique}", address), (f"Guest-x{unique}", [])):
         player = Player(backend, http, name)
         assert not await player.ask_to_join(attributes)
         with pytest.raises(AssertionError, match="UserNotConfirmedException"):

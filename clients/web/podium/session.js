@@ -1,5 +1,6 @@
 import { GUESTS_BUSY, GUESTS_OFF } from "./constants.js";
 import { PodiumError } from "./error.js";
+import { Google } from "./google.js";
 import { exchange } from "./http.js";
 import { randomText } from "./random.js";
 import { Store } from "./storage.js";
@@ -30,7 +31,7 @@ const GUEST_NAMES = ["badger", "comet", "falcon", "ferret", "heron", "ibex", "ja
   .concat(["narwhal", "ocelot", "otter", "panda", "puffin", "raven", "sable", "tapir", "walrus", "wombat"]);
 
 /** What a stored text must be, by name. */
-const SHAPES = { session: isSession, guest: isGuest };
+const SHAPES = { session: isSession, guest: isGuest, google: isAttempts };
 
 /**
  * Who is playing: sign-up, sign-in, guests and what becomes of them, and an id token that is always good for a while.
@@ -60,6 +61,7 @@ export class Session {
   #locks;
   #onUser;
   #onError;
+  #google;
   #tokens = null; // before the first `follow`
   #renewal = null;
 
@@ -67,10 +69,11 @@ export class Session {
    * @param {object} config
    * @param {object} environment
    * @param {?LockManager} environment.locks
+   * @param {{location?: Location, history?: History}} environment.page the browser's, for the way to Google and back
    * @param {(user: ?{id: string, username: string}) => void} environment.onUser called at each sign-in and sign-out
    * @param {(error: PodiumError) => void} environment.onError called for what goes wrong outside of any call
    */
-  constructor(config, { storage, transport, clock, locks, onUser, onError }) {
+  constructor(config, { storage, transport, clock, locks, page, onUser, onError }) {
     this.#config = config;
     this.#store = new Store(storage, (cause) => {
       const message = "This browser stores nothing for this page: the player is forgotten when it is closed.";
@@ -81,6 +84,8 @@ export class Session {
     this.#locks = locks;
     this.#onUser = onUser;
     this.#onError = onError;
+    const attempts = { load: () => this.#load("google"), save: (value) => this.#save("google", value) };
+    this.#google = new Google(config, { attempts, transport, clock, page });
   }
 
   /** The player: `id` is the token's `sub`. Null when no player is signed in. */
@@ -192,6 +197,21 @@ export class Session {
 
   async signIn(username, password) {
     return this.#signIn(username, password, false);
+  }
+
+  async signInWithGoogle(options) {
+    await this.#google.leave(options);
+  }
+
+  /** Sign in the player who comes back from Google, if any. What goes wrong is an error event: no call has failed. */
+  async comeBack() {
+    try {
+      const answer = await this.#google.comeBack();
+      if (answer) this.#keep(this.#read(answer, { guest: false }));
+    } catch (error) {
+      // A copy of the page that came back, where the player is signed in, is no cause for alarm.
+      if (error.code !== "google_state" || !this.user) this.#onError(error);
+    }
   }
 
   /** Alone: of two tabs that become guests at once, the second finds the first one's guest. */
@@ -464,6 +484,7 @@ export class Session {
     const value = parse(text);
     if (SHAPES[name](value)) return value;
     this.#save(name, instead);
+    if (name === "google") return null;
     if (name === "guest") this.#guestLost("cannot be read from this browser's storage");
     else if (!instead) this.#onError(new PodiumError(DAMAGED, { code: "DamagedStorage" }));
     return instead;
@@ -493,6 +514,10 @@ function isSession(value) {
 
 function isGuest(value) {
   return isText(value?.username) && (isText(value.password) || value.upgraded === true);
+}
+
+function isAttempts(value) {
+  return Object.values(value ?? [null]).every((one) => [one?.verifier, one?.redirectUri].every(isText));
 }
 
 const isText = (value) => typeof value === "string" && value !== "";

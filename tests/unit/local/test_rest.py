@@ -92,7 +92,9 @@ def test_page_may_run_its_own_scripts_only_and_speak_to_its_backend_only() -> No
 
 
 def test_backend_with_addresses_of_its_own_is_allowed() -> None:
-    deployment: Deployment = LOCAL.model_copy(update={"cognito_endpoint": None})
+    hosted = "https://podium-example.auth.eu-west-1.amazoncognito.com"
+    changes = {"cognito_endpoint": None, "hosted_ui_url": hosted}
+    deployment: Deployment = LOCAL.model_copy(update=changes)
     policy = directives(page_headers(deployment, "https://s3.eu-west-1.amazonaws.com"))
     bucket = "https://podium-avatars.s3.eu-west-1.amazonaws.com"
     assert bucket in policy["img-src"]
@@ -100,6 +102,7 @@ def test_backend_with_addresses_of_its_own_is_allowed() -> None:
         "'self'",
         "http://127.0.0.1:8000",
         "ws://127.0.0.1:8001",
+        hosted,
         "https://s3.eu-west-1.amazonaws.com",
         bucket,
     ]

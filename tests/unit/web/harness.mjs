@@ -1,4 +1,6 @@
 /** Stand-ins for what a browser has: a clock that is moved by hand, sockets and HTTP answers under control. */
+import { createHash } from "node:crypto";
+
 import { Podium } from "../../../clients/web/podium.js";
 
 export const CONFIG = {
@@ -16,6 +18,8 @@ export const CONFIG = {
     { id: "global", title: "All areas", order: "desc", areas: ["forest"] },
   ],
 };
+
+export const HOSTED = "https://podium.auth.test";
 
 export class FakeClock {
   #time = 1_763_812_800_000;
@@ -106,6 +110,42 @@ export function makeToken(sub, username, number = 1, claims = {}) {
   return `${encode({ alg: "RS256" })}.${encode({ sub, "cognito:username": username, number, ...claims })}.signature`;
 }
 
+/** What of a browser's window leads away and back: the address, which is left by `assign` and replaced in place. */
+export class FakePage {
+  assigned = [];
+
+  constructor(href) {
+    this.location = { href, assign: (address) => this.assigned.push(new URL(address)) };
+    this.history = { state: null, replaceState: (_, __, address) => (this.location.href = address) };
+  }
+}
+
+/** Cognito's hosted pages, where every player is the same one of Google's. A code is good once, with its verifier. */
+export class FakeHostedPages {
+  codes = new Map();
+
+  /** Return where the pages lead back to. */
+  authorize({ searchParams: asked }, query = "") {
+    const code = `code-${this.codes.size}`;
+    this.codes.set(code, Object.fromEntries(asked));
+    const back = new URL(`${asked.get("redirect_uri")}?${query}`);
+    back.searchParams.set("code", code);
+    back.searchParams.set("state", asked.get("state"));
+    return back.href;
+  }
+
+  token(form) {
+    const asked = this.codes.get(form.get("code"));
+    this.codes.delete(form.get("code"));
+    const challenge = createHash("sha256").update(form.get("code_verifier")).digest("base64url");
+    const isGood = challenge === asked?.code_challenge && form.get("redirect_uri") === asked.redirect_uri;
+    if (!isGood || form.get("client_id") !== asked.client_id) return [400, { error: "invalid_grant" }];
+    const username = "google_113894756";
+    const tokens = { access_token: `access-${username}`, refresh_token: `refresh-${username}`, expires_in: 3600 };
+    return [200, { id_token: makeToken(`id-${username}`, username), ...tokens }];
+  }
+}
+
 /** A response that, unlike a real one, waits on nothing but promises. */
 export const makeResponse = (status, text, headers = {}) => ({
   status,
@@ -128,10 +168,12 @@ export class FakeServer {
   held = new Map();
   lost = new Set();
   guests = null;
+  hosted = new FakeHostedPages();
   issued = 0;
   api = () => [200, {}];
 
   fetch = async (url, { method = "GET", headers = {}, body } = {}) => {
+    if (String(url) === `${HOSTED}/oauth2/token`) return this.#tokenOfPages(String(url), method, headers, body);
     const target = headers["X-Amz-Target"]?.split(".")[1];
     const parameters = typeof body === "string" ? JSON.parse(body) : body;
     this.calls.push({ url: String(url), method, headers, body: parameters, target });
@@ -141,6 +183,14 @@ export class FakeServer {
     if (this.lost.has(target)) throw new TypeError("fetch failed");
     return makeResponse(status, JSON.stringify(answer), headersBack);
   };
+
+  #tokenOfPages(url, method, headers, body) {
+    this.calls.push({ url, method, headers, body });
+    if (this.lost.has("token")) throw new TypeError("fetch failed");
+    const [status, answer] = this.hosted.token(new URLSearchParams(body));
+    if (answer.id_token) this.users.set("google_113894756", { confirmed: true });
+    return makeResponse(status, JSON.stringify(answer));
+  }
 
   operations() {
     return this.calls.filter(({ target }) => target).map(({ target }) => target);
@@ -287,9 +337,10 @@ export async function makeClient({
   storage = new FakeStorage(),
   server = new FakeServer(),
   random = 1,
+  clock = new FakeClock(),
+  page = {},
   ...environment
 } = {}) {
-  const clock = new FakeClock();
   const sockets = [];
   class WebSocket extends FakeSocket {
     constructor(...args) {
@@ -299,7 +350,7 @@ export async function makeClient({
   }
   const podium = await Podium.connect(
     { ...CONFIG, ...config },
-    { storage, fetch: server.fetch, WebSocket, clock, random: () => random, locks: null, ...environment },
+    { storage, fetch: server.fetch, WebSocket, clock, page, random: () => random, locks: null, ...environment },
   );
   const events = [];
   for (const name of ["state", "user", "announcement", "avatar", "error"]) {
