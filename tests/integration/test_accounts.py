@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from local import provision
 from local.emulator import Emulator
 from local.ministack.cognito import Minute
+from local.ministack.pool import SIGN_IN
 from store.users import open_user_pool
 from tests.integration.emulators import EmulatorFactory, client_of
 
@@ -142,6 +143,19 @@ async def test_emulator_that_takes_no_guests_says_so(
     async with client_of(closed, "cognito-idp", config=AioConfig(signature_version=UNSIGNED)) as client:
         with refused("UserLambdaValidationException", "guests_off"):
             await Pool(client, pool.made).sign_up(GUEST)
+
+
+async def test_pool_of_an_earlier_podium_is_brought_up_to_date(
+    make_emulator: EmulatorFactory, emulator: Emulator
+) -> None:
+    async with client_of(emulator, "cognito-idp") as administrator:
+        earlier = (await administrator.create_user_pool(PoolName="podium"))["UserPool"]["Id"]
+    await emulator.stop()
+    again = make_emulator()
+    await again.start()
+    async with client_of(again, "cognito-idp") as administrator:
+        pool = (await administrator.describe_user_pool(UserPoolId=earlier))["UserPool"]
+    assert {name: pool[name] for name in SIGN_IN} == SIGN_IN
 
 
 async def test_guest_becomes_a_player_with_an_address_and_stays_the_same(pool: Pool) -> None:
