@@ -28,6 +28,9 @@ const SYSTEM_CLOCK = {
   clearTimeout: (timer) => clearTimeout(timer),
 };
 
+/** How often a merge is asked for in one call: the server answers after 20 seconds, and goes on by itself. */
+const MERGE_ATTEMPTS = 6;
+
 /** How many errors wait for the first listener. */
 const EARLY_ERRORS = 10;
 
@@ -230,6 +233,29 @@ export class Podium extends Rest {
    */
   setPassword(password) {
     return this.#session.setPassword(password);
+  }
+
+  /** The name of a guest who played in this browser before the player signed in; null where there is none. */
+  get otherGuest() {
+    return this.#session.otherGuest;
+  }
+
+  /**
+   * Gives the player what that guest has: scores, money, items, unlocks. The guest is gone then. Called again after an
+   * error, it goes on where it was.
+   *
+   * @returns {Promise<void>} when it is finished, which may take a minute
+   * @throws {PodiumError} `no_guest`; the server's refusal; `merge_running`: it is not finished yet, call again
+   */
+  async mergeGuest() {
+    if (!this.user) throw new PodiumError("No player is signed in.", { code: "SignedOut" });
+    await this.#session.withOtherGuest(async (token) => {
+      for (let attempt = 0; attempt < MERGE_ATTEMPTS; attempt++) {
+        const answer = await this.request("POST", "/account/merge", { token });
+        if (answer?.state !== "running") return;
+      }
+      throw new PodiumError("The guest is still being taken over: call again in a minute.", { code: "merge_running" });
+    });
   }
 
   /**

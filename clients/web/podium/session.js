@@ -180,6 +180,41 @@ export class Session {
     await this.#alone(() => this.#changePassword(access, old, password));
   }
 
+  /** The name of the guest who is kept here and is not the player; null where there is none. */
+  get otherGuest() {
+    const known = this.#load("guest");
+    return known && !known.upgraded && !known.isNew && known.username !== this.user?.username ? known.username : null;
+  }
+
+  /**
+   * Hand an id token of that guest to `act`, and forget the guest when it is done. The token is kept until then: the
+   * guest may be gone from the pool while the answer is lost, and what was begun is ended with the same token.
+   */
+  async withOtherGuest(act) {
+    const username = this.otherGuest;
+    if (!username) throw new PodiumError("There is no guest in this browser.", { code: "no_guest" });
+    const done = await act(await this.#tokenOfGuest(this.#load("guest")));
+    await this.#alone(() => {
+      if (this.#load("guest")?.username === username) this.#save("guest", null);
+    });
+    return done;
+  }
+
+  async #tokenOfGuest({ token, ...known }) {
+    for (const password of passwordsOf(known)) {
+      try {
+        const result = await this.#authenticate("USER_PASSWORD_AUTH", { USERNAME: known.username, PASSWORD: password });
+        this.#save("guest", { ...known, token: result.IdToken });
+        return result.IdToken;
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+      }
+    }
+    if (token) return token;
+    this.#save("guest", null);
+    throw new PodiumError("The guest of this browser is no longer known to the server.", { code: "no_guest" });
+  }
+
   async #changePassword(access, old, password) {
     const { username } = access.user;
     const known = this.#load("guest");

@@ -372,3 +372,70 @@ test("a guest is kept in memory where the storage refuses", async () => {
   assert.deepEqual(podium.user, guest);
   await podium.signIn(ADDRESS, "Secret-word-1");
 });
+
+/** A client whose guest has played, and who is `ada` now, in the same browser. */
+async function makeSecondPlayer() {
+  const client = await makeGuest();
+  client.server.users.set("ada", { password: "secret", confirmed: true });
+  await client.podium.signIn("ada", "secret");
+  client.server.calls.length = 0;
+  return client;
+}
+
+const merges = ({ calls }) => calls.filter(({ url }) => url.endsWith("/account/merge")).map(({ body }) => body);
+
+test("a player takes over the guest of this browser, and the guest is gone", async () => {
+  const { podium, server, guest, storage } = await makeSecondPlayer();
+  assert.equal(podium.otherGuest, guest.username);
+  const answers = [{ state: "running" }, { state: "running" }, { state: "done" }];
+  server.api = () => [200, answers.shift()];
+  await podium.mergeGuest();
+  const [{ token }, ...others] = merges(server);
+  assert.equal(JSON.parse(Buffer.from(token.split(".")[1], "base64url")).sub, guest.id);
+  assert.deepEqual(others, [{ token }, { token }]);
+  assert.equal(podium.user.username, "ada");
+  assert.equal(podium.otherGuest, null);
+  assert.equal(storage.getItem(GUEST), null);
+});
+
+test("a merge whose answer was lost goes on with the same token, though the guest is gone from the pool", async () => {
+  const { podium, server, guest } = await makeSecondPlayer();
+  server.api = () => {
+    throw new TypeError("fetch failed");
+  };
+  await assert.rejects(podium.mergeGuest(), { code: "NetworkError" });
+  server.users.delete(guest.username);
+  server.api = () => [200, { state: "done" }];
+  await podium.mergeGuest();
+  const [first, second] = merges(server);
+  assert.deepEqual(first, second);
+  assert.equal(podium.otherGuest, null);
+});
+
+test("a merge that is refused or goes on for long keeps the guest", async () => {
+  const { podium, server, guest } = await makeSecondPlayer();
+  server.api = () => [202, { state: "running" }];
+  await assert.rejects(podium.mergeGuest(), { code: "merge_running" });
+  server.api = () => [403, { title: "Forbidden", status: 403, code: "banned" }];
+  await assert.rejects(podium.mergeGuest(), { status: 403, code: "banned" });
+  assert.equal(podium.otherGuest, guest.username);
+});
+
+test("without another guest there is none to take over", async () => {
+  const { podium, server } = await makeGuest();
+  assert.equal(podium.otherGuest, null);
+  await assert.rejects(podium.mergeGuest(), { code: "no_guest" });
+  const other = await makePlayer();
+  assert.equal(other.podium.otherGuest, null);
+  await assert.rejects(other.podium.mergeGuest(), { code: "no_guest" });
+  await podium.signOut();
+  await assert.rejects(podium.mergeGuest(), { code: "SignedOut" });
+  assert.deepEqual(merges(server), []);
+});
+
+test("a guest whom the pool has forgotten cannot be taken over", async () => {
+  const { podium, server, guest, storage } = await makeSecondPlayer();
+  server.users.delete(guest.username);
+  await assert.rejects(podium.mergeGuest(), { code: "no_guest" });
+  assert.equal(storage.getItem(GUEST), null);
+});
