@@ -108,7 +108,8 @@ class Emulator:
     services: what it offers, by its own names; everything when empty.
     guests_per_minute: new guests that its user pools let in, unless a pool has a trigger that says so; None,
         the default: none.
-    keeps: whether its state is saved, and read at the start.
+    save_seconds: how often it looks whether there is something to save, default 2; None: nothing is saved, or
+        read at the start.
     guarded: whether what is not signed with `credentials` is kept out. ministack can check more by itself
         (AUTH), with credentials that it gives out.
     tls: TLS instead of plain HTTP.
@@ -125,7 +126,7 @@ class Emulator:
         stop_timeout: float = 60,
         services: Sequence[str] = SERVICES,
         guests_per_minute: int | None = None,
-        keeps: bool = True,
+        save_seconds: float | None = 2,
         guarded: bool = True,
         tls: Tls | None = None,
         variables: Mapping[str, str] | None = None,
@@ -144,7 +145,7 @@ class Emulator:
         self._stop_timeout = stop_timeout
         self._services = services
         self._guests_per_minute = guests_per_minute
-        self._keeps = keeps
+        self._save_seconds = save_seconds
         self._guarded = guarded
         self._tls = tls
         self._variables = variables or {}
@@ -219,7 +220,7 @@ class Emulator:
         if self._process is None:
             return
         await self._end(self._process)
-        if self._keeps and not self._is_settled:
+        if self._save_seconds is not None and not self._is_settled:
             problem = self._problem or "the emulator ended before it had saved it"
             raise EmulatorError(
                 f"The data is not kept ({problem}): what has changed since {self._last_saved()} is lost."
@@ -307,8 +308,8 @@ class Emulator:
 
     def _command(self) -> list[str]:
         command = [str(self._python), "-m", "local.ministack", "--bind", f"127.0.0.1:{self.port}"]
-        if self._keeps:
-            command.append("--keep")
+        if self._save_seconds is not None:
+            command += ["--save-seconds", str(self._save_seconds)]
         if self._guests_per_minute is not None:
             command += ["--guests-per-minute", str(self._guests_per_minute)]
         if self._guarded:
@@ -334,7 +335,7 @@ class Emulator:
                 # The launcher saves. The folder is also that of the keys for tokens.
                 "PERSIST_STATE": "0",
                 "STATE_DIR": str(self._state.resolve()),
-                "S3_PERSIST": "1" if self._keeps else "0",
+                "S3_PERSIST": "0" if self._save_seconds is None else "1",
                 "S3_DATA_DIR": str(self._data_dir.resolve() / "s3"),
                 "SERVICES": ",".join(self._services),
                 "IOT_MTLS_ENABLED": "0",  # would listen on port 8883

@@ -38,9 +38,9 @@ def main() -> int:
     reports = Reports(arguments.reports)
     changes = Changes(app)
     saver = None
-    if arguments.keep:
+    if arguments.save_seconds is not None:
         try:
-            saver = _restored(changes, reports)
+            saver = _restored(arguments.save_seconds, changes, reports)
         except StateError as error:
             logger.error("%s", error)
             reports.send("refused", str(error))
@@ -64,7 +64,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--hosts", nargs="+", help="guard the door: what a request may have as its Host")
     parser.add_argument("--guests-per-minute", type=int, help="new guests that are let in; none unless told")
     parser.add_argument("--reports", type=int, help="descriptor of a pipe; see local/ministack/reports.py")
-    parser.add_argument("--keep", action="store_true", help="keep the state in STATE_DIR and S3_DATA_DIR")
+    parser.add_argument(
+        "--save-seconds", type=float, help="keep the state in STATE_DIR and S3_DATA_DIR, saved this often"
+    )
     return parser.parse_args()
 
 
@@ -85,13 +87,13 @@ def _form_fields(content_type: str, body: bytes) -> dict[str, str]:
     return {name.lower(): value.decode(errors="replace") for name, _, _, value in parts if name != "file"}
 
 
-def _restored(changes: Changes, reports: Reports) -> Saver:
+def _restored(save_seconds: float, changes: Changes, reports: Reports) -> Saver:
     state, objects = Path(os.environ["STATE_DIR"]), Path(os.environ["S3_DATA_DIR"])
     for folder in (state, objects):
         folder.mkdir(parents=True, exist_ok=True)
     sidecars.check(objects)
     is_saved = services.restore(state)
-    return Saver(state, lambda: changes.count, reports, is_saved=is_saved)
+    return Saver(state, save_seconds, lambda: changes.count, reports, is_saved=is_saved)
 
 
 def _config(arguments: argparse.Namespace) -> Config:

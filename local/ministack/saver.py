@@ -22,9 +22,6 @@ from local.ministack import generations, objects, services
 from local.ministack.objects import Objects, Pending
 from local.ministack.reports import Reports
 
-SAVE_SECONDS = 2.0
-"""How often it looks whether something has changed. Where a save takes longer, so does the pause after it."""
-
 # A save that hangs would keep all later ones away.
 _GIVE_UP_SECONDS = 120
 # The process that saves gives way to the one that answers.
@@ -37,13 +34,19 @@ T = TypeVar("T")
 class Saver:
     """Saves to `folder`.
 
+    seconds: how often it looks whether something has changed. Where a save takes longer, so does the pause
+        after it.
+
     changes: how many requests may have changed the state until now.
     is_saved: whether the state of this moment is in a save.
     reports: told when saving begins to fail, and when it succeeds again.
     """
 
-    def __init__(self, folder: Path, changes: Callable[[], int], reports: Reports, *, is_saved: bool) -> None:
+    def __init__(
+        self, folder: Path, seconds: float, changes: Callable[[], int], reports: Reports, *, is_saved: bool
+    ) -> None:
         self._folder = folder
+        self._seconds = seconds
         self._changes = changes
         self._reports = reports
         self._objects = Objects()
@@ -52,7 +55,7 @@ class Saver:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Save now and then, until `stopping` is set; a save that is under way is finished."""
-        pause = SAVE_SECONDS
+        pause = self._seconds
         while not await _is_set_within(stopping, pause):
             began = time.monotonic()
             if self._changes() != self._saved:
@@ -60,7 +63,7 @@ class Saver:
                 if problem is None:
                     problem = await _in_a_fork(partial(self._write, pending))
                 self._conclude(changes, pending, problem)
-            pause = max(SAVE_SECONDS, time.monotonic() - began)
+            pause = max(self._seconds, time.monotonic() - began)
 
     def save(self) -> str | None:
         """Save what is not saved; return what went wrong, or None when all is on the disk.

@@ -122,7 +122,7 @@ class Deployment:
             port=port,
             data_dir=self.data,
             services=(),
-            keeps=False,
+            save_seconds=None,
             # It verifies each signature by itself, and gives credentials to the functions.
             guarded=False,
             tls=Tls(self._certificate, key, unused_port()),

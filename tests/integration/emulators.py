@@ -34,6 +34,8 @@ class EmulatorFactory:
             data_dir=self.data_dir,
             python=python,
             stop_timeout=stop_timeout,
+            # Tests wait for saves.
+            save_seconds=0.2,
             tls=tls,
             guests_per_minute=guests_per_minute,
         )
