@@ -9,7 +9,7 @@ from typing import Any
 
 from game.guests import GUESTS_BUSY, GUESTS_OFF
 from game.headers import IDEMPOTENCY_KEY, RETRY_AFTER
-from game.live import PING_SECONDS, SUBPROTOCOL
+from game.live import BOARDS_LIMIT, PING_SECONDS, SUBPROTOCOL
 from game.pictures import MIN_SIDE
 
 Export = tuple[str, str, Any]
@@ -21,6 +21,7 @@ _CONSTANTS: tuple[Export, ...] = (
         "Milliseconds from ping to ping: half of API Gateway's idle limit of 10 minutes.",
         PING_SECONDS * 1000,
     ),
+    ("BOARDS_LIMIT", "Boards that a connection may be subscribed to at once.", BOARDS_LIMIT),
     ("SUBPROTOCOL", "The WebSocket subprotocol; the token travels beside it.", SUBPROTOCOL),
     ("IDEMPOTENCY_KEY", "The header of an action's key: the same key, the same action.", IDEMPOTENCY_KEY),
     ("RETRY_AFTER", "The header that says when to come back, in seconds.", RETRY_AFTER),

@@ -343,7 +343,7 @@ export class Podium extends Rest {
    * @param {string} board
    * @param {(update: Update) => void} listener called at once where the board is held already
    * @returns {() => void} stops watching
-   * @throws {PodiumError} `UnknownBoard`
+   * @throws {PodiumError} `UnknownBoard`; `TooManyBoards` beyond what a connection may have (`BOARDS_LIMIT`)
    */
   subscribe(board, listener) {
     const order = this.#orders.get(board);

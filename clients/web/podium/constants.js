@@ -3,6 +3,9 @@
 /** Milliseconds from ping to ping: half of API Gateway's idle limit of 10 minutes. */
 export const PING_MS = 300000;
 
+/** Boards that a connection may be subscribed to at once. */
+export const BOARDS_LIMIT = 32;
+
 /** The WebSocket subprotocol; the token travels beside it. */
 export const SUBPROTOCOL = "podium";
 

@@ -5,10 +5,10 @@ export class PodiumError extends Error {
    * @param {object} [about]
    * @param {string} [about.code] a name for programs: Cognito's own (`UsernameExistsException`), that of an `error`
    *   frame, that of a problem+json answer (`deleted`), or `NetworkError`, `TimeoutError`, `SignedOut`, `HttpError`,
-   *   `UnknownBoard`, `UploadRefused`, `UnsupportedPicture`, `PictureTooLarge`, `BadAnswer`, `DamagedStorage`,
-   *   `GuestLost`, `StorageRefused`, `guests_busy`, `guests_off`, `guest_upgraded`, `guest_password_lost`, `email_taken`,
-   *   `google_off`, `google_refused`, `google_state`, `google_failed`, `InsecurePage`,
-   *   `no_guest`, `merge_running`
+   *   `UnknownBoard`, `TooManyBoards`, `UploadRefused`, `UnsupportedPicture`, `PictureTooLarge`, `BadAnswer`,
+   *   `DamagedStorage`, `GuestLost`, `StorageRefused`, `guests_busy`, `guests_off`, `guest_upgraded`,
+   *   `guest_password_lost`, `email_taken`, `google_off`, `google_refused`, `google_state`, `google_failed`,
+   *   `InsecurePage`, `no_guest`, `merge_running`
    * @param {number} [about.status] HTTP status, where there was an answer
    * @param {string} [about.title] `title` of a problem+json answer
    * @param {string} [about.detail] `detail` of a problem+json answer

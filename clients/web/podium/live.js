@@ -10,6 +10,7 @@
  */
 import { Outcome, Replica } from "./board.js";
 import { Connection } from "./connection.js";
+import { BOARDS_LIMIT } from "./constants.js";
 import { PodiumError } from "./error.js";
 import { Polling } from "./polling.js";
 
@@ -22,6 +23,7 @@ class Topic {
     this.board = board;
     this.replica = new Replica(order);
     this.listeners = new Set();
+    this.counted = false; // whether the server may count it among the boards of this connection
     this.asked = null; // the deadline of a subscribe that has no answer yet
     this.early = []; // diffs that came while it had none, and do not follow from what is held
     this.read = null; // what was read over REST since, and told
@@ -101,7 +103,10 @@ export class Live {
     return this.#topics.size > 0;
   }
 
-  /** @returns {() => void} stops watching */
+  /**
+   * @returns {() => void} stops watching
+   * @throws {PodiumError} `TooManyBoards`
+   */
   watch(board, order, listener) {
     let topic = this.#topics.get(board);
     const tell = (update) => listener(update); // a new function: the same listener may watch twice
@@ -110,6 +115,10 @@ export class Live {
       if (topic.read) this.#tellRead(topic, [tell]);
       else if (topic.replica.position) this.#tell(topic, "snapshot", [], [tell]);
     } else {
+      if (this.#topics.size === BOARDS_LIMIT) {
+        const message = `A client watches at most ${BOARDS_LIMIT} boards: stop watching one first.`;
+        throw new PodiumError(message, { code: "TooManyBoards" });
+      }
       topic = new Topic(board, order);
       topic.listeners.add(tell);
       this.#topics.set(board, topic);
@@ -196,16 +205,24 @@ export class Live {
 
   #ask(topics) {
     if (this.state !== "live") return;
-    const free = topics.filter(({ board }) => this.#topics.has(board) && !this.#leaving.has(board));
+    const there = topics.filter(({ board }) => this.#topics.has(board) && !this.#leaving.has(board));
+    // What is being left counts until the server says that it is.
+    const counted = [...this.#topics.values()].filter((topic) => topic.counted).length;
+    let room = BOARDS_LIMIT - this.#leaving.size - counted;
+    const free = there.filter((topic) => topic.counted || room-- > 0);
     if (free.length === 0) return;
-    for (const topic of free) topic.asked = this.#connection.deadline();
+    for (const topic of free) {
+      topic.counted = true;
+      topic.asked = this.#connection.deadline();
+    }
     const boards = free.map(({ board }) => board);
     this.#connection.send({ action: "subscribe", boards, versions: versionsHeld(free) });
   }
 
   #leave(topic) {
     this.#topics.delete(topic.board);
-    if (this.state !== "live") return;
+    // It may wait for its turn to be asked for.
+    if (this.state !== "live" || !topic.counted) return;
     this.#connection.forget(topic.asked);
     this.#leaving.set(topic.board, this.#connection.deadline());
     this.#connection.send({ action: "unsubscribe", boards: [topic.board] });
@@ -216,8 +233,7 @@ export class Live {
   #left(board) {
     this.#connection.forget(this.#leaving.get(board));
     this.#leaving.delete(board);
-    const topic = this.#topics.get(board);
-    if (topic && !topic.asked) this.#ask([topic]);
+    this.#ask([...this.#topics.values()].filter((topic) => !topic.counted));
   }
 
   // The frame does not say what it answers. All that this client sends is well-formed, so where a broadcast is
@@ -233,6 +249,7 @@ export class Live {
   #lost() {
     this.#leaving.clear();
     for (const topic of this.#topics.values()) {
+      topic.counted = false;
       topic.asked = null;
       topic.early = [];
     }

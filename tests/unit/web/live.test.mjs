@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { diff, entry, makeWatcher, settle, snapshot } from "./harness.mjs";
+import { BOARDS_LIMIT } from "../../../clients/web/podium/constants.js";
+import { diff, entry, makePlayer, makeWatcher, settle, snapshot } from "./harness.mjs";
 
 const subscribe = (versions = {}) => ({ action: "subscribe", boards: ["forest"], versions });
 const held = (version, epoch = 7) => ({ forest: { epoch, version } });
@@ -13,6 +14,19 @@ async function makeHolder() {
   client.socket().push(snapshot(3, [entry("a", 1)]));
   client.socket().take();
   return client;
+}
+
+/** A client in a game of 50 boards that watches, and holds, the first `count`. */
+async function makeCollector(count) {
+  const ids = Array.from({ length: 50 }, (_, number) => `board-${number}`);
+  const boards = ids.map((id) => ({ id, title: id, order: "desc", areas: [id] }));
+  const client = await makePlayer({ config: { boards } });
+  const leave = ids.slice(0, count).map((id) => client.podium.subscribe(id, () => {}));
+  await settle();
+  client.socket().open();
+  for (const board of ids.slice(0, count)) client.socket().push({ ...snapshot(3), board });
+  client.socket().take();
+  return { ...client, leave };
 }
 
 test("subscribes once it is open, with the token as a subprotocol", async () => {
@@ -157,6 +171,40 @@ test("a board that is left and watched again is asked for after the unsubscribe 
   socket().push({ type: "unsubscribed", boards: ["forest"] });
   assert.deepEqual(socket().take(), [subscribe()]);
   socket().push(snapshot(3));
+  await clock.advance(10_000);
+  assert.equal(podium.state, "live");
+});
+
+test("a board that is left, watched and left again is left once", async () => {
+  const { podium, socket, unsubscribe, clock } = await makeHolder();
+  unsubscribe();
+  podium.subscribe("forest", () => {})();
+  assert.deepEqual(socket().take(), [{ action: "unsubscribe", boards: ["forest"] }]);
+  socket().push({ type: "unsubscribed", boards: ["forest"] });
+  assert.deepEqual(socket().take(), []);
+  await clock.advance(10_000);
+  assert.equal(podium.state, "live");
+});
+
+test("a board beyond what a connection may have is refused here", async () => {
+  const { podium, socket } = await makeCollector(BOARDS_LIMIT);
+  assert.throws(() => podium.subscribe("board-40", () => {}), { code: "TooManyBoards", message: /32/ });
+  podium.subscribe("board-0", () => {}); // another listener, and no other board
+  assert.deepEqual(socket().take(), []);
+});
+
+test("a board in place of one that is left is asked for when the server has let go of that", async () => {
+  const { podium, socket, leave, clock } = await makeCollector(BOARDS_LIMIT);
+  leave[0]();
+  leave[1]();
+  podium.subscribe("board-40", () => {});
+  podium.subscribe("board-41", () => {});
+  assert.deepEqual(socket().take().map(({ action }) => action), ["unsubscribe", "unsubscribe"]);
+  for (const [left, next] of [[1, 40], [0, 41]]) {
+    socket().push({ type: "unsubscribed", boards: [`board-${left}`] });
+    assert.deepEqual(socket().take(), [{ action: "subscribe", boards: [`board-${next}`], versions: {} }]);
+    socket().push({ ...snapshot(3), board: `board-${next}` });
+  }
   await clock.advance(10_000);
   assert.equal(podium.state, "live");
 });
