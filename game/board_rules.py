@@ -46,6 +46,7 @@ class BoardRules(Model):
     areas: those that a further board is over; none for an area, and for the board that it has of its own.
     shown: whether there is a board, whose rows can be looked at.
     left: whether the catalogue has been without it since: a sum lacks what came meanwhile.
+    rowless: whether players may have points without a row, for the area was without a board once.
     """
 
     model_config = ConfigDict(extra="ignore")  # a newer release may keep more
@@ -58,6 +59,7 @@ class BoardRules(Model):
     areas: tuple[str, ...] = ()
     shown: bool = True
     left: bool = False
+    rowless: bool = False
 
     @property
     def is_sum(self) -> bool:
@@ -187,11 +189,14 @@ def breaks(
     if written and _adds_up(written) != _adds_up(given):
         yield Break(board, _key(board, given, "keep"), f'"{written.keep}"', f'"{given.keep}"')
         return
-    if (written is None or written.shown) and _has_another_tiebreak(written, given, sample):
+    has_keys = written is None or written.shown or sample is not UNREAD
+    if has_keys and _has_another_tiebreak(written, given, sample):
         before = [written.tiebreak] if written else sample.tiebreaks
         told = " or ".join(f'"{one}"' for one in before if one) or "none"
         now = f'"{given.tiebreak}"' if given.tiebreak else "none"
-        yield Break(board, _key(board, given, "tiebreak"), f"the tie-break {told}", now, "rekey")
+        # Rows of a board that is no longer shown are written by no player's score.
+        mend: Mend = "rekey" if given.shown else "drop"
+        yield Break(board, _key(board, given, "tiebreak"), f"the tie-break {told}", now, mend)
     if written and (scored or bool(written.areas) != bool(given.areas)):
         where = f", where {_listed(sorted(scored))} has scores" if scored else ""
         yield Break(

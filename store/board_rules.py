@@ -155,7 +155,12 @@ async def settle(db: Database, catalogue: Catalogue, *, thorough: bool = False) 
             for board, rules in stored.boards.items()
             if rules.is_sum and board not in given
         }
-        after = {**stored.boards, **left, **given, **kept}
+        rowless = {
+            board: rules.model_copy(update={"rowless": True})
+            for board, rules in given.items()
+            if (before := stored.boards.get(board)) and rules.shown and (before.rowless or not before.shown)
+        }
+        after = {**stored.boards, **left, **given, **rowless, **kept}
         if after != stored.boards or not found:
             await _write(db, stored.item, after, None if found else fingerprint)
         return found
@@ -233,8 +238,8 @@ async def drop(
     """Delete the rows of a board and of the sums over it; without `apply`, only count. Calls `told` for each.
 
     Run again, it goes on where it was interrupted: the rules stay written down until a start finds no
-    rows. Players' bests stay in their rows, and do not count without a row on the board. The board is
-    published again, in a new epoch. Raises UnknownBoardError, RowsLeftError and ThrottledError.
+    rows. Standings stay, and do not count without a row on the board; those that may count without one go.
+    The board is published again, in a new epoch. Raises UnknownBoardError, RowsLeftError and ThrottledError.
     """
     before, given = dict((await _load(db)).boards), rules_of(catalogue)
     if board not in before | given and await scores.sample(db, board, "desc") is None:
@@ -242,13 +247,16 @@ async def drop(
     for name in dropped_with(board, before, given):
         rules = before.get(name) or given.get(name)
         order = rules.order if rules else "desc"
-        if rules and not rules.shown:
-            told(Dropped(name, await _drop_unshown(db, name, apply=apply)))
-            continue
+        shown = name in given and all(one.shown and not one.rowless for one in (rules, given[name]) if one)
+        if apply:
+            rows = await scores.delete_all(db, name, order)
+        else:
+            rows = (await row_ranges.count(db, name, EVERYTHING)).seen
+        if not shown:
+            rows = max(rows, await _drop_standings(db, name, apply=apply))
+        told(Dropped(name, rows))
         if not apply:
-            told(Dropped(name, (await row_ranges.count(db, name, EVERYTHING)).seen))
             continue
-        told(Dropped(name, await scores.delete_all(db, name, order)))
         await rank_nodes.drop(db, name)
         await boards.withdraw(db, name)
         if await scores.sample(db, name, order):
@@ -257,9 +265,11 @@ async def drop(
             )
 
 
-async def _drop_unshown(db: Database, area: str, *, apply: bool) -> int:
-    """Delete what players have in an area without a board, and its rules: no start could find that none is
-    left."""
+async def _drop_standings(db: Database, area: str, *, apply: bool) -> int:
+    """Delete what players have in an area that is, or was, without a board; return how many have something.
+
+    And the area's rules: no start could find that nothing is left.
+    """
     count = 0
     async for page in standings.everyone(db, {area}):
         count += len(page)
@@ -312,7 +322,7 @@ async def _compare(
 
     async def has_scores(area: str) -> bool:
         # An area without a board has none to look at, and may have scores once it is known.
-        if written is not None and (rules := written.get(area)) and not rules.shown:
+        if written is not None and (rules := written.get(area)) and (rules.rowless or not rules.shown):
             return True
         return await scores.sample(db, area, "desc") is not None
 
@@ -321,8 +331,9 @@ async def _compare(
         if not is_judged_by_rows(before, rules):
             return []
         async with turn:
-            shown = before is None or before.shown
-            sample = await scores.sample(db, board, (before or rules).order) if shown else UNREAD
+            sample = await scores.sample(db, board, (before or rules).order)
+            if sample is None and before and (before.rowless or not before.shown):
+                sample = UNREAD
             scored = [area for area in changed_areas(before, rules) if await has_scores(area)]
         return [*breaks(board, before, rules, sample, scored)]
 

@@ -146,6 +146,37 @@ async def test_sum_by_the_id_of_an_area_that_is_gone_is_a_sum(
     assert await shown(tables.direct, summed, "cup") == [("ada", 7, None)]
 
 
+async def test_area_that_was_without_a_board_takes_no_edit_unseen(tables: InterruptedDatabase) -> None:
+    """Players have points in the cave without a row, when it has got its board."""
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 20, "cave")
+    shown_now = edited(PLAIN, areas={"cave": {"top": 3}})
+    assert await settle(tables.direct, shown_now) == []
+    wide = edited(shown_now, boards={"total": {"areas": ["forest", "desert", "cave"]}})
+    await score(tables, "ada", 5, rules=shown_now)
+    assert await breaks(tables, wide) == [("total", "rekey")]
+    turned = edited(shown_now, areas={"cave": {"order": "asc"}})
+    assert await breaks(tables, turned) == [("cave", "drop")]
+    await board_rules.drop(tables.direct, turned, "cave", apply=True, told=lambda _: None)
+    assert await settle(tables.direct, turned) == []
+    assert "cave" not in await standings.points(tables.direct, "ada", ["cave"])
+
+
+async def test_rows_of_a_board_that_is_no_longer_shown_are_dropped_with_it(
+    tables: InterruptedDatabase,
+) -> None:
+    await settle(tables.direct, PLAIN)
+    await score(tables, "ada", 5)
+    hidden = edited(PLAIN, areas={"forest": {"top": None}})
+    assert await settle(tables.direct, hidden) == []
+    turned = edited(hidden, areas={"forest": {"tiebreak": COINS}})
+    assert await breaks(tables, turned) == [("forest", "drop")]
+    await board_rules.drop(tables.direct, turned, "forest", apply=True, told=lambda _: None)
+    assert await settle(tables.direct, turned) == []
+    assert await rows(tables, "forest") == 0
+    assert await standings.load(tables.direct, "ada", "forest") is None
+
+
 async def test_board_over_another_area_is_dropped(tables: InterruptedDatabase) -> None:
     cup = {"title": "Cup", "top": 3, "areas": ["forest"]}
     before = edited(PLAIN, boards={"cup": cup})
