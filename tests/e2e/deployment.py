@@ -123,6 +123,8 @@ class Deployment:
             data_dir=self.data,
             services=(),
             save_seconds=None,
+            # It has nothing to save, and waits half a minute for each connection that was not closed.
+            stop_timeout=5,
             # It verifies each signature by itself, and gives credentials to the functions.
             guarded=False,
             tls=Tls(self._certificate, key, unused_port()),
