@@ -1,8 +1,8 @@
-import { GUESTS_BUSY, GUESTS_OFF } from "./constants.js";
+import { Cognito, isOver, isRefused, isSpent, refusal, sentTo } from "./cognito.js";
+import { GUESTS_OFF } from "./constants.js";
 import { PodiumError } from "./error.js";
 import { Google } from "./google.js";
-import { exchange } from "./http.js";
-import { randomText } from "./random.js";
+import { newGuest } from "./newGuest.js";
 import { Store } from "./storage.js";
 
 /** A token is renewed when it has less than this left, so that it outlives the request that carries it. */
@@ -11,24 +11,8 @@ const RENEW_BEFORE_MS = 60_000;
 /** Milliseconds to wait for another tab that is renewing. After that both renew, which does no harm. */
 const LOCK_MS = 10_000;
 
-/** Cognito's words for "sign in again": the refresh token is spent or revoked, or the player is gone. */
-const REFUSALS = new Set(["NotAuthorizedException", "UserNotFoundException"]);
-
 /** How often a guest gets another name where one is taken. */
 const NAME_ATTEMPTS = 3;
-
-/** Cognito's refusals that a game acts on: the code that it sees instead, and the sentence. */
-const REFUSED = {
-  [GUESTS_BUSY]: "Too many new guests are coming just now: try again in a minute.",
-  [GUESTS_OFF]: "This game takes no guests: sign up with an e-mail address.",
-  email_taken: "Another player has this e-mail address: sign in with it, or use another one.",
-};
-
-/** Cognito's words for a code that is not good, or not good any more. */
-const SPENT = new Set(["ExpiredCodeException", "CodeMismatchException"]);
-
-const GUEST_NAMES = ["badger", "comet", "falcon", "ferret", "heron", "ibex", "jaguar", "koala", "lynx", "marten"]
-  .concat(["narwhal", "ocelot", "otter", "panda", "puffin", "raven", "sable", "tapir", "walrus", "wombat"]);
 
 /** What a stored text must be, by name. */
 const SHAPES = { session: isSession, guest: isGuest, google: isAttempts };
@@ -36,7 +20,7 @@ const SHAPES = { session: isSession, guest: isGuest, google: isAttempts };
 /**
  * Who is playing: sign-up, sign-in, guests and what becomes of them, and an id token that is always good for a while.
  *
- * Speaks Cognito's JSON protocol with plain `fetch`. Tokens, and a guest's name and password, are kept in a storage.
+ * Tokens, and a guest's name and password, are kept in a storage.
  *
  * **Tabs** that share a storage (two tabs of one browser share `localStorage`) share the player. A sign-in or a
  * sign-out in one is followed by the others at once, with a `user` event there, and the last sign-in wins. A renewal
@@ -56,7 +40,7 @@ const SHAPES = { session: isSession, guest: isGuest, google: isAttempts };
 export class Session {
   #config;
   #store;
-  #transport;
+  #cognito;
   #clock;
   #locks;
   #onUser;
@@ -79,7 +63,7 @@ export class Session {
       const message = "This browser stores nothing for this page: the player is forgotten when it is closed.";
       onError(new PodiumError(message, { code: "StorageRefused", cause }));
     });
-    this.#transport = transport;
+    this.#cognito = new Cognito(config, transport);
     this.#clock = clock;
     this.#locks = locks;
     this.#onUser = onUser;
@@ -111,7 +95,7 @@ export class Session {
   }
 
   async signUp(username, password, email) {
-    const answer = await this.#ask("SignUp", {
+    const answer = await this.#cognito.ask("SignUp", {
       Username: username,
       Password: password,
       UserAttributes: email ? [{ Name: "email", Value: email }] : [],
@@ -120,36 +104,41 @@ export class Session {
   }
 
   async confirmSignUp(username, code) {
-    await this.#ask("ConfirmSignUp", { Username: username, ConfirmationCode: code });
+    await this.#cognito.ask("ConfirmSignUp", { Username: username, ConfirmationCode: code });
   }
 
   async resendCode(username) {
-    return sentTo(await this.#ask("ResendConfirmationCode", { Username: username }));
+    return this.#askForCode("ResendConfirmationCode", { Username: username });
   }
 
   async forgotPassword(username) {
-    return sentTo(await this.#ask("ForgotPassword", { Username: username }));
+    return this.#askForCode("ForgotPassword", { Username: username });
   }
 
   async confirmForgotPassword(username, code, password) {
-    await this.#ask("ConfirmForgotPassword", { Username: username, ConfirmationCode: code, Password: password });
+    await this.#cognito.ask("ConfirmForgotPassword", { Username: username, ConfirmationCode: code, Password: password });
+  }
+
+  async #askForCode(operation, parameters) {
+    const { CodeDeliveryDetails } = await this.#cognito.ask(operation, parameters);
+    return sentTo(CodeDeliveryDetails);
   }
 
   async addEmail(email) {
     const access = await this.#access();
     const UserAttributes = [{ Name: "email", Value: email }];
-    const { CodeDeliveryDetailsList: [sent] = [] } = await this.#askFor(access, "UpdateUserAttributes", { UserAttributes });
+    const { CodeDeliveryDetailsList: [sent] = [] } = await this.#cognito.askFor(access, "UpdateUserAttributes", { UserAttributes });
     await this.#alone(() => this.#change(access.user, (tokens) => ({ ...tokens, address: email })));
-    return sentTo({ CodeDeliveryDetails: sent });
+    return sentTo(sent);
   }
 
   async confirmEmail(code) {
     const access = await this.#access();
     try {
-      await this.#askFor(access, "VerifyUserAttribute", { AttributeName: "email", Code: code });
+      await this.#cognito.askFor(access, "VerifyUserAttribute", { AttributeName: "email", Code: code });
     } catch (error) {
       // The answer of an earlier try may have been lost, and a code is good once.
-      if (!SPENT.has(error.code) || !(await this.#isConfirmed(access))) throw error;
+      if (!isSpent(error) || !(await this.#isConfirmed(access))) throw error;
     }
     await this.#alone(() => {
       this.#change(access.user, ({ address, ...tokens }) => ({ ...tokens, guest: false }));
@@ -164,14 +153,16 @@ export class Session {
       if (known?.username !== access.user.username || !known.password) {
         throw new PodiumError(PASSWORD_LOST, { code: "guest_password_lost" });
       }
-      const [old, next] = passwordsOf(known);
-      try {
-        await this.#changePassword(access, old, password);
-      } catch (error) {
-        // An earlier change, whose answer was lost, may have come through.
-        if (!next || !isRefused(error)) throw error;
-        await this.#changePassword(access, next, password);
+      let cause;
+      for (const old of passwordsOf(known)) {
+        try {
+          return await this.#changePassword(access, old, password);
+        } catch (error) {
+          if (!isRefused(error)) throw error;
+          cause = error; // another device may have set it since
+        }
       }
+      throw new PodiumError(PASSWORD_LOST, { code: "guest_password_lost", cause });
     });
   }
 
@@ -203,7 +194,7 @@ export class Session {
   async #tokenOfGuest({ token, ...known }) {
     for (const password of passwordsOf(known)) {
       try {
-        const result = await this.#authenticate("USER_PASSWORD_AUTH", { USERNAME: known.username, PASSWORD: password });
+        const result = await this.#cognito.authenticate("USER_PASSWORD_AUTH", { USERNAME: known.username, PASSWORD: password });
         this.#save("guest", { ...known, token: result.IdToken });
         return result.IdToken;
       } catch (error) {
@@ -222,7 +213,7 @@ export class Session {
     // Both are kept until the answer is there: a guest whose password is not known is lost.
     if (isKnown) this.#save("guest", { ...known, password: old, next: password });
     try {
-      await this.#askFor(access, "ChangePassword", { PreviousPassword: old, ProposedPassword: password });
+      await this.#cognito.askFor(access, "ChangePassword", { PreviousPassword: old, ProposedPassword: password });
     } catch (error) {
       if (isKnown && error.status < 500) this.#save("guest", known);
       throw error;
@@ -273,7 +264,7 @@ export class Session {
   }
 
   async #signInAsGuest({ username, upgraded = false, ...known }) {
-    let refusal = new PodiumError(UPGRADED, { code: "NotAuthorizedException" });
+    let refused = new PodiumError(UPGRADED, { code: "NotAuthorizedException" });
     for (const password of passwordsOf(known)) {
       try {
         const user = await this.#signIn(username, password, !upgraded);
@@ -281,20 +272,20 @@ export class Session {
         return user;
       } catch (error) {
         if (!isRefused(error)) throw error;
-        refusal = error;
+        refused = error;
       }
     }
-    throw refusal;
+    throw refused;
   }
 
   async #newGuest() {
     const before = this.#load("guest");
     for (let attempt = 1; ; attempt++) {
-      const guest = { username: guestName(), password: guestPassword(), isNew: true };
+      const guest = { ...newGuest(), isNew: true };
       this.#save("guest", guest); // the answer may be lost
       try {
         const { confirmed } = await this.signUp(guest.username, guest.password);
-        if (!confirmed) throw new PodiumError(REFUSED[GUESTS_OFF], { code: GUESTS_OFF, status: 400 });
+        if (!confirmed) throw refusal(GUESTS_OFF, 400);
       } catch (error) {
         if (error.status < 500) this.#save("guest", before);
         if (error.code === "UsernameExistsException" && attempt < NAME_ATTEMPTS) continue;
@@ -312,7 +303,7 @@ export class Session {
     if (known?.upgraded && known.username === user?.username) this.#save("guest", null);
     this.#end();
     // The player is signed out here in any case; a revocation that fails is only a token left to expire.
-    if (refreshToken) await this.#ask("RevokeToken", { Token: refreshToken }).catch(() => {});
+    if (refreshToken) await this.#cognito.ask("RevokeToken", { Token: refreshToken }).catch(() => {});
   }
 
   /** Forgets a player who was deleted, a guest's name too. One who has signed in since, here or in a tab, stays. */
@@ -355,12 +346,13 @@ export class Session {
       const session = this.#tokens;
       const { refreshToken, user } = session;
       try {
-        const result = await this.#authenticate("REFRESH_TOKEN_AUTH", { REFRESH_TOKEN: refreshToken });
+        const result = await this.#cognito.authenticate("REFRESH_TOKEN_AUTH", { REFRESH_TOKEN: refreshToken });
         const renewed = this.#read({ RefreshToken: refreshToken, ...result }, session);
         this.follow(); // a tab may have changed the player meanwhile
-        if (this.#isCurrent(refreshToken)) this.#keep(renewed);
+        // Who has confirmed an address in the meantime is a guest no more.
+        if (this.#isCurrent(refreshToken)) this.#keep({ ...renewed, guest: renewed.guest && this.isGuest });
       } catch (error) {
-        if (!REFUSALS.has(error.code)) throw error;
+        if (!isOver(error)) throw error;
         this.follow();
         if (!this.#isCurrent(refreshToken)) return;
         if (await this.#signInAgain(user)) return;
@@ -407,7 +399,7 @@ export class Session {
   }
 
   async #signIn(username, password, guest) {
-    const result = await this.#authenticate("USER_PASSWORD_AUTH", { USERNAME: username, PASSWORD: password });
+    const result = await this.#cognito.authenticate("USER_PASSWORD_AUTH", { USERNAME: username, PASSWORD: password });
     this.#keep(this.#read(result, { guest }));
     return this.user;
   }
@@ -426,21 +418,9 @@ export class Session {
   /** Whether the player has the address that was asked for last. */
   async #isConfirmed(access) {
     const wanted = access.address?.toLowerCase();
-    const { UserAttributes = [] } = await this.#askFor(access, "GetUser", {});
+    const { UserAttributes = [] } = await this.#cognito.askFor(access, "GetUser");
     const { email, email_verified: isVerified } = Object.fromEntries(UserAttributes.map(({ Name, Value }) => [Name, Value]));
     return isVerified === "true" && email?.toLowerCase() === wanted;
-  }
-
-  async #authenticate(flow, parameters) {
-    const answer = await this.#ask("InitiateAuth", { AuthFlow: flow, AuthParameters: parameters });
-    if (answer.AuthenticationResult) return answer.AuthenticationResult;
-    throw new PodiumError(`Signing in asks for a further step (${answer.ChallengeName}) that this client lacks.`, {
-      code: answer.ChallengeName,
-    });
-  }
-
-  #ask(operation, parameters) {
-    return this.#cognito(operation, { ClientId: this.#config.userPoolClientId, ...parameters });
   }
 
   /** Return the player's session, with an access token that is good for a while: an earlier release stored none. */
@@ -448,31 +428,6 @@ export class Session {
     await this.token();
     if (!this.#tokens.accessToken) await this.token({ fresh: true });
     return this.#tokens;
-  }
-
-  #askFor({ accessToken }, operation, parameters) {
-    return this.#cognito(operation, { AccessToken: accessToken, ...parameters });
-  }
-
-  async #cognito(operation, parameters) {
-    const { region, cognitoEndpoint } = this.#config;
-    const { ok, status, body } = await exchange(
-      this.#transport,
-      cognitoEndpoint ?? `https://cognito-idp.${region}.amazonaws.com/`,
-      {
-        method: "POST",
-        headers: {
-          "Content-Type": "application/x-amz-json-1.1",
-          "X-Amz-Target": `AWSCognitoIdentityProviderService.${operation}`,
-        },
-        body: JSON.stringify(parameters),
-      },
-    );
-    if (ok) return body;
-    const code = body?.__type?.split("#").pop() ?? "HttpError";
-    const message = body?.message ?? body?.Message ?? `Cognito answered ${status}.`;
-    const ours = oursFor(code, message);
-    throw new PodiumError(REFUSED[ours] ?? message, { code: ours ?? code, status });
   }
 
   /** Return the session of an answer. `address` is what the player would have as the e-mail address. */
@@ -557,23 +512,8 @@ function isAttempts(value) {
 
 const isText = (value) => typeof value === "string" && value !== "";
 
-/** Whether Cognito refused the name with the password, or the token: for good, as far as this client knows. */
-const isRefused = (error) => REFUSALS.has(error.code) && !isLockedOut(error);
-
 /** The passwords that a guest may have: a change whose answer was lost leaves two. */
 const passwordsOf = ({ password, next }) => [password, next].filter(isText);
-
-/** Where a code was sent, as far as Cognito says. */
-const sentTo = ({ CodeDeliveryDetails }) => ({ destination: CodeDeliveryDetails?.Destination ?? null });
-
-/** Return our own code for a refusal; undefined where Cognito's is kept. */
-function oursFor(code, message) {
-  if (code === "AliasExistsException") return "email_taken";
-  return code === "UserLambdaValidationException" ? [GUESTS_BUSY, GUESTS_OFF].find((one) => message.includes(one)) : undefined;
-}
-
-/** Cognito locks an account out for a while after wrong passwords, from any client: its guest is not gone. */
-const isLockedOut = ({ message }) => /attempts exceeded/i.test(message);
 
 function parse(text) {
   try {
@@ -591,14 +531,4 @@ function claimsOf(token) {
   } catch {
     return null;
   }
-}
-
-function guestName() {
-  const [pick] = crypto.getRandomValues(new Uint32Array(1));
-  return `guest-${GUEST_NAMES[pick % GUEST_NAMES.length]}-${randomText(8)}`;
-}
-
-/** 24 random characters behind one of each kind that a strict password policy may ask for. */
-function guestPassword() {
-  return `aA1!${randomText(24)}`;
 }

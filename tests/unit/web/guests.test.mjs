@@ -230,6 +230,36 @@ test("a guest whose password this browser has lost is told to use forgotPassword
   });
 });
 
+test("a guest whose password another device has set is told to use forgotPassword", async () => {
+  const { podium, server, guest } = await makeUpgraded();
+  server.users.get(guest.username).password = "of the other device";
+  await assert.rejects(podium.setPassword("Secret-word-1"), { code: "guest_password_lost" });
+});
+
+test("a renewal that began before a confirmation in another tab makes no guest of the player again", async () => {
+  const browser = new FakeBrowser();
+  const server = new FakeServer();
+  const one = await makeClient({ server, ...browser.tab(), locks: null });
+  const two = await makeClient({ server, ...browser.tab(), locks: null });
+  await one.podium.playAsGuest();
+  await two.podium.addEmail(ADDRESS);
+  const { InitiateAuth } = FakeServer.prototype;
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  server.InitiateAuth = async (parameters) => {
+    const answer = InitiateAuth.call(server, parameters); // of before the confirmation
+    await held;
+    return answer;
+  };
+  await one.clock.advance(HOUR_MS);
+  const asked = one.podium.request("GET", "/progress");
+  await new Promise(setImmediate);
+  await two.podium.confirmEmail("123456");
+  release();
+  await asked;
+  assert.equal(one.podium.isGuest, false);
+});
+
 test("a guest may have a password of their own and be a guest all the same", async () => {
   const { podium, server, storage, guest } = await makeGuest();
   await podium.setPassword("Secret-word-1");

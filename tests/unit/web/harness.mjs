@@ -179,7 +179,7 @@ export class FakeServer {
     this.calls.push({ url: String(url), method, headers, body: parameters, target });
     const request = { url: String(url), method, headers, body: parameters };
     if (target) await this.held.get(target);
-    const [status, answer, headersBack] = target ? this.#cognito(target, parameters) : await this.api(request);
+    const [status, answer, headersBack] = target ? await this.#cognito(target, parameters) : await this.api(request);
     if (this.lost.has(target)) throw new TypeError("fetch failed");
     return makeResponse(status, JSON.stringify(answer), headersBack);
   };
