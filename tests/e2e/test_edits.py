@@ -53,3 +53,21 @@ async def test_dropped_board_is_empty_on_every_screen_in_a_new_epoch(
         assert (await ada.get("/leaderboard/me", gameArea=arena)).status_code == 404
         assert (await ada.submit(arena, 3))["best"] == 3
         await screen.follows(arena, await ada.top(arena))
+
+
+async def test_operators_commands_find_the_deployed_tables(
+    deployment: Deployment, sign_up: SignUp, new_arena: Callable[[], str]
+) -> None:
+    # What they do when they are interrupted is in test_operators.py.
+    ada, arena = await sign_up("Ada"), new_arena()
+    await ada.submit(arena, 5)
+
+    async def make(command: str, *words: str) -> str:
+        return await asyncio.to_thread(deployment.run, "make", command, f"stage={STAGE}", *words)
+
+    board, apply = f"board={arena}", "args=--apply"
+    assert await make("index", board) == f"{arena}: all rows are counted, 1 of them.\n"
+    assert await make("rekey", board, apply) == f"{arena}: 0 rows written again, of 1 players\n"
+    assert "nothing to convert" in await make("migrate", apply)
+    place = (await ada.get("/leaderboard/me", gameArea=arena)).json()
+    assert (place["rank"], place["of"]) == (1, 1)
