@@ -62,7 +62,7 @@ async def deploy(tables: InterruptedDatabase, catalogue: Catalogue) -> None:
 
 async def check(tables: InterruptedDatabase, catalogue: Catalogue, player: str) -> None:
     """A board shows what the player has on it, once, and a sum is that of its areas."""
-    areas = await player_rows.areas(tables.direct, catalogue, player)
+    areas = await player_rows.areas(tables.direct, catalogue, player, catalogue.areas)
     for board in catalogue.boards.values():
         stored = await row_ranges.count(tables.direct, board.id, EVERYTHING)
         assert len(await scores.rows(tables.direct, board, limit=50)) == stored.seen, "each can be read"
