@@ -2,9 +2,10 @@
 
 import json
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import aioboto3
 from aws_lambda_powertools import Logger, Metrics
@@ -14,23 +15,27 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from api.application import CORS, configure, serialize
-from api.backend import Backend
+from api.backend import Backend, Verify
 from api.problems import ProblemError
 from game.board_rules import Break
 from game.catalogue import Catalogue, load_catalogue
 from game.client_config import Deployment
-from game.environment import ApiEnvironment
+from game.environment import ApiEnvironment, TokensEnvironment
 from game.metrics import Metric
 from runtime.clock import now_ms
 from runtime.container import Container
 from runtime.sdk import SDK_CONFIG
 from runtime.settings import read
+from runtime.token_kinds import ID_TOKEN
 from store import conversion
 from store.board_rules import Admission, settle
 from store.database import Database, open_database
 from store.portraits import open_bucket
 from store.unfinished import Janitor
 from store.users import open_user_pool
+
+if TYPE_CHECKING:
+    from runtime.tokens import TokenVerifier
 
 # Most requests count nothing.
 warnings.filterwarnings("ignore", "No application metrics to publish")
@@ -94,9 +99,30 @@ async def _open_backend() -> AsyncIterator[Backend]:
             process_portrait,
             hang_up,
             users.delete,
+            users.is_guest,
+            _verify(settings),
             count,
             Admission(db, catalogue, _settle),
         )
+
+
+def _verify(settings: TokensEnvironment) -> Verify:
+    """Return what verifies ID tokens. The first one imports the libraries, which few containers need."""
+
+    @cache
+    def verifier() -> "TokenVerifier":
+        from runtime.tokens import TokenVerifier
+
+        return TokenVerifier(
+            issuer=settings.token_issuer,
+            client_id=settings.token_client_id,
+            key_set_url=settings.key_set_url,
+        )
+
+    async def verify(token: str) -> Mapping[str, Any]:
+        return await verifier().verify(token, uses=ID_TOKEN)
+
+    return verify
 
 
 async def _settle(db: Database, catalogue: Catalogue) -> list[Break]:

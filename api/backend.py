@@ -48,6 +48,20 @@ class DeleteUser(Protocol):
         """Delete the user of this name, if they have this `sub`; one who is gone already is no error."""
 
 
+class IsGuest(Protocol):
+    """Says whether a user is a guest at this moment, by the user pool."""
+
+    async def __call__(self, username: str, user_id: str) -> bool:
+        """Return whether the user of this name has this `sub`, and is a guest."""
+
+
+class Verify(Protocol):
+    """Verifies an ID token that came elsewhere than with the request, as strictly as that one."""
+
+    async def __call__(self, token: str) -> Mapping[str, Any]:
+        """Return the claims of a good one. Raises TokenError, and KeySetError where it cannot be judged."""
+
+
 @dataclass(frozen=True)
 class Backend:
     """Everything behind the routes. `now_ms` gives milliseconds since the epoch, UTC."""
@@ -60,6 +74,8 @@ class Backend:
     process_portrait: ProcessPortrait
     hang_up: HangUp
     delete_user: DeleteUser
+    is_guest: IsGuest
+    verify: Verify
     count: Callable[[Metric], None]
     """Counts one of a metric."""
     admission: Admission | None = None

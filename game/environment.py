@@ -49,6 +49,17 @@ class SignUpEnvironment(StoreEnvironment):
     """New guests that the stage takes in a minute; it takes none by default."""
 
 
+class TokensEnvironment(Environment):
+    """The environment of all that verify players' tokens themselves."""
+
+    token_issuer: str
+    """The `iss` of good tokens: `https://cognito-idp.{region}.amazonaws.com/{userPoolId}`."""
+    token_client_id: str
+    """The app client that good tokens are for."""
+    key_set_url: str
+    """Where the user pool's JSON Web Key Set is: `{issuer}/.well-known/jwks.json` on AWS."""
+
+
 class ConnectionsEnvironment(StoreEnvironment):
     """The environment of all that push to connections, or close them."""
 
@@ -56,7 +67,7 @@ class ConnectionsEnvironment(StoreEnvironment):
     """Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`."""
 
 
-class ApiEnvironment(ConnectionsEnvironment):
+class ApiEnvironment(ConnectionsEnvironment, TokensEnvironment):
     """The environment of the REST API."""
 
     deployment: str
@@ -86,15 +97,9 @@ class RoutesEnvironment(PushEnvironment):
     """Of these, the most from one IP address."""
 
 
-class AuthorizerEnvironment(Environment):
+class AuthorizerEnvironment(TokensEnvironment):
     """The environment of the authorizer."""
 
-    token_issuer: str
-    """The `iss` of good tokens: `https://cognito-idp.{region}.amazonaws.com/{userPoolId}`."""
-    token_client_id: str
-    """The app client that good tokens are for."""
-    key_set_url: str
-    """Where the user pool's JSON Web Key Set is: `{issuer}/.well-known/jwks.json` on AWS."""
     spectators: bool = False
     """Whether a connection without a token is let in, for the routes to count; no by default."""
 

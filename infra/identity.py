@@ -6,7 +6,7 @@ from aws_cdk import CfnOutput, Duration, SecretValue, Stack
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from game.environment import SignUpEnvironment
+from game.environment import SignUpEnvironment, TokensEnvironment
 from game.functions import SIGN_UP
 from infra.code import CodeOf
 from infra.lambdas import PodiumFunction, Storage, removal
@@ -31,6 +31,7 @@ class IdentityStack(Stack):
         cognito.CfnUserPoolGroup(self, "Admins", user_pool_id=self.pool.user_pool_id, group_name=ADMINS)
         google = settings.identity.google
         self.client = self._client(self._google(google) if google else None)
+        self.tokens = self._tokens()
         self.hosted_ui_url = self._hosted_ui()
         CfnOutput(self, "UserPoolId", value=self.pool.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.client.user_pool_client_id)
@@ -67,6 +68,15 @@ class IdentityStack(Stack):
             "Threat protection is of Cognito's Plus plan, at more than twice the price a player.",
         )
         return pool
+
+    def _tokens(self) -> TokensEnvironment:
+        """Return what a function needs to verify the tokens of players of this pool."""
+        pool = {"region": self.region, "pool": self.pool.user_pool_id}
+        return TokensEnvironment(
+            token_issuer="https://cognito-idp.{region}.amazonaws.com/{pool}".format(**pool),
+            token_client_id=self.client.user_pool_client_id,
+            key_set_url=self._settings.addresses.key_set.format(**pool),
+        )
 
     def _sign_up(self, storage: Storage, code: CodeOf) -> PodiumFunction:
         """Add what Cognito asks before it makes a player; it needs to know nothing of the pool."""

@@ -134,15 +134,12 @@ class RealtimeStack(Stack):
 
     def _authorizer(self, identity: IdentityStack) -> PodiumFunction:
         settings = self._settings
-        pool = {"region": self.region, "pool": identity.pool.user_pool_id}
         return PodiumFunction(
             self,
             settings,
             AUTHORIZER,
             AuthorizerEnvironment(
-                token_issuer="https://cognito-idp.{region}.amazonaws.com/{pool}".format(**pool),
-                token_client_id=identity.client.user_pool_client_id,
-                key_set_url=settings.addresses.key_set.format(**pool),
+                **identity.tokens.model_dump(),
                 spectators=settings.live.spectators > 0,
             ),
             **self._code(AUTHORIZER.name),

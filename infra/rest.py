@@ -67,6 +67,7 @@ class RestStack(Stack):
             avatar_bucket=storage.bucket_name,
         )
         environment = ApiEnvironment(
+            **identity.tokens.model_dump(),
             table_prefix=settings.prefix,
             deployment=self._json(deployment),
             portrait_function=function_name(settings, PORTRAITS),

@@ -185,7 +185,7 @@ class WatchingStack(Stack):
             "janitor-missing",
             self._lambda("Invocations", "janitor").with_(period=Duration.minutes(_JANITOR_MISSED)),
             1,
-            "The janitor did not run: new names and deletions that were interrupted stay as they are.",
+            "The janitor did not run: new names, merges, deletions that were interrupted stay as they are.",
             heartbeat=True,
         )
 

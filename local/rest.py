@@ -19,7 +19,7 @@ from api.backend import Backend
 from api.problems import CONTENT_TYPE, ProblemError, to_response
 from game.headers import RESPONSE_HEADERS
 from local.http_server import BodyTooLargeError, ClientLeftError, Message, Receive, Scope, Send, read_body
-from runtime.token_errors import KeySetError, TokenError
+from runtime.token_kinds import ID_TOKEN, KeySetError, TokenError
 from runtime.tokens import TokenVerifier
 
 logger = logging.getLogger("podium.rest")
@@ -27,8 +27,6 @@ logger = logging.getLogger("podium.rest")
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 PAYLOAD_LIMIT = 10 * 1024 * 1024
 """Bytes of a request's body that API Gateway takes."""
-
-ID_TOKEN = frozenset({"id"})
 
 _authorizer: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("authorizer")
 

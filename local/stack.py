@@ -17,6 +17,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import aioboto3
@@ -42,6 +43,7 @@ from realtime.authorizer import authorize
 from realtime.push.client import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
 from runtime.clock import now_ms
+from runtime.token_kinds import ID_TOKEN
 from runtime.tokens import TokenVerifier
 from store import conversion
 from store.board_rules import explain, settle
@@ -131,6 +133,8 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
             process_portrait=workers.start,
             hang_up=push.close,
             delete_user=users.delete,
+            is_guest=users.is_guest,
+            verify=partial(verifier.verify, uses=ID_TOKEN),
             # Metrics are for CloudWatch; the log tells the same to people.
             count=lambda _: None,
         )

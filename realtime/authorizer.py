@@ -10,7 +10,7 @@ from typing import Any
 from game.live import SUBPROTOCOL
 from realtime.callers import SPECTATOR
 from realtime.subprotocols import Event, offered_subprotocols
-from runtime.token_errors import TokenError
+from runtime.token_kinds import TokenError
 from runtime.tokens import TokenVerifier
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import jwt
 
-from runtime.token_errors import KeySetError
+from runtime.token_kinds import KeySetError
 
 KEPT_SECONDS = 60 * 60
 """The age at which keys are fetched again."""

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 
 from runtime.key_set import FetchJson, KeySet, fetch_json
-from runtime.token_errors import TokenError
+from runtime.token_kinds import TokenError
 
 # Clocks differ a little; a token is good for this many seconds past its expiry.
 LEEWAY_SECONDS = 10

@@ -9,7 +9,7 @@ the way, is too much; where the tour misses something that it should not, it has
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pytest
 
 from game.activity import HOUR_MS, hour_of
 from game.live import BOARDS_LIMIT
+from game.merge import GUESTS_LIMIT
 from realtime.protocol import encode_snapshot
 from runtime.clock import now_ms
 from store import activity, boards, connections, players, rank_nodes, scores, standings
@@ -66,6 +67,7 @@ async def test_functions_have_exactly_the_rights_that_they_use(
     await leave(deployment, db, eve, new_arena())
     await clean(deployment, db, *[await sign_up(name) for name in ("Gus", "Hal")])
     await rank(deployment, db, ada, new_arena())
+    await merge(deployment, db, http, [await sign_up(name) for name in ("Ida", "Jon")])
 
     allowed = await granted(deployment)
 
@@ -324,6 +326,30 @@ async def tells_of_damage(deployment: Deployment) -> bool:
     errors = await asyncio.to_thread(deployment.new_errors)
     assert [one for one in errors if "a standing of a deleted player is damaged" not in one] == []
     return errors != []
+
+
+async def merge(
+    deployment: Deployment, db: Database, http: httpx.AsyncClient, heirs: Sequence[Player]
+) -> None:
+    """A guest with everything becomes part of an account, by its request; others by the janitor."""
+    guests = [await Player.begin_as_guest(deployment, http) for _ in range(3)]
+    for guest in guests[:2]:
+        await play(guest)
+        await play_with_pictures(deployment, guest)
+        await upload(deployment, guest)
+    await guests[2].ask("PUT", "/profile", 200, {"name": "Only a name"})
+    ida, jon = heirs
+    await ida.ask("POST", "/account/merge", 200, {"token": guests[0].id_token})
+    long_ago = now_ms() - 2 * OLD_MS
+    for guest in guests[1:]:
+        await players.bequeath(
+            db, guest.user_id, jon.user_id, long_ago, username=guest.username, limit=GUESTS_LIMIT
+        )
+        await invoke(deployment, "janitor", {})
+    for heir in heirs:
+        profile = await heir.ask("GET", "/profile", 200)
+        assert profile["avatar"].startswith(f"avatars/{heir.user_id}/")
+        assert (await heir.get("/leaderboard/me", gameArea="forest")).json()["score"] == 11
 
 
 async def subscribe_gone(db: Database, channel: str, number: int) -> None:

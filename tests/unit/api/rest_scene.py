@@ -1,7 +1,7 @@
 """The REST API behind its Lambda entry, over moto's tables."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -14,12 +14,15 @@ from api.backend import Backend
 from game.catalogue import load_catalogue
 from game.client_config import Deployment
 from runtime.container import Container
+from runtime.token_kinds import ID_TOKEN
+from runtime.tokens import TokenVerifier
 from store.database import Database
 from store.portraits import PortraitBucket
 from store.profiles import Profile
 from store.submission import submit
 from tests.simulation.aws import answered_client, ask_moto, shared_session
 from tests.unit.events import recorded
+from tests.unit.realtime import user_pool
 from tests.unit.realtime.fakes import NOW, RecordedDatabase, clock, recorded_database
 from tests.unit.realtime.lambda_container import container_of, fake_context
 
@@ -34,6 +37,14 @@ DEPLOYMENT = Deployment(
     user_pool_client_id="4h57k5example",
     avatar_bucket="podium-avatars",
 )
+
+
+TOKEN_VARIABLES = {
+    "PODIUM_TOKEN_ISSUER": user_pool.ISSUER,
+    "PODIUM_TOKEN_CLIENT_ID": user_pool.CLIENT_ID,
+    "PODIUM_KEY_SET_URL": user_pool.KEY_SET_URL,
+}
+"""What the function's environment says of tokens."""
 
 
 @dataclass
@@ -140,6 +151,27 @@ async def delete_user(username: str, user_id: str) -> None:
     DELETED_USERS.append((username, user_id))
 
 
+GUESTS: set[tuple[str, str]] = set()
+"""Name and `sub` of the users who are guests."""
+
+
+async def is_guest(username: str, user_id: str) -> bool:
+    """Stand in for the user pool."""
+    return (username, user_id) in GUESTS
+
+
+async def verify(token: str) -> Mapping[str, Any]:
+    """Verify as the deployed function does, against keys that are at hand."""
+    verifier = TokenVerifier(
+        issuer=user_pool.ISSUER, client_id=user_pool.CLIENT_ID, key_set_url="", fetch=fetch_keys
+    )
+    return await verifier.verify(token, uses=ID_TOKEN)
+
+
+async def fetch_keys(_: str) -> Any:
+    return user_pool.key_set("key-1")
+
+
 async def process_portrait(user_id: str, key: str, background: str) -> None:
     """Takes note of the portraits asked for."""
     PROCESSED.append((user_id, key, background))
@@ -167,6 +199,8 @@ def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
                 process_portrait,
                 hang_up,
                 delete_user,
+                is_guest,
+                verify,
                 app.count,
             )
 

@@ -21,7 +21,14 @@ from store.boards import PublishedBoard
 from store.errors import ConflictError
 from tests.support.catalogues import edited
 from tests.unit.api.player_requests import send
-from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, Answer, RestScene, request_event
+from tests.unit.api.rest_scene import (
+    DEPLOYMENT,
+    PLAYER,
+    TOKEN_VARIABLES,
+    Answer,
+    RestScene,
+    request_event,
+)
 from tests.unit.events import recorded
 from tests.unit.realtime.lambda_container import container_of, fake_context
 
@@ -248,6 +255,8 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PODIUM_TABLE_PREFIX", "dev-")
     monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))
     monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "portraits")
+    for name, setting in TOKEN_VARIABLES.items():
+        monkeypatch.setenv(name, setting)
     monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/prod")
     settings = read(ApiEnvironment)
     assert settings.table_prefix == "dev-"
@@ -259,6 +268,8 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
 )
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, value: str | None, named: str) -> None:
     monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "portraits")
+    for name, setting in TOKEN_VARIABLES.items():
+        monkeypatch.setenv(name, setting)
     monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/prod")
     monkeypatch.delenv("PODIUM_DEPLOYMENT", raising=False)
     if value is not None:

@@ -13,6 +13,7 @@ from api import app
 from api.backend import Backend
 from game.catalogue import load_catalogue
 from local.provision import create_tables
+from runtime.tokens import TokenVerifier
 from store import conversion, profiles
 from store.board_rules import ROW_KEY, BrokenBoardsError, settle
 from store.database import Database, to_item
@@ -21,8 +22,9 @@ from store.schema import LEADERBOARDS
 from store.submission import submit
 from tests.simulation.aws import REGION, answered_client, ask_moto, shared_session
 from tests.support.catalogues import edited
-from tests.unit.api.player_requests import send
-from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, RestScene
+from tests.unit.api.player_requests import post, send
+from tests.unit.api.rest_scene import DEPLOYMENT, PLAYER, TOKEN_VARIABLES, RestScene, fetch_keys
+from tests.unit.realtime import user_pool
 from tests.unit.realtime.fakes import NOW
 from tests.unit.realtime.lambda_container import container_of
 
@@ -43,6 +45,8 @@ def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
     monkeypatch.setenv("PODIUM_TABLE_PREFIX", "podium-dev-")
     monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))
     monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "podium-dev-portraits")
+    for name, setting in TOKEN_VARIABLES.items():
+        monkeypatch.setenv(name, setting)
     monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/dev")
     bucket = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     bucket.reset()
@@ -96,3 +100,13 @@ def test_catalogue_that_misreads_rows_refuses_every_request_and_says_why(rest: R
         'board forest: its rows were written under "asc", and areas.forest.order is "desc". Set it back, or '
         "drop the rows: `python -m ops.boards drop podium-dev- forest` says what it would do."
     )
+
+
+def test_token_in_a_body_is_verified_with_the_pools_keys(
+    rest: RestScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_pool.stop_time(monkeypatch)
+    monkeypatch.setitem(TokenVerifier.__init__.__kwdefaults__ or {}, "fetch", fetch_keys)
+    for claims, said in ((user_pool.ID_CLAIMS | {"sub": "bob"}, "no guest"), ({"sub": "bob"}, "not valid")):
+        answer = post(rest, "/account/merge", {"token": user_pool.token(claims)})
+        assert said in answer.problem(422)["detail"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from realtime.authorizer import UnauthorizedError, authorize, find_token
-from runtime.token_errors import KeySetError
+from runtime.token_kinds import KeySetError
 from runtime.tokens import TokenVerifier
 from tests.unit.events import recorded
 from tests.unit.realtime.user_pool import (

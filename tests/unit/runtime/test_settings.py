@@ -19,7 +19,13 @@ ISSUER = f"https://cognito-idp.us-east-1.amazonaws.com/{POOL}"
 
 ENVIRONMENTS: tuple[Environment, ...] = (
     ApiEnvironment(
-        table_prefix="dev-", deployment='{"region":"x"}', portrait_function="p", connections_url=LIVE
+        table_prefix="dev-",
+        deployment='{"region":"x"}',
+        portrait_function="p",
+        connections_url=LIVE,
+        token_issuer=ISSUER,
+        token_client_id="game",
+        key_set_url=f"{ISSUER}/jwks.json",
     ),
     RoutesEnvironment(table_prefix="dev-", push_rate=2500, connections_url=LIVE, user_pool_id=POOL),
     RoutesEnvironment(push_rate=0.1 + 0.2, connections_url="${Token[TOKEN.12]}", user_pool_id=POOL),

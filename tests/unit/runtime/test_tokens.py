@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from runtime.key_set import FAILURE_SECONDS, KEPT_SECONDS, OUTAGE_SECONDS, REFRESH_SECONDS
-from runtime.token_errors import KeySetError, TokenError
+from runtime.token_kinds import KeySetError, TokenError
 from runtime.tokens import LEEWAY_SECONDS, TokenVerifier
 from tests.unit.realtime.user_pool import (
     ACCESS_CLAIMS,

@@ -1,4 +1,7 @@
-"""The errors of a look at a token, without the libraries that look: most invocations need these alone."""
+"""What there is to say of tokens without the libraries that verify them: most invocations need no more."""
+
+ID_TOKEN = frozenset({"id"})
+"""The `token_use` of what REST takes."""
 
 
 class TokenError(Exception):
