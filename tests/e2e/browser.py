@@ -83,10 +83,22 @@ class Window:
 
     @classmethod
     async def open(
-        cls, browser: Browser, url: str, *, width: int = 760, height: int = 860, before: str = ""
+        cls,
+        browser: Browser,
+        url: str,
+        *,
+        width: int = 760,
+        height: int = 860,
+        before: str = "",
+        has_policy: bool = True,
     ) -> "Window":
-        """Open a new window, with a storage of its own, on the page; `before` is a script to run first."""
-        context = await browser.new_context(viewport={"width": width, "height": height})
+        """Open a new window, with a storage of its own, on the page; `before` is a script to run first.
+
+        Without `has_policy` the page may call addresses that its policy does not name.
+        """
+        context = await browser.new_context(
+            viewport={"width": width, "height": height}, bypass_csp=not has_policy
+        )
         context.set_default_timeout(_PATIENCE_MS)
         await context.add_init_script(_TELL_OF_VIOLATIONS)
         if before:
