@@ -469,3 +469,17 @@ test("a guest whom the pool has forgotten cannot be taken over", async () => {
   await assert.rejects(podium.mergeGuest(), { code: "no_guest" });
   assert.equal(storage.getItem(GUEST), null);
 });
+
+test("an address that is confirmed for a player who has left makes no player of the guest who came", async () => {
+  const { podium, server, storage } = await makePlayer();
+  await podium.addEmail(ADDRESS);
+  let release;
+  server.held.set("VerifyUserAttribute", new Promise((resolve) => (release = resolve)));
+  const confirmed = podium.confirmEmail("123456");
+  await new Promise(setImmediate);
+  await podium.playAsGuest();
+  release();
+  await confirmed;
+  assert.equal(podium.isGuest, true);
+  assert.equal(stored(storage).upgraded, undefined);
+});
