@@ -199,9 +199,16 @@ class Accounts:
         address = given.get(_ADDRESS)
         if address is None or _ADDRESS not in _kept_until_verified(pool):
             return theirs(data)
+        others = [one for one in data["UserAttributes"] if one["Name"] != _ADDRESS]
+        if not address:
+            # "Submit the attribute in your API request with a blank value" is how AWS deletes one.
+            answer = theirs({**data, "UserAttributes": others})
+            user["Attributes"] = [
+                one for one in user["Attributes"] if one["Name"] not in (_ADDRESS, "email_verified")
+            ]
+            return answer
         if not self._cognito._USERNAME_EMAIL_RE.fullmatch(address):
             raise _RefusedError("InvalidParameterException", "Invalid email address format.")
-        others = [one for one in data["UserAttributes"] if one["Name"] != _ADDRESS]
         theirs({**data, "UserAttributes": others})
         user["_pending_address"], user["_address_code"] = address, _CODE
         return self._cognito.json_response({"CodeDeliveryDetailsList": [self._sent_to(address)]})

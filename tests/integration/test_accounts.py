@@ -242,7 +242,15 @@ async def test_code_is_needed_and_was_asked_for(pool: Pool) -> None:
         await pool.ask_with(token, "verify_user_attribute", AttributeName="phone_number", Code="1")
 
 
-@pytest.mark.parametrize("address", ["", "ada", "ada@", "ada bob@example.org"])
+async def test_blank_address_deletes_the_address(pool: Pool) -> None:
+    token = await pool.add_player("ada", ADDRESS)
+    await pool.set_address(token, "")
+    assert not {"email", "email_verified"} & (await pool.attributes(token)).keys()
+    with refused("NotAuthorizedException"):
+        await pool.sign_in(ADDRESS)
+
+
+@pytest.mark.parametrize("address", ["ada", "ada@", "ada bob@example.org"])
 async def test_malformed_address_is_refused(pool: Pool, address: str) -> None:
     with refused("InvalidParameterException"):
         await pool.set_address(await pool.add_guest(), address)

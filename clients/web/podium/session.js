@@ -125,6 +125,8 @@ export class Session {
   }
 
   async addEmail(email) {
+    // To Cognito a blank address is the wish to have none.
+    if (!email?.trim()) throw new PodiumError("An e-mail address is needed.", { code: "InvalidParameterException" });
     const access = await this.#access();
     const UserAttributes = [{ Name: "email", Value: email }];
     const { CodeDeliveryDetailsList: [sent] = [] } = await this.#cognito.askFor(access, "UpdateUserAttributes", { UserAttributes });

@@ -139,6 +139,14 @@ test("an access token is renewed before it is used up", async () => {
   assert.deepEqual(server.operations(), ["InitiateAuth", "UpdateUserAttributes"]);
 });
 
+test("a blank address, which would delete the one that is there, is refused", async () => {
+  const { podium, server } = await makeGuest();
+  for (const blank of ["", "  ", undefined]) {
+    await assert.rejects(podium.addEmail(blank), { code: "InvalidParameterException" });
+  }
+  assert.deepEqual(server.operations(), []);
+});
+
 test("an address of another player is email_taken, and the guest stays one", async () => {
   const { podium, server } = await makeGuest();
   server.users.set("bob", { password: "secret", confirmed: true, email: ADDRESS });
