@@ -17,8 +17,12 @@ _WEBSOCKETS: dict[str, Any] = {
 
 
 def connect(url: str, **options: Any) -> client.connect:
-    """Connect as `websockets.asyncio.client.connect` does, to this machine, and send no pings unasked."""
-    return client.connect(url, **{"proxy": None, **_WEBSOCKETS, **options})
+    """Connect as `websockets.asyncio.client.connect` does, to this machine, and send no pings unasked.
+
+    However many frames a test has not read, the connection reads on: behind 16 of them the library would not
+    find the end of the connection, and `close` would wait for all of its patience.
+    """
+    return client.connect(url, **{"proxy": None, "max_queue": None, **_WEBSOCKETS, **options})
 
 
 def serve(
