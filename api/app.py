@@ -100,6 +100,7 @@ async def _open_backend() -> AsyncIterator[Backend]:
             hang_up,
             users.delete,
             users.is_guest,
+            users.describe,
             _verify(settings),
             count,
             Admission(db, catalogue, _settle),

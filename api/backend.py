@@ -55,6 +55,13 @@ class IsGuest(Protocol):
         """Return whether the user of this name has this `sub`, and is a guest."""
 
 
+class DescribeUser(Protocol):
+    """Says what the user pool has of a user."""
+
+    async def __call__(self, username: str, user_id: str) -> dict[str, str]:
+        """Return the attributes of the user of this name, if they have this `sub`; {} for one who is gone."""
+
+
 class Verify(Protocol):
     """Verifies an ID token that came elsewhere than with the request, as strictly as that one."""
 
@@ -75,6 +82,7 @@ class Backend:
     hang_up: HangUp
     delete_user: DeleteUser
     is_guest: IsGuest
+    describe_user: DescribeUser
     verify: Verify
     count: Callable[[Metric], None]
     """Counts one of a metric."""

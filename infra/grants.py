@@ -65,7 +65,7 @@ GRANTS: Mapping[str, Grants] = {
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem", "PutItem"),
             RANKS: ("GetItem", "BatchGetItem"),
-            IDEMPOTENCY: ("GetItem", "PutItem", "BatchWriteItem"),
+            IDEMPOTENCY: ("GetItem", "BatchGetItem", "PutItem", "BatchWriteItem"),
         },
         indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},
         objects={

@@ -134,6 +134,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
             hang_up=push.close,
             delete_user=users.delete,
             is_guest=users.is_guest,
+            describe_user=users.describe,
             verify=partial(verifier.verify, uses=ID_TOKEN),
             # Metrics are for CloudWatch; the log tells the same to people.
             count=lambda _: None,

@@ -22,7 +22,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from game.live import CHANNEL_PARTS, PAGE_LIMIT
-from store.database import Database, batch_write, from_item, query_pages, to_item
+from store.database import Database, Item, batch_write, from_item, item_pages, query_pages, to_item
 from store.schema import BY_CONNECTION_ID, CONNECTIONS
 
 if TYPE_CHECKING:
@@ -162,6 +162,15 @@ async def channels(db: Database, connection_id: str) -> list[str]:
     """Return the channels of a connection, as the index shows them: eventually consistent."""
     stored = [row["channel"] async for page in _rows(db, connection_id) for row in page]
     return [_WHOLE.get(channel, channel) for channel in stored]
+
+
+async def of_player(db: Database, user_id: str) -> AsyncIterator[Item]:
+    """Yield the rows with which a player's connections are on the player's own channel, read consistently."""
+    request = _subscribers_request(db, user_channel(user_id), EVERY_ID)
+    del request["ProjectionExpression"]
+    async for page in item_pages(db, request):
+        for item in page:
+            yield item
 
 
 async def subscribers(db: Database, channel: str, ids: IdRange = EVERY_ID) -> AsyncIterator[list[str]]:

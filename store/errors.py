@@ -7,7 +7,7 @@
         ConflictError               others kept writing the same rows
         RowError                    a stored row cannot be read
         DeletedError                the player was deleted                           players
-        NotFreeError, MergeLimitError                                                players
+        NotFreeError, MergeLimitError, TooManyExportsError                           players
         NoGuestError                the player is no guest                           merge
         NoProfileError              the player has no profile                        appearance
         TooManyPortraitsError       more portraits in an hour than a player may      profiles

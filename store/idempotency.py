@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from store.database import Database, Row, batch_write, parse_row, query_pages, to_item
+from store.database import Database, Item, Row, batch_get, batch_write, parse_row, query_pages, to_item
 from store.errors import StoreError
 from store.schema import BY_USER_ID, IDEMPOTENCY
 
@@ -124,6 +124,12 @@ async def ids(db: Database, user_id: str) -> list[str]:
         "ExpressionAttributeValues": to_item({":user": user_id}),
     }
     return [row["id"] async for page in query_pages(db, request) for row in page]
+
+
+async def rows(db: Database, row_ids: Sequence[str]) -> list[Item]:
+    """Return the rows of these ids that exist, as DynamoDB has them; at most BATCH_GET_LIMIT ids."""
+    keys = [to_item({"id": row_id}) for row_id in row_ids]
+    return (await batch_get(db, {IDEMPOTENCY: keys}, consistent=False))[IDEMPOTENCY]
 
 
 async def delete(db: Database, row_ids: Iterable[str]) -> None:

@@ -4,6 +4,7 @@
     heir         of a guest who was taken over: the player who has it all now; the tombstone is the guest's
     merges       how many guests the player has taken over; absent before the first
     look         the time (milliseconds) of the last change of name or portrait; absent before the first
+    exportedAt   when the player was last given an export (milliseconds); absent before the first
     pending      what is unfinished: `look` (rows on boards may show the look before), `merge` or `erase`
     pendingSince when that began (milliseconds)
     username     the player's name in the user pool, as long as the user is to be deleted
@@ -18,6 +19,7 @@ It expires only once the deletion is finished. Rows of living players never expi
 `pending` is the key of an index of those few rows that have it: what is unfinished is found without a scan.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
         TransactWriteItemTypeDef,
     )
 
+EXPORT_SECONDS = 60
+"""Between two exports of a player: each reads all that there is."""
 TOMBSTONE_SECONDS = 31 * 24 * 60 * 60
 
 Pending = Literal["look", "merge", "erase"]
@@ -64,6 +68,14 @@ class MergeLimitError(StoreError):
     """The player has taken over as many guests as one may. Nothing was written."""
 
 
+class TooManyExportsError(StoreError):
+    """The player was given an export a moment ago; `seconds` from now on there is another one."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"the next one in {seconds} seconds")
+        self.seconds = seconds
+
+
 class Player(Row):
     """A row; a player without one is `Player(user_id=…)`."""
 
@@ -71,6 +83,7 @@ class Player(Row):
     deleted_at: StoredNumber[Milliseconds] | None = None
     heir: str | None = None
     merges: StoredNumber[int] = 0
+    exported_at: StoredNumber[Milliseconds] = 0
     look: StoredNumber[Milliseconds] = 0
     pending: Pending | None = None
     pending_since: StoredNumber[Milliseconds] = 0
@@ -102,7 +115,7 @@ async def bury(db: Database, user_id: str, now: int, username: str | None = None
                 Key=_key(user_id),
                 UpdateExpression=(
                     "SET deletedAt = if_not_exists(deletedAt, :now), pending = :erase, pendingSince = :now"
-                    f"{named} REMOVE expiresAt, look, merges"
+                    f"{named} REMOVE expiresAt, look, merges, exportedAt"
                 ),
                 ConditionExpression="attribute_not_exists(pending) OR pending <> :merge",
                 ExpressionAttributeValues=to_item(
@@ -162,7 +175,7 @@ def _bequest(db: Database, guest_id: str, heir: str, now: int, username: str) ->
         "TableName": db.name(PLAYERS),
         "Key": _key(guest_id),
         "UpdateExpression": "SET deletedAt = :now, heir = :heir, pending = :merge, pendingSince = :now,"
-        " username = :username REMOVE look",
+        " username = :username REMOVE look, exportedAt",
         "ConditionExpression": "attribute_not_exists(deletedAt) AND attribute_not_exists(merges)",
         "ExpressionAttributeValues": to_item(values),
     }
@@ -227,6 +240,34 @@ async def forget_look(db: Database, user_id: str, look: int) -> None:
         )
 
     await _unless_others_did(attempt)
+
+
+async def count_export(db: Database, user_id: str, now: int) -> None:
+    """Count that a player is given all that is stored of them; `now` in milliseconds since the epoch.
+
+    Raises TooManyExportsError, and DeletedError; then nothing is written.
+    """
+
+    async def attempt() -> None:
+        try:
+            await db.client.update_item(
+                TableName=db.name(PLAYERS),
+                Key=_key(user_id),
+                UpdateExpression="SET exportedAt = :now",
+                ConditionExpression="attribute_not_exists(deletedAt) AND "
+                "(attribute_not_exists(exportedAt) OR exportedAt <= :before)",
+                ExpressionAttributeValues=to_item({":now": now, ":before": now - EXPORT_SECONDS * 1000}),
+            )
+        except RequestError as error:
+            if not condition_failed(error):
+                raise
+            own = await load_own(db, user_id)
+            if own.deleted_at is not None:
+                raise DeletedError(user_id) from error
+            left = own.exported_at + EXPORT_SECONDS * 1000 - now
+            raise TooManyExportsError(max(1, math.ceil(left / 1000))) from error
+
+    await retry_on_conflict(attempt)
 
 
 async def pending(db: Database, kind: Pending) -> list[str]:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -71,6 +71,15 @@ class Upload:
     url: str
     fields: Mapping[str, str]
     key: str
+
+
+class Picture(NamedTuple):
+    """An object of the bucket: its bytes, when it was written, and an address good for VIEW_SECONDS."""
+
+    key: str
+    size: int
+    modified: datetime
+    url: str
 
 
 @dataclass(frozen=True)
@@ -188,6 +197,19 @@ class PortraitBucket:
             Params={"Bucket": self.name, "Key": f"{avatar}/{size}.webp"},
             ExpiresIn=VIEW_SECONDS,
         )
+
+    async def pictures(self, user_id: str) -> AsyncIterator["Picture"]:
+        """Yield every upload and portrait of a player, a page of 1,000 at a time."""
+        for prefix in (upload_prefix(user_id), avatar_prefix(user_id)):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+            async for page in pages:
+                for item in page.get("Contents", []):
+                    url = await self.client.generate_presigned_url(
+                        "get_object",
+                        Params={"Bucket": self.name, "Key": item["Key"]},
+                        ExpiresIn=VIEW_SECONDS,
+                    )
+                    yield Picture(item["Key"], item["Size"], item["LastModified"], url)
 
     async def delete_all(self, user_id: str) -> None:
         """Delete every upload and portrait of a player. Raises UndeletedError."""

@@ -147,11 +147,20 @@ async def show(db: Database, board: str, sort_key: str, profile: Profile) -> Non
 
 async def rows_of(db: Database, held: Iterable[Standing]) -> dict[str, Item]:
     """Return the rows that a player's standings name, as DynamoDB has them, by board; read consistently."""
-    keys = [row_key(one.board, one.sort_key) for one in held if one.sort_key is not None]
+    return await _by_board(db, [row_key(one.board, one.sort_key) for one in held if one.sort_key is not None])
+
+
+async def _by_board(db: Database, keys: Sequence[Item]) -> dict[str, Item]:
     found: list[Item] = []
     for start in range(0, len(keys), BATCH_GET_LIMIT):
         found += (await batch_get(db, {SCORES: keys[start : start + BATCH_GET_LIMIT]}))[SCORES]
     return {row["gameArea"]["S"]: row for row in found}
+
+
+async def named_rows(db: Database, items: Iterable[Item]) -> dict[str, Item]:
+    """Return the rows that standings name, whatever else is in those, as DynamoDB has them, by board."""
+    named = [(item["board"]["S"], item.get("score", {}).get("S")) for item in items]
+    return await _by_board(db, [row_key(board, sort_key) for board, sort_key in named if sort_key])
 
 
 async def with_rows(db: Database, held: Collection[Standing]) -> list[Standing]:

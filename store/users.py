@@ -71,6 +71,25 @@ class UserPool:
             raise UsersUnavailableError(f"the user pool does not say who {user_id} is: {error}") from error
         return _sub(user) == user_id and not _attributes(user).get("email")
 
+    async def describe(self, username: str, user_id: str) -> dict[str, str]:
+        """Return what the pool has of a user: attributes by name, and `createdAt`, `status` and `username`.
+
+        `username` and `user_id` as for `is_member`. Empty for one who is gone. Raises UsersUnavailableError.
+        """
+        client = await self._client()
+        try:
+            user = await client.admin_get_user(UserPoolId=self._pool_id, Username=username)
+        except client.exceptions.UserNotFoundException:
+            return {}
+        except (ClientError, BotoCoreError, TimeoutError) as error:
+            raise UsersUnavailableError(f"the user pool does not say who {user_id} is: {error}") from error
+        if _sub(user) != user_id:
+            return {}
+        shown = {name: value for name, value in _attributes(user).items() if value is not None}
+        times = {"createdAt": "UserCreateDate", "updatedAt": "UserLastModifiedDate"}
+        shown |= {name: user[key].isoformat() for name, key in times.items() if key in user}  # type: ignore[literal-required]
+        return shown | {"username": user["Username"], "status": user.get("UserStatus", "")}
+
     async def delete(self, username: str, user_id: str) -> None:
         """Delete a user; one who is gone already is no error.
 

@@ -5,13 +5,15 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from api.backend import RequestBody, backend_of, caller, username
-from api.problems import responses
+from api.problems import ProblemError, responses
 from api.profile_view import ProfileView, show
+from game.model import Model
 from game.names import clean_name
-from store import appearance, deletion, profiles
+from store import appearance, deletion, export, profiles
+from store.players import EXPORT_SECONDS, TooManyExportsError
 
 router = Router()
 
@@ -53,6 +55,50 @@ async def put_profile(request: Request, body: Annotated[ProfileRequest, Body()])
         backend.now_ms(),
     )
     return show(new)
+
+
+class ExportView(Model):
+    """All that is stored of the caller: rows as the tables have them, times in epoch milliseconds.
+
+    `account` is what the user pool has. `standings` is what the caller has in each area and on each board,
+    with the row on the board as `entry`. Each of `pictures` has an address that is good for ten minutes.
+    `answers` are those kept for an `Idempotency-Key`, for a day. `leftOut` counts what was too much for one
+    answer.
+    """
+
+    user_id: str
+    exported_at: int
+    account: dict[str, str]
+    player: dict[str, JsonValue] | None
+    profile: dict[str, JsonValue] | None
+    progress: dict[str, JsonValue] | None
+    standings: list[dict[str, JsonValue]]
+    pictures: list[dict[str, JsonValue]]
+    connections: list[dict[str, JsonValue]]
+    answers: list[dict[str, JsonValue]]
+    left_out: list[str]
+
+
+@router.get(
+    "/profile/export",
+    summary="All that is stored of the caller",
+    responses={200: {"description": "All of it"}} | responses(401, 410, 429, 503),
+    security=[{"idToken": []}],
+)
+async def get_export(request: Request) -> ExportView:
+    """Return every row that is the caller's, addresses of the pictures, and what the user pool has.
+
+    Once a minute; a 429 says after how many seconds (`Retry-After`).
+    """
+    player, backend, login = caller(request), backend_of(request), username(request)
+    now = backend.now_ms()
+    try:
+        found = await export.export(backend.db, backend.portraits, player.user_id, now)
+    except TooManyExportsError as error:
+        detail = f"a player is given an export every {EXPORT_SECONDS} seconds: {error}"
+        raise ProblemError(429, detail, retry_after=error.seconds) from error
+    account = await backend.describe_user(login, player.user_id)
+    return ExportView(user_id=player.user_id, exported_at=now, account=account, **vars(found))
 
 
 @router.delete(

@@ -106,6 +106,7 @@ async def play(player: Player) -> None:
     await player.ask("PUT", "/profile", 200, {"name": "Lovelace"})
     for path in ("/leaderboard", "/leaderboard/global", "/leaderboard/me"):
         assert (await player.get(path, gameArea="forest")).status_code == 200
+    assert (await player.ask("GET", "/profile/export", 200))["answers"]
 
 
 async def play_with_pictures(deployment: Deployment, player: Player) -> None:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import aioboto3
@@ -149,6 +150,19 @@ async def test_asking_for_a_guest_raises_for_a_missing_pool(aws_environment: str
     async with open_user_pool(aioboto3.Session(), "us-east-1_nowhere") as users:
         with pytest.raises(UsersUnavailableError, match="stranger"):
             await users.is_guest(GUEST, "stranger")
+
+
+async def test_user_is_described_by_what_the_pool_has(
+    pool: provision.UserPool, cognito: Any, users: UserPool
+) -> None:
+    user_id = await add_player(pool, cognito, NAME, email="ada@example.org", locale="en")
+    described = await users.describe(NAME, user_id)
+    assert {"sub": user_id, "email": "ada@example.org", "locale": "en", "username": NAME}.items() <= (
+        described.items()
+    )
+    assert datetime.fromisoformat(described["createdAt"]).tzinfo
+    assert await users.describe(NAME, "another-sub") == {}
+    assert await users.describe("stranger", user_id) == {}
 
 
 async def test_deleted_user_is_gone_and_deleting_again_is_no_error(

@@ -170,6 +170,20 @@ export class Rest {
     return this.request("PUT", "/profile", { name });
   }
 
+  /**
+   * All that the server keeps of the player: rows as they are stored, what the user pool has, and addresses of the
+   * pictures, which are good for ten minutes. Once a minute.
+   *
+   * @returns {Promise<{userId: string, exportedAt: number, account: Record<string, string>, player: ?object,
+   *   profile: ?object, progress: ?object, standings: object[], pictures: {key: string, bytes: number,
+   *   lastModified: number, url: string}[], connections: object[], answers: object[], leftOut: string[]}>} `leftOut`
+   *   counts what was too much for one answer
+   * @throws {PodiumError} 429: the last one was given a moment ago (`retryAfter` in seconds)
+   */
+  exportProfile() {
+    return this.request("GET", "/profile/export");
+  }
+
   /** Deletes the player for good, data and sign-in, and forgets them here, a guest's name too. */
   async deleteProfile() {
     const player = this.#session.user?.id;

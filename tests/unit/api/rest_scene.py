@@ -160,6 +160,11 @@ async def is_guest(username: str, user_id: str) -> bool:
     return (username, user_id) in GUESTS
 
 
+async def describe_user(username: str, user_id: str) -> dict[str, str]:
+    """Stand in for the user pool."""
+    return {"sub": user_id, "username": username, "email": f"{username}@example.org"}
+
+
 async def verify(token: str) -> Mapping[str, Any]:
     """Verify as the deployed function does, against keys that are at hand."""
     verifier = TokenVerifier(
@@ -200,6 +205,7 @@ def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
                 hang_up,
                 delete_user,
                 is_guest,
+                describe_user,
                 verify,
                 app.count,
             )

@@ -22,6 +22,7 @@ ASKED: dict[str, Asked] = {
     "GET /leaderboard/me": Asked(query={"gameArea": "forest"}),
     "GET /profile": Asked(),
     "PUT /profile": Asked({"name": "Lovelace"}),
+    "GET /profile/export": Asked(),
     "POST /account/merge": Asked({"token": "of a guest"}),
     "GET /progress": Asked(),
     "POST /progress": Asked(SAVE),

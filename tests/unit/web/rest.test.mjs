@@ -140,3 +140,18 @@ test("a second 401 is the answer, and so is one that a visitor gets", async () =
   await assert.rejects(visitor.podium.request("GET", "/progress"), { status: 401 });
   assert.equal(visitor.server.calls.length, 1);
 });
+
+test("an export is one read with the player's token", async () => {
+  const found = { userId: "id", standings: [], leftOut: [] };
+  const { podium, server } = await makePlayer(() => [200, found]);
+  assert.deepEqual(await podium.exportProfile(), found);
+  const [{ method, url, headers }] = server.calls;
+  assert.deepEqual([method, url], ["GET", "http://podium.test/profile/export"]);
+  assert.match(headers.Authorization, /^Bearer /);
+});
+
+test("an export that comes too soon says when to come back", async () => {
+  const { podium, server } = await makePlayer(() => [429, { status: 429, title: "Too Many" }, { "Retry-After": "60" }]);
+  await assert.rejects(podium.exportProfile(), { status: 429, retryAfter: 60 });
+  assert.equal(server.calls.length, 1);
+});
