@@ -3,6 +3,7 @@ import { AccountDialog } from "./demo/accountDialog.js";
 import { BoardFinder } from "./demo/boardFinder.js";
 import { BoardScreen } from "./demo/boardScreen.js";
 import { createNotices } from "./demo/notices.js";
+import { showOverlay } from "./demo/overlay.js";
 import { PlayerState } from "./demo/playerState.js";
 import { Stage } from "./demo/stage.js";
 import { createTabs, TABS } from "./demo/tabs.js";
@@ -52,7 +53,8 @@ async function start() {
   }
   function showConnection(connection) {
     const label = document.querySelector("[data-testid=connection-state]");
-    label.textContent = label.dataset.state = connection;
+    label.dataset.state = connection;
+    label.textContent = connection === "polling" ? "every 15 seconds" : connection;
     element("reconnecting").hidden = connection !== "reconnecting";
   }
 
@@ -76,8 +78,11 @@ async function start() {
   element("play-guest").disabled = element("sign-in").disabled = false;
   element("reconnect").addEventListener("click", () => podium.reconnect());
 
+  podium.watch();
   select(boards[0].id);
   showPlayer();
 }
 
-start().catch(notices.error);
+const query = new URLSearchParams(location.search);
+if (query.has("overlay")) showOverlay(query);
+else start().catch(notices.error);

@@ -116,6 +116,7 @@ class Window:
     async def play_as_guest(self) -> str:
         """Become a guest with one click; the guest's name."""
         await self.page.get_by_test_id("play-guest").click()
+        await expect(self.page.get_by_test_id("open-you")).to_be_visible()
         await expect(self.page.get_by_test_id("connection-state")).to_have_text("live")
         return await self.page.get_by_test_id("player-name").inner_text()
 

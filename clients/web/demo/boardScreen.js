@@ -5,7 +5,7 @@ import { makesTheBoard, ScoreToScreen } from "./scoreToScreen.js";
 
 const element = (id) => document.getElementById(id);
 
-/** The board that is chosen: live for a player, read once for a visitor. */
+/** The board that is chosen, live: for a player, and for a visitor. */
 export class BoardScreen {
   #podium;
   #notices;
@@ -14,6 +14,7 @@ export class BoardScreen {
   #unsubscribe = () => {};
   #entries = [];
   #size = 0; // the most entries that the board shows
+  #isThere = false; // the board has come
   #generation = 0; // grows with each refresh; an answer of an older one is dropped
   #place;
   toScreen = new ScoreToScreen(
@@ -34,25 +35,25 @@ export class BoardScreen {
   }
 
   show(board) {
-    this.#board = board;
-    element("board-title").textContent = board.title;
-    this.refresh();
-  }
-
-  /** Clears the screen and loads the board for the current player. */
-  refresh() {
     this.#unsubscribe();
-    this.#unsubscribe = () => {};
-    this.#generation += 1;
+    this.#board = board;
     this.#entries = [];
-    this.#size = this.#board.size;
+    this.#size = board.size;
+    this.#isThere = false;
     this.#view.clear();
-    this.#place.begin(this.#board);
-    this.toScreen.cancel();
+    element("board-title").textContent = board.title;
     element("empty").hidden = true;
     element("board-foot").textContent = "Loading …";
-    if (this.#podium.user) this.#subscribe();
-    else this.#readOnce();
+    this.refresh();
+    this.#unsubscribe = this.#podium.subscribe(board.id, (update) => this.#updated(update));
+  }
+
+  /** Shows the same board to the current player, or to a visitor: it stays as it is, and moves on. */
+  refresh() {
+    this.#generation += 1;
+    this.#place.begin(this.#board);
+    this.toScreen.cancel();
+    if (this.#isThere) this.#render(this.#entries);
   }
 
   /** Whether a new best of the player's is, or will be, among the entries shown. */
@@ -61,30 +62,16 @@ export class BoardScreen {
     return Boolean(this.own) || makesTheBoard(run, { entries: this.#entries, size: this.#size, order, tiebreak });
   }
 
-  #subscribe() {
-    this.#unsubscribe = this.#podium.subscribe(this.#board.id, (update) => {
-      const before = this.own?.rank;
-      this.#size = update.size;
-      this.#render(update.entries);
-      element("board-foot").textContent = `Live · top ${update.size} · version ${update.version}`;
-      if (!this.own) return;
-      afterPaint(() => this.toScreen.rendered(this.own));
-      if (before && before !== this.own.rank) this.#notices.announce(`You are now ${ordinal(this.own.rank)}.`);
-    });
-  }
-
-  async #readOnce() {
-    const generation = this.#generation;
-    try {
-      const { entries } = await this.#podium.leaderboard(this.#board.id, { limit: this.#board.size });
-      if (generation !== this.#generation) return;
-      this.#render(entries);
-      element("board-foot").textContent = "A still picture. Play or sign in to see it move.";
-    } catch (error) {
-      if (generation !== this.#generation) return;
-      element("board-foot").textContent = "";
-      this.#notices.error(error);
-    }
+  #updated({ entries, size, epoch, version }) {
+    const before = this.own?.rank;
+    this.#size = size;
+    this.#isThere = true;
+    this.#render(entries);
+    const how = epoch === null ? "Read every 15 seconds" : "Live";
+    element("board-foot").textContent = `${how} · top ${size} · version ${version}`;
+    if (!this.own) return;
+    afterPaint(() => this.toScreen.rendered(this.own));
+    if (before && before !== this.own.rank) this.#notices.announce(`You are now ${ordinal(this.own.rank)}.`);
   }
 
   /** Looks up the place of a player who has a score, though not among the entries shown. */

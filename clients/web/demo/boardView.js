@@ -84,17 +84,19 @@ export class BoardView {
 function fill(row, { rank, name, avatar, score, achievedAt, tiebreak }, { order, own, tiebreak: rule, quiet }) {
   const [before, state] = [Number(row.dataset.rank), `${score} ${tiebreak} ${achievedAt} ${avatar} ${name}`];
   const changed = row.dataset.state !== state;
+  const turned = row.hasAttribute("aria-current") !== own; // another player has signed in
   row.dataset.rank = rank;
   row.dataset.score = score;
   row.dataset.state = state;
   if (own) row.setAttribute("aria-current", "true");
+  else row.removeAttribute("aria-current");
   row.querySelector(".rank").textContent = rank;
-  if (!changed) return;
+  if (!changed && !turned) return;
   row.querySelector(".name").textContent = name;
   if (own) row.querySelector(".name").insertAdjacentHTML("beforeend", '<span class="you">you</span>');
   row.querySelector(".score").textContent = formatScore(order, score);
   row.querySelector(".tiebreak").textContent = rule ? formatTiebreak(rule, tiebreak) : "";
-  if (!quiet) flash(row, before - rank);
+  if (changed && !quiet) flash(row, before - rank);
 }
 
 function flash(row, climbed) {

@@ -4,6 +4,9 @@ export const TABS = 8;
 /** The colours of the page, as style.css has them. Boards take them in turn. */
 const ACCENTS = ["green", "amber", "indigo", "pink"];
 
+/** The colour of the board at this place among all, from 0. */
+export const accentOf = (index) => ACCENTS[index % ACCENTS.length];
+
 /**
  * The row of boards, as the ARIA pattern of tabs has it: one stop for the Tab key, arrows move within. The first
  * boards have a tab; of the others the one that was chosen last.
@@ -17,7 +20,6 @@ const ACCENTS = ["green", "amber", "indigo", "pink"];
  */
 export function createTabs(list, panel, boards, choose) {
   const indexes = new Map(boards.map(({ id }, index) => [id, index]));
-  const accentOf = (id) => ACCENTS[indexes.get(id) % ACCENTS.length];
 
   function create({ id, title }) {
     const tab = document.createElement("button");
@@ -26,7 +28,7 @@ export function createTabs(list, panel, boards, choose) {
     tab.setAttribute("aria-controls", panel.id);
     tab.dataset.testid = `area-${id}`;
     tab.dataset.board = id;
-    tab.dataset.accent = accentOf(id);
+    tab.dataset.accent = accentOf(indexes.get(id));
     tab.addEventListener("click", () => select(id));
     return tab;
   }
@@ -44,7 +46,7 @@ export function createTabs(list, panel, boards, choose) {
       if (chosen) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     panel.setAttribute("aria-labelledby", `tab-${id}`);
-    choose(board, accentOf(id));
+    choose(board, accentOf(indexes.get(id)));
   }
 
   list.addEventListener("keydown", (event) => {
