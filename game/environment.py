@@ -100,8 +100,11 @@ class RoutesEnvironment(PushEnvironment):
 class AuthorizerEnvironment(TokensEnvironment):
     """The environment of the authorizer."""
 
-    spectators: bool = False
-    """Whether a connection without a token is let in, for the routes to count; no by default."""
+    spectator_origins: str = ""
+    """Origins of pages whose connections need no token, with spaces between; `*` stands for any.
+
+    Without one, which is the default, no spectator is let in. The routes count those who are.
+    """
 
 
 class BroadcasterEnvironment(PushEnvironment):

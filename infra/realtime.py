@@ -140,7 +140,7 @@ class RealtimeStack(Stack):
             AUTHORIZER,
             AuthorizerEnvironment(
                 **identity.tokens.model_dump(),
-                spectators=settings.live.spectators > 0,
+                spectator_origins=" ".join(settings.cors_origins) if settings.live.spectators else "",
             ),
             **self._code(AUTHORIZER.name),
         )

@@ -266,7 +266,10 @@ class StageSettings(_Settings):
     """Names of the studio's own for the APIs; API Gateway's by default."""
     addresses: Addresses = Addresses()
     cors_origins: tuple[str, ...] = ("*",)
-    """Where pages that use the API and the bucket come from; `*` only where data is not retained."""
+    """Where pages that use the API and the bucket come from, and those of spectators.
+
+    `*` only where data is not retained.
+    """
     log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365] = 14
     """How long logs are kept."""
     alarm_email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")

@@ -115,8 +115,9 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         broadcaster = await stack.enter_async_context(_broadcaster(db, catalogue, push))
         ranker = Ranker(db, now_ms)
         sources = await _start_event_sources(settings, session, db, broadcaster, ranker, stack)
+        origins = ("*",) if settings.spectators else ()
         gateway = Gateway(
-            authorizer=lambda event: authorize(verifier, event, spectators=settings.spectators > 0),
+            authorizer=lambda event: authorize(verifier, event, spectator_origins=origins),
             routes=_routes(live),
             stage=STAGE,
         )

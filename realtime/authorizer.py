@@ -4,7 +4,7 @@ Without any token a connection is a spectator's, where the stage lets spectators
 empty or in the wrong place is refused: its owner means to play, and must not get less without a word.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from game.live import SUBPROTOCOL
@@ -37,8 +37,13 @@ def find_token(event: Event) -> str | None:
     return "" if "authorization" in headers or offered not in ([""], [SUBPROTOCOL]) else None
 
 
-async def authorize(verifier: TokenVerifier, event: Event, *, spectators: bool = False) -> dict[str, Any]:
-    """Return the policy that lets a player in, or a spectator where there are `spectators`.
+async def authorize(
+    verifier: TokenVerifier, event: Event, *, spectator_origins: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the policy that lets a player in, or a spectator from one of these origins.
+
+    spectator_origins: as in a browser's `Origin` header; `*` for any, and none for no spectators. A program
+    that is no browser names no origin, and may come wherever any origin may.
 
     Every route of a player's connection is given its context:
 
@@ -52,7 +57,7 @@ async def authorize(verifier: TokenVerifier, event: Event, *, spectators: bool =
     Raises UnauthorizedError (401) for what is neither, KeySetError (500) when no token can be judged.
     """
     token = find_token(event)
-    if token is None and spectators:
+    if token is None and _is_from(event, spectator_origins):
         return _policy(event, SPECTATOR, {SPECTATOR: "true"})
     try:
         claims = await verifier.verify(token or "")
@@ -68,6 +73,16 @@ async def authorize(verifier: TokenVerifier, event: Event, *, spectators: bool =
         # An ID token and an access token differ in where it is.
         context["username"] = claims.get("cognito:username") or claims.get("username", "")
     return _policy(event, claims["sub"], context)
+
+
+def _is_from(event: Event, origins: Collection[str]) -> bool:
+    """Return whether a request comes from a page of these origins, or from no page.
+
+    Otherwise visitors of any page on the web would take up the places of the game's own.
+    """
+    headers: Mapping[str, str] = event.get("headers") or {}
+    origin = next((value for name, value in headers.items() if name.lower() == "origin"), None)
+    return bool(origins) and (origin is None or "*" in origins or origin in origins)
 
 
 def _policy(event: Event, principal: str, context: Mapping[str, str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ async def _open_authorizer() -> AsyncIterator[Authorizer]:
     verifier = TokenVerifier(
         issuer=settings.token_issuer, client_id=settings.token_client_id, key_set_url=settings.key_set_url
     )
-    yield partial(authorize, verifier, spectators=settings.spectators)
+    yield partial(authorize, verifier, spectator_origins=settings.spectator_origins.split())
 
 
 _container = Container(_open_authorizer)

@@ -10,8 +10,9 @@ from tests.unit.infra.stage import properties, synthesize
 
 @pytest.mark.parametrize("most", [0, 70])
 def test_bound_of_a_stage_reaches_those_who_keep_it(most: int) -> None:
+    origins = ("https://a.example", "https://b")
     live = Live(spectators=most, spectators_per_address=3)
-    made = synthesize(load_settings("dev").model_copy(update={"live": live}), None)
+    made = synthesize(load_settings("dev").model_copy(update={"live": live, "cors_origins": origins}), None)
     resources = [one for template in made.values() for one in template["Resources"].values()]
     functions = [one["Properties"] for one in resources if one["Type"] == "AWS::Lambda::Function"]
     told = {
@@ -19,7 +20,9 @@ def test_bound_of_a_stage_reaches_those_who_keep_it(most: int) -> None:
         for function in functions
         if "FunctionName" in function
     }
-    assert told[AUTHORIZER.name]["PODIUM_SPECTATORS"] == str(most > 0)
+    assert told[AUTHORIZER.name]["PODIUM_SPECTATOR_ORIGINS"] == (
+        "https://a.example https://b" if most else ""
+    )
     assert told[ROUTES.name]["PODIUM_SPECTATORS"] == str(most)
     assert told[ROUTES.name]["PODIUM_SPECTATORS_PER_ADDRESS"] == "3"
     for function in (SWEEP, BROADCASTER, PUSHER):

@@ -82,11 +82,13 @@ def test_token_is_found_where_it_may_be(request_event: dict[str, Any], found: st
 
 @pytest.mark.parametrize("claims", [ID_CLAIMS, ACCESS_CLAIMS])
 @pytest.mark.parametrize("place", ["query", "subprotocol"])
-@pytest.mark.parametrize("spectators", [False, True])
-async def test_good_token_lets_the_player_in(claims: dict[str, Any], place: str, spectators: bool) -> None:
+@pytest.mark.parametrize("spectators", [[], ["*"]])
+async def test_good_token_lets_the_player_in(
+    claims: dict[str, Any], place: str, spectators: list[str]
+) -> None:
     text = token(claims)
     request = event(query=text) if place == "query" else event(protocols=f"podium, {text}")
-    assert await authorize(verifier(), request, spectators=spectators) == {
+    assert await authorize(verifier(), request, spectator_origins=spectators) == {
         "principalId": ID_CLAIMS["sub"],
         "policyDocument": {
             "Version": "2012-10-17",
@@ -130,9 +132,9 @@ async def test_member_of_groups_is_handed_on_with_what_looks_them_up_again(claim
     ],
 )
 async def test_refusal_is_the_one_message_that_means_401(request_event: dict[str, Any]) -> None:
-    spectators = request_event != event()
+    spectators = ["*"] if request_event != event() else []
     with pytest.raises(UnauthorizedError) as caught:
-        await authorize(verifier(), request_event, spectators=spectators)
+        await authorize(verifier(), request_event, spectator_origins=spectators)
     assert str(caught.value) == "Unauthorized"
 
 
@@ -147,11 +149,44 @@ async def test_refusal_is_the_one_message_that_means_401(request_event: dict[str
 async def test_connection_without_any_token_is_a_spectator_where_the_stage_lets_them_in(
     request_event: dict[str, Any],
 ) -> None:
-    policy = await authorize(verifier(), request_event, spectators=True)
+    policy = await authorize(verifier(), request_event, spectator_origins=["*"])
     assert (policy["principalId"], policy["context"]) == ("spectator", {"spectator": "true"})
     assert policy["policyDocument"]["Statement"][0]["Effect"] == "Allow"
     with pytest.raises(UnauthorizedError):
         await authorize(verifier(), request_event)
+
+
+GAME = "https://game.example.com"
+
+
+@pytest.mark.parametrize(
+    ("origin", "origins", "is_let_in"),
+    [
+        ({"Origin": GAME}, [GAME], True),
+        ({"origin": GAME}, ["https://other.example.com", GAME], True),
+        ({"Origin": GAME}, ["*"], True),
+        ({}, [GAME], True),
+        ({"Origin": "https://evil.example"}, [GAME], False),
+        ({"Origin": f"{GAME}.evil.example"}, [GAME], False),
+        ({"Origin": "null"}, [GAME], False),
+        ({"Origin": ""}, [GAME], False),
+        ({}, [], False),
+    ],
+)
+async def test_spectator_comes_from_a_page_of_the_game_or_from_no_page(
+    origin: dict[str, str], origins: list[str], is_let_in: bool
+) -> None:
+    request = event(headers={"Host": "x", **origin})
+    if is_let_in:
+        assert (await authorize(verifier(), request, spectator_origins=origins))["principalId"] == "spectator"
+    else:
+        with pytest.raises(UnauthorizedError):
+            await authorize(verifier(), request, spectator_origins=origins)
+
+
+async def test_player_may_come_from_any_page() -> None:
+    request = event(query=token(), headers={"Origin": "https://evil.example"})
+    assert (await authorize(verifier(), request, spectator_origins=[GAME]))["principalId"] == ID_CLAIMS["sub"]
 
 
 async def test_unreadable_keys_are_not_the_players_fault() -> None:

@@ -31,7 +31,10 @@ ENVIRONMENTS: tuple[Environment, ...] = (
     RoutesEnvironment(push_rate=0.1 + 0.2, connections_url="${Token[TOKEN.12]}", user_pool_id=POOL),
     AuthorizerEnvironment(token_issuer=ISSUER, token_client_id="game", key_set_url=f"{ISSUER}/jwks.json"),
     AuthorizerEnvironment(
-        token_issuer=ISSUER, token_client_id="game", key_set_url=f"{ISSUER}/jwks.json", spectators=True
+        token_issuer=ISSUER,
+        token_client_id="game",
+        key_set_url=f"{ISSUER}/jwks.json",
+        spectator_origins="https://a.example *",
     ),
     RoutesEnvironment(connections_url=LIVE, user_pool_id=POOL, spectators=7, spectators_per_address=3),
     BroadcasterEnvironment(connections_url=LIVE, pusher_function="pusher", direct_limit=7, pushers=3),
