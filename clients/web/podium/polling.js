@@ -55,6 +55,8 @@ export class Polling {
   #readAll() {
     const { clock, boards } = this.#options;
     this.#timer = clock.setTimeout(() => this.#readAll(), POLL_MS);
+    // In the background a page would read what is not seen.
+    if (this.#isAnswered && globalThis.document?.hidden) return;
     const wanted = new Set(boards());
     for (const board of this.#answered) if (!wanted.has(board)) this.#answered.delete(board);
     for (const board of wanted) this.#read(board);

@@ -243,6 +243,23 @@ test("a board that is watched or left while boards are read is read at once, or 
   assert.deepEqual(api.asked.map(([board]) => board).sort(), ["forest", "sprint"]);
 });
 
+test("a page in the background reads nothing until it is seen again", async () => {
+  const { socket, clock, api } = await makeSpectator();
+  socket().drop();
+  await settle();
+  api.asked.length = 0;
+  globalThis.document = { hidden: true };
+  try {
+    await clock.advance(3 * POLL_MS);
+    assert.deepEqual(api.asked, []);
+    globalThis.document.hidden = false;
+    await clock.advance(POLL_MS);
+    assert.equal(api.asked.length, 1);
+  } finally {
+    delete globalThis.document;
+  }
+});
+
 test("a board that is slow to come is not asked for twice at a time, and keeps no other waiting", async () => {
   const { podium, server, socket, clock, api, updates } = await makeSpectator();
   server.api = (request) => (request.url.includes("forest") ? new Promise(() => {}) : api.answer(request));
