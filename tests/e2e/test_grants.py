@@ -58,6 +58,7 @@ async def test_functions_have_exactly_the_rights_that_they_use(
     await play_with_pictures(deployment, ada)
     await look_after_a_while(db, ada, new_arena())
     await subscribe_to_too_many(deployment, ada)
+    await spectate(ada, new_arena())
     await push_directly(db, ada, new_arena())
     await push_by_pushers(db, ada, bob, new_arena())
     await sweep(deployment, db, ada, new_arena(), gone=2)
@@ -206,6 +207,14 @@ async def subscribe_to_too_many(deployment: Deployment, player: Player) -> None:
     async with player.live(*names[:BOARDS_LIMIT]) as screen:
         answer = await screen.ask("subscribe", boards=[names[BOARDS_LIMIT]])
         assert answer["code"] == "too_many_boards"
+
+
+async def spectate(player: Player, arena: str) -> None:
+    """A spectator comes, follows a board, and goes; the next sweep counts those who are there."""
+    async with player.watch(arena) as screen:
+        await player.submit(arena, 1)
+        await screen.follows(arena, await player.top(arena))
+        await screen.ask("unsubscribe", boards=[arena])
 
 
 async def push_by_pushers(db: Database, ada: Player, bob: Player, arena: str) -> None:
