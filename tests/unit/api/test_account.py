@@ -5,15 +5,28 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
 from api.routes import account
 from game.merge import GUESTS_LIMIT
 from runtime.token_kinds import KeySetError
-from store import players
+from store import appearance, players
+from store.database import Database
 from store.deletion import delete_player
+from store.profiles import Profile
 from store.users import UsersUnavailableError
 from tests.unit.api.player_requests import everything, post, progress_of, send
-from tests.unit.api.rest_scene import CLOSED, DELETED_USERS, GUESTS, PLAYER, Answer, RestScene, request_event
+from tests.unit.api.rest_scene import (
+    CLOSED,
+    DELETED_USERS,
+    DEPLOYMENT,
+    GUESTS,
+    PLAYER,
+    Answer,
+    RestScene,
+    request_event,
+)
 from tests.unit.realtime import user_pool
 from tests.unit.realtime.fakes import NOW
 
@@ -58,6 +71,31 @@ def test_caller_takes_over_a_guest(rest: RestScene, portraits: None) -> None:
     assert GUEST not in everything(rest)
     problem = send(rest, "POST", "/score", {"gameArea": "forest", "score": 90}, player=GUEST).problem(410)
     assert problem["code"] == "deleted"
+
+
+def test_portrait_of_a_guest_is_copied_for_an_account_without_a_save(
+    rest: RestScene, portraits: None
+) -> None:
+    bucket, avatar = s3_backends[DEFAULT_ACCOUNT_ID]["aws"], f"avatars/{GUEST}/face"
+    for size in (48, 128, 512):
+        bucket.put_object(DEPLOYMENT.avatar_bucket, f"{avatar}/{size}.webp", b"picture")
+
+    async def wear(db: Database) -> object:
+        guest = Profile(user_id=GUEST, name="Gus")
+        return await appearance.change(db, guest, lambda old: old.with_portrait(avatar), NOW)
+
+    rest.run(wear)
+    rest.score(GUEST, 40)
+    assert merge(rest).status == 200
+    profile = send(rest, "GET", "/profile").json
+    assert (profile["name"], profile["avatar"]) == ("Gus", f"avatars/{PLAYER}/face")
+    assert {*bucket.buckets[DEPLOYMENT.avatar_bucket].keys} == {
+        f"avatars/{PLAYER}/face/{size}.webp" for size in (48, 128, 512)
+    }
+    board = rest.get("/leaderboard", {"gameArea": "forest"}).json["entries"]
+    assert [(one["userId"], one["name"], one["avatar"]) for one in board] == [
+        (PLAYER, "Gus", f"avatars/{PLAYER}/face")
+    ]
 
 
 def test_merge_that_takes_longer_goes_on_with_the_next_request(

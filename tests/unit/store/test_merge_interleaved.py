@@ -12,7 +12,7 @@ from game.merge import GUESTS_LIMIT
 from store import appearance, players
 from store.database import Database, from_item
 from store.players import DeletedError, MergeLimitError, NotFreeError
-from store.schema import PLAYERS, SCORES, STANDINGS, TABLES, USER_PROGRESS
+from store.schema import PLAYERS, SCORES, STANDINGS, TABLES, USER_PROGRESS, Table
 from tests.simulation import clock
 from tests.unit.store.merge_scene import GUEST, HEIR, Outside, earn, merge_into, score, tidy
 from tests.unit.store.turns import Work, interleave
@@ -28,8 +28,8 @@ def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(appearance, "SECONDS", 1e6)
 
 
-async def rows_of(db: Database, table: str) -> list[dict[str, object]]:
-    return [from_item(item) for item in (await db.client.scan(TableName=table))["Items"]]
+async def rows_of(db: Database, table: Table) -> list[dict[str, object]]:
+    return [from_item(item) for item in (await db.client.scan(TableName=db.name(table)))["Items"]]
 
 
 class Story:
@@ -75,15 +75,15 @@ class Story:
         assert heir in (HEIR, OTHER)
         self.points[heir] += self.points.pop(GUEST)
         self.money[heir] += self.money.pop(GUEST)
-        held = await rows_of(db, STANDINGS.name)
+        held = await rows_of(db, STANDINGS)
         assert {one["userId"]: one["points"] for one in held if one["board"] == AREA} == +self.points
         assert {one["userId"]: one["points"] for one in held if one["board"] == "odd"} == +self.points
-        assert {one["userId"]: one["money"] for one in await rows_of(db, USER_PROGRESS.name)} == +self.money
-        rows = [(row["gameArea"], row["userId"]) for row in await rows_of(db, SCORES.name)]
+        assert {one["userId"]: one["money"] for one in await rows_of(db, USER_PROGRESS)} == +self.money
+        rows = [(row["gameArea"], row["userId"]) for row in await rows_of(db, SCORES)]
         assert sorted(rows) == sorted((one["board"], one["userId"]) for one in held)
-        merges = {row["userId"]: row["merges"] for row in await rows_of(db, PLAYERS.name) if "merges" in row}
+        merges = {row["userId"]: row["merges"] for row in await rows_of(db, PLAYERS) if "merges" in row}
         assert merges == {heir: 1}
-        left = [row for table in TABLES if table != PLAYERS for row in await rows_of(db, table.name)]
+        left = [row for table in TABLES if table != PLAYERS for row in await rows_of(db, table)]
         assert [row for row in left if GUEST in str(row)] == []
 
 
@@ -140,7 +140,7 @@ def test_three_of_four_guests_at_once_are_taken_over(order: list[int]) -> None:
 
     async def check(db: Database) -> None:
         await tidy(db, outside)
-        money = {row["userId"]: row["money"] for row in await rows_of(db, USER_PROGRESS.name)}
+        money = {row["userId"]: row["money"] for row in await rows_of(db, USER_PROGRESS)}
         assert money.pop(HEIR) == 10 * GUESTS_LIMIT
         assert [*money.values()] == [10]
         assert (await players.load_own(db, HEIR)).merges == GUESTS_LIMIT
