@@ -19,7 +19,8 @@ goes on with what died, and so does the janitor (`store.unfinished`). If the hei
 step succeeds any more, and the guest is deleted too.
 
 A guest's row that cannot be read is logged and goes with the guest. A row of the heir's that cannot be read
-stops the merge of its board, and the deletion of the guest, until it has been mended; the rest goes on.
+stops the merge of its board, and the deletion of the guest, until it has been mended; the rest goes on. So
+does a board that is throttled, or that others keep writing to, until it is calm.
 """
 
 import logging
@@ -33,7 +34,7 @@ from game.standing import Held, PointsLimitError
 from store import appearance, deletion, player_rows, players, profiles, progress, scores, standings
 from store.database import Database, Item, batch_get, retry_on_conflict
 from store.deletion import DeleteUser, HangUp
-from store.errors import RowError, StoreError
+from store.errors import ConflictError, RowError, StoreError, ThrottledError
 from store.player_rows import Change, PlayerRows
 from store.players import DeletedError, NewLook, NotFreeError
 from store.portraits import PortraitBucket
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
 IsGuest = Callable[[str, str], Awaitable[bool]]
 """Says whether the user of this name and `sub` is a guest now, by the user pool."""
+
+_PASSING = (RowError, ConflictError, ThrottledError)
+"""What is wrong with one row or board, and must not hold up the others."""
 
 logger = logging.getLogger("podium.merge")
 
@@ -130,14 +134,14 @@ class _Merge:
         self._guest = guest
         self._heir = heir
         self._now = now
-        self._waiting: dict[str, RowError] = {}
+        self._waiting: dict[str, StoreError] = {}
 
     async def run(self) -> None:
         await self._boards()
-        belongings: RowError | None = None
+        belongings: StoreError | None = None
         try:
             await self._belongings()
-        except RowError as error:
+        except _PASSING as error:
             belongings = error
         # A Query sees a transaction's rows one by one: one that came just before the tombstone may show late.
         await self._boards()
@@ -155,7 +159,7 @@ class _Merge:
             for name in left:
                 try:
                     await retry_on_conflict(lambda name=name: self._board(name))  # type: ignore[misc]
-                except RowError as error:
+                except _PASSING as error:
                     logger.error("the merge of board %s into %s has to wait: %s", name, self._heir, error)
                     self._waiting[name] = error
 
@@ -279,5 +283,5 @@ class _Merge:
                 await restate(self._db, self._catalogue, self._heir, board, area, self._now, apply=True)
             except PointsLimitError as error:
                 logger.warning("the sum of %s on %s stays as it is: %s", self._heir, board.id, error)
-            except RowError as error:
+            except _PASSING as error:
                 self._waiting.setdefault(board.id, error)

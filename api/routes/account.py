@@ -1,6 +1,7 @@
 """`/account`"""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -15,8 +16,11 @@ from game.merge import GUESTS_LIMIT
 from game.model import Model
 from runtime.token_kinds import KeySetError, TokenError
 from store import merge, players
+from store.errors import RowError
 from store.merge import NoGuestError
 from store.players import MergeLimitError, NotFreeError
+
+logger = logging.getLogger("podium.api")
 
 router = Router()
 
@@ -108,6 +112,12 @@ async def _finish(backend: Backend, heir: str, guest_id: str, deadline: float) -
         if not limit.expired():
             raise
         return _answer(202, MergeResponse(state="running"))
+    except RowError as error:
+        logger.error("%s", error)
+        detail = (
+            "something of you cannot be read: the merge goes on once it has been mended, and it is logged"
+        )
+        raise ProblemError(500, detail) from error
     # A merge also ends where its heir is deleted meanwhile.
     await players.require_alive(backend.db, heir)
     return _answer(200, MergeResponse(state="done"))

@@ -12,9 +12,10 @@ from api.routes import account
 from game.merge import GUESTS_LIMIT
 from runtime.token_kinds import KeySetError
 from store import appearance, players
-from store.database import Database
+from store.database import Database, to_item
 from store.deletion import delete_player
 from store.profiles import Profile
+from store.schema import STANDINGS
 from store.users import UsersUnavailableError
 from tests.unit.api.player_requests import everything, post, progress_of, send
 from tests.unit.api.rest_scene import (
@@ -185,6 +186,14 @@ def test_merge_waits_while_keys_or_user_pool_do_not_answer(
     assert merge(rest).problem(503)
     rest.replace(monkeypatch, is_guest=away)
     assert merge(rest).problem(503)
+
+
+def test_row_that_cannot_be_read_is_said_to_hold_the_merge_up(rest: RestScene, portraits: None) -> None:
+    rest.score(GUEST, 40)
+    damaged = to_item({"userId": PLAYER, "board": "forest", "points": "many"})
+    rest.run(lambda db: db.client.put_item(TableName=STANDINGS.name, Item=damaged))
+    assert "once it has been mended" in merge(rest).problem(500)["detail"]
+    assert DELETED_USERS == []
 
 
 def test_caller_who_is_deleted_meanwhile_is_told_so(

@@ -9,10 +9,10 @@ from game.catalogue import Catalogue
 from game.merge import GUESTS_LIMIT
 from game.player import StaleVersionError, save
 from game.standing import Held
-from store import appearance, merge, players, scores, standings
+from store import appearance, merge, player_rows, players, scores, standings
 from store.database import Database, Item, to_item
 from store.deletion import delete_player
-from store.errors import RowError
+from store.errors import RowError, ThrottledError
 from store.merge import NoGuestError
 from store.players import DeletedError, MergeLimitError, NotFreeError
 from store.profiles import Profile
@@ -443,6 +443,27 @@ async def test_row_of_the_account_that_cannot_be_read_keeps_the_guests_until_it_
     await assert_merged(tables, want)
 
 
+async def test_board_that_is_throttled_holds_up_no_other(
+    tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want = await filled(tables)
+    read = player_rows.read
+
+    async def throttled(db: Database, catalogue: Catalogue, user_id: str, boards: Any, now: int) -> Any:
+        if "desert" in boards:
+            raise ThrottledError("too hot")
+        return await read(db, catalogue, user_id, boards, now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(player_rows, "read", throttled)
+        with pytest.raises(ThrottledError):
+            await merge_into(tables.db, Outside())
+    guest = await state_of(tables, GUEST)
+    assert (guest.standings.keys(), guest.progress.money) == ({"desert"}, 0)
+    await merge_into(tables.db, Outside())
+    await assert_merged(tables, want)
+
+
 async def test_damaged_row_of_the_guest_goes_with_the_guest(tables: InterruptedDatabase) -> None:
     await filled(tables)
     damaged = to_item({"userId": GUEST, "board": "desert", "points": "many"})
@@ -473,3 +494,16 @@ async def test_save_of_the_account_before_the_merge_is_stale(tables: Interrupted
     assert (before.xp, after.xp) == (20, 40)
     with pytest.raises(StaleVersionError):
         save(CATALOGUE, after, level=1, xp=30, checkpoint=None, version=before.version)
+
+
+async def test_each_board_more_costs_five_requests(tables: InterruptedDatabase) -> None:
+    counts = []
+    for areas in (["desert"], ["desert", "mood"], ["desert", "mood", "mine"]):
+        await tables.clear()
+        for user_id, played in ((HEIR, ["desert", "mood", "mine"]), (GUEST, areas)):
+            for area in played:
+                await score(tables.direct, user_id, (area, 5, 9, None, None))
+        tables.restart()
+        await merge_into(tables.db, Outside())
+        counts.append(len(tables.log))
+    assert [counts[1] - counts[0], counts[2] - counts[1]] == [5, 5]
