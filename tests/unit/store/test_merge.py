@@ -459,7 +459,7 @@ async def test_board_that_is_throttled_holds_up_no_other(
         with pytest.raises(ThrottledError):
             await merge_into(tables.db, Outside())
     guest = await state_of(tables, GUEST)
-    assert (guest.standings.keys(), guest.progress.money) == ({"desert"}, 0)
+    assert ({*guest.standings}, guest.progress.money) == ({"desert"}, 0)
     await merge_into(tables.db, Outside())
     await assert_merged(tables, want)
 
