@@ -63,7 +63,12 @@ class Busy:
     @property
     def followers(self) -> float:
         """Clients that begin to follow the global board, per second."""
-        return self.players.sessions * min(1.0, self.game.boards_followed)
+        return self.opened * min(1.0, self.game.boards_followed)
+
+    @property
+    def opened(self) -> float:
+        """Connections that open, per second: players' and spectators'."""
+        return self.players.sessions + self.players.visits
 
 
 @dataclass(frozen=True)
@@ -205,7 +210,7 @@ QUOTAS = (
         "API Gateway: new connections",
         "/s",
         500,
-        lambda busy: busy.players.sessions,
+        lambda busy: busy.opened,
         "longer sessions; AWS raises it",
         _GATEWAY + "apigateway-execution-service-websocket-limits-table.html",
     ),
@@ -260,6 +265,15 @@ QUOTAS = (
         PARTITION_WRITES,
         _subscription_writes,
         "longer sessions; DynamoDB splits a busy partition by itself",
+        _PARTITION,
+    ),
+    Quota(
+        "DynamoDB row: spectators counted",
+        "WRU/s",
+        PARTITION_WRITES,
+        # One write as a spectator comes, and one as it goes.
+        lambda busy: 2 * busy.players.visits,
+        "fewer spectators (live.spectators); a single row is never split",
         _PARTITION,
     ),
     Quota(

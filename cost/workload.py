@@ -241,11 +241,15 @@ class Workload(BaseModel):
         return self.sign_ups * self.guest_share
 
     def grown(self, players: int) -> "Workload":
-        """Return the same game with other players: scores that are given as a rate grow with them."""
+        """Return the same game with other players: scores given as a rate, and spectators, grow with them."""
+        growth = players / self.players
         scores = self.scores_per_second
-        if scores is not None:
-            scores *= players / self.players
-        return self.model_copy(update={"players": players, "scores_per_second": scores})
+        grown = {
+            "players": players,
+            "scores_per_second": None if scores is None else scores * growth,
+            "spectators": self.spectators * growth,
+        }
+        return self.model_copy(update=grown)
 
     def with_changes(self, **changes: object) -> "Workload":
         """Return the same with other values, checked like any. Raises pydantic's ValidationError."""

@@ -11,6 +11,7 @@ from tests.unit.cost.workloads import still
 GAMES = {
     "as it comes": Workload(),
     "boards that never rest": Workload(change_share=1),
+    "watched by more than play": Workload(spectators=5_000),
     "large": Workload(players=5_000_000, boards=20, boards_followed=10, top=100),
 }
 
@@ -95,6 +96,16 @@ def test_pings_read_a_board_once_a_second_and_container() -> None:
     few, many = Workload(players=1_000_000), Workload(players=1_000_000, session_minutes=80)
     # Four times the clients connected, and the pings, but the same sessions.
     assert quota.usage(Busy(many)) < 1.5 * quota.usage(Busy(few))
+
+
+def test_spectators_open_connections_and_are_counted_twice_each() -> None:
+    game = still(peak_factor=1)
+    watched = game.with_changes(spectators=1_200 * 60)
+    visits = watched.visits
+    opened = titled("API Gateway: new connections")
+    assert opened.usage(Busy(watched)) - opened.usage(Busy(game)) == pytest.approx(visits)
+    assert titled("DynamoDB row: spectators counted").usage(Busy(watched)) == pytest.approx(2 * visits)
+    assert watched.grown(2 * watched.players).visits == pytest.approx(2 * visits)
 
 
 def test_busiest_moment_counts() -> None:
