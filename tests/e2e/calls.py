@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from game.functions import BROADCASTER, PORTRAITS, RANKER
 from local.settings import REGION
@@ -188,6 +189,13 @@ def _objects(operation: str, parameters: Mapping[str, Any]) -> Iterator[Permissi
             # Without this S3 does not say that there is nothing, but that it is none of the caller's
             # business.
             yield Permission("s3:ListBucket", bucket)
+        case "CopyObject":
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+            source = parameters["CopySource"]
+            place = source if isinstance(source, str) else f"{source['Bucket']}/{source['Key']}"
+            yield Permission("s3:GetObject", f"arn:aws:s3:::{unquote(place)}")
+            yield Permission("s3:ListBucket", bucket)
+            yield Permission("s3:PutObject", f"{bucket}/{parameters['Key']}")
         case _:
             yield Permission(f"s3:{operation}", f"{bucket}/{parameters['Key']}")
 
