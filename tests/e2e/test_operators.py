@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from game.catalogue import DEFAULT_PATH, load_catalogue
@@ -76,7 +77,10 @@ class Operator:
             await emulator.stop()
 
     def _client(self) -> Any:
-        return client_of(read_credentials(self._data), "dynamodb", f"http://127.0.0.1:{self._port}")
+        # Where no emulator answers, the SDK would ask for half a minute.
+        once = AioConfig(retries={"total_max_attempts": 1})
+        url = f"http://127.0.0.1:{self._port}"
+        return client_of(read_credentials(self._data), "dynamodb", url, config=once)
 
     def start(self, command: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a command."""
@@ -118,9 +122,14 @@ class Operator:
 
     async def interrupt(self, number: signal.Signals, command: str, *arguments: str) -> None:
         """Run a command, and send it a signal once it has written something."""
-        before = await self._written(command)
+        seen: set[object] = set()
+
+        async def has_moved() -> bool:
+            seen.add(await self._written(command))
+            return process.poll() is not None or len(seen - {None}) > 1
+
         with self.start(command, *arguments) as process:
-            await until_async(lambda: self._has_moved(process, command, before))
+            await until_async(has_moved, lambda: f"{command} has written nothing: {seen}")
             with suppress(ProcessLookupError):
                 process.send_signal(number)
             _, errors = await _ended(process)
@@ -136,16 +145,14 @@ class Operator:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) != 0
 
-    async def _has_moved(self, process: subprocess.Popen[str], command: str, before: object) -> bool:
-        return process.poll() is not None or await self._written(command) not in (before, None)
-
     async def _written(self, command: str) -> object:
         """Return what tells how far a command is; None where nothing answers."""
         try:
             async with self._client() as client:
                 db = Database(client, self.prefix)
                 if command == "index":
-                    return (await rank_nodes.load_root(db, "forest")).revision
+                    root = (await rank_nodes.load_root(db, "forest")).node
+                    return root and root.revision
                 table, sign = {"migrate": (STANDINGS, "board"), "rekey": (SCORES, "tiebreak")}[command]
                 answer = await client.scan(
                     TableName=db.name(table), Select="COUNT", FilterExpression=f"attribute_exists({sign})"
