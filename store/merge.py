@@ -25,6 +25,7 @@ does a board that is throttled, or that others keep writing to, until it is calm
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from game.catalogue import Area, Board, Catalogue
@@ -158,7 +159,7 @@ class _Merge:
                 return
             for name in left:
                 try:
-                    await retry_on_conflict(lambda name=name: self._board(name))  # type: ignore[misc]
+                    await retry_on_conflict(partial(self._board, name))
                 except _PASSING as error:
                     logger.error("the merge of board %s into %s has to wait: %s", name, self._heir, error)
                     self._waiting[name] = error
