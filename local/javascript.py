@@ -9,6 +9,7 @@ from typing import Any
 
 from game.guests import GUESTS_BUSY, GUESTS_OFF
 from game.headers import IDEMPOTENCY_KEY, RETRY_AFTER
+from game.idempotency import OFFLINE_SECONDS
 from game.live import BOARDS_LIMIT, PING_SECONDS, SUBPROTOCOL
 from game.pictures import MIN_SIDE
 
@@ -25,6 +26,11 @@ _CONSTANTS: tuple[Export, ...] = (
     ("SUBPROTOCOL", "The WebSocket subprotocol; the token travels beside it.", SUBPROTOCOL),
     ("IDEMPOTENCY_KEY", "The header of an action's key: the same key, the same action.", IDEMPOTENCY_KEY),
     ("RETRY_AFTER", "The header that says when to come back, in seconds.", RETRY_AFTER),
+    (
+        "OFFLINE_MS",
+        "Milliseconds that a score waits to be sent; the server knows its key for longer.",
+        OFFLINE_SECONDS * 1000,
+    ),
     (
         "GUESTS_BUSY",
         "The code of a guest's refusal: more come than the stage takes in a minute.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from game.idempotency import KEPT_SECONDS
 from store.database import Database, Item, Row, batch_get, batch_write, parse_row, query_pages, to_item
 from store.errors import StoreError
 from store.schema import BY_USER_ID, IDEMPOTENCY
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
         TransactGetItemTypeDef,
         TransactWriteItemTypeDef,
     )
-
-# As long as a client may repeat itself; after that its key is new.
-KEPT_SECONDS = 24 * 60 * 60
 
 
 class KeyReusedError(StoreError):

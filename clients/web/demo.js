@@ -7,6 +7,7 @@ import { showOverlay } from "./demo/overlay.js";
 import { PlayerState } from "./demo/playerState.js";
 import { Stage } from "./demo/stage.js";
 import { createTabs, TABS } from "./demo/tabs.js";
+import { showWaitingScores } from "./demo/waitingScores.js";
 import { YouPanel } from "./demo/youPanel.js";
 
 const element = (id) => document.getElementById(id);
@@ -64,6 +65,8 @@ async function start() {
   podium.on("announcement", ({ message }) => notices.cheer(message.text ?? JSON.stringify(message)));
   // The banner says already that the server cannot be reached.
   podium.on("error", (error) => error.code === "NetworkError" || notices.error(error));
+
+  showWaitingScores(podium, state, notices, element("waiting-scores"));
 
   onClick("play-guest", async () => {
     await podium.playAsGuest();

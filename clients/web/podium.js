@@ -12,12 +12,15 @@
  * No dependencies and no build step: serve this file and the `podium/` folder beside it. Everything it takes from
  * the browser (fetch, WebSocket, storage, timers) can be passed in, so it also runs in any other runtime.
  */
+import { Api } from "./podium/api.js";
 import { PodiumError } from "./podium/error.js";
 import { exchange } from "./podium/http.js";
 import { Live } from "./podium/live.js";
 import { makePortrait } from "./podium/portrait.js";
 import { Rest } from "./podium/rest.js";
-import { Session } from "./podium/session.js";
+import { ScoreQueue, SCORES_LIMIT } from "./podium/scoreQueue.js";
+import { claimsOf, Session } from "./podium/session.js";
+import { Store } from "./podium/storage.js";
 
 export { PodiumError };
 export { apply, Outcome, ranked, Replica } from "./podium/board.js";
@@ -31,8 +34,8 @@ const SYSTEM_CLOCK = {
 /** How often a merge is asked for in one call: the server answers after 20 seconds, and goes on by itself. */
 const MERGE_ATTEMPTS = 6;
 
-/** How many errors wait for the first listener. */
-const EARLY_ERRORS = 10;
+/** How many events wait for the first listener, where a page has to learn what came before it listened. */
+const EARLY = { error: 10, score: SCORES_LIMIT };
 
 /**
  * What a board's listener is given, each time with all of the board's entries in order.
@@ -57,15 +60,16 @@ export class Podium extends Rest {
   #events;
   #heard; // what the page listens to, by event
   #listeners = new Map();
-  #early = []; // errors before the first who listens to them
+  #early = new Map(); // what came before the first who listens to it, by event
   #watchers = new Set(); // those who called `watch`, and have not ended it
+  #scores;
   #sizes = null; // how many entries boards show, once they were asked for
 
   /**
    * @param {string | URL | object} config the deployment's `client-config.json`: its address, or what it says. Where
    *   that has no boards, as the output of a stack, the address is made of its `restUrl`.
    * @param {object} [environment] stand-ins for what a browser has
-   * @param {Storage | (() => Storage)} [environment.storage] where tokens are kept: `localStorage` unless told, and
+   * @param {Storage | (() => Storage)} [environment.storage] where tokens and waiting scores are kept: `localStorage` unless told, and
    *   then all tabs of a browser have one player. With `() => sessionStorage` every tab has a player of its own. Memory
    *   stands in for a storage that is missing or refuses.
    * @param {typeof fetch} [environment.fetch]
@@ -104,26 +108,49 @@ export class Podium extends Rest {
     const { clock } = transport;
     const onUser = (user) => this.#userChanged(user);
     const onError = (error) => this.#emit("error", error);
-    const session = new Session(config, { storage, transport, clock, locks, page, onUser, onError });
-    super(config, { session, transport, clock, random });
+    const store = new Store(storage, (cause) => {
+      const message = "This browser stores nothing for this page: the player is forgotten when it is closed.";
+      onError(new PodiumError(message, { code: "StorageRefused", cause }));
+    });
+    const session = new Session(config, { store, transport, clock, locks, page, onUser, onError });
+    const api = new Api(config, { session, transport });
+    const prefix = `podium.${config.userPoolClientId}.score.`;
+    const onWaiting = (waiting) => this.#emit("waiting", waiting);
+    const onScore = (score) => this.#emit("score", score);
+    const scores = new ScoreQueue({ api, store, prefix, clock, random, locks, onWaiting, onScore, onError });
+    super({ api, session, scores, clock, random });
     /** The client configuration. */
     this.config = config;
     this.#transport = transport;
     this.#session = session;
     this.#orders = new Map(config.boards.map(({ id, order }) => [id, order]));
-    const emit = (event, value) => this.#emit(event, value);
+    const emit = (event, value) => {
+      this.#emit(event, value);
+      if (event === "state" && value === "live") scores.wake(); // the server is there again
+    };
     // Why a handshake was refused only REST can tell: a deleted player's session ends with the answer.
     const onRefused = () => this.profile();
     const token = async (options) => (session.user || this.#watchers.size === 0 ? session.token(options) : null);
     const read = (board) => this.#readBoard(board);
     this.#live = new Live({ url: config.webSocketUrl, token, WebSocket, clock, random, emit, onRefused, read });
+    this.#scores = scores;
+    scores.start();
     this.#session.follow();
     this.#events = events;
     // A page that comes back from the browser's cache has missed the storage events meanwhile.
     this.#heard = {
-      online: () => this.#live.nudge(),
-      pageshow: () => this.#session.follow(),
-      storage: (event) => this.#session.heard(event),
+      online: () => {
+        this.#live.nudge();
+        scores.wake();
+      },
+      pageshow: () => {
+        this.#session.follow();
+        scores.wake();
+      },
+      storage: (event) => {
+        this.#session.heard(event);
+        scores.heard(event);
+      },
     };
     for (const [event, act] of Object.entries(this.#heard)) events?.addEventListener?.(event, act);
   }
@@ -144,6 +171,15 @@ export class Podium extends Rest {
   /** Whether the player is a guest, who has no e-mail address, and is lost with what this browser stores. */
   get isGuest() {
     return this.#session.isGuest;
+  }
+
+  /**
+   * The player's scores that could not be sent yet, in the order in which they will be.
+   *
+   * @returns {import("./podium/scoreQueue.js").WaitingScore[]}
+   */
+  get waitingScores() {
+    return this.#scores.waiting;
   }
 
   /** @returns {Promise<{confirmed: boolean}>} an unconfirmed player calls `confirmSignUp` before `signIn` */
@@ -241,8 +277,8 @@ export class Podium extends Rest {
   }
 
   /**
-   * Gives the player what that guest has: scores, money, items, unlocks. The guest is gone then. Called again after an
-   * error, it goes on where it was.
+   * Gives the player what that guest has: scores, money, items, unlocks. The guest is gone then, and scores of theirs
+   * that still wait to be sent are dropped. Called again after an error, it goes on where it was.
    *
    * @returns {Promise<void>} when it is finished, which may take a minute
    * @throws {PodiumError} `no_guest`; the server's refusal; `merge_running`: it is not finished yet, call again
@@ -252,7 +288,9 @@ export class Podium extends Rest {
     await this.#session.withOtherGuest(async (token) => {
       for (let attempt = 0; attempt < MERGE_ATTEMPTS; attempt++) {
         const answer = await this.request("POST", "/account/merge", { token });
-        if (answer?.state !== "running") return;
+        if (answer?.state === "running") continue;
+        this.#scores.drop(claimsOf(token).sub, new PodiumError("The guest who made it is gone.", { code: "deleted" }));
+        return;
       }
       throw new PodiumError("The guest is still being taken over: call again in a minute.", { code: "merge_running" });
     });
@@ -372,17 +410,23 @@ export class Podium extends Rest {
    *   was deleted, here or on another device. Also when another tab that shares the storage signs in or out
    * - `announcement`: the frame, with `message`
    * - `avatar`: the frame that says that the player's portrait is finished, or why there is none
-   * - `error`: what went wrong outside of any call, such as `DamagedStorage`, `GuestLost`, `google_refused`. The
-   *   last ten before the first listener wait for it
+   * - `waiting`: the player's scores that could not be sent yet, as in `waitingScores`, each time when others wait
+   * - `score`: what becomes of a score that no call waits for (`ScoreEvent` of `scoreQueue.js`); its `state` is `queued`,
+   *   `sent`, or `dropped` with the `error` that says why
+   * - `error`: what went wrong outside of any call, such as `DamagedStorage`, `GuestLost`, `google_refused`
    *
-   * @param {"state" | "user" | "announcement" | "avatar" | "error"} event
+   * The last ten errors before the first listener wait for it, and so do the scores.
+   *
+   * @param {"state" | "user" | "announcement" | "avatar" | "waiting" | "score" | "error"} event
    * @param {(value: any) => void} listener
    * @returns {() => void} stops listening
    */
   on(event, listener) {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners.add(listener));
-    if (event === "error") for (const error of this.#early.splice(0)) listener(error);
+    const early = this.#early.get(event) ?? [];
+    this.#early.delete(event);
+    for (const value of early) listener(value);
     return () => listeners.delete(listener);
   }
 
@@ -395,6 +439,7 @@ export class Podium extends Rest {
   close() {
     for (const [event, act] of Object.entries(this.#heard)) this.#events?.removeEventListener?.(event, act);
     this.#live.stop();
+    this.#scores.close();
   }
 
   #goLive() {
@@ -418,12 +463,15 @@ export class Podium extends Rest {
   #userChanged(user) {
     this.#live.stop();
     this.#emit("user", user);
+    this.#scores.playerChanged();
     this.#goLive();
   }
 
   #emit(event, value) {
     const listeners = this.#listeners.get(event);
-    if (!listeners && event === "error") this.#early = [...this.#early, value].slice(-EARLY_ERRORS);
+    if (!listeners && event in EARLY) {
+      this.#early.set(event, [...(this.#early.get(event) ?? []), value].slice(-EARLY[event]));
+    }
     for (const listener of listeners ?? []) {
       try {
         listener(value);

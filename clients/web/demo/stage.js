@@ -136,7 +136,11 @@ export class Stage {
     const { toScreen, own } = this.#screen;
     toScreen.submitted(own);
     try {
-      const { best, improved } = await this.#podium.submitScore(id, score, { tiebreak });
+      const { best, improved, queued } = await this.#podium.submitScore(id, score, { tiebreak });
+      if (queued) {
+        toScreen.cancel("The score is sent when the network is back.");
+        return { saved: false, verdict: "Your score waits for the network." };
+      }
       this.#state.scored(id, best);
       if (!improved) {
         toScreen.cancel("No new best: the board stays as it is.");

@@ -14,3 +14,8 @@ export const BACKOFF_CAP_MS = 30_000;
 export function backoff(failures, random) {
   return random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** failures);
 }
+
+/** How often a request is sent in all, before its caller is told that no answer came. */
+export const ATTEMPTS = 3;
+/** The longest `Retry-After`, in seconds, that a player waits for in one call. The API's own is 5 at most. */
+export const LONGEST_WAIT = 10;

@@ -15,6 +15,9 @@ export const IDEMPOTENCY_KEY = "Idempotency-Key";
 /** The header that says when to come back, in seconds. */
 export const RETRY_AFTER = "Retry-After";
 
+/** Milliseconds that a score waits to be sent; the server knows its key for longer. */
+export const OFFLINE_MS = 72000000;
+
 /** The code of a guest's refusal: more come than the stage takes in a minute. */
 export const GUESTS_BUSY = "guests_busy";
 

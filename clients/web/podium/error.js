@@ -8,7 +8,8 @@ export class PodiumError extends Error {
    *   `UnknownBoard`, `TooManyBoards`, `UploadRefused`, `UnsupportedPicture`, `PictureTooLarge`, `BadAnswer`,
    *   `DamagedStorage`, `GuestLost`, `StorageRefused`, `guests_busy`, `guests_off`, `guest_upgraded`,
    *   `guest_password_lost`, `email_taken`, `google_off`, `google_refused`, `google_state`, `google_failed`,
-   *   `InsecurePage`, `no_guest`, `merge_running`
+   *   `InsecurePage`, `no_guest`, `merge_running`,
+   *   `ScoreExpired`, `TooManyScores`, `ScoreTooLarge`
    * @param {number} [about.status] HTTP status, where there was an answer
    * @param {string} [about.title] `title` of a problem+json answer
    * @param {string} [about.detail] `detail` of a problem+json answer

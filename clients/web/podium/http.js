@@ -5,12 +5,20 @@ import { PodiumError } from "./error.js";
 const TIMEOUT_MS = 30_000;
 
 /**
+ * @typedef {{fetch: Function, clock: {setTimeout: Function, clearTimeout: Function}, timeout?: number}} Transport
+ *   `timeout` is in milliseconds, and covers the body too; a `fetch` that does not listen to its signal cannot outlast it
+ *
+ * @typedef {{ok: boolean, status: number, body: any, retryAfter: number | undefined}} Answer `body` is null where the
+ *   answer is not JSON; `retryAfter` is in seconds
+ */
+
+/**
  * Make one HTTP exchange whose answer is JSON, or nothing.
  *
- * @param {{fetch: Function, clock: object, timeout?: number}} transport `timeout` is in milliseconds, and covers the
- *   body too; a `fetch` that does not listen to its signal cannot outlast it
- * @returns {Promise<{ok: boolean, status: number, body: any, retryAfter: number | undefined}>} `body` is null where the
- *   answer is not JSON; `retryAfter` is in seconds
+ * @param {Transport} transport
+ * @param {string | URL} url
+ * @param {RequestInit} [init]
+ * @returns {Promise<Answer>}
  * @throws {PodiumError} `NetworkError` or `TimeoutError` where there is no answer
  */
 export async function exchange({ fetch, clock, timeout = TIMEOUT_MS }, url, init = {}) {

@@ -7,7 +7,10 @@
  * hands the key in, and the action happens once, however often it is sent. The server keeps a player's keys for a day.
  * Reads and changes of the profile, which are the same twice, are sent again after a network error, a 429, 502,
  * 503 or 504; anything else after a 429, which has done nothing. Each waits as long as the server asks it to, and a
- * random time more: clients that were refused together do not come back together.
+ * random time more: clients that were refused together do not come back together. A server that asks for more than ten
+ * seconds is not waited for. So the waits of a call add up to 21.5 seconds at most, beside the time that its answers take.
+ *
+ * A score is kept beyond that, and sent when the server can be reached: see `scoreQueue.js`.
  *
  *     let key;
  *     button.onclick = async () => {
@@ -21,6 +24,11 @@
  *
  * @typedef {object} Once
  * @property {string} [key] the `idempotencyKey` of an earlier error of the same call; a new one unless told
+ *
+ * @typedef {{gameArea: string, score: number, best: number, improved: boolean, queued?: undefined}} Accepted the server
+ *   has the score: `best` is what the player has in the area now, and `improved` whether this score made it
+ *
+ * @typedef {{gameArea: string, score: number, queued: true, key: string}} Kept the score waits to be sent
  *
  * @typedef {object} Progress what the server keeps of a player
  * @property {number} level
@@ -59,16 +67,11 @@
  * @property {?number} createdAt milliseconds since the epoch, like `updatedAt`
  * @property {?number} updatedAt
  */
-import { backoff } from "./backoff.js";
+import { ATTEMPTS, backoff, LONGEST_WAIT } from "./backoff.js";
 import { IDEMPOTENCY_KEY } from "./constants.js";
 import { PodiumError } from "./error.js";
-import { exchange } from "./http.js";
 import { randomText } from "./random.js";
 
-/** How often a request is sent in all, before its caller is told that no answer came. */
-const ATTEMPTS = 3;
-/** The longest `Retry-After`, in seconds, that a player waits for in one call. The API's own is 5 at most. */
-const LONGEST_WAIT = 10;
 /** 100 random bits. */
 const KEY_LENGTH = 20;
 
@@ -76,22 +79,33 @@ const KEY_LENGTH = 20;
 const NOT_THE_ACTIONS = new Set([401, 403, 408, 425, 429]);
 
 export class Rest {
-  #config;
+  #api;
   #session;
-  #transport;
+  #scores;
   #clock;
   #random;
 
-  constructor(config, { session, transport, clock, random }) {
-    this.#config = config;
+  /**
+   * @param {object} environment
+   * @param {import("./api.js").Api} environment.api
+   * @param {import("./session.js").Session} environment.session
+   * @param {import("./scoreQueue.js").ScoreQueue} environment.scores
+   * @param {{setTimeout: Function}} environment.clock
+   * @param {() => number} environment.random from 0 to 1
+   */
+  constructor({ api, session, scores, clock, random }) {
+    this.#api = api;
     this.#session = session;
-    this.#transport = transport;
+    this.#scores = scores;
     this.#clock = clock;
     this.#random = random;
   }
 
   /**
-   * Submits a score, in whole points.
+   * Submits a score, in whole points. A score that cannot be sent now (no network, 429, 503) is no error: it is kept in
+   * the storage, over a reload too, and sent later, once and as this player only. The answer is then `queued`,
+   * after three tries, and the event `score` tells what becomes of it; see `scoreQueue.js`.
+   * Scores go in the order in which they were submitted.
    *
    * @param {string} gameArea an area's id
    * @param {number} score
@@ -99,13 +113,15 @@ export class Rest {
    * @param {number} [run.tiebreak] needed where the area has a tie-break: the run's number of it
    * @param {any} [run.metadata] where the area takes some: JSON that is shown with the entry
    * @param {Once} [once] an area that adds scores up counts it once by its key
-   * @returns {Promise<{gameArea: string, score: number, best: number, improved: boolean}>}
-   * @throws {PodiumError} 404: no such area; 422: outside the area's bounds
+   * @returns {Promise<Accepted | Kept>}
+   * @throws {PodiumError} 404: no such area; 422: outside the area's bounds; `SignedOut`: no player is signed in. The
+   *   score is not kept.
    */
   async submitScore(gameArea, score, { tiebreak, metadata } = {}, { key = randomText(KEY_LENGTH) } = {}) {
-    const headers = { [IDEMPOTENCY_KEY]: key };
+    const { player } = this.#api;
+    if (!player) throw new PodiumError("No player is signed in.", { code: "SignedOut" });
     try {
-      return await this.request("POST", "/score", { gameArea, score, tiebreak, metadata }, { headers });
+      return await this.#scores.submit(player, { gameArea, score, tiebreak, metadata }, key);
     } catch (error) {
       if (!isDecided(error)) error.idempotencyKey = key;
       throw error;
@@ -186,8 +202,9 @@ export class Rest {
 
   /** Deletes the player for good, data and sign-in, and forgets them here, a guest's name too. */
   async deleteProfile() {
-    const player = this.#session.user?.id;
+    const { player } = this.#api;
     const answer = await this.request("DELETE", "/profile");
+    this.#scores.drop(player, new PodiumError("The player was deleted.", { code: "deleted" }));
     this.#session.forget(player);
     return answer;
   }
@@ -279,7 +296,7 @@ export class Rest {
    * @param {48 | 128 | 512} [size] pixels a side
    */
   portraitUrl(key, size = 128) {
-    return `${this.#root}/avatar/view${query({ key, size })}`;
+    return `${this.#api.root}/avatar/view${query({ key, size })}`;
   }
 
   /**
@@ -298,13 +315,13 @@ export class Rest {
    *   has signed in meanwhile: a request is only ever its own player's
    */
   async request(method, path, body, { headers = {}, repeatable } = {}) {
-    const player = this.#session.user?.id;
+    const { player } = this.#api;
     const isHarmless = repeatable ?? (method !== "POST" || IDEMPOTENCY_KEY in headers);
     for (let failures = 0; ; ) {
       try {
-        const answer = await this.#send(player, method, path, body, headers);
+        const answer = await this.#api.send(player, method, path, body, headers);
         if (answer.ok) return answer.body;
-        throw this.#problem(player, method, path, answer);
+        throw this.#api.problem(player, method, path, answer);
       } catch (error) {
         const isUnanswered = error.code === "NetworkError" || [502, 503, 504].includes(error.status);
         if (error.status !== 429 && !(isUnanswered && isHarmless)) throw error;
@@ -313,47 +330,11 @@ export class Rest {
     }
   }
 
-  get #root() {
-    return this.#config.restUrl.replace(/\/+$/, "");
-  }
-
-  /** Send a request as a player, or as a visitor; with a fresh token where the API does not take the one held. */
-  async #send(player, method, path, body, headers) {
-    const attempt = async (fresh) => {
-      const authorization = player && { Authorization: `Bearer ${await this.#token(player, fresh)}` };
-      const content = body !== undefined && { "Content-Type": "application/json" };
-      return exchange(this.#transport, this.#root + path, {
-        method,
-        headers: { ...content, ...authorization, ...headers },
-        body: body === undefined ? undefined : JSON.stringify(body),
-      });
-    };
-    const answer = await attempt(false);
-    return answer.status === 401 && player ? attempt(true) : answer;
-  }
-
-  async #token(player, fresh) {
-    const isPlayer = () => this.#session.user?.id === player;
-    // Asked before, so that no token is renewed for another player; and after, for the renewal takes its time.
-    const token = isPlayer() && (await this.#session.token({ fresh }));
-    if (token && isPlayer()) return token;
-    const message = this.#session.user ? "Another player is signed in by now." : "No player is signed in.";
-    throw new PodiumError(message, { code: "SignedOut" });
-  }
-
-  #problem(player, method, path, { status, body, retryAfter }) {
-    const { title, detail, errors, version, rule, code = "HttpError" } = body ?? {};
-    const message = detail ?? title ?? `${method} ${path} was answered with ${status}.`;
-    // The session is over, whatever its tokens are still good for.
-    if (status === 410 && code === "deleted") this.#session.forget(player);
-    return new PodiumError(message, { code, status, title, detail, errors, version, rule, retryAfter });
-  }
-
   /** Send a POST that must not happen twice; see the module's head. */
   async #act(path, body, { key = randomText(KEY_LENGTH) } = {}) {
-    const player = this.#session.user?.id;
+    const { player } = this.#api;
     for (let failures = 0; ; ) {
-      const sent = this.#send(player, "POST", path, body, { [IDEMPOTENCY_KEY]: key });
+      const sent = this.#api.send(player, "POST", path, body, { [IDEMPOTENCY_KEY]: key });
       const answer = await sent.catch((error) => ({ error }));
       if (answer.ok && answer.body) return answer.body;
       const error = answer.error ?? this.#failure(player, path, answer);
@@ -371,14 +352,11 @@ export class Rest {
     const delay = retryAfter * 1000 + backoff(failures - 1, this.#random);
     await new Promise((resolve) => this.#clock.setTimeout(resolve, delay));
     // A key belongs to one player, and so does a score: sent by the next one, this would be another.
-    if (this.#session.user?.id !== player) throw error;
+    if (this.#api.player !== player) throw error;
   }
 
   #failure(player, path, answer) {
-    if (!answer.ok) return this.#problem(player, "POST", path, answer);
-    // A success whose body is cut off, or that a portal on the way made up.
-    const message = `POST ${path} was answered with ${answer.status}, but not with JSON.`;
-    return new PodiumError(message, { code: "BadAnswer" });
+    return answer.ok ? this.#api.noJson("POST", path, answer) : this.#api.problem(player, "POST", path, answer);
   }
 }
 

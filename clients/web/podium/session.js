@@ -2,14 +2,11 @@ import { Cognito, isOver, isRefused, isSpent, refusal, sentTo } from "./cognito.
 import { GUESTS_OFF } from "./constants.js";
 import { PodiumError } from "./error.js";
 import { Google } from "./google.js";
+import { alone } from "./locks.js";
 import { newGuest } from "./newGuest.js";
-import { Store } from "./storage.js";
 
 /** A token is renewed when it has less than this left, so that it outlives the request that carries it. */
 const RENEW_BEFORE_MS = 60_000;
-
-/** Milliseconds to wait for another tab that is renewing. After that both renew, which does no harm. */
-const LOCK_MS = 10_000;
 
 /** How often a guest gets another name where one is taken. */
 const NAME_ATTEMPTS = 3;
@@ -52,17 +49,15 @@ export class Session {
   /**
    * @param {object} config
    * @param {object} environment
+   * @param {import("./storage.js").Store} environment.store
    * @param {?LockManager} environment.locks
    * @param {{location?: Location, history?: History}} environment.page the browser's, for the way to Google and back
    * @param {(user: ?{id: string, username: string}) => void} environment.onUser called at each sign-in and sign-out
    * @param {(error: PodiumError) => void} environment.onError called for what goes wrong outside of any call
    */
-  constructor(config, { storage, transport, clock, locks, page, onUser, onError }) {
+  constructor(config, { store, transport, clock, locks, page, onUser, onError }) {
     this.#config = config;
-    this.#store = new Store(storage, (cause) => {
-      const message = "This browser stores nothing for this page: the player is forgotten when it is closed.";
-      onError(new PodiumError(message, { code: "StorageRefused", cause }));
-    });
+    this.#store = store;
     this.#cognito = new Cognito(config, transport);
     this.#clock = clock;
     this.#locks = locks;
@@ -376,24 +371,9 @@ export class Session {
     }
   }
 
-  /** Act while no other tab does, where the browser can see to that. */
-  async #alone(act) {
-    if (!this.#locks) return act();
-    let begun = false;
-    const waiting = new AbortController();
-    const timer = this.#clock.setTimeout(() => waiting.abort(), LOCK_MS);
-    try {
-      return await this.#locks.request(this.#key("lock"), { signal: waiting.signal }, () => {
-        begun = true;
-        this.#clock.clearTimeout(timer);
-        return act();
-      });
-    } catch (error) {
-      if (begun) throw error;
-      return act(); // the other tab hangs, or the browser grants this page no locks
-    } finally {
-      this.#clock.clearTimeout(timer);
-    }
+  /** Act while no other tab does, where the browser can see to that. Where two do, it does no harm. */
+  #alone(act) {
+    return alone({ locks: this.#locks, clock: this.#clock }, this.#key("lock"), act);
   }
 
   #isCurrent(refreshToken) {
@@ -526,7 +506,7 @@ function parse(text) {
 }
 
 /** Return the claims of a JWT, unverified (the server is the one who must not trust it); null where it is malformed. */
-function claimsOf(token) {
+export function claimsOf(token) {
   try {
     const base64 = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     return parse(new TextDecoder().decode(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))));

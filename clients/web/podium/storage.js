@@ -8,6 +8,7 @@ export class Store {
   #storage;
   #area; // undefined before its first use; null where memory has to do
   #memory = new Map(); // what the storage did not take; null where it did not remove
+  #written = new Set(); // the keys that this page has set and not removed
   #onRefused;
   #isTold = false;
 
@@ -43,8 +44,28 @@ export class Store {
     }
   }
 
+  /**
+   * The keys that begin with a prefix. Of a storage that cannot list its keys (it lacks `length` or `key`), those that
+   * this page has set.
+   *
+   * @returns {string[]}
+   */
+  keys(prefix) {
+    const found = new Set();
+    try {
+      const { area } = this;
+      if (typeof area?.key === "function") for (let at = 0; at < area.length; at++) found.add(area.key(at));
+    } catch (cause) {
+      this.#lose(cause);
+    }
+    for (const key of this.#written) if (this.get(key) !== null) found.add(key);
+    for (const [key, text] of this.#memory) text === null ? found.delete(key) : found.add(key);
+    return [...found].filter((key) => key.startsWith(prefix));
+  }
+
   /** @returns {boolean} whether the text is there at the next visit too */
   set(key, text) {
+    this.#written.add(key);
     return this.#write(key, text, () => {
       this.area.setItem(key, text);
       return this.area.getItem(key) !== null;
@@ -52,6 +73,7 @@ export class Store {
   }
 
   remove(key) {
+    this.#written.delete(key);
     return this.#write(key, null, () => {
       this.area.removeItem(key);
       return this.area.getItem(key) === null;

@@ -6,12 +6,13 @@ from functools import partial
 import pytest
 
 from game.economy import Economy
+from game.idempotency import KEPT_SECONDS
 from game.player import Earned, add_money, complete_task
 from store import progress
 from store.actions import act
 from store.database import ATTEMPTS
 from store.errors import ConflictError
-from store.idempotency import KEPT_SECONDS, Answer, KeyReusedError
+from store.idempotency import Answer, KeyReusedError
 from store.progress import Progress
 from store.schema import IDEMPOTENCY, USER_PROGRESS
 from tests.simulation import clock

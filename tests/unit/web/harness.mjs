@@ -64,6 +64,10 @@ export class FakeStorage {
   getItem = (key) => this.items.get(key) ?? null;
   setItem = (key, value) => this.items.set(key, value);
   removeItem = (key) => this.items.delete(key);
+  key = (index) => [...this.items.keys()][index] ?? null;
+  get length() {
+    return this.items.size;
+  }
 }
 
 /**
@@ -87,6 +91,8 @@ export class FakeBrowser {
       }
     };
     storage.getItem = shared.getItem;
+    storage.key = shared.key;
+    Object.defineProperty(storage, "length", { get: () => shared.length });
     storage.setItem = (key, value) => (shared.setItem(key, value), tell(key));
     storage.removeItem = (key) => (shared.removeItem(key), tell(key));
     this.#tabs.push({ events, storage });
@@ -353,7 +359,7 @@ export async function makeClient({
     { storage, fetch: server.fetch, WebSocket, clock, page, random: () => random, locks: null, ...environment },
   );
   const events = [];
-  for (const name of ["state", "user", "announcement", "avatar", "error"]) {
+  for (const name of ["state", "user", "announcement", "avatar", "waiting", "score", "error"]) {
     podium.on(name, (value) => events.push([name, value]));
   }
   return { podium, clock, storage, server, sockets, events, socket: () => sockets.at(-1) };

@@ -26,17 +26,12 @@ test("a score is posted with the player's token", async () => {
 });
 
 test("a score carries the run's tie-break and metadata, and the key of an earlier try", async () => {
-  const { podium, server, clock } = await makePlayer(() => [503, null]);
+  const { podium, server } = await makePlayer(() => [500, null]);
   const run = { tiebreak: 7, metadata: { car: "red" } };
-  const lost = podium.submitScore("forest", 5, run).catch((error) => error);
-  for (let tries = 0; tries < 4; tries++) {
-    await settle();
-    await clock.advance(60_000);
-  }
-  const { idempotencyKey: key } = await lost;
+  const { idempotencyKey: key } = await podium.submitScore("forest", 5, run).catch((error) => error);
   server.api = () => [201, {}];
   await podium.submitScore("forest", 5, run, { key });
-  assert.equal(server.calls.length, 4);
+  assert.equal(server.calls.length, 2);
   assert.deepEqual(server.calls[0].body, { gameArea: "forest", score: 5, ...run });
   assert.equal(new Set(server.calls.map(({ headers }) => headers["Idempotency-Key"])).size, 1);
 });
