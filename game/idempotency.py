@@ -1,7 +1,7 @@
 """How long a request may be repeated: what the server remembers, and what a client may still send."""
 
 KEPT_SECONDS = 24 * 60 * 60
-"""How long the server knows the key of a request. After that its key is new, and the request would act again."""
+"""How long the server knows a request's key. After that the key is new, and the request acts again."""
 OFFLINE_SECONDS = 20 * 60 * 60
 """How long a client keeps a score that it could not send.
 

@@ -21,7 +21,7 @@
  * it, at once, until a score is answered again.
  *
  * **Bounds.** A score is dropped 20 hours after it was made, for the server forgets keys after 24, or at the end of its
- * run if that is earlier. Of more than 200 scores, or 256 KB, the oldest are dropped. Each that is dropped is told of.
+ * run if that is earlier. Of more than 200 scores, or 256 KB, the oldest are dropped. Each drop is reported.
  *
  * **Tabs** that share a storage share the scores in it, each under a key of its own, so that no tab writes over what
  * another has just added. One tab sends at a time where the browser has Web Locks. Without them a score may be sent
@@ -70,10 +70,10 @@ export class ScoreQueue {
   #onError;
   #callers = new Map(); // who waits for the answer to a score: `{entry, answer, resolve, reject}` by its place
   #found = new Set(); // the places of what an earlier page has left
-  #told = ""; // the places that the last `onWaiting` told of
+  #told = ""; // the places that were in the last `onWaiting`
   #sending = null; // the place of the score that is on its way
   #failures = 0; // in a row
-  #isStalled = false; // so many that callers do not wait
+  #isStalled = false; // it has failed too often for callers to wait
   #resting = new Set(); // the areas whose scores the server failed over
   #restTimer = null; // until they are tried again
   #timer = null; // until the next try
@@ -92,7 +92,7 @@ export class ScoreQueue {
    * @param {?LockManager} [environment.locks]
    * @param {(waiting: WaitingScore[]) => void} environment.onWaiting told the player's scores when others wait
    * @param {(event: ScoreEvent) => void} environment.onScore told what becomes of a score that no caller waits for
-   * @param {(error: PodiumError) => void} environment.onError told of what cannot be read
+   * @param {(error: PodiumError) => void} environment.onError told what cannot be read
    */
   constructor({ api, store, prefix, clock, random, locks, onWaiting, onScore, onError }) {
     this.#api = api;

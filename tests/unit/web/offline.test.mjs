@@ -186,7 +186,7 @@ test("the order is kept by a clock that is set back, and by the next page", asyn
   assert.deepEqual(sent(next.server), [5, 3, 4]);
 });
 
-test("the next page sends what the last one could not, under the same keys, and says so to whoever listens late", async () => {
+test("the next page sends what the last one could not, under the same keys", async () => {
   const client = await makeOffline([5, 3]);
   const known = client.podium.waitingScores.map(({ key }) => key);
   client.podium.close();
@@ -195,9 +195,6 @@ test("the next page sends what the last one could not, under the same keys, and 
   await settle();
   assert.deepEqual(sent(next.server), [5, 3]);
   assert.deepEqual(keys(next.server), known);
-  const late = [];
-  next.podium.on("score", (event) => late.push(event));
-  assert.deepEqual(late, []); // the harness has listened before
   assert.deepEqual(told(next), ["sent 5", "sent 3"]);
 });
 
@@ -288,7 +285,7 @@ test("a score is dropped 20 hours after it was made, with a message", async () =
   assert.equal(sent(client.server).length, after);
 });
 
-test("a score that is too old is not sent by the next page, which says so, whoever is signed in", async () => {
+test("a score that is too old is not sent by the next page, which says so to any player", async () => {
   const client = await makeOffline([5, 3]);
   await client.podium.signOut();
   client.podium.close();
