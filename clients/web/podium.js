@@ -13,6 +13,7 @@
  * the browser (fetch, WebSocket, storage, timers) can be passed in, so it also runs in any other runtime.
  */
 import { Api } from "./podium/api.js";
+import { SYSTEM_CLOCK } from "./podium/clock.js";
 import { PodiumError } from "./podium/error.js";
 import { exchange } from "./podium/http.js";
 import { Live } from "./podium/live.js";
@@ -24,12 +25,6 @@ import { Store } from "./podium/storage.js";
 
 export { PodiumError };
 export { apply, Outcome, ranked, Replica } from "./podium/board.js";
-
-const SYSTEM_CLOCK = {
-  now: () => Date.now(),
-  setTimeout: (act, delay) => setTimeout(act, delay),
-  clearTimeout: (timer) => clearTimeout(timer),
-};
 
 /** How often a merge is asked for in one call: the server answers after 20 seconds, and goes on by itself. */
 const MERGE_ATTEMPTS = 6;
@@ -51,6 +46,60 @@ const EARLY = { error: 10, score: SCORES_LIMIT };
  * @property {number} receivedAt milliseconds since the epoch, by this machine's clock
  */
 
+/**
+ * The deployment's `client-config.json`: what a client uses of it.
+ *
+ * @typedef {object} Config
+ * @property {string} region
+ * @property {string} restUrl
+ * @property {string} webSocketUrl
+ * @property {string} userPoolClientId
+ * @property {string} [cognitoEndpoint] where it is not AWS's own
+ * @property {string} [hostedUiUrl] where players sign in with Google, if they can
+ * @property {{contentTypes?: string[], maxBytes?: number}} [pictures] what a portrait can be made of
+ * @property {{id: string, title: string, order: import("./podium/board.js").Order, areas: string[]}[]} boards
+ *
+ * Stand-ins for what a browser has.
+ *
+ * @typedef {object} Environment
+ * @property {import("./podium/storage.js").Storing | (() => ?import("./podium/storage.js").Storing)} [storage] where
+ *   tokens and waiting scores are kept: `localStorage` unless told, and then all tabs of a browser have one player. With
+ *   `() => sessionStorage` every tab has a player of its own. Memory stands in for a storage that is missing or refuses.
+ * @property {typeof fetch} [fetch]
+ * @property {number} [timeout] milliseconds that an answer may take, its body too: 30 000 unless told. Then the request
+ *   is given up as a `TimeoutError`. API Gateway itself gives up after 29 seconds.
+ * @property {typeof WebSocket} [WebSocket]
+ * @property {import("./podium/clock.js").Clock} [clock]
+ * @property {() => number} [random] from 0 to 1, for the jitter of reconnects
+ * @property {?Pick<EventTarget, "addEventListener" | "removeEventListener">} [events] tells `online`, `pageshow` and
+ *   `storage`, as `window` does
+ * @property {{location?: Location, history?: History}} [page] `window`, for the way to Google and back
+ * @property {?LockManager} [locks] `navigator.locks`, so that one tab renews and sends at a time
+ *
+ * @typedef {{id: string, username: string}} User a player; `id` is who the boards' entries name
+ * @typedef {"offline" | "connecting" | "live" | "reconnecting" | "polling"} State the live connection's
+ *
+ * What the listeners of each event are given.
+ *
+ * @typedef {object} Events
+ * @property {State} state
+ * @property {?User} user
+ * @property {{type: "announcement", message: any}} announcement
+ * @property {{type: "avatar", key: string, avatar?: string, face?: boolean, error?: string, message?: string}} avatar
+ * @property {import("./podium/scoreQueue.js").WaitingScore[]} waiting
+ * @property {import("./podium/scoreQueue.js").ScoreEvent} score
+ * @property {PodiumError} error
+ *
+ * @typedef {import("./podium/board.js").Entry} Entry
+ * @typedef {import("./podium/rest.js").Accepted} Accepted
+ * @typedef {import("./podium/rest.js").Kept} Kept
+ * @typedef {import("./podium/rest.js").Catalogue} Catalogue
+ * @typedef {import("./podium/rest.js").Profile} Profile
+ * @typedef {import("./podium/rest.js").Progress} Progress
+ * @typedef {import("./podium/scoreQueue.js").WaitingScore} WaitingScore
+ * @typedef {import("./podium/scoreQueue.js").ScoreEvent} ScoreEvent
+ */
+
 /** A player's client: all of `Rest`'s methods, sign-in, and the boards live. */
 export class Podium extends Rest {
   #transport;
@@ -63,30 +112,19 @@ export class Podium extends Rest {
   #early = new Map(); // what came before the first who listens to it, by event
   #watchers = new Set(); // those who called `watch`, and have not ended it
   #scores;
+  /** @type {?Promise<Map<string, number>>} */
   #sizes = null; // how many entries boards show, once they were asked for
 
   /**
-   * @param {string | URL | object} config the deployment's `client-config.json`: its address, or what it says. Where
+   * @param {string | URL | Config | {restUrl: string}} config the deployment's `client-config.json`: its address, or what it says. Where
    *   that has no boards, as the output of a stack, the address is made of its `restUrl`.
-   * @param {object} [environment] stand-ins for what a browser has
-   * @param {Storage | (() => Storage)} [environment.storage] where tokens and waiting scores are kept: `localStorage` unless told, and
-   *   then all tabs of a browser have one player. With `() => sessionStorage` every tab has a player of its own. Memory
-   *   stands in for a storage that is missing or refuses.
-   * @param {typeof fetch} [environment.fetch]
-   * @param {number} [environment.timeout] milliseconds that an answer may take, its body too: 30 000 unless told. Then
-   *   the request is given up as a `TimeoutError`. API Gateway itself gives up after 29 seconds.
-   * @param {typeof WebSocket} [environment.WebSocket]
-   * @param {{now: () => number, setTimeout: Function, clearTimeout: Function}} [environment.clock] milliseconds
-   * @param {() => number} [environment.random] from 0 to 1, for the jitter of reconnects
-   * @param {?EventTarget} [environment.events] tells `online`, `pageshow` and `storage`, as `window` does
-   * @param {{location?: Location, history?: History}} [environment.page] `window`, for the way to Google and back
-   * @param {?LockManager} [environment.locks] `navigator.locks`, so that one tab renews at a time
+   * @param {Environment} [environment] stand-ins for what a browser has
    * @returns {Promise<Podium>}
    * @throws {PodiumError} where the configuration cannot be had
    */
   static async connect(config, environment = {}) {
-    if (config.boards) return Podium.#open(config, environment);
-    const address = config.restUrl ? `${config.restUrl.replace(/\/+$/, "")}/client-config.json` : config;
+    if (hasBoards(config)) return Podium.#open(config, environment);
+    const address = hasRestUrl(config) ? `${config.restUrl.replace(/\/+$/, "")}/client-config.json` : config;
     const url = new URL(address, globalThis.location?.href);
     const { ok, status, body } = await exchange(transportOf(environment), url);
     if (ok && body?.boards) return Podium.#open(body, environment);
@@ -99,7 +137,12 @@ export class Podium extends Rest {
     return podium;
   }
 
-  /** Use `Podium.connect`. */
+  /**
+   * Use `Podium.connect`.
+   *
+   * @param {Config} config
+   * @param {Environment} environment
+   */
   constructor(config, environment) {
     const { WebSocket = globalThis.WebSocket, random = Math.random, events = globalThis } = environment;
     const { storage = () => globalThis.localStorage, locks = globalThis.navigator?.locks } = environment;
@@ -155,7 +198,11 @@ export class Podium extends Rest {
     for (const [event, act] of Object.entries(this.#heard)) events?.addEventListener?.(event, act);
   }
 
-  /** The player, as `{id, username}`, where `id` is who the boards' entries name; null when no player is signed in. */
+  /**
+   * The player; null when no player is signed in.
+   *
+   * @returns {?User}
+   */
   get user() {
     return this.#session.user;
   }
@@ -163,12 +210,14 @@ export class Podium extends Rest {
   /**
    * The live connection: `connecting`, `live`, `reconnecting`, `polling` or `offline`. While it is `polling`, a client
    * without a player is not let in, and boards are read every 15 seconds; the connection is tried again now and then.
+   *
+   * @returns {State}
    */
   get state() {
     return this.#live.state;
   }
 
-  /** Whether the player is a guest, who has no e-mail address, and is lost with what this browser stores. */
+  /** @returns {boolean} whether the player is a guest, who has no e-mail address, and is lost with what this browser stores */
   get isGuest() {
     return this.#session.isGuest;
   }
@@ -182,13 +231,20 @@ export class Podium extends Rest {
     return this.#scores.waiting;
   }
 
-  /** @returns {Promise<{confirmed: boolean}>} an unconfirmed player calls `confirmSignUp` before `signIn` */
+  /**
+   * @param {string} username
+   * @param {string} password
+   * @param {string} [email]
+   * @returns {Promise<{confirmed: boolean}>} an unconfirmed player calls `confirmSignUp` before `signIn`
+   */
   signUp(username, password, email) {
     return this.#session.signUp(username, password, email);
   }
 
   /**
+   * @param {string} username
    * @param {string} code from the message that Cognito sent
+   * @returns {Promise<void>}
    * @throws {PodiumError} `email_taken`; `CodeMismatchException`; `ExpiredCodeException`
    */
   confirmSignUp(username, code) {
@@ -198,14 +254,18 @@ export class Podium extends Rest {
   /**
    * Sends the code for `confirmSignUp` again.
    *
+   * @param {string} username
    * @returns {Promise<{destination: ?string}>} where it was sent, as `a***@e***`
    */
   resendCode(username) {
     return this.#session.resendCode(username);
   }
 
-  /** @param {string} username the name, or the e-mail address once it is confirmed
-   *  @returns {Promise<{id: string, username: string}>} */
+  /**
+   * @param {string} username the name, or the e-mail address once it is confirmed
+   * @param {string} password
+   * @returns {Promise<User>}
+   */
   signIn(username, password) {
     return this.#session.signIn(username, password);
   }
@@ -215,7 +275,7 @@ export class Podium extends Rest {
    *
    * @param {object} [options]
    * @param {boolean} [options.asNew] begin as a new guest: who played here before is lost, unless they can sign in
-   * @returns {Promise<{id: string, username: string}>}
+   * @returns {Promise<User>}
    * @throws {PodiumError} `guests_busy`: again in a minute; `guests_off`: the game takes none; `guest_upgraded`: the
    *   guest of this browser has an e-mail address now, and signs in with it
    */
@@ -242,6 +302,7 @@ export class Podium extends Rest {
    * Asks for an e-mail address for the player, who stays the same: with it a guest becomes a player for good. Another
    * address takes the place of the old one only when it is confirmed. Called again, it sends another code.
    *
+   * @param {string} email
    * @returns {Promise<{destination: ?string}>} where the code was sent, as `a***@e***`
    * @throws {PodiumError} `InvalidParameterException`: no e-mail address; `SignedOut`
    */
@@ -263,6 +324,7 @@ export class Podium extends Rest {
   /**
    * Gives a guest, or one who was, a password of their own in place of the one that this browser keeps.
    *
+   * @param {string} password
    * @returns {Promise<void>}
    * @throws {PodiumError} `guest_password_lost`: once the e-mail address is confirmed, `forgotPassword` gives a new one;
    *   `InvalidPasswordException`
@@ -271,7 +333,7 @@ export class Podium extends Rest {
     return this.#session.setPassword(password);
   }
 
-  /** The name of a guest who played in this browser before the player signed in; null where there is none. */
+  /** @returns {?string} the name of a guest who played in this browser before the player signed in, if there is one */
   get otherGuest() {
     return this.#session.otherGuest;
   }
@@ -297,6 +359,8 @@ export class Podium extends Rest {
   }
 
   /**
+   * @param {string} old
+   * @param {string} password
    * @returns {Promise<void>}
    * @throws {PodiumError} `NotAuthorizedException`: the old one is not right; `InvalidPasswordException`
    */
@@ -316,7 +380,9 @@ export class Podium extends Rest {
   }
 
   /**
+   * @param {string} username
    * @param {string} code from the message that Cognito sent
+   * @param {string} password the new one
    * @returns {Promise<void>} the player can sign in with the new password
    * @throws {PodiumError} `CodeMismatchException`; `ExpiredCodeException`; `InvalidPasswordException`
    */
@@ -324,6 +390,7 @@ export class Podium extends Rest {
     return this.#session.confirmForgotPassword(username, code, password);
   }
 
+  /** @returns {Promise<void>} */
   signOut() {
     return this.#session.signOut();
   }
@@ -417,8 +484,9 @@ export class Podium extends Rest {
    *
    * The last ten errors before the first listener wait for it, and so do the scores.
    *
-   * @param {"state" | "user" | "announcement" | "avatar" | "waiting" | "score" | "error"} event
-   * @param {(value: any) => void} listener
+   * @template {keyof Events} E
+   * @param {E} event
+   * @param {(value: Events[E]) => void} listener
    * @returns {() => void} stops listening
    */
   on(event, listener) {
@@ -457,7 +525,7 @@ export class Podium extends Rest {
       throw error;
     }
     const { version, entries } = await this.leaderboard(board, { limit: size });
-    return { version, entries, size };
+    return { version, entries, size: size ?? entries.length }; // a board that is new since has no size here
   }
 
   #userChanged(user) {
@@ -483,7 +551,18 @@ export class Podium extends Rest {
   }
 }
 
-/** Return what an exchange over HTTP takes: the environment's, or the browser's own. */
-function transportOf({ fetch = (...request) => globalThis.fetch(...request), clock = SYSTEM_CLOCK, timeout }) {
+/** @type {(config: any) => config is Config} */
+const hasBoards = (config) => Boolean(config.boards);
+
+/** @type {(config: any) => config is {restUrl: string}} */
+const hasRestUrl = (config) => Boolean(config.restUrl);
+
+/**
+ * Return what an exchange over HTTP takes: the environment's, or the browser's own.
+ *
+ * @param {Environment} environment
+ * @returns {import("./podium/http.js").Transport}
+ */
+function transportOf({ fetch = (input, init) => globalThis.fetch(input, init), clock = SYSTEM_CLOCK, timeout }) {
   return { fetch, clock, timeout };
 }

@@ -60,7 +60,14 @@ export class Api {
     throw new PodiumError(message, { code: "SignedOut" });
   }
 
-  /** Return the error of an answer that refuses. A player who was deleted is signed out. */
+  /**
+   * Return the error of an answer that refuses. A player who was deleted is signed out.
+   *
+   * @param {string | undefined} player
+   * @param {string} method
+   * @param {string} path
+   * @param {import("./http.js").Answer} answer
+   */
   problem(player, method, path, { status, body, retryAfter }) {
     const { title, detail, errors, version, rule, code = "HttpError" } = body ?? {};
     const message = detail ?? title ?? `${method} ${path} was answered with ${status}.`;

@@ -11,7 +11,10 @@
  * @property {number} [tiebreak] of the same run, where the board's area has a tie-break
  * @property {any} [metadata] what the game sent with the score, where the area takes some
  *
- * @typedef {{op: "set"} & Entry | {op: "remove", userId: string}} Change
+ * @typedef {({op: "set"} & Entry) | {op: "remove", userId: string}} Change
+ * @typedef {{epoch: number, version: number}} Position
+ * @typedef {Position & {size: number, entries: Entry[], tiebreak?: ?Order}} Snapshot
+ * @typedef {{epoch: number, from: number, to: number, changes: Change[]}} Diff from a version to the next
  * @typedef {"desc" | "asc"} Order "desc": more points are better; "asc": fewer are (a time trial)
  */
 
@@ -29,6 +32,8 @@ const WORST = { desc: -Number.MAX_SAFE_INTEGER, asc: Number.MAX_SAFE_INTEGER };
  * Sorts as the table's sort key does: of equal scores the better tie-break, where the board has one; then the one
  * reached first.
  *
+ * @param {Order} order
+ * @param {?Order} tiebreak
  * @returns {(a: Entry, b: Entry) => number}
  */
 const comparison = (order, tiebreak) => (a, b) =>
@@ -60,9 +65,10 @@ export function ranked(order, entries, tiebreak = null) {
  */
 export function apply(order, entries, changes, tiebreak = null) {
   const board = new Map([...entries].map((entry) => [entry.userId, entry]));
-  for (const { op, ...entry } of changes) {
-    if (op === "remove") board.delete(entry.userId);
-    else board.set(entry.userId, entry);
+  for (const change of changes) {
+    const { op, ...entry } = change;
+    if (change.op === "remove") board.delete(change.userId);
+    else board.set(change.userId, /** @type {Entry} */ (entry));
   }
   return ranked(order, board.values(), tiebreak);
 }
@@ -72,18 +78,23 @@ export class Replica {
   /** @param {Order} order */
   constructor(order) {
     this.order = order;
+    /** @type {?Position} */
     this.position = null;
     /** @type {Entry[]} */
     this.entries = [];
-    /** The most entries that the board shows; null until the first snapshot. */
+    /** @type {?number} the most entries that the board shows; null until the first snapshot */
     this.size = null;
     /** @type {?Order} which tie-breaks are better, as the snapshot says; null on a board without any */
     this.tiebreak = null;
   }
 
-  /** Takes a snapshot, unless it is older than what is held in the same epoch. */
+  /**
+   * Takes a snapshot, unless it is older than what is held in the same epoch.
+   *
+   * @param {Snapshot} frame
+   */
   snapshot({ epoch, version, size, entries, tiebreak = null }) {
-    if (this.position?.epoch === epoch && version < this.position.version) return Outcome.IGNORED;
+    if (this.position && this.position.epoch === epoch && version < this.position.version) return Outcome.IGNORED;
     this.position = { epoch, version };
     this.entries = entries;
     this.size = size;
@@ -91,9 +102,13 @@ export class Replica {
     return Outcome.APPLIED;
   }
 
-  /** Applies a diff that follows from what is held, ignores one that is not newer. */
+  /**
+   * Applies a diff that follows from what is held, ignores one that is not newer.
+   *
+   * @param {Diff} frame
+   */
   diff({ epoch, from, to, changes }) {
-    if (this.position?.epoch !== epoch) return Outcome.RESYNC;
+    if (!this.position || this.position.epoch !== epoch) return Outcome.RESYNC;
     if (to <= this.position.version) return Outcome.IGNORED;
     if (from !== this.position.version) return Outcome.RESYNC;
     this.entries = apply(this.order, this.entries, changes, this.tiebreak);

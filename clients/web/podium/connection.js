@@ -17,18 +17,23 @@ export const STABLE_MS = 60_000;
 
 /** A socket, or the attempt at one. Its timers end with it. */
 class Link {
+  /** @type {?WebSocket} */
   socket = null;
   spectator = false; // it has no token
   open = false;
   timers = new Set();
+  /** @type {any} the timer of the next ping */
   ping = null;
+  /** @type {any} the deadline of its pong */
   pong = null;
 }
 
 export class Connection {
   #options;
   #clock;
+  /** @type {"offline" | "connecting" | "live" | "reconnecting"} */
   #state = "offline";
+  /** @type {any} a `Link` while there is one; what is called on it otherwise is a fault */
   #link = null;
   #retry = null; // the timer of the next attempt
   #failures = 0; // in a row
@@ -42,7 +47,7 @@ export class Connection {
    * @param {(options: {fresh: boolean}) => Promise<?string>} options.token the player's, a new one if it must be
    *   `fresh`; null for a spectator
    * @param {typeof WebSocket} options.WebSocket
-   * @param {{now: Function, setTimeout: Function, clearTimeout: Function}} options.clock
+   * @param {import("./clock.js").Clock} options.clock
    * @param {() => number} options.random from 0 to 1
    * @param {() => object} options.versions the versions held, for a ping
    * @param {() => void} options.onOpen
@@ -117,7 +122,7 @@ export class Connection {
       if (link !== this.#link) return;
       this.#renewed ||= fresh;
       link.spectator = token === null;
-      link.socket = new WebSocket(url, link.spectator ? [SUBPROTOCOL] : [SUBPROTOCOL, token]);
+      link.socket = new WebSocket(url, token === null ? [SUBPROTOCOL] : [SUBPROTOCOL, token]);
     } catch (error) {
       if (link === this.#link) this.#failed();
       if (error.code !== "SignedOut") onError(error);

@@ -17,11 +17,19 @@ export class PodiumError extends Error {
    * @param {number} [about.version] `version` of a 409: the stored one, where a save was made from an older
    * @param {string} [about.rule] the key of the catalogue that refused: `tasks.first-score.requires.score`
    * @param {number} [about.retryAfter] seconds after which the server would be asked again
+   * @param {unknown} [about.cause] the error that it comes from
    */
   constructor(message, { code = "PodiumError", status, title, detail, errors = [], version, rule, retryAfter, cause } = {}) {
     super(message, { cause });
     this.name = "PodiumError";
-    Object.assign(this, { code, status, title, detail, errors, version, rule, retryAfter });
+    this.code = code;
+    this.status = status;
+    this.title = title;
+    this.detail = detail;
+    this.errors = errors;
+    this.version = version;
+    this.rule = rule;
+    this.retryAfter = retryAfter;
     /**
      * The key of an action whose outcome is not known: it may have happened. Called again with this key, it happens
      * once at most. Undefined where the outcome is known.

@@ -56,7 +56,7 @@ export class Google {
       throw new PodiumError(message, { code: "StorageRefused" });
     }
     const address = endpoint(hostedUiUrl, "authorize");
-    address.search = new URLSearchParams({
+    const query = new URLSearchParams({
       identity_provider: "Google",
       response_type: "code",
       client_id: userPoolClientId,
@@ -66,6 +66,7 @@ export class Google {
       code_challenge: await challengeOf(verifier),
       code_challenge_method: "S256",
     });
+    address.search = query.toString();
     this.#page.location.assign(address.href);
   }
 

@@ -5,8 +5,8 @@ import { PodiumError } from "./error.js";
 const TIMEOUT_MS = 30_000;
 
 /**
- * @typedef {{fetch: Function, clock: {setTimeout: Function, clearTimeout: Function}, timeout?: number}} Transport
- *   `timeout` is in milliseconds, and covers the body too; a `fetch` that does not listen to its signal cannot outlast it
+ * @typedef {{fetch: typeof fetch, clock: import("./clock.js").Clock, timeout?: number}} Transport `timeout` is in
+ *   milliseconds, and covers the body too; a `fetch` that does not listen to its signal cannot outlast it
  *
  * @typedef {{ok: boolean, status: number, body: any, retryAfter: number | undefined}} Answer `body` is null where the
  *   answer is not JSON; `retryAfter` is in seconds

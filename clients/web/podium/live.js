@@ -42,8 +42,13 @@ export class Live {
 
   /**
    * @param {object} options
+   * @param {string} options.url
+   * @param {typeof WebSocket} options.WebSocket
+   * @param {import("./clock.js").Clock} options.clock
+   * @param {() => number} options.random from 0 to 1
    * @param {(event: string, value: unknown) => void} options.emit told `state`, `announcement`, `avatar` and `error`
    * @param {(options: {fresh: boolean}) => Promise<?string>} options.token see `Connection`, as is `onRefused`
+   * @param {() => Promise<unknown>} options.onRefused
    * @param {(board: string) => Promise<{version: number, size: number, entries: object[]}>} options.read reads a board
    *   over REST
    */
@@ -79,6 +84,7 @@ export class Live {
     });
   }
 
+  /** @returns {import("../podium.js").State} */
   get state() {
     const { state } = this.#connection;
     return state === "reconnecting" && this.#polling.isAnswered ? "polling" : state;

@@ -5,7 +5,7 @@ const LOCK_MS = 10_000;
  * Act while no other tab does, where the browser can see to that.
  *
  * @template T
- * @param {{locks?: ?LockManager, clock: {setTimeout: Function, clearTimeout: Function}}} environment
+ * @param {{locks?: ?LockManager, clock: import("./clock.js").Clock}} environment
  * @param {string} name what only one of them does at a time
  * @param {(isAlone: boolean) => T | Promise<T>} act
  * @returns {Promise<T>}

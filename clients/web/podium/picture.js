@@ -52,7 +52,7 @@ async function scaled(file, type, bitmap, accepted) {
   const scale = Math.min(1, Math.max(LONGER_SIDE / longer, MIN_SIDE / shorter));
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   const kind = OPAQUE.has(type) ? "image/jpeg" : "image/webp";

@@ -18,7 +18,7 @@ export class Polling {
 
   /**
    * @param {object} options
-   * @param {{setTimeout: Function, clearTimeout: Function}} options.clock
+   * @param {import("./clock.js").Clock} options.clock
    * @param {() => string[]} options.boards that are to be read
    * @param {(board: string) => Promise<object>} options.read
    * @param {(board: string, page: object) => void} options.onPage

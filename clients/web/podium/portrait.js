@@ -13,7 +13,7 @@ export const PORTRAIT_MS = 60_000;
  * The processing begins only when the connection is live: what is pushed before that is lost.
  *
  * @param {import("../podium.js").Podium} podium signed in, with its connection started
- * @param {{fetch: Function, clock: object}} environment
+ * @param {import("./http.js").Transport} environment
  * @param {Blob} file what the player chose
  * @param {string} background
  */
@@ -30,7 +30,8 @@ export async function makePortrait(podium, { fetch, clock }, file, background) {
       const asked = podium.request("POST", "/avatar/process", { key, background }, { repeatable: true });
       asked.catch((error) => settle(reject, error));
     }
-    function told({ key: of, avatar, face, error, message }) {
+    /** @param {import("../podium.js").Events["avatar"]} frame */
+    function told({ key: of, avatar, face, error, message = "" }) {
       if (of !== key) return;
       if (error) settle(reject, new PodiumError(message, { code: error }));
       else settle(resolve, { key, avatar, face });

@@ -25,6 +25,8 @@
  * @typedef {object} Once
  * @property {string} [key] the `idempotencyKey` of an earlier error of the same call; a new one unless told
  *
+ * @typedef {import("./board.js").Entry} Entry
+ *
  * @typedef {{gameArea: string, score: number, best: number, improved: boolean, queued?: undefined}} Accepted the server
  *   has the score: `best` is what the player has in the area now, and `improved` whether this score made it
  *
@@ -90,7 +92,7 @@ export class Rest {
    * @param {import("./api.js").Api} environment.api
    * @param {import("./session.js").Session} environment.session
    * @param {import("./scoreQueue.js").ScoreQueue} environment.scores
-   * @param {{setTimeout: Function}} environment.clock
+   * @param {import("./clock.js").Clock} environment.clock
    * @param {() => number} environment.random from 0 to 1
    */
   constructor({ api, session, scores, clock, random }) {
@@ -141,7 +143,9 @@ export class Rest {
    * A page of a board of any length, read once. It begins at the rank `from`, or where `cursor`, the `nextCursor` of
    * the page before, says.
    *
-   * @returns {Promise<{gameArea: string, version: number, entries: object[], nextCursor: ?string}>}
+   * @param {string} gameArea a board's id
+   * @param {{limit?: number, cursor?: string, from?: number}} [page]
+   * @returns {Promise<{gameArea: string, version: number, entries: Entry[], nextCursor: ?string}>}
    */
   leaderboard(gameArea, { limit, cursor, from } = {}) {
     return this.request("GET", `/leaderboard${query({ gameArea, limit, cursor, from })}`);
@@ -163,7 +167,9 @@ export class Rest {
    * The player's own place among `of` players, and up to `around` neighbours on either side; `top` is the share of
    * the players down to this place, 0 to 1.
    *
-   * @returns {Promise<{gameArea: string, rank: number, of: number, top: number, score: number, entries: object[]}>}
+   * @param {string} gameArea a board's id
+   * @param {number} [around]
+   * @returns {Promise<{gameArea: string, rank: number, of: number, top: number, score: number, entries: Entry[]}>}
    * @throws {PodiumError} 404 without a score there
    */
   rank(gameArea, around) {
@@ -200,7 +206,11 @@ export class Rest {
     return this.request("GET", "/profile/export");
   }
 
-  /** Deletes the player for good, data and sign-in, and forgets them here, a guest's name too. */
+  /**
+   * Deletes the player for good, data and sign-in, and forgets them here, a guest's name too.
+   *
+   * @returns {Promise<null>}
+   */
   async deleteProfile() {
     const { player } = this.#api;
     const answer = await this.request("DELETE", "/profile");
@@ -335,6 +345,7 @@ export class Rest {
     const { player } = this.#api;
     for (let failures = 0; ; ) {
       const sent = this.#api.send(player, "POST", path, body, { [IDEMPOTENCY_KEY]: key });
+      /** @type {any} */
       const answer = await sent.catch((error) => ({ error }));
       if (answer.ok && answer.body) return answer.body;
       const error = answer.error ?? this.#failure(player, path, answer);
@@ -350,7 +361,7 @@ export class Rest {
     const { retryAfter = 0 } = error;
     if (failures === ATTEMPTS || retryAfter > LONGEST_WAIT) throw error;
     const delay = retryAfter * 1000 + backoff(failures - 1, this.#random);
-    await new Promise((resolve) => this.#clock.setTimeout(resolve, delay));
+    await /** @type {Promise<void>} */ (new Promise((resolve) => this.#clock.setTimeout(resolve, delay)));
     // A key belongs to one player, and so does a score: sent by the next one, this would be another.
     if (this.#api.player !== player) throw error;
   }

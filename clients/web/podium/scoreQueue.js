@@ -71,7 +71,8 @@ export class ScoreQueue {
   #callers = new Map(); // who waits for the answer to a score: `{entry, answer, resolve, reject}` by its place
   #found = new Set(); // the places of what an earlier page has left
   #told = ""; // the places that were in the last `onWaiting`
-  #sending = null; // the place of the score that is on its way
+  /** @type {?string} the place of the score that is on its way */
+  #sending = null;
   #failures = 0; // in a row
   #isStalled = false; // it has failed too often for callers to wait
   #resting = new Set(); // the areas whose scores the server failed over
@@ -87,7 +88,7 @@ export class ScoreQueue {
    * @param {import("./api.js").Api} environment.api
    * @param {import("./storage.js").Store} environment.store
    * @param {string} environment.prefix of the storage's keys
-   * @param {{now: () => number, setTimeout: Function, clearTimeout: Function}} environment.clock
+   * @param {import("./clock.js").Clock} environment.clock
    * @param {() => number} environment.random from 0 to 1
    * @param {?LockManager} [environment.locks]
    * @param {(waiting: WaitingScore[]) => void} environment.onWaiting told the player's scores when others wait
@@ -138,12 +139,13 @@ export class ScoreQueue {
     if (text.length > CHARACTERS_LIMIT) throw tooLarge();
     this.#makeRoom(text.length);
     this.#store.set(place, text);
-    const caller = { entry };
-    caller.answer = new Promise((resolve, reject) => Object.assign(caller, { resolve, reject }));
-    this.#callers.set(place, caller);
+    const answer = new Promise((resolve, reject) => {
+      this.#callers.set(place, { entry, resolve, reject });
+    });
+    this.#callers.get(place).answer = answer;
     if (this.#isStalled || this.#isClosed || this.#resting.has(body.gameArea)) this.#letGo(place);
     else this.#run();
-    return caller.answer;
+    return answer;
   }
 
   /** Try now, unless the server has asked for more time: the network is back, or another player is signed in. */
@@ -165,7 +167,12 @@ export class ScoreQueue {
     if (storageArea === this.#store.area && (key === null || key.startsWith(this.#prefix))) this.#tell();
   }
 
-  /** Drop all that a player has made. */
+  /**
+   * Drop all that a player has made.
+   *
+   * @param {string | undefined} player
+   * @param {PodiumError} error
+   */
   drop(player, error) {
     for (const entry of this.#all(player)) this.#refuse(entry, error);
     this.#tell();
@@ -240,13 +247,17 @@ export class ScoreQueue {
       return;
     }
     const error = this.#api.problem(entry.player, "POST", "/score", answer);
-    if (PASSING.has(error.status)) this.#pause(error);
-    else if (error.status >= 500 && !this.#callers.has(this.#place(entry))) this.#rest(entry.body.gameArea);
+    if (PASSING.has(answer.status)) this.#pause(error);
+    else if (answer.status >= 500 && !this.#callers.has(this.#place(entry))) this.#rest(entry.body.gameArea);
     else if (error.code === "deleted") this.drop(entry.player, error);
     else this.#refuse(entry, error);
   }
 
-  /** Wait before the next try, whatever failed. */
+  /**
+   * Wait before the next try, whatever failed.
+   *
+   * @param {{code?: string, retryAfter?: number}} error
+   */
   #pause({ code, retryAfter = 0 }) {
     const asked = Math.min(retryAfter * 1000, LONGEST_PAUSE_MS);
     this.#notBefore = this.#clock.now() + asked;
@@ -336,7 +347,11 @@ export class ScoreQueue {
     return this.#all(player).find(({ body }) => !this.#resting.has(body.gameArea));
   }
 
-  /** Return the scores that are stored, and those whose callers wait though another tab has sent them. */
+  /**
+   * Return the scores that are stored, and those whose callers wait though another tab has sent them.
+   *
+   * @param {string} [player] all players' unless told
+   */
   #all(player) {
     const entries = new Map([...this.#callers].map(([place, { entry }]) => [place, entry]));
     for (const entry of this.#stored()) entries.set(this.#place(entry), entry);

@@ -43,14 +43,18 @@ export class Session {
   #onUser;
   #onError;
   #google;
-  #tokens = null; // before the first `follow`
+  /** @type {any} null before the first `follow`, and while no player is signed in */
+  #tokens = null;
+  /** @type {?Promise<void>} */
   #renewal = null;
 
   /**
    * @param {object} config
    * @param {object} environment
    * @param {import("./storage.js").Store} environment.store
-   * @param {?LockManager} environment.locks
+   * @param {import("./http.js").Transport} environment.transport
+   * @param {import("./clock.js").Clock} environment.clock
+   * @param {?LockManager} [environment.locks]
    * @param {{location?: Location, history?: History}} environment.page the browser's, for the way to Google and back
    * @param {(user: ?{id: string, username: string}) => void} environment.onUser called at each sign-in and sign-out
    * @param {(error: PodiumError) => void} environment.onError called for what goes wrong outside of any call
@@ -67,12 +71,16 @@ export class Session {
     this.#google = new Google(config, { attempts, transport, clock, page });
   }
 
-  /** The player: `id` is the token's `sub`. Null when no player is signed in. */
+  /**
+   * The player: `id` is the token's `sub`. Null when no player is signed in.
+   *
+   * @returns {?{id: string, username: string}}
+   */
   get user() {
     return this.#tokens?.user ?? null;
   }
 
-  /** Whether the player is a guest, who has no e-mail address and is lost with this browser's storage. */
+  /** @returns {boolean} whether the player is a guest, who has no e-mail address and is lost with this browser's storage */
   get isGuest() {
     return this.#tokens?.guest ?? false;
   }
@@ -188,6 +196,7 @@ export class Session {
     return done;
   }
 
+  /** @param {any} guest as it is stored */
   async #tokenOfGuest({ token, ...known }) {
     for (const password of passwordsOf(known)) {
       try {
@@ -218,6 +227,7 @@ export class Session {
     if (isKnown) this.#save("guest", known.upgraded ? { username, upgraded: true } : { username, password });
   }
 
+  /** @returns {Promise<any>} the player */
   async signIn(username, password) {
     return this.#signIn(username, password, false);
   }
@@ -260,6 +270,7 @@ export class Session {
     return this.#newGuest();
   }
 
+  /** @param {any} guest as it is stored */
   async #signInAsGuest({ username, upgraded = false, ...known }) {
     let refused = new PodiumError(UPGRADED, { code: "NotAuthorizedException" });
     for (const password of passwordsOf(known)) {
@@ -306,7 +317,7 @@ export class Session {
   /** Forgets a player who was deleted, a guest's name too. One who has signed in since, here or in a tab, stays. */
   forget(id) {
     if (this.user?.id !== id) return;
-    if (this.#load("guest")?.username === this.user.username) this.#save("guest", null);
+    if (this.#load("guest")?.username === this.user?.username) this.#save("guest", null);
     this.#end();
   }
 
@@ -412,7 +423,12 @@ export class Session {
     return this.#tokens;
   }
 
-  /** Return the session of an answer. `address` is what the player would have as the e-mail address. */
+  /**
+   * Return the session of an answer. `address` is what the player would have as the e-mail address.
+   *
+   * @param {any} answer
+   * @param {{guest: boolean, address?: string}} session
+   */
   #read({ IdToken, AccessToken, RefreshToken, ExpiresIn }, { guest, address }) {
     const claims = claimsOf(IdToken);
     const user = { id: claims?.sub, username: claims?.["cognito:username"] };

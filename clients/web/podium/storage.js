@@ -3,6 +3,9 @@
  *
  * A storage may be out of reach (blocked by the player's settings), refuse to write (private mode, quota), or drop what
  * it is given. Memory then stands in until the page is closed, so the game goes on, and `onRefused` is told once.
+ *
+ * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem"> & Partial<Pick<Storage, "length" | "key">>} Storing what
+ *   is needed of a `Storage`: `length` and `key` only for what is to be found at the next visit without being known
  */
 export class Store {
   #storage;
@@ -13,7 +16,7 @@ export class Store {
   #isTold = false;
 
   /**
-   * @param {Storage | (() => ?Storage)} storage a function where asking for it may fail, as for `sessionStorage`
+   * @param {Storing | (() => ?Storing)} storage a function where asking for it may fail, as for `sessionStorage`
    * @param {(cause: unknown) => void} onRefused
    */
   constructor(storage, onRefused) {
