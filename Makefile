@@ -112,6 +112,10 @@ lint: $(VENVS)/dev/.synced ## Check style and types
 docs: $(VENVS)/local/.synced ## Write the reference pages and the web client's constants from the code
 	@$(LOCAL) -m local.reference
 
+.PHONY: package
+package: node_modules/.installed ## Pack the web client as an npm package, with types for TypeScript
+	@cd clients/web && npm pack --silent --pack-destination ../..
+
 .PHONY: format
 format: $(VENVS)/dev/.synced ## Format the code, mend what can be mended
 	@$(VENVS)/dev/bin/ruff check --fix --quiet .

@@ -58,7 +58,9 @@ const EARLY = { error: 10, score: SCORES_LIMIT };
  * @property {string} [hostedUiUrl] where players sign in with Google, if they can
  * @property {{contentTypes?: string[], maxBytes?: number}} [pictures] what a portrait can be made of
  * @property {{id: string, title: string, order: import("./podium/board.js").Order, areas: string[]}[]} boards
- *
+ */
+
+/**
  * Stand-ins for what a browser has.
  *
  * @typedef {object} Environment
@@ -75,10 +77,14 @@ const EARLY = { error: 10, score: SCORES_LIMIT };
  *   `storage`, as `window` does
  * @property {{location?: Location, history?: History}} [page] `window`, for the way to Google and back
  * @property {?LockManager} [locks] `navigator.locks`, so that one tab renews and sends at a time
- *
+ */
+
+/**
  * @typedef {{id: string, username: string}} User a player; `id` is who the boards' entries name
  * @typedef {"offline" | "connecting" | "live" | "reconnecting" | "polling"} State the live connection's
- *
+ */
+
+/**
  * What the listeners of each event are given.
  *
  * @typedef {object} Events
@@ -89,7 +95,9 @@ const EARLY = { error: 10, score: SCORES_LIMIT };
  * @property {import("./podium/scoreQueue.js").WaitingScore[]} waiting
  * @property {import("./podium/scoreQueue.js").ScoreEvent} score
  * @property {PodiumError} error
- *
+ */
+
+/**
  * @typedef {import("./podium/board.js").Entry} Entry
  * @typedef {import("./podium/rest.js").Accepted} Accepted
  * @typedef {import("./podium/rest.js").Kept} Kept
@@ -116,8 +124,8 @@ export class Podium extends Rest {
   #sizes = null; // how many entries boards show, once they were asked for
 
   /**
-   * @param {string | URL | Config | {restUrl: string}} config the deployment's `client-config.json`: its address, or what it says. Where
-   *   that has no boards, as the output of a stack, the address is made of its `restUrl`.
+   * @param {string | URL | Config | {restUrl: string}} config the deployment's `client-config.json`: its address, or
+   *   what it says. Where that has no boards, as the output of a stack, the address is made of its `restUrl`.
    * @param {Environment} [environment] stand-ins for what a browser has
    * @returns {Promise<Podium>}
    * @throws {PodiumError} where the configuration cannot be had
