@@ -582,6 +582,40 @@ test("the scores of another deployment on the same origin are left alone", async
   assert.equal(storage.getItem("podium.other.score.id-ada.k1"), other);
 });
 
+test("a score that another tab has sent meanwhile is not brought back by the tab that gives up", async () => {
+  const client = await makePlayer();
+  client.server.api = down;
+  const kept = client.podium.submitScore("forest", 5);
+  await settle();
+  const place = [...client.storage.items.keys()].find((key) => key.startsWith(PREFIX));
+  client.storage.removeItem(place);
+  await client.clock.advance(1500);
+  assert.equal((await kept).queued, true);
+  assert.equal(client.storage.getItem(place), null);
+  assert.deepEqual(waiting(client), []);
+});
+
+test("a page whose storage is cleared by another has nothing that waits", async () => {
+  const events = new EventTarget();
+  const client = await makeOffline([5], { events });
+  client.storage.items.clear();
+  const cleared = { key: null, storageArea: client.storage };
+  events.dispatchEvent(Object.assign(new Event("storage"), cleared));
+  assert.deepEqual(client.events.findLast(([name]) => name === "waiting"), ["waiting", []]);
+});
+
+test("an answer ends the failures in a row", async () => {
+  const client = await makeOffline([5]);
+  client.server.api = accepted;
+  await client.clock.advance(30_000);
+  client.server.api = down;
+  const kept = client.podium.submitScore("forest", 6);
+  await settle();
+  assert.deepEqual(client.clock.delays, [500]);
+  await client.clock.advance(1500);
+  assert.equal((await kept).queued, true);
+});
+
 /** A generator of whole numbers below a bound, the same each time for a seed. */
 function dice(seed) {
   let state = seed;
