@@ -1,5 +1,8 @@
 """The routes of the REST API that a simulated player uses."""
 
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import aiohttp
@@ -7,12 +10,22 @@ from pydantic import ValidationError
 
 from game.board import Entry
 from game.catalogue import TOP_LIMIT
+from game.headers import RETRY_AFTER
 from game.model import Model
 
 TIMEOUT_SECONDS = 30.0
 """No answer within this is a failure. API Gateway itself gives up after 29."""
 
+ATTEMPTS = 3
+"""How often in all a busy server is asked for a read or a deletion."""
+LONGEST_WAIT_SECONDS = 10
+"""A longer `Retry-After` is not waited for."""
+_BUSY = (429, 503)
+
 _ModelT = TypeVar("_ModelT", bound=Model)
+
+
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class RestError(Exception):
@@ -46,11 +59,16 @@ def open_http() -> aiohttp.ClientSession:
 
 
 class Rest:
-    """A client of the API at `url`. Every method raises RestError."""
+    """A client of the API at `url`. Every method raises RestError.
 
-    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+    Where the server is busy (429, 503) a read or a deletion is repeated after what `Retry-After` asks for and
+    up to a second more. A score is not: how many are refused is what a load test measures.
+    """
+
+    def __init__(self, http: aiohttp.ClientSession, url: str, sleep: Sleep = asyncio.sleep) -> None:
         self._http = http
         self._url = url.rstrip("/")
+        self._sleep = sleep
 
     async def post_score(self, token: str, area: str, points: int) -> ScoreAnswer:
         """Submit a score."""
@@ -88,13 +106,23 @@ class Rest:
         self, method: str, path: str, status: int, *, token: str | None = None, **more: Any
     ) -> bytes:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        try:
-            async with self._http.request(method, f"{self._url}{path}", headers=headers, **more) as response:
-                text = await response.read()
-        except TimeoutError as error:
-            raise RestError(f"{method} {path}: no answer") from error
-        except aiohttp.ClientError as error:
-            raise RestError(f"{method} {path}: {type(error).__name__}") from error
-        if response.status != status:
-            raise RestError(f"{method} {path}: {response.status}")
-        return text
+        for left in reversed(range(ATTEMPTS if method != "POST" else 1)):
+            try:
+                url = f"{self._url}{path}"
+                async with self._http.request(method, url, headers=headers, **more) as response:
+                    text = await response.read()
+            except TimeoutError as error:
+                raise RestError(f"{method} {path}: no answer") from error
+            except aiohttp.ClientError as error:
+                raise RestError(f"{method} {path}: {type(error).__name__}") from error
+            if response.status == status:
+                return text
+            delay = _seconds(response.headers.get(RETRY_AFTER))
+            if response.status not in _BUSY or delay > LONGEST_WAIT_SECONDS or not left:
+                break
+            await self._sleep(delay + random.random())
+        raise RestError(f"{method} {path}: {response.status}")
+
+
+def _seconds(retry_after: str | None) -> int:
+    return int(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else 0

@@ -1,7 +1,7 @@
 """A stand-in for what players call over HTTP: Cognito's JSON protocol, and the REST API.
 
 It does as it is told: `failures` has the answers that an operation (`SignUp`, `POST /score`, …) gives before
-it works, and `hold` keeps it from answering.
+it works (with `retry_after`, if any), and `hold` keeps it from answering.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from game.catalogue import load_catalogue
+from game.headers import RETRY_AFTER
 from game.scoring import better
 from loadtest.target import TargetBoard, TargetConfig
 
@@ -41,6 +42,7 @@ class StandIn:
         self.calls: list[str] = []
         self.requests: list[dict[str, Any]] = []
         self.failures: defaultdict[str, deque[tuple[int, Any]]] = defaultdict(deque)
+        self.retry_after: str | None = None
         self._gates: dict[str, Gate] = {}
         self.expires_in = 3600
 
@@ -166,7 +168,10 @@ class StandIn:
         if not self.failures[operation]:
             return None
         status, body = self.failures[operation].popleft()
-        return _answer(status, body)
+        answer = _answer(status, body)
+        if self.retry_after is not None:
+            answer.headers[RETRY_AFTER] = self.retry_after
+        return answer
 
 
 def entry(rank: int, points: int) -> dict[str, Any]:

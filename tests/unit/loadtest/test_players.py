@@ -252,3 +252,49 @@ async def test_failed_request_says_the_same_each_time(
     with pytest.raises(RestError) as failed:
         await Rest(http, stand_in.url).top("forest", 10)
     assert str(failed.value) == told
+
+
+class Waits:
+    """What a client slept, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "asked"), [(503, "4", 4), (429, None, 0), (503, "soon", 0)]
+)
+async def test_read_of_a_busy_server_is_repeated_when_the_server_asks_for_it(
+    status: int, retry_after: str | None, asked: int, stand_in: StandIn, http: aiohttp.ClientSession
+) -> None:
+    waits = Waits()
+    rest = Rest(http, stand_in.url, waits.sleep)
+    stand_in.retry_after = retry_after
+    stand_in.failures["GET /leaderboard"].extend([(status, "x")] * 2)
+    assert (await rest.top("forest", 10)).entries == ()
+    assert all(asked <= seconds < asked + 1 for seconds in waits.seconds)
+    assert len(waits.seconds) == 2
+
+    stand_in.failures["GET /leaderboard"].extend([(status, "x")] * 4)
+    with pytest.raises(RestError, match=f"GET /leaderboard: {status}"):
+        await rest.top("forest", 10)
+    assert len(waits.seconds) == 4
+    assert len(stand_in.failures["GET /leaderboard"]) == 1
+
+
+async def test_score_is_not_repeated_nor_is_what_the_server_wants_much_later(
+    stand_in: StandIn, http: aiohttp.ClientSession
+) -> None:
+    waits = Waits()
+    rest = Rest(http, stand_in.url, waits.sleep)
+    stand_in.failures["POST /score"].append((503, "x"))
+    with pytest.raises(RestError, match="POST /score: 503"):
+        await rest.post_score("token", "forest", 5)
+    stand_in.retry_after = "11"
+    stand_in.failures["GET /leaderboard"].append((429, "x"))
+    with pytest.raises(RestError, match="GET /leaderboard: 429"):
+        await rest.top("forest", 10)
+    assert waits.seconds == []
