@@ -78,6 +78,7 @@ async def test_scores_of_a_cut_network_and_a_reload_arrive_once(
     await page.unroute("**/score")
     await page.context.set_offline(False)
     await expect(line).to_be_hidden()
+    await expect(page.locator("#score-to-screen")).to_have_text("Your score has been sent.")
     await expect(window.row(31)).to_have_attribute("aria-current", "true")
 
 

@@ -37,6 +37,7 @@ export class Stage {
   #rewards;
   #areas;
   #board;
+  #queued = null; // the key of the last run, while it waits for the network
   #visit = new AbortController(); // aborted when something else is shown
 
   constructor(podium, state, catalogue, screen, notices) {
@@ -46,6 +47,7 @@ export class Stage {
     this.#notices = notices;
     this.#areas = new Map(catalogue.areas.map((area) => [area.id, area]));
     this.#rewards = new Rewards(podium, state, catalogue);
+    podium.on("score", ({ key, state }) => key === this.#queued && this.#answeredLate(state));
     element("start-game").addEventListener("click", () => this.#play());
     element("play-again").addEventListener("click", () => this.#play());
     element("submit-form").addEventListener("submit", (event) => {
@@ -130,14 +132,24 @@ export class Stage {
     if (saved && !shown.aborted) await this.#rewards.give(id);
   }
 
+  /** Says what became of the last run, which had to wait for the network. */
+  #answeredLate(state) {
+    this.#queued = null;
+    const verdict = state === "sent" ? "Your score has been sent." : "The score was not saved.";
+    this.#screen.toScreen.cancel(verdict);
+    element("result-verdict").textContent = verdict;
+  }
+
   /** @returns {Promise<{saved: boolean, verdict: string}>} what became of the run */
   async #submit({ score, tiebreak }) {
     const { areas: [id], order } = this.#board;
     const { toScreen, own } = this.#screen;
     toScreen.submitted(own);
+    this.#queued = null;
     try {
-      const { best, improved, queued } = await this.#podium.submitScore(id, score, { tiebreak });
+      const { best, improved, queued, key } = await this.#podium.submitScore(id, score, { tiebreak });
       if (queued) {
+        this.#queued = key;
         toScreen.cancel("The score is sent when the network is back.");
         return { saved: false, verdict: "Your score waits for the network." };
       }
