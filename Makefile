@@ -97,7 +97,8 @@ check: lint test-web ## Check style and types, run the quick tests: for while yo
 	@$(DEV) -m pytest $(LIGHT) --quiet --numprocesses 2 --ignore tests/unit/realtime/push $(addprefix tests/unit/,$(QUICK)) $(args)
 
 .PHONY: test-web
-test-web: ## Test the JavaScript client
+test-web: node_modules/.installed ## Test the JavaScript client, and check its types
+	@node_modules/.bin/tsc --noEmit --project clients/web
 	@node --test tests/unit/web/*.test.mjs
 
 .PHONY: lint

@@ -28,7 +28,8 @@
  * @typedef {import("./board.js").Entry} Entry
  *
  * @typedef {{gameArea: string, score: number, best: number, improved: boolean, queued?: undefined}} Accepted the server
- *   has the score: `best` is what the player has in the area now, and `improved` whether this score made it
+ *   has the score. `best` is what the player has in the area now. `improved` says whether this request made it; so in an
+ *   area that keeps the best it is false where an earlier try did, whose answer was lost.
  *
  * @typedef {{gameArea: string, score: number, queued: true, key: string}} Kept the score waits to be sent
  *
