@@ -53,7 +53,7 @@ test("a score that was sent late is the player's new best; the last one is annou
   ]);
 });
 
-test("a score that is dropped is an error on the page, one that waits is none", () => {
+test("only a score that is dropped is an error on the page", () => {
   const { told, score } = makeLine();
   score({ state: "queued", player: "id-ada" });
   score({ state: "dropped", player: "id-bob", error: new Error("too old") });
