@@ -67,6 +67,11 @@ async def scores(rows: Locator) -> list[str | None]:
     return [await row.get_attribute("data-score") for row in await rows.locator("li").all()]
 
 
+async def shows(rows: Locator, *expected: str) -> bool:
+    """Return whether rows have these scores."""
+    return await scores(rows) == [*expected]
+
+
 async def test_board_without_a_tab_is_found_by_its_title_and_is_the_only_one_subscribed_to(
     backend: BackendProcess, browser: Browser, sign_up: SignUp
 ) -> None:
@@ -142,7 +147,8 @@ async def test_place_below_the_top_is_shown_with_its_neighbours_and_kept_fresh(
     await others[50].submit("level-2", 62)
     await page.locator("body").dispatch_event("visibilitychange")
     await expect(place).to_have_text("You: 6 of 8, top 75 percent")
-    assert await scores(neighbours) == ["65", "62", "60", "55", "45"]
+    # Its first answer may have the place of now and the neighbours of just before.
+    await until_async(lambda: shows(neighbours, "65", "62", "60", "55", "45"))
 
     await window.post_score(85)
     await expect(place).to_have_text("You are 2nd")
