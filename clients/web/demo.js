@@ -33,8 +33,14 @@ async function start() {
   const state = new PlayerState(podium);
   const screen = new BoardScreen(podium, state, notices);
   const stage = new Stage(podium, state, catalogue, screen, notices);
-  const you = new YouPanel(podium, state, catalogue, notices, (open) => stage.vacate(open));
-  const account = new AccountDialog(podium);
+  const you = new YouPanel(podium, state, catalogue, notices, (step) => account.open(step), (open) => stage.vacate(open));
+  const account = new AccountDialog(podium, (said) => {
+    you.render();
+    if (said) notices.cheer(said);
+    // The button that opened the dialog may be gone.
+    const { activeElement } = document;
+    if (!activeElement?.checkVisibility() || activeElement === document.body) element("panel").focus();
+  });
 
   const select = createTabs(element("tabs"), element("panel"), boards, (board, accent) => {
     document.body.dataset.accent = accent;
@@ -73,6 +79,7 @@ async function start() {
     element("start-game").focus();
   });
   onClick("sign-out", async () => {
+    if (podium.isGuest) return account.open("leave");
     await podium.signOut();
     element("play-guest").focus();
   });

@@ -120,6 +120,24 @@ class Window:
         await expect(self.page.get_by_test_id("connection-state")).to_have_text("live")
         return await self.page.get_by_test_id("player-name").inner_text()
 
+    async def sign_out(self) -> None:
+        """Sign out; a guest is asked once more."""
+        await self.page.get_by_test_id("sign-out").click()
+        question = self.page.locator("#account[open][data-step=leave]")
+        welcome = self.page.get_by_test_id("play-guest")
+        await expect(question.or_(welcome)).to_be_visible()
+        if await question.is_visible():
+            await self.page.locator("#account-submit").click()
+        await expect(welcome).to_be_visible()
+
+    async def answer(self, step: str, **fields: str) -> None:
+        """Fill in what a step of the account dialog asks for, and send it."""
+        dialog = self.page.locator(f"#account[open][data-step={step}]")
+        await expect(dialog).to_be_visible()
+        for name, value in fields.items():
+            await dialog.locator(f"[name={name}]").fill(value)
+        await dialog.locator("#account-submit").click()
+
     async def post_score(self, points: int) -> None:
         """Post an exact score with the demonstrator's form."""
         form = self.page.get_by_test_id("submit-form")

@@ -131,7 +131,7 @@ async def test_guest_plays_with_a_storage_that_refuses(
     await window.post_score(1_000)
     own_row = window.page.get_by_test_id("board").locator('[aria-current="true"]')
     await expect(own_row).to_contain_text(guest)
-    await window.page.get_by_test_id("sign-out").click()
+    await window.sign_out()
     assert await window.play_as_guest() == guest
 
 

@@ -46,7 +46,7 @@ async def test_board_is_live_before_the_sign_in_and_stays_through_it(
     await expect(window.row(222)).to_have_attribute("data-kept", "yes")
     await window.post_score(333)
     await expect(window.row(333)).to_have_attribute("aria-current", "true")
-    await window.page.get_by_test_id("sign-out").click()
+    await window.sign_out()
     await expect(state).to_have_text("live")
     await expect(window.row(333)).not_to_have_attribute("aria-current", "true")
     await expect(window.row(333).locator(".you")).to_have_count(0)

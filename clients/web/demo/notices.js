@@ -1,3 +1,5 @@
+import { faultWords } from "./accountWords.js";
+
 const CHEER_MS = 8000;
 const ANNOUNCE_MS = 1200;
 
@@ -17,7 +19,7 @@ export function createNotices() {
     clear,
     error(error) {
       console.error(error);
-      text.textContent = error.message;
+      text.textContent = error.code?.endsWith("Exception") ? faultWords(error) : error.message;
       box.hidden = false;
     },
     cheer(message) {

@@ -1,3 +1,4 @@
+import { AccountCard } from "./accountCard.js";
 import { DeleteAccount } from "./deleteAccount.js";
 import { levelSpan, roundsPlayed, shopOffer, taskOffer, unlockOffer, utcDay } from "./economy.js";
 import { formatNumber } from "./format.js";
@@ -25,9 +26,10 @@ export class YouPanel {
    * @param {import("./playerState.js").PlayerState} state
    * @param {import("../podium/rest.js").Catalogue} catalogue
    * @param {object} notices
+   * @param {(step: string) => void} onAccount opens the account dialog
    * @param {(open: boolean) => void} onToggle makes room for the panel, or takes it back
    */
-  constructor(podium, state, catalogue, notices, onToggle) {
+  constructor(podium, state, catalogue, notices, onAccount, onToggle) {
     this.#podium = podium;
     this.#state = state;
     this.#catalogue = catalogue;
@@ -42,6 +44,7 @@ export class YouPanel {
     this.#unlocks = offers("unlocks", "unlock", (id, once) => podium.unlock(id, once));
     this.#shop = offers("shop", "buy", (id, once) => podium.buy(id, 1, once));
     this.#parts = {
+      account: new AccountCard(podium, onAccount),
       name: new ProfileForm(podium, state),
       portrait: new PortraitPicker(podium, state),
       deletion: new DeleteAccount(podium, () => {
@@ -89,6 +92,7 @@ export class YouPanel {
     const { user } = this.#podium;
     element("player").hidden = !user;
     if (!user) return;
+    this.#parts.account.render();
     const { profile, progress } = this.#state;
     element("player-name").textContent = profile?.name ?? user.username;
     const player = profile ?? { userId: user.id, avatar: null };
