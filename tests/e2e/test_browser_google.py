@@ -60,9 +60,10 @@ async def test_player_goes_to_google_and_comes_back_signed_in(
     window = await open_window(browser, backend, pages)
     page = window.page
     guest = await window.play_as_guest()
-    await page.evaluate(_CONNECT)
+    await page.get_by_test_id("open-you").click()
+    await page.get_by_test_id("have-account").click()
     async with page.expect_navigation(url=lambda url: "code=" in url):
-        await page.evaluate("() => void podium.signInWithGoogle()")
+        await page.get_by_test_id("sign-in-google").click()
     await expect(page.get_by_test_id("connection-state")).to_have_text("live")
     assert page.url == f"{backend.rest_url}/"
     name = await page.get_by_test_id("player-name").inner_text()
@@ -87,4 +88,5 @@ async def test_player_who_says_no_stays_who_they_were(
     async with page.expect_navigation(url=lambda url: "error=" in url):
         await page.evaluate("() => void podium.signInWithGoogle()")
     await expect(page.get_by_test_id("player-name")).to_have_text(guest)
+    await expect(page.get_by_test_id("error")).to_contain_text("The player said no")
     assert page.url == f"{backend.rest_url}/"

@@ -194,7 +194,7 @@ export const STEPS = {
   },
   leave: {
     title: "Sign out as a guest?",
-    hint: `${GUEST_WARNING} With an e-mail address you can come back.`,
+    hint: `Until this window is closed, “Play as a guest” brings you back. ${GUEST_WARNING}`,
     fields: [],
     submit: "Sign out",
     cancel: "Stay",
