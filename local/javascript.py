@@ -11,6 +11,7 @@ from game.guests import GUESTS_BUSY, GUESTS_OFF
 from game.headers import IDEMPOTENCY_KEY, RETRY_AFTER
 from game.idempotency import OFFLINE_SECONDS
 from game.live import BOARDS_LIMIT, PING_SECONDS, SUBPROTOCOL
+from game.merge import GUESTS_LIMIT
 from game.pictures import MIN_SIDE
 
 Export = tuple[str, str, Any]
@@ -36,6 +37,7 @@ _CONSTANTS: tuple[Export, ...] = (
         "The code of a guest's refusal: more come than the stage takes in a minute.",
         GUESTS_BUSY,
     ),
+    ("GUESTS_LIMIT", "Guests that an account takes over in its life.", GUESTS_LIMIT),
     ("GUESTS_OFF", "The code of a guest's refusal: the stage takes none.", GUESTS_OFF),
     ("MIN_SIDE", "Pixels that each side of a picture must have.", MIN_SIDE),
 )

@@ -18,7 +18,8 @@
  * @property {string} [done] what is said at the end
  */
 
-const PASSWORD_HINT = "At least 10 characters, with upper and lower case, a digit and a symbol.";
+import { GUESTS_LIMIT } from "../podium/constants.js";
+import { PASSWORD_RULES } from "./accountWords.js";
 
 /** What being a guest means, as the page keeps its player: in the window's own storage. */
 export const GUEST_WARNING =
@@ -53,7 +54,7 @@ export const STEPS = {
   },
   signUp: {
     title: "Create an account",
-    hint: PASSWORD_HINT,
+    hint: PASSWORD_RULES,
     fields: ["username", "email", "password"],
     submit: "Create account",
     autocomplete: "new-password",
@@ -92,7 +93,7 @@ export const STEPS = {
   },
   reset: {
     title: "Choose a new password",
-    hint: (context) => `${codeHint(context)} ${PASSWORD_HINT}`,
+    hint: (context) => `${codeHint(context)} ${PASSWORD_RULES}`,
     fields: ["code", "newPassword"],
     submit: "Set the password",
     links: [["forgot", "Start again"]],
@@ -149,7 +150,7 @@ export const STEPS = {
   },
   setPassword: {
     title: "Choose a password",
-    hint: `Your address is confirmed. With it and this password you sign in anywhere. ${PASSWORD_HINT}`,
+    hint: `Your address is confirmed. With it and this password you sign in anywhere. ${PASSWORD_RULES}`,
     fields: ["newPassword"],
     submit: "Set the password",
     cancel: "Later",
@@ -168,7 +169,7 @@ export const STEPS = {
   },
   changePassword: {
     title: "Change your password",
-    hint: PASSWORD_HINT,
+    hint: PASSWORD_RULES,
     fields: ["password", "newPassword"],
     submit: "Change it",
     autocomplete: "current-password",
@@ -181,7 +182,7 @@ export const STEPS = {
   },
   merge: {
     title: "Bring your guest along?",
-    hint: "A guest played in this window. Your account takes over their scores, coins and belongings: of two scores the better one stays. The guest is gone then. An account can do this for three guests, ever.",
+    hint: `A guest played in this window. Your account takes over their scores, coins and belongings: of two scores the better one stays. The guest is gone then. An account can do this for ${GUESTS_LIMIT} guests, ever.`,
     fields: [],
     submit: "Bring them along",
     cancel: "No, thanks",

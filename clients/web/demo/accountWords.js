@@ -1,7 +1,9 @@
+import { GUESTS_LIMIT } from "../podium/constants.js";
 import { plainWords } from "./format.js";
 
 const WRONG_PAIR = "That name and password do not go together.";
-const PASSWORD_RULES = "A password has at least 10 characters, with upper and lower case, a digit and a symbol.";
+/** The user pool's rules, infra/passwords.py. */
+export const PASSWORD_RULES = "A password has at least 10 characters, with upper and lower case, a digit and a symbol.";
 const TOO_MANY = "Too many tries. Wait a few minutes, and try again.";
 
 /** Refusals in a player's words, by code; where it depends on what was asked, by step. */
@@ -28,7 +30,7 @@ const FAULTS = {
   NetworkError: { any: "The server cannot be reached. Try again." },
   TimeoutError: { any: "No answer came. Try again." },
   SignedOut: { any: "You are signed out by now. Sign in again." },
-  merge_limit: { any: "You have brought along three guests already, and an account takes no more. This guest stays as they are." },
+  merge_limit: { any: `You have brought along ${GUESTS_LIMIT} guests already, and an account takes no more. This guest stays as they are.` },
   no_guest: { any: "The guest who played here is gone already: there is nothing to bring along." },
   merge_running: { any: "It takes longer than usual, and goes on by itself. Press again in a minute to see it finished." },
 };

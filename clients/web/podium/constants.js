@@ -21,6 +21,9 @@ export const OFFLINE_MS = 72000000;
 /** The code of a guest's refusal: more come than the stage takes in a minute. */
 export const GUESTS_BUSY = "guests_busy";
 
+/** Guests that an account takes over in its life. */
+export const GUESTS_LIMIT = 3;
+
 /** The code of a guest's refusal: the stage takes none. */
 export const GUESTS_OFF = "guests_off";
 
