@@ -85,7 +85,9 @@ export class Google {
     // First of all: a reload, a bookmark and the history have no code then.
     for (const name of ADDED) address.searchParams.delete(name);
     history.replaceState(history.state, "", address.href);
-    const { [state]: attempt, ...others } = this.#recent();
+    const recent = this.#recent();
+    const attempt = Object.hasOwn(recent, state) ? recent[state] : null; // a forged state may be "constructor"
+    const { [state]: _, ...others } = recent;
     this.#attempts.save(Object.keys(others).length ? others : null);
     if (!attempt) throw new PodiumError("This sign-in was begun elsewhere, or is over: begin again.", { code: "google_state" });
     if (error) throw new PodiumError(description || `Google says: ${error}.`, { code: "google_refused", detail: error });

@@ -109,6 +109,20 @@ test("a code with a state that was not begun here signs no player in", async () 
   );
 });
 
+for (const state of ["constructor", "__proto__", "toString"]) {
+  test(`the state ${state}, which no sign-in here has, is refused, and nobody's words are shown`, async () => {
+    const { server, page, open } = await leave();
+    await (await open()).podium.signOut();
+    server.calls.length = 0;
+    for (const answer of ["code=of-another", "error=x&error_description=Call+me"]) {
+      page.location.href = `http://game.test/play?${answer}&state=${state}`;
+      const client = await open();
+      assert.deepEqual(errors(client), ["google_state"]);
+      assert.deepEqual(server.calls, []);
+    }
+  });
+}
+
 test("a sign-in that was begun an hour ago is over", async () => {
   const { server, page, open } = await leave();
   const { podium, clock } = await open();
