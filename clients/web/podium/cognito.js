@@ -83,6 +83,10 @@ export const isRefused = (error) => isOver(error) && !/attempts exceeded/i.test(
 /** Whether a code is not the one that was sent, or not good any more. */
 export const isSpent = ({ code }) => SPENT.has(code);
 
+/** Whether Cognito refused to confirm a player because that has been done. Its message alone says so. */
+export const isConfirmedAlready = ({ code, message }) =>
+  code === "NotAuthorizedException" && /status is (CONFIRMED|not UNCONFIRMED)/.test(message);
+
 /** Return where a code was sent, as far as Cognito says. */
 export const sentTo = (details) => ({ destination: details?.Destination ?? null });
 

@@ -1,4 +1,4 @@
-import { Cognito, isOver, isRefused, isSpent, refusal, sentTo } from "./cognito.js";
+import { Cognito, isConfirmedAlready, isOver, isRefused, isSpent, refusal, sentTo } from "./cognito.js";
 import { GUESTS_OFF } from "./constants.js";
 import { PodiumError } from "./error.js";
 import { Google } from "./google.js";
@@ -107,7 +107,11 @@ export class Session {
   }
 
   async confirmSignUp(username, code) {
-    await this.#cognito.ask("ConfirmSignUp", { Username: username, ConfirmationCode: code });
+    try {
+      await this.#cognito.ask("ConfirmSignUp", { Username: username, ConfirmationCode: code });
+    } catch (error) {
+      if (!isConfirmedAlready(error)) throw error; // the answer of an earlier try may have been lost
+    }
   }
 
   async resendCode(username) {
@@ -189,35 +193,52 @@ export class Session {
   async withOtherGuest(act) {
     const username = this.otherGuest;
     if (!username) throw new PodiumError("There is no guest in this browser.", { code: "no_guest" });
-    const done = await act(await this.#tokenOfGuest(this.#load("guest")));
-    await this.#alone(() => {
-      if (this.#load("guest")?.username === username) this.#save("guest", null);
-    });
-    return done;
+    const { token, isGone } = await this.#tokenOfGuest(this.#load("guest"));
+    const forget = () =>
+      this.#alone(() => {
+        if (this.#load("guest")?.username === username) this.#save("guest", null);
+      });
+    try {
+      const done = await act(token);
+      await forget();
+      return done;
+    } catch (error) {
+      if (!isGone || error.status !== 422) throw error;
+      // The token has expired, and there will be no other.
+      await forget();
+      throw guestGone(error);
+    }
   }
 
-  /** @param {any} guest as it is stored */
+  /**
+   * Return a token, new unless the pool has no such guest any more.
+   *
+   * @param {any} guest as it is stored
+   * @returns {Promise<{token: string, isGone: boolean}>}
+   */
   async #tokenOfGuest({ token, ...known }) {
     for (const password of passwordsOf(known)) {
       try {
         const result = await this.#cognito.authenticate("USER_PASSWORD_AUTH", { USERNAME: known.username, PASSWORD: password });
         this.#save("guest", { ...known, token: result.IdToken });
-        return result.IdToken;
+        return { token: result.IdToken, isGone: false };
       } catch (error) {
         if (!isRefused(error)) throw error;
       }
     }
-    if (token) return token;
+    if (token) return { token, isGone: true };
     this.#save("guest", null);
-    throw new PodiumError("The guest of this browser is no longer known to the server.", { code: "no_guest" });
+    throw guestGone();
   }
 
   async #changePassword(access, old, password) {
     const { username } = access.user;
     const known = this.#load("guest");
     const isKnown = known?.username === username && known.password;
-    // Both are kept until the answer is there: a guest whose password is not known is lost.
-    if (isKnown) this.#save("guest", { ...known, password: old, next: password });
+    // Both are kept until the answer is there: a guest whose password is not known is lost. What the caller takes for
+    // the old one may be wrong.
+    const kept = passwordsOf(known ?? {}).includes(old) ? old : known?.password;
+    if (isKnown) this.#save("guest", { ...known, password: kept, next: password });
     try {
       await this.#cognito.askFor(access, "ChangePassword", { PreviousPassword: old, ProposedPassword: password });
     } catch (error) {
@@ -493,6 +514,9 @@ const UPGRADED = "The guest of this browser has an e-mail address now: sign in w
 const PASSWORD_LOST =
   "This browser does not have the guest's password: once the e-mail address is confirmed, use forgotPassword.";
 const DAMAGED = "The session in this browser's storage cannot be read: sign in again.";
+
+const guestGone = (cause) =>
+  new PodiumError("The guest of this browser is no longer known to the server.", { code: "no_guest", cause });
 
 function isSession(value) {
   const { idToken, refreshToken, expiresAt, user } = value ?? {};

@@ -287,6 +287,18 @@ test("changing a password takes the old one, and a guest's follows", async () =>
   assert.deepEqual(stored(guest.storage), { username: guest.guest.username, password: "Secret-word-1" });
 });
 
+test("a wrong old password, sent where no answer comes, costs a guest nothing", async () => {
+  const { podium, server, storage, guest } = await makeGuest();
+  const { password } = stored(storage);
+  server.lost.add("ChangePassword");
+  await assert.rejects(podium.changePassword("a-typo", "Secret-word-1"), { code: "NetworkError" });
+  server.lost.clear();
+  assert.equal(server.users.get(guest.username).password, password);
+  await podium.signOut();
+  await podium.playAsGuest();
+  assert.equal(podium.user.id, guest.id);
+});
+
 test("a player who is no guest adds an address too, and the guest of this browser stays", async () => {
   const { podium, server, storage } = await makeGuest();
   const before = stored(storage);
@@ -448,6 +460,20 @@ test("a merge whose answer was lost goes on with the same token, though the gues
   const [first, second] = merges(server);
   assert.deepEqual(first, second);
   assert.equal(podium.otherGuest, null);
+});
+
+test("a guest who is gone, and whose last token the server takes no more, is not offered again", async () => {
+  const { podium, server, guest, storage } = await makeSecondPlayer();
+  server.lost.add(undefined);
+  await assert.rejects(podium.mergeGuest(), { code: "NetworkError" });
+  server.lost.clear();
+  server.api = () => [422, { title: "Unprocessable Content", status: 422, errors: [{ field: "body.token" }] }];
+  await assert.rejects(podium.mergeGuest(), { status: 422 });
+  assert.equal(podium.otherGuest, guest.username);
+  server.users.delete(guest.username);
+  await assert.rejects(podium.mergeGuest(), { code: "no_guest" });
+  assert.equal(podium.otherGuest, null);
+  assert.equal(storage.getItem(GUEST), null);
 });
 
 test("a merge that is refused or goes on for long keeps the guest", async () => {

@@ -221,7 +221,11 @@ export class FakeServer {
   }
 
   ConfirmSignUp({ Username }) {
-    this.users.get(Username).confirmed = true;
+    const user = this.users.get(Username);
+    if (user.confirmed) {
+      return [400, { __type: "NotAuthorizedException", message: "User cannot be confirmed. Current status is CONFIRMED" }];
+    }
+    user.confirmed = true;
     return [200, {}];
   }
 

@@ -66,6 +66,18 @@ test("an unconfirmed player signs in after confirming", async () => {
   assert.equal((await podium.signIn("ada", "secret")).username, "ada");
 });
 
+test("a player whose confirmation was never answered confirms again", async () => {
+  const { podium, server } = await makeClient();
+  server.confirmsAtOnce = false;
+  await podium.signUp("ada", "secret");
+  server.lost.add("ConfirmSignUp");
+  await assert.rejects(podium.confirmSignUp("ada", "123456"), { code: "NetworkError" });
+  server.lost.clear();
+  await podium.confirmSignUp("ada", "123456");
+  server.refuse.set("ConfirmSignUp", "NotAuthorizedException");
+  await assert.rejects(podium.confirmSignUp("ada", "123456"), { code: "NotAuthorizedException" });
+});
+
 test("the session is there again after a reload", async () => {
   const { storage, server } = await makePlayer();
   const { podium } = await makeClient({ storage, server });
