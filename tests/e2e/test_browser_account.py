@@ -52,6 +52,8 @@ async def test_guest_with_an_address_is_the_same_player_in_a_second_browser(
     name = await window.play_as_guest()
     await window.post_score(5_100)
     await expect(window.row(5_100)).to_have_attribute("aria-current", "true")
+    rank = await window.row(5_100).get_attribute("data-rank")
+    assert rank is not None
     await window.page.get_by_test_id("open-you").click()
     await expect(window.page.get_by_test_id("account-about")).to_contain_text("Only this window knows")
     await window.page.get_by_test_id("close-you").click()
@@ -62,6 +64,7 @@ async def test_guest_with_an_address_is_the_same_player_in_a_second_browser(
     await sign_in(other, address)
     await expect(other.page.get_by_test_id("player-name")).to_have_text(name)
     await expect(other.row(5_100)).to_have_attribute("aria-current", "true")
+    await expect(other.row(5_100)).to_have_attribute("data-rank", rank)
     assert window.complaints == other.complaints == []
 
 
