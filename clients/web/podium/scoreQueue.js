@@ -12,7 +12,7 @@
  *
  * **What is tried again**: no answer, an answer that is not the API's, 401, 408, 425, 429, 502, 503 and 504. The next
  * try comes after what `Retry-After` asks for and a random time more, which grows with the failures in a row; or as
- * soon as the browser is online again, or the live connection is back. Any other 4xx is the server's decision, and the
+ * soon as the browser is online again, or the live connection is back. Any other 4xx of the API's is the server's decision, and the
  * score is dropped. A 500 is the answer to a caller who waits for it. A score without one is tried again later, and
  * meanwhile those of other areas go first: what is wrong may be wrong in this area alone.
  *
@@ -247,7 +247,9 @@ export class ScoreQueue {
       return;
     }
     const error = this.#api.problem(entry.player, "POST", "/score", answer);
-    if (PASSING.has(answer.status)) this.#pause(error);
+    // The API's refusals are JSON: one that is not comes from a portal or a filter on the way.
+    const isApis = answer.status >= 500 || answer.body !== null;
+    if (PASSING.has(answer.status) || !isApis) this.#pause(error);
     else if (answer.status >= 500 && !this.#callers.has(this.#place(entry))) this.#rest(entry.body.gameArea);
     else if (error.code === "deleted") this.drop(entry.player, error);
     else this.#refuse(entry, error);

@@ -82,7 +82,11 @@ test("a score that is taken at once leaves nothing behind, and raises no event",
   assert.deepEqual(client.events, []);
 });
 
-const PASSING = { "an answer that is not JSON": [200, undefined], "no network": null };
+const PASSING = {
+  "an answer that is not JSON": [200, undefined],
+  "the refusal of a portal on the way": [403, undefined],
+  "no network": null,
+};
 for (const status of [401, 408, 425, 429, 502, 503, 504]) PASSING[status] = problem(status);
 
 for (const [what, answer] of Object.entries(PASSING)) {
