@@ -351,12 +351,16 @@ export class Podium extends Rest {
    * that still wait to be sent are dropped. Called again after an error, it goes on where it was.
    *
    * @returns {Promise<void>} when it is finished, which may take a minute
-   * @throws {PodiumError} `no_guest`; the server's refusal; `merge_running`: it is not finished yet, call again
+   * @throws {PodiumError} `no_guest`; `SignedOut`: also where another player signs in meanwhile; the server's refusal;
+   *   `merge_running`: it is not finished yet, call again
    */
   async mergeGuest() {
     if (!this.user) throw new PodiumError("No player is signed in.", { code: "SignedOut" });
+    const { id } = this.user;
     await this.#session.withOtherGuest(async (token) => {
       for (let attempt = 0; attempt < MERGE_ATTEMPTS; attempt++) {
+        // The guest is this player's, not that of whoever signs in meanwhile.
+        if (this.user?.id !== id) throw new PodiumError("Another player is signed in by now.", { code: "SignedOut" });
         const answer = await this.request("POST", "/account/merge", { token });
         if (answer?.state === "running") continue;
         this.#scores.drop(claimsOf(token).sub, new PodiumError("The guest who made it is gone.", { code: "deleted" }));

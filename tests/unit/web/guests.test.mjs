@@ -476,6 +476,27 @@ test("a guest who is gone, and whose last token the server takes no more, is not
   assert.equal(storage.getItem(GUEST), null);
 });
 
+test("a guest is brought along by the player who asked for it, and by no other", async () => {
+  const { podium, server, guest } = await makeSecondPlayer();
+  server.users.set("bob", { password: "secret", confirmed: true });
+  server.api = async () => {
+    await podium.signIn("bob", "secret");
+    return [202, { state: "running" }];
+  };
+  await assert.rejects(podium.mergeGuest(), { code: "SignedOut" });
+  assert.equal(merges(server).length, 1);
+
+  server.calls.length = 0;
+  const { InitiateAuth } = FakeServer.prototype;
+  server.InitiateAuth = (parameters) => {
+    delete server.InitiateAuth;
+    return podium.signIn("ada", "secret").then(() => InitiateAuth.call(server, parameters));
+  };
+  await assert.rejects(podium.mergeGuest(), { code: "SignedOut" });
+  assert.deepEqual(merges(server), []);
+  assert.equal(podium.otherGuest, guest.username);
+});
+
 test("a merge that is refused or goes on for long keeps the guest", async () => {
   const { podium, server, guest } = await makeSecondPlayer();
   server.api = () => [202, { state: "running" }];
