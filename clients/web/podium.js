@@ -359,7 +359,7 @@ export class Podium extends Rest {
     const { id } = this.user;
     await this.#session.withOtherGuest(async (token) => {
       for (let attempt = 0; attempt < MERGE_ATTEMPTS; attempt++) {
-        // The guest is this player's, not that of whoever signs in meanwhile.
+        // The guest is this player's, not that of a player who signs in meanwhile.
         if (this.user?.id !== id) throw new PodiumError("Another player is signed in by now.", { code: "SignedOut" });
         const answer = await this.request("POST", "/account/merge", { token });
         if (answer?.state === "running") continue;

@@ -12,9 +12,9 @@
  *
  * **What is tried again**: no answer, an answer that is not the API's, 401, 408, 425, 429, 502, 503 and 504. The next
  * try comes after what `Retry-After` asks for and a random time more, which grows with the failures in a row; or as
- * soon as the browser is online again, or the live connection is back. Any other 4xx of the API's is the server's decision, and the
- * score is dropped. A 500 is the answer to a caller who waits for it. A score without one is tried again later, and
- * meanwhile those of other areas go first: what is wrong may be wrong in this area alone.
+ * soon as the browser is online again, or the live connection is back. Any other 4xx of the API's is the server's
+ * decision, and the score is dropped. A 500 is the answer to a caller who waits for it. A score without one is tried
+ * again later, and meanwhile those of other areas go first: what is wrong may be wrong in this area alone.
  *
  * **A caller waits for the answer**, but not for long: after three failures in a row, or where no answer comes in its
  * time, or the server asks for more than ten seconds, it is told that the score is `queued`. So are all callers after

@@ -110,7 +110,7 @@ test("a code with a state that was not begun here signs no player in", async () 
 });
 
 for (const state of ["constructor", "__proto__", "toString"]) {
-  test(`the state ${state}, which no sign-in here has, is refused, and nobody's words are shown`, async () => {
+  test(`the state ${state}, which no sign-in here has, is refused, and the words that come with it are not shown`, async () => {
     const { server, page, open } = await leave();
     await (await open()).podium.signOut();
     server.calls.length = 0;
