@@ -117,7 +117,11 @@ async def _admit_player(live: Live, connection_id: str, player: str) -> bool:
 
 async def disconnect(live: Live, event: Event) -> Response:
     """Forget the connection (`$disconnect`)."""
-    await connections.close_connection(live.db, _connection_id(event))
+    try:
+        standing = _standing_channels(event)
+    except KeyError:  # it does not say whose it was
+        standing = []
+    await connections.close_connection(live.db, _connection_id(event), standing)
     if is_spectator(event):
         await spectators.leave(live.db)
     return OK
@@ -237,7 +241,8 @@ async def _make_room(live: Live, connection_id: str, user_id: str) -> None:
     closed = [
         one.connection_id for one in surplus if not one.may_be_opening and one.connection_id not in unclosed
     ]
-    await asyncio.gather(*(connections.close_connection(live.db, one) for one in closed))
+    standing = connections.standing_channels(user_id)
+    await asyncio.gather(*(connections.close_connection(live.db, one, standing) for one in closed))
 
 
 def _check_token_of_admin(live: Live, event: Event) -> None:
@@ -365,6 +370,8 @@ async def _answer(live: Live, event: Event, *frames: str) -> Response:
     for frame in frames:
         result = await live.push.push(frame, [connection_id], within=_left(deadline))
         if result.gone:
+            # The index may not show yet what this very frame wrote, after `$disconnect` had deleted it.
+            await connections.unsubscribe(live.db, connection_id, _standing_channels(event))
             await forget(live.db, live.push, result.gone)
             break
         if result.failed or result.untried:

@@ -153,9 +153,15 @@ async def unsubscribe(db: Database, connection_id: str, channels: Iterable[str])
     await _delete(db, ({"channel": channel, "connectionId": connection_id} for channel in stored))
 
 
-async def close_connection(db: Database, connection_id: str) -> None:
-    """Delete every row of a connection that the index shows; rows written this moment may escape it."""
-    await _delete(db, [row async for page in _rows(db, connection_id) for row in page])
+async def close_connection(db: Database, connection_id: str, standing: Iterable[str] = ()) -> None:
+    """Delete every row of a connection that the index shows; rows written this moment may escape it.
+
+    standing: channels that the connection always has, as far as the caller knows: of these no row escapes. A
+    connection that is closed as soon as it is open would else keep its place among those that are counted.
+    """
+    shown = {row["channel"] async for page in _rows(db, connection_id) for row in page}
+    found = shown | {stored_channel(channel, connection_id) for channel in standing}
+    await _delete(db, ({"channel": channel, "connectionId": connection_id} for channel in sorted(found)))
 
 
 async def channels(db: Database, connection_id: str) -> list[str]:

@@ -108,12 +108,13 @@ async def _delete_standings(db: Database, user_id: str) -> bool:
 async def _hang_up(db: Database, user_id: str, hang_up: HangUp) -> None:
     turn = asyncio.Semaphore(HANG_UPS_AT_ONCE)
     failures: list[Exception] = []
+    standing = connections.standing_channels(user_id)
 
     async def close(connection_id: str) -> None:
         async with turn:
             try:
                 await hang_up(connection_id)
-                await connections.close_connection(db, connection_id)
+                await connections.close_connection(db, connection_id, standing)
             except Exception as error:  # noqa: BLE001 -- whatever it is, the others go on
                 failures.append(error)
 

@@ -18,9 +18,10 @@ have. So it happens once, wherever a process dies, and though two work on the sa
 goes on with what died, and so does the janitor (`store.unfinished`). If the heir is deleted meanwhile, no
 step succeeds any more, and the guest is deleted too.
 
-A guest's row that cannot be read is logged and goes with the guest. A row of the heir's that cannot be read
-stops the merge of its board, and the deletion of the guest, until it has been mended; the rest goes on. So
-does a board that is throttled, or that others keep writing to, until it is calm.
+A standing of the guest's that cannot be read is logged and goes with the guest. A row of the heir's that
+cannot be read stops the merge of its board, and the deletion of the guest, until it has been mended; the rest
+goes on. So it is with the progress and the profile of both, which are merged or kept whole, and with a board
+that is throttled, or that others keep writing to, until it is calm.
 """
 
 import logging

@@ -1,6 +1,7 @@
 """Connections without a token: what they may ask for, and what they are told."""
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -10,7 +11,7 @@ from game.live import SPECTATOR_ACTIONS, SUBPROTOCOL, Action
 from realtime.gone import forget
 from realtime.routes import handle
 from store import connections, spectators
-from store.connections import SPECTATORS, address_channel
+from store.connections import EVERYONE, SPECTATORS, address_channel, user_channel
 from store.spectators import Bounds
 from tests.unit.realtime.fakes import NOW
 from tests.unit.realtime.live_scene import CALLER, PLAYER, LiveScene
@@ -108,6 +109,43 @@ async def test_spectator_that_leaves_makes_room(scene: LiveScene) -> None:
         assert await scene.event("$disconnect", spectator=True) == OPEN
     assert await scene.channels() == set()
     assert await spectators.tally(scene.direct, NOW) == 0
+
+
+@pytest.fixture
+def index_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the index show no row yet, as it may for a moment after a write."""
+
+    async def nothing(*_: Any) -> AsyncIterator[list[dict[str, Any]]]:
+        for page in list[list[dict[str, Any]]]():
+            yield page
+
+    monkeypatch.setattr(connections, "_rows", nothing)
+
+
+async def counted(scene: LiveScene, *channels: str) -> list[int]:
+    return [await connections.count(scene.direct, channel, NOW) for channel in channels]
+
+
+@pytest.mark.usefixtures("index_behind")
+async def test_spectator_that_leaves_before_the_index_shows_it_keeps_no_place(scene: LiveScene) -> None:
+    await scene.event("$connect", spectator=True)
+    assert await counted(scene, *STANDING) == [1, 1]
+    await scene.event("$disconnect", spectator=True)
+    assert await counted(scene, *STANDING) == [0, 0]
+
+
+@pytest.mark.usefixtures("index_behind")
+async def test_player_who_leaves_before_the_index_shows_it_keeps_no_place(scene: LiveScene) -> None:
+    await scene.event("$connect")
+    await scene.event("$disconnect")
+    assert await counted(scene, EVERYONE, user_channel(PLAYER)) == [0, 0]
+
+
+@pytest.mark.usefixtures("index_behind")
+async def test_subscribe_that_comes_after_the_disconnect_takes_no_place(scene: LiveScene) -> None:
+    scene.push.gone.add(CALLER)
+    assert await scene.ask({"action": "subscribe", "boards": [FOREST]}, spectator=True) == []
+    assert await counted(scene, *STANDING) == [0, 0]
 
 
 async def test_player_who_comes_and_goes_is_no_spectator(scene: LiveScene) -> None:

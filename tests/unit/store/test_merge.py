@@ -16,7 +16,7 @@ from store.errors import RowError, ThrottledError
 from store.merge import NoGuestError
 from store.players import DeletedError, MergeLimitError, NotFreeError
 from store.profiles import Profile
-from store.schema import PLAYERS, SCORES, STANDINGS, USER_PROGRESS, Table
+from store.schema import PLAYERS, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import NOW
 from tests.unit.store.interrupted import InterruptedDatabase, die, moments
@@ -437,6 +437,22 @@ async def test_row_of_the_account_that_cannot_be_read_keeps_the_guests_until_it_
             await merge_into(tables.db, Outside())
         assert (await state_of(tables, GUEST)).standings.keys() <= {"forest", "global"}
     await tidy(tables.db, Outside(), failed=1)
+    assert (await players.load_own(tables.direct, GUEST)).pending == "merge"
+    await tables.direct.client.put_item(TableName=table.name, Item=to_item(row))
+    await tidy(tables.db, Outside())
+    await assert_merged(tables, want)
+
+
+@pytest.mark.parametrize(("table", "damage"), [(USER_PROGRESS, "money"), (USER_PROFILES, "look")])
+async def test_belongings_of_the_guest_that_cannot_be_read_wait_until_they_are_mended(
+    tables: InterruptedDatabase, table: Any, damage: str
+) -> None:
+    want = await filled(tables)
+    (row,) = (row for row in (await tables.rows())[table.name] if row["userId"] == GUEST)
+    await tables.direct.client.put_item(TableName=table.name, Item=to_item(row | {damage: "a fortune"}))
+    with pytest.raises(RowError):
+        await merge_into(tables.db, Outside())
+    assert GUEST not in [one["userId"] for one in (await tables.rows())[STANDINGS.name]]
     assert (await players.load_own(tables.direct, GUEST)).pending == "merge"
     await tables.direct.client.put_item(TableName=table.name, Item=to_item(row))
     await tidy(tables.db, Outside())
