@@ -28,8 +28,8 @@ const SHAPES = { session: isSession, guest: isGuest, google: isAttempts };
  * says so: when the session is lost, no new guest takes their place. They sign in with the address.
  *
  * **A stored text that cannot be used** counts as none, is removed, and raises an `error` event:
- * `DamagedStorage` for a session, `GuestLost` for a guest. A tab whose player is signed in puts its own session there
- * instead.
+ * `DamagedStorage` for a session, `GuestLost` for a guest, or `DamagedStorage` while the guest is signed in: such a
+ * guest plays on until the session is over. A tab whose player is signed in puts its own session there instead.
  *
  * **A storage that refuses** is replaced by memory until the page is closed (see `Store`), and reported once, as
  * `StorageRefused`. A player who has signed in is then signed in all the same.
@@ -273,7 +273,9 @@ export class Session {
     return this.#alone(() => {
       if (asNew) return this.#newGuest();
       const known = this.#load("guest");
-      return known?.upgraded && this.user?.username === known.username ? this.user : this.#playAsGuest(known);
+      // A guest whose password is lost is lost with the session, and not before.
+      const isPlaying = known ? known.upgraded && this.user?.username === known.username : this.isGuest;
+      return isPlaying ? this.user : this.#playAsGuest(known);
     });
   }
 
@@ -494,7 +496,8 @@ export class Session {
     if (SHAPES[name](value)) return value;
     this.#save(name, instead);
     if (name === "google") return null;
-    if (name === "guest") this.#guestLost("cannot be read from this browser's storage");
+    if (name === "guest" && this.isGuest) this.#onError(new PodiumError(GUEST_DAMAGED, { code: "DamagedStorage" }));
+    else if (name === "guest") this.#guestLost("cannot be read from this browser's storage");
     else if (!instead) this.#onError(new PodiumError(DAMAGED, { code: "DamagedStorage" }));
     return instead;
   }
@@ -513,6 +516,8 @@ export class Session {
 const UPGRADED = "The guest of this browser has an e-mail address now: sign in with it.";
 const PASSWORD_LOST =
   "This browser does not have the guest's password: once the e-mail address is confirmed, use forgotPassword.";
+const GUEST_DAMAGED =
+  "The guest's password in this browser's storage cannot be read: add an e-mail address, or the guest is lost with the session.";
 const DAMAGED = "The session in this browser's storage cannot be read: sign in again.";
 
 const guestGone = (cause) =>

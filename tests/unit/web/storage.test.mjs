@@ -92,6 +92,19 @@ test("a damaged session does not cost the guest", async () => {
   assert.deepEqual(await again.podium.playAsGuest(), guest);
 });
 
+for (const text of ["{", null]) {
+  test(`a guest whose stored password is ${text} stays while the session does`, async () => {
+    const { podium, storage, server } = await makeClient();
+    const guest = await podium.playAsGuest();
+    if (text) storage.setItem(GUEST, text);
+    else storage.removeItem(GUEST);
+    const again = await makeClient({ storage, server });
+    assert.deepEqual(await again.podium.playAsGuest(), guest);
+    assert.deepEqual(errors(again), text ? ["DamagedStorage"] : []);
+    assert.notDeepEqual(await again.podium.playAsGuest({ asNew: true }), guest);
+  });
+}
+
 test("a guest whom the pool has forgotten is reported as lost", async () => {
   const client = await makeClient();
   await client.podium.playAsGuest();
