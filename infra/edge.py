@@ -52,8 +52,10 @@ _MAILING = (
     "UpdateUserAttributes",
     "GetUserAttributeVerificationCode",
 )
-# Where the hosted pages' form goes. https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-waf.html
+# The hosted pages, whose requests name no operation, that make users and that send mails.
+# https://docs.aws.amazon.com/cognito/latest/developerguide/managed-login-endpoints.html
 _HOSTED_SIGN_UP = "/signup"
+_HOSTED_MAILING = ("/forgotPassword", "/resendcode")
 
 
 class EdgeStack(Stack):
@@ -110,7 +112,8 @@ class EdgeStack(Stack):
         """
         settings = self._settings
         sign_up = _one_of([*_operation("SignUp"), _path(_HOSTED_SIGN_UP)])
-        mails = _one_of([match for name in _MAILING for match in _operation(name)])
+        operations = [match for name in _MAILING for match in _operation(name)]
+        mails = _one_of([*operations, *map(_path, _HOSTED_MAILING)])
         refuse = wafv2.CfnWebACL.RuleActionProperty(block=wafv2.CfnWebACL.BlockActionProperty())
         limit = settings.sign_up_limit
         acl = wafv2.CfnWebACL(
