@@ -10,7 +10,7 @@ import pytest
 from store import export as exporting
 from store import players
 from store.database import Database, to_item
-from store.export import LEFT_OUT, NOT_READ, Export, export
+from store.export import LEFT_OUT, NOT_READ, Export, Row, export
 from store.players import EXPORT_SECONDS, DeletedError, TooManyExportsError
 from store.portraits import Picture, PortraitBucket
 from store.schema import (
@@ -143,6 +143,22 @@ async def test_what_is_too_much_for_an_answer_is_counted(
     ]
     assert found.profile, "what is small in any case is there"
     assert found.progress
+
+
+async def test_answer_full_of_quotes_fits_into_lambdas(
+    tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quotes = json.dumps('"' * 200)
+
+    async def answers(*_: object) -> AsyncIterator[Row]:
+        for _number in range(8000):
+            yield {"body": quotes}
+
+    monkeypatch.setattr(exporting, "_answers", answers)
+    found = await exported(tables.db)
+    assert len(found.answers) > 3000
+    # The body of Lambda's answer is a text, so each quote of it is written with a backslash.
+    assert len(json.dumps({"body": json.dumps(vars(found))})) < 6_000_000
 
 
 async def test_export_is_given_once_a_minute(tables: InterruptedDatabase) -> None:
