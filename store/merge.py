@@ -199,8 +199,8 @@ class _Merge:
             record = after and Record(after)
         else:
             before = had and Record(had, own.metadata(name))
-            metadata = None if row is None else row.get("metadata", {}).get("S")
-            record = merged_record(self._rules(name, board), before, held and Record(held, metadata))
+            theirs = held and Record(held, scores.metadata_of(row))
+            record = merged_record(self._rules(name, board), before, theirs)
         if record is None or record.held == had:
             return []
         change = Change(name, board, record.held, record.metadata)
@@ -234,7 +234,7 @@ class _Merge:
         moved = guest.model_copy(update={"user_id": self._heir, "sort_key": sort_key})
         parts = [standings.put(self._db, None, moved)]
         if row is not None:
-            metadata = row.get("metadata", {}).get("S")
+            metadata = scores.metadata_of(row)
             parts.append(scores.put(self._db, moved, own.shown(), metadata=metadata, unless_there=True))
         return parts
 

@@ -35,8 +35,7 @@ class PlayerRows:
 
     def metadata(self, board: str) -> str | None:
         """Return the metadata in the player's row on a board, as JSON text."""
-        text: str | None = self.rows.get(board, {}).get("metadata", {}).get("S")
-        return text
+        return scores.metadata_of(self.rows.get(board))
 
     def held(self, catalogue: Catalogue, board: str) -> Held | None:
         """Return what the player has; what has lost its row is nothing."""

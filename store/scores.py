@@ -275,6 +275,12 @@ def entries(rows: Iterable[Score], first_rank: int) -> tuple[Entry, ...]:
     return tuple(row.entry(rank) for rank, row in enumerate(rows, start=first_rank))
 
 
+def metadata_of(row: Item | None) -> str | None:
+    """Return the metadata in a row, as JSON text."""
+    text: str | None = (row or {}).get("metadata", {}).get("S")
+    return text
+
+
 def row_key(board: str, sort_key: str) -> Item:
     """Return a row's key."""
     return to_item({"gameArea": board, "score": sort_key})

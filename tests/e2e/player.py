@@ -122,16 +122,19 @@ class Player:
     @asynccontextmanager
     async def watch(self, *boards: str) -> AsyncIterator["LiveClient"]:
         """Yield a spectator's connection, without this player's token or any, as `live` does."""
-        async with self.connect(subprotocols=[Subprotocol("podium")]) as socket:
-            client = LiveClient(socket, self._catalogue)
-            if boards:
-                await client.subscribe(*boards)
+        async with self._following([Subprotocol("podium")], boards) as client:
             yield client
 
     @asynccontextmanager
     async def live(self, *boards: str) -> AsyncIterator["LiveClient"]:
         """Yield a live connection that has subscribed to these boards and has their snapshots."""
-        protocols = [Subprotocol("podium"), Subprotocol(self.id_token)]
+        async with self._following([Subprotocol("podium"), Subprotocol(self.id_token)], boards) as client:
+            yield client
+
+    @asynccontextmanager
+    async def _following(
+        self, protocols: Sequence[Subprotocol], boards: Sequence[str]
+    ) -> AsyncIterator["LiveClient"]:
         async with self.connect(subprotocols=protocols) as socket:
             client = LiveClient(socket, self._catalogue)
             if boards:
