@@ -2,7 +2,7 @@
 
 An area is where a player scores; a board is what is shown. An area with a `top` has a board of its own, by
 its own id. A series is many areas of one kind, which are numbered. `boards` are further ones, over one area
-or over several.
+or over several; each may count for a season at a time (`game.seasons`).
 """
 
 import tomllib
@@ -29,6 +29,7 @@ from game.frames import FRAME_LIMIT
 from game.metadata import METADATA_LIMIT, metadata_fault
 from game.model import Model
 from game.scoring import POINTS_LIMIT, Order, SortKey, decode, encode
+from game.seasons import Seasons
 
 ID_LIMIT = 32
 """Characters of an id."""
@@ -42,9 +43,13 @@ FED_LIMIT = 30
 """Boards that one area may feed.
 
 A score is one transaction of at most 100 items: three per board (what the player has there, the old row, the
-new row), what the player has in the area, the player's row, and the idempotency key.
+new row), what the player has in the area, the player's row, the idempotency key, and two counts of what the
+player may do in the area. What is left are five, one for each season with a sum over several areas: what the
+player has in the area in that season.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
+SUMMED_SEASONS_LIMIT = 5
+"""Seasons in which one area may be among several that a board adds up: see FED_LIMIT."""
 FRAME_OVERHEAD = 400
 """Bytes of a snapshot, at most, besides its entries."""
 
@@ -52,6 +57,10 @@ GLOBAL_BOARD = "global"
 """The board that `GET /leaderboard/global` answers, where a game has one by this id: an ordinary one."""
 # A board's id is also a channel's name, and this channel is taken.
 RESERVED_IDS = frozenset({"all"})
+SEASON_SEPARATOR = "#"
+"""What stands between a board's id and the number of a season in the key of its rows; no id has it."""
+SEASON_MARK = "@"
+"""What stands between an area and a season in the key of what a player has there; no id has it."""
 NUMBER = "{n}"
 """What stands for an area's number in the title of a series."""
 
@@ -182,11 +191,15 @@ class Series(Area):
 
 
 class FurtherBoard(Model):
-    """A board besides those that areas have of their own: over one area, or the sum over several."""
+    """A board besides those that areas have of their own: over one area, or the sum over several.
+
+    season: the id of the seasons that it counts for; None: it never ends.
+    """
 
     title: Title
     areas: Annotated[tuple[str, ...], Field(min_length=1, max_length=AREAS_LIMIT)]
     top: Top
+    season: str | None = None
 
 
 class GameArea(Model):
@@ -202,6 +215,8 @@ class Board(Model):
 
     areas: the areas that feed it. Of several, a player's points are the sum of what they have in each.
     tiebreak, metadata: those of its only area, if it has them.
+    season_id, seasons: the seasons that it counts for, if it does.
+    season: the one that this value is of. Without it, a board with seasons has no rows: see `at`.
     """
 
     id: str
@@ -211,6 +226,40 @@ class Board(Model):
     areas: tuple[str, ...] = ()
     tiebreak: Tiebreak | None = None
     metadata: int = 0
+    season_id: str | None = None
+    seasons: Seasons | None = None
+    season: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The partition key of its rows: the id, and the season where it has one."""
+        if self.seasons is None:
+            return self.id
+        if self.season is None:
+            raise ValueError(f"{self.id}: rows belong to one season: say which")
+        return f"{self.id}{SEASON_SEPARATOR}{self.season}"
+
+    def at(self, now: int) -> Self:
+        """Return the board in the season that is open at a time; one without seasons as it is."""
+        return self if self.seasons is None else self.in_season(self.seasons.number_at(now))
+
+    def in_season(self, number: int) -> Self:
+        """Return the board in one of its seasons."""
+        # What comes in is checked already.
+        return self if self.season == number else self.model_copy(update={"season": number})
+
+    def area_key(self, area: str) -> str:
+        """Return the key of what a player has in one of the areas, as a sum over several counts it."""
+        if self.seasons is None:
+            return area
+        return f"{area}{SEASON_MARK}{self.season_id}{SEASON_SEPARATOR}{self.season}"
+
+    @property
+    def expires_at(self) -> int | None:
+        """When its rows can be read no longer, in milliseconds since the epoch; None: never."""
+        if self.seasons is None or self.season is None:
+            return None
+        return self.seasons.expires_at(self.season)
 
     @property
     def tiebreak_order(self) -> Order | None:
@@ -232,6 +281,7 @@ class Catalogue(Economy, validate_by_name=False):
     own_areas: dict[AreaId, Area] = Field(alias="areas", default_factory=dict)
     series: dict[AreaId, Series] = Field(default_factory=dict)
     further_boards: dict[AreaId, FurtherBoard] = Field(alias="boards", default_factory=dict)
+    seasons: dict[AreaId, Seasons] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check_everything(self) -> Self:
@@ -273,8 +323,22 @@ class Catalogue(Economy, validate_by_name=False):
             times += area in self.areas and self.areas[area].top is not None
             if times > FED_LIMIT:
                 yield f"boards: {area} feeds {times} of them, and an area feeds at most {FED_LIMIT}"
+        summed = {
+            (area, board.season)
+            for board in self.further_boards.values()
+            for area in board.areas
+            if board.season is not None and len(board.areas) > 1
+        }
+        for area, times in Counter(area for area, _ in summed).items():
+            if times > SUMMED_SEASONS_LIMIT:
+                yield (
+                    f"boards: {area} is added up in {times} kinds of seasons,"
+                    f" and an area in at most {SUMMED_SEASONS_LIMIT}"
+                )
 
     def _faults(self, board: FurtherBoard) -> Iterator[str]:
+        if board.season is not None and board.season not in self.seasons:
+            yield f"season: there is no {board.season!r}; there are {', '.join(self.seasons) or 'none'}"
         unknown = [area for area in board.areas if area not in self.areas]
         if unknown:
             yield f"areas: there is no area {', '.join(map(repr, unknown[:10]))}"
@@ -329,12 +393,24 @@ class Catalogue(Economy, validate_by_name=False):
         for name, further in self.further_boards.items():
             if len(further.areas) == 1:
                 (only,) = further.areas
-                boards[name] = _over_one(name, further.title, further.top, only, self.areas[only])
+                board = _over_one(name, further.title, further.top, only, self.areas[only])
             else:
-                boards[name] = Board.model_construct(
+                board = Board.model_construct(
                     id=name, title=further.title, order="desc", top=further.top, areas=further.areas
                 )
+            if further.season is not None:
+                seasons = {"season_id": further.season, "seasons": self.seasons[further.season]}
+                board = board.model_copy(update=seasons)
+            boards[name] = board
         return boards
+
+    def find_board(self, key: str) -> Board | None:
+        """Return the board whose rows have this partition key, in its season; None where there is none."""
+        name, separator, season = key.partition(SEASON_SEPARATOR)
+        board = self.boards.get(name)
+        if board is None or (board.seasons is not None) != bool(separator):
+            return None
+        return board.in_season(int(season)) if season.isdecimal() else (None if separator else board)
 
     def boards_of(self, area: str) -> tuple[Board, ...]:
         """Return the boards that an area feeds: those that a score there may change."""

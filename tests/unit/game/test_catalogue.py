@@ -191,7 +191,7 @@ def test_area_feeds_its_own_board_and_the_sums_over_it(tmp_path: Path) -> None:
         (GOOD, "[areas]\n", "areas"),
         (GOOD, FOREST.replace("top = 5\n", ""), "boards"),
         (TOTAL, "[weather]\n", "weather"),
-        (TOTAL, "[seasons.weekly]\n", "seasons"),
+        (TOTAL, "[leagues.gold]\n", "leagues"),
         (TOTAL, "[own_areas]\n", "own_areas"),
     ],
 )
