@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, JsonValue
 
@@ -66,10 +66,17 @@ class Broadcast(Model):
     message: Annotated[dict[str, JsonValue], AfterValidator(_finite)]
 
 
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
 class Snapshot(Model):
     """A whole board. `size` is K, the most entries that the board shows.
 
-    tiebreak: which tie-breaks are better, on a board that has one; left out on others.
+    tiebreak: which tie-breaks are better, on a board that has one; left out on others. The rest is left out
+    where the board has no season. season: its number. startsAt, endsAt: the season's, in milliseconds since
+    the epoch, as is now: the server's clock when the frame was made. spread: the seconds within which clients
+    that have a reason to ask at the same time should ask.
     """
 
     type: Literal["snapshot"] = "snapshot"
@@ -77,15 +84,24 @@ class Snapshot(Model):
     epoch: int
     version: int
     size: int
-    tiebreak: Order | None = Field(None, exclude_if=lambda order: order is None)
+    tiebreak: Order | None = Field(None, exclude_if=_is_absent)
+    season: int | None = Field(None, exclude_if=_is_absent)
+    starts_at: int | None = Field(None, exclude_if=_is_absent)
+    ends_at: int | None = Field(None, exclude_if=_is_absent)
+    now: int | None = Field(None, exclude_if=_is_absent)
+    spread: int | None = Field(None, exclude_if=_is_absent)
     entries: tuple[Entry, ...]
 
 
 class Diff(Model):
-    """The least changes that turn version `from` of a board into version `to`."""
+    """The least changes that turn version `from` of a board into version `to`.
+
+    season: left out where the board has none.
+    """
 
     type: Literal["diff"] = "diff"
     board: str
+    season: int | None = Field(None, exclude_if=_is_absent)
     epoch: int
     from_: int = Field(alias="from")
     to: int
@@ -161,32 +177,65 @@ def encode(frame: ServerFrame) -> str:
     return frame.model_dump_json(by_alias=True, exclude_none=isinstance(frame, Avatar))
 
 
-def encode_change(board: Board, read: Position, old: Sequence[Entry], new: Sequence[Entry]) -> str | None:
+class Moment(NamedTuple):
+    """What a frame says of the time when it is made.
+
+    now: the server's clock, in milliseconds since the epoch. spread: see `Snapshot`.
+    """
+
+    now: int
+    spread: int
+
+
+def encode_change(
+    board: Board, read: Position, old: Sequence[Entry], new: Sequence[Entry], moment: Moment | None = None
+) -> str | None:
     """Return the frame from the board as read to its next version; None when nothing changed.
 
-    A diff, or the snapshot where that is smaller.
+    A diff, or the snapshot where that is smaller, and where a season begins: from version 0. A diff does not
+    say when its season ends, and then every subscriber would have to ask.
     """
     changes = diff(old, new)
     if not changes:
         return None
+    snapshot = encode_snapshot(board, Position(read.epoch, read.version + 1), new, moment)
+    if board.season is not None and read.version == 0:
+        return snapshot
     frame = encode(
-        Diff(board=board.id, epoch=read.epoch, from_=read.version, to=read.version + 1, changes=changes)
+        Diff(
+            board=board.id,
+            season=board.season,
+            epoch=read.epoch,
+            from_=read.version,
+            to=read.version + 1,
+            changes=changes,
+        )
     )
-    snapshot = encode_snapshot(board, Position(read.epoch, read.version + 1), new)
     return min(frame, snapshot, key=lambda text: len(text.encode()))
 
 
-def encode_snapshot(board: Board, position: Position, entries: Sequence[Entry]) -> str:
-    """Return a whole board as JSON text. The catalogue's bound on K keeps it within one frame."""
-    return encode(
-        Snapshot(
-            board=board.id,
-            size=board.top,
-            tiebreak=board.tiebreak_order,
-            entries=tuple(entries),
-            **position._asdict(),
-        )
+def encode_snapshot(
+    board: Board, position: Position, entries: Sequence[Entry], moment: Moment | None = None
+) -> str:
+    """Return a whole board as JSON text. The catalogue's bound on K keeps it within one frame.
+
+    moment: for a board that has seasons.
+    """
+    snapshot = Snapshot(
+        board=board.id,
+        size=board.top,
+        tiebreak=board.tiebreak_order,
+        entries=tuple(entries),
+        **position._asdict(),
     )
+    if board.seasons is not None and board.season is not None:
+        times = {
+            "season": board.season,
+            "starts_at": board.seasons.starts_at(board.season),
+            "ends_at": board.seasons.ends_at(board.season),
+        }
+        snapshot = snapshot.model_copy(update=times | (moment._asdict() if moment else {}))
+    return encode(snapshot)
 
 
 def explain(errors: Sequence[Mapping[str, Any]]) -> str:

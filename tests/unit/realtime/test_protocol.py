@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from game.board import Entry, Position, apply
-from game.catalogue import Board
-from game.scoring import Order
+from game.catalogue import FRAME_OVERHEAD, Board
+from game.scoring import TIME_LIMIT, Order
+from game.seasons import Seasons
 from realtime.protocol import (
     Announcement,
     Diff,
     ErrorFrame,
+    Moment,
     Snapshot,
     encode,
     encode_change,
@@ -98,6 +100,57 @@ def test_change_leads_to_the_next_version_whichever_it_is(order: Order, data: st
         diff = Diff.model_validate_json(text)
         assert (diff.epoch, diff.from_, diff.to) == (AT.epoch, 12, 13)
         assert apply(order, old, diff.changes) == new
+
+
+WEEK_MS = 7 * 24 * 60 * 60 * 1000
+WEEKLY = Seasons.model_validate({"start": "2026-01-05T00:00:00Z", "every": "7d"})
+WEEK = FOREST.model_copy(update={"id": "forest-week", "season_id": "weekly", "seasons": WEEKLY}).in_season(12)
+MOMENT = Moment(now=WEEKLY.starts_at(12) + 5, spread=10)
+
+
+def test_snapshot_of_a_season_says_which_it_is_and_when_it_ends() -> None:
+    starts_at = WEEKLY.starts_at(12)
+    frame = json.loads(encode_snapshot(WEEK, Position(starts_at, 0), [], MOMENT))
+    assert frame == {
+        "type": "snapshot",
+        "board": "forest-week",
+        "epoch": starts_at,
+        "version": 0,
+        "size": 50,
+        "season": 12,
+        "startsAt": starts_at,
+        "endsAt": starts_at + WEEK_MS,
+        "now": starts_at + 5,
+        "spread": 10,
+        "entries": [],
+    }
+
+
+def test_what_a_season_adds_to_a_snapshot_stays_within_the_overhead_of_a_frame() -> None:
+    board = WEEK.model_copy(update={"id": "f" * 32}).in_season(10**9)
+    position = Position(TIME_LIMIT - 1, 2**53 - 1)
+    assert len(encode_snapshot(board, position, [], Moment(TIME_LIMIT - 1, 10**9))) < FRAME_OVERHEAD
+
+
+def test_frames_of_a_board_without_seasons_say_nothing_of_them() -> None:
+    frame = json.loads(encode_snapshot(FOREST, AT, [entry(1)], MOMENT))
+    assert frame.keys() == {"type", "board", "epoch", "version", "size", "entries"}
+    old = [entry(rank) for rank in range(1, 51)]
+    assert "season" not in change(old, old[1:])
+
+
+def test_diff_of_a_season_says_which_it_is() -> None:
+    old = [entry(rank) for rank in range(1, 51)]
+    text = encode_change(WEEK, AT, old, old[1:], MOMENT)
+    assert text is not None
+    assert (json.loads(text)["type"], json.loads(text)["season"]) == ("diff", 12)
+
+
+def test_first_frame_of_a_season_is_a_snapshot_because_diffs_do_not_say_when_it_ends() -> None:
+    text = encode_change(WEEK, Position(WEEKLY.starts_at(12), 0), [], [entry(1)], MOMENT)
+    assert text is not None
+    frame = Snapshot.model_validate_json(text)
+    assert (frame.version, frame.ends_at) == (1, WEEKLY.ends_at(12))
 
 
 def test_text_beyond_ascii_is_not_escaped() -> None:
