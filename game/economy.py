@@ -9,6 +9,8 @@ from game.model import Model
 
 # Below 2^53, so that JavaScript holds every balance exactly.
 AMOUNT_LIMIT = 10**12
+QUANTITY_LIMIT = 1000
+"""The most of one item that one purchase may take, or one prize give."""
 
 ItemId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 TITLE_LIMIT = 60

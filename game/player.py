@@ -15,6 +15,7 @@ from pydantic import Field, JsonValue
 
 from game.economy import AMOUNT_LIMIT, Economy, Requirements
 from game.model import Model
+from game.prizes import Prize
 from game.scoring import Order, better
 
 DAYS_KEPT = 4
@@ -242,6 +243,21 @@ def buy(economy: Economy, player: P, *, name: str, quantity: int) -> P:
     return player.model_copy(update=changes)
 
 
+def grant(economy: Economy, player: P, prize: Prize, rule: str) -> P:
+    """Return the player with a prize; of a unique item there is one. Raises ActionRefusedError.
+
+    `rule` is the key of the catalogue that gives it.
+    """
+    inventory = dict(player.inventory)
+    for name, count in prize.items.items():
+        is_unique = name in economy.shop and economy.shop[name].unique
+        held = inventory.get(name, 0)
+        inventory[name] = max(held, 1) if is_unique else held + count
+    return player.model_copy(
+        update={"money": _with_money(player, prize.money, "gameArea", rule), "inventory": inventory}
+    )
+
+
 def _missing(
     requires: Requirements, player: Player, reached: Mapping[str, Reached]
 ) -> Iterator[tuple[str, str]]:
@@ -269,7 +285,8 @@ def _kept(days: Iterable[date], today: date) -> tuple[date, ...]:
     return tuple(sorted(day for day in days if day >= yesterday)[:DAYS_KEPT])
 
 
-def _with_money(player: Player, amount: int, field: str) -> int:
-    if player.money + amount > AMOUNT_LIMIT:
-        raise ActionRefusedError(Refusal.OVER_LIMIT, field, f"the balance cannot exceed {AMOUNT_LIMIT}")
+def _with_money(player: Player, amount: int, field: str, rule: str | None = None) -> int:
+    # A merge may have left more: what adds none is no reason to refuse.
+    if amount and player.money + amount > AMOUNT_LIMIT:
+        raise ActionRefusedError(Refusal.OVER_LIMIT, field, f"the balance cannot exceed {AMOUNT_LIMIT}", rule)
     return player.money + amount

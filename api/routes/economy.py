@@ -15,16 +15,13 @@ from api.checkpoint import Checkpoint
 from api.problems import responses
 from api.progress_view import ProgressView, ProgressWithBests, with_bests
 from game import player
-from game.economy import Amount, PositiveAmount
+from game.economy import QUANTITY_LIMIT, Amount, PositiveAmount
 from game.model import Model
 from store import progress, standings
 from store.actions import Asked
 from store.progress import Progress
 
 router = Router()
-
-QUANTITY_LIMIT = 1000
-"""The most of one item that one purchase may take."""
 
 
 @router.get(
