@@ -28,6 +28,8 @@ from game.economy import TITLE_LIMIT, Economy, Title
 from game.frames import FRAME_LIMIT
 from game.metadata import METADATA_LIMIT, metadata_fault
 from game.model import Model
+from game.prizes import Tier, Tiers
+from game.prizes import faults as faults_of_prizes
 from game.scoring import POINTS_LIMIT, Order, SortKey, decode, encode
 from game.seasons import Seasons
 
@@ -194,12 +196,14 @@ class FurtherBoard(Model):
     """A board besides those that areas have of their own: over one area, or the sum over several.
 
     season: the id of the seasons that it counts for; None: it never ends.
+    prizes: what its ranks win when a season is over; the first that fits is the player's.
     """
 
     title: Title
     areas: Annotated[tuple[str, ...], Field(min_length=1, max_length=AREAS_LIMIT)]
     top: Top
     season: str | None = None
+    prizes: Tiers = ()
 
 
 class GameArea(Model):
@@ -217,6 +221,7 @@ class Board(Model):
     tiebreak, metadata: those of its only area, if it has them.
     season_id, seasons: the seasons that it counts for, if it does.
     season: the one that this value is of. Without it, a board with seasons has no rows: see `at`.
+    prizes: what the ranks of a season win.
     """
 
     id: str
@@ -229,6 +234,7 @@ class Board(Model):
     season_id: str | None = None
     seasons: Seasons | None = None
     season: int | None = None
+    prizes: tuple[Tier, ...] = ()
 
     @property
     def key(self) -> str:
@@ -339,6 +345,9 @@ class Catalogue(Economy, validate_by_name=False):
     def _faults(self, board: FurtherBoard) -> Iterator[str]:
         if board.season is not None and board.season not in self.seasons:
             yield f"season: there is no {board.season!r}; there are {', '.join(self.seasons) or 'none'}"
+        if board.prizes and board.season is None:
+            yield "prizes: they are of a season, and the board has none: say which with `season`"
+        yield from faults_of_prizes(self, board.prizes)
         unknown = [area for area in board.areas if area not in self.areas]
         if unknown:
             yield f"areas: there is no area {', '.join(map(repr, unknown[:10]))}"
@@ -400,7 +409,7 @@ class Catalogue(Economy, validate_by_name=False):
                 )
             if further.season is not None:
                 seasons = {"season_id": further.season, "seasons": self.seasons[further.season]}
-                board = board.model_copy(update=seasons)
+                board = board.model_copy(update=seasons | {"prizes": further.prizes})
             boards[name] = board
         return boards
 

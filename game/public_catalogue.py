@@ -10,6 +10,7 @@ from typing import NamedTuple
 from game.catalogue import Catalogue, Keep, Tiebreak
 from game.economy import Requirements, ShopItem, Task, Unlock
 from game.model import Model
+from game.prizes import Tier
 from game.scoring import Order
 
 
@@ -21,19 +22,41 @@ class PublicTiebreak(Model):
 
 
 class PublicBoard(Model):
-    """A board. Of several `areas`, its points are the sums of what a player has in each."""
+    """A board. Of several `areas`, its points are the sums of what a player has in each.
+
+    season: the id of the seasons that it counts for.
+    """
 
     id: str
     title: str
     order: Order
     areas: tuple[str, ...]
     tiebreak: PublicTiebreak | None = None
+    season: str | None = None
 
 
 class SizedBoard(PublicBoard):
-    """A board, with the most entries that it shows live."""
+    """A board, with the most entries that it shows live, and what the ranks of a season win.
+
+    Of the prizes, the first that a rank fits is the player's.
+    """
 
     size: int
+    prizes: tuple[Tier, ...] | None = None
+
+
+class PublicSeasons(Model):
+    """Seasons by their id; all times are in milliseconds. `GET /seasons` has each with its beginning and end.
+
+    starts_at: when the first begins. grace, review: prizes of a season can be claimed when both have passed
+    since its end. keep: past seasons that can be read.
+    """
+
+    id: str
+    starts_at: int
+    grace: int
+    review: int
+    keep: int
 
 
 class PublicArea(Model):
@@ -78,12 +101,12 @@ class PublicItem(ShopItem):
 
 
 class PublicCatalogue(Model):
-    """Areas, boards, levels; what there is to do, to open and to buy. `version` names this state of it."""
+    """Areas, boards, seasons, levels; what there is to do, open and buy. `version` names this state of it."""
 
     version: str
     areas: tuple[PublicArea, ...]
     boards: tuple[SizedBoard, ...]
-    seasons: tuple[str, ...] = ()
+    seasons: tuple[PublicSeasons, ...]
     levels: PublicLevels
     tasks: tuple[PublicTask, ...]
     unlocks: tuple[PublicUnlock, ...]
@@ -115,8 +138,18 @@ def publish(catalogue: Catalogue) -> Published:
             for name, area in catalogue.areas.items()
         ),
         boards=tuple(
-            SizedBoard(**dict(shown), size=catalogue.boards[shown.id].top)
-            for shown in public_boards(catalogue)
+            SizedBoard(**dict(shown), size=board.top, prizes=board.prizes or None)
+            for shown, board in zip(public_boards(catalogue), catalogue.boards.values(), strict=True)
+        ),
+        seasons=tuple(
+            PublicSeasons(
+                id=name,
+                starts_at=seasons.starts_at(1),
+                grace=seasons.grace,
+                review=seasons.review,
+                keep=seasons.keep,
+            )
+            for name, seasons in catalogue.seasons.items()
         ),
         levels=PublicLevels(xp=catalogue.levels.xp),
         tasks=tuple(PublicTask(id=name, **dict(task)) for name, task in catalogue.tasks.items()),
@@ -140,6 +173,7 @@ def public_boards(catalogue: Catalogue) -> list[PublicBoard]:
                 if board.tiebreak
                 else None
             ),
+            season=board.season_id,
         )
         for board in catalogue.boards.values()
     ]

@@ -27,6 +27,7 @@ from game.catalogue import (
 from game.frames import FRAME_LIMIT, fits
 from game.metadata import METADATA_DEPTH, METADATA_LIMIT
 from game.names import NAME_MAX, clean_name
+from game.prizes import Tier
 from game.scoring import POINTS_LIMIT, TIME_LIMIT
 from realtime.protocol import encode_change, encode_snapshot
 
@@ -224,6 +225,43 @@ def test_file_of_the_first_release_is_told_what_to_write_instead(
     tmp_path: Path, text: str, told: str
 ) -> None:
     assert re.search(told, str(load(tmp_path, text)))
+
+
+SEASONS = '[seasons.weekly]\nstart = 2026-01-05T00:00:00Z\nevery = "7d"\n'
+SHOP = '[shop.camel]\ntitle = "Camel"\nprice = 1\nunique = true\n'
+FIRST = "[[boards.total.prizes]]\nranks = [1, 1]\nmoney = 500\nitems = { camel = 1 }\n"
+BEST = '[[boards.total.prizes]]\ntop = "10%"\nmoney = 20\n'
+PRIZES = GOOD + 'season = "weekly"\n' + FIRST + BEST + SEASONS + SHOP
+
+
+def test_board_of_a_season_has_its_prizes(tmp_path: Path) -> None:
+    catalogue = good(tmp_path, PRIZES)
+    assert catalogue.boards["total"].in_season(3).prizes == (
+        Tier(ranks=(1, 1), money=500, items={"camel": 1}),
+        Tier.model_validate({"top": "10%", "money": 20}),
+    )
+    assert catalogue.boards["forest"].prizes == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "named"),
+    [
+        ('season = "weekly"\n', "", "boards.total.prizes"),
+        ("[1, 1]", "[2, 1]", "boards.total.prizes.0.ranks"),
+        ("[1, 1]", "[0, 1]", "boards.total.prizes.0.ranks.0"),
+        ('"10%"', '"101%"', "boards.total.prizes.1.top"),
+        ('"10%"', '"most"', "boards.total.prizes.1.top"),
+        ("camel = 1", "horse = 1", "boards.total.prizes.0.items.horse"),
+        ("camel = 1", "camel = 2", "boards.total.prizes.0.items.camel"),
+        (BEST, FIRST, "boards.total.prizes.1"),
+        (FIRST + BEST, BEST + FIRST, "boards.total.prizes.1"),
+        (BEST, FIRST * 50, "boards.total.prizes"),
+        ("[[boards.total.prizes]]", "[[areas.sprint.prizes]]", "areas.sprint.prizes"),
+    ],
+)
+def test_mistake_in_prizes_is_named_by_its_key(tmp_path: Path, wrong: str, right: str, named: str) -> None:
+    assert wrong in PRIZES
+    assert f" {named}: " in str(load(tmp_path, PRIZES.replace(wrong, right, 1)))
 
 
 def test_sums_beyond_what_sorts_are_refused(tmp_path: Path) -> None:
