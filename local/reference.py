@@ -131,7 +131,8 @@ def _type(schema: Schema) -> str:
             return " or ".join(_type(each) for each in schema[choice])
     words = str(schema.get("type", "any JSON"))
     if words == "array":
-        words = f"list of {_type(schema['items'])}"
+        # Of a pair, both are of one kind.
+        words = f"list of {_type(schema['items'] if 'items' in schema else schema['prefixItems'][0])}"
     elif isinstance(schema.get("additionalProperties"), Mapping):
         words = f"object of {_type(schema['additionalProperties'])}"
     return words + _bounds(schema)
