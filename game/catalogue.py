@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from game.area_rules import AreaRules
 from game.board import largest_entry
 from game.economy import TITLE_LIMIT, Economy, Title
 from game.frames import FRAME_LIMIT
@@ -121,6 +122,7 @@ class Area(Model):
 
     top: how many entries the area's own board shows (K); None: it has no board of its own.
     metadata: the most bytes of JSON that may come with a score; 0: none may.
+    rules: under which a score is believed.
     """
 
     title: Title
@@ -130,6 +132,7 @@ class Area(Model):
     keep: Keep = "best"
     tiebreak: Tiebreak | None = None
     metadata: Annotated[int, Field(ge=0, le=METADATA_LIMIT, strict=True)] = 0
+    rules: AreaRules = AreaRules()
     top: Top | None = None  # the last one: it is judged by the others
 
     @field_validator("top")
@@ -139,6 +142,13 @@ class Area(Model):
         if top is not None and (fault := _too_large(top, tiebreak, allowed)):
             raise ValueError(fault)
         return top
+
+    @field_validator("rules")
+    @classmethod
+    def _check_rules(cls, rules: AreaRules, info: ValidationInfo) -> AreaRules:
+        if rules.pace is not None and info.data.get("order") == "asc":
+            raise ValueError('pace: bounds how fast points grow, and with order = "asc" fewer are better')
+        return rules
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -368,6 +378,7 @@ class Catalogue(Economy, validate_by_name=False):
 
     def _broken_rules(self) -> Iterator[str]:
         yield from self.broken_references()
+        yield from dict.fromkeys(self._broken_attempts())
         for name, task in self.tasks.items():
             requires = task.requires
             if requires is None or requires.area is None:
@@ -383,6 +394,17 @@ class Catalogue(Economy, validate_by_name=False):
                 and not area.min <= requires.points <= area.max
             ):
                 yield f"{key}.points: {requires.area} takes {area.min} to {area.max}"
+
+    def _broken_attempts(self) -> Iterator[str]:
+        for name, area in self.areas.items():
+            if area.rules.attempts is None or area.rules.attempts.every is not None:
+                continue
+            found = sorted({board.season_id for board in self.boards_of(name) if board.season_id is not None})
+            if len(found) != 1:
+                yield (
+                    f"{self.rule_key(name, 'attempts')}: a number for each season needs an area that feeds"
+                    f" boards of one kind of seasons, and these are of {', '.join(found) or 'none'}"
+                )
 
     @cached_property
     def areas(self) -> Mapping[str, Area]:
@@ -420,6 +442,20 @@ class Catalogue(Economy, validate_by_name=False):
         if board is None or (board.seasons is not None) != bool(separator):
             return None
         return board.in_season(int(season)) if season.isdecimal() else (None if separator else board)
+
+    def rule_key(self, area: str, rule: str) -> str:
+        """Return the key of an area's rule in the file: `areas.gauntlet.rules.min_time`."""
+        table = f"areas.{area}" if area in self.own_areas else f"series.{area.rpartition('-')[0]}"
+        return f"{table}.rules.{rule}"
+
+    def seasons_of(self, area: str) -> tuple[str, Seasons] | None:
+        """Return id and definition of the seasons that an area's boards count for, where it is one kind."""
+        found = {
+            board.season_id: board.seasons
+            for board in self.boards_of(area)
+            if board.season_id is not None and board.seasons is not None
+        }
+        return next(iter(found.items())) if len(found) == 1 else None
 
     def boards_of(self, area: str) -> tuple[Board, ...]:
         """Return the boards that an area feeds: those that a score there may change."""

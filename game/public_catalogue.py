@@ -5,8 +5,9 @@ money a game may add.
 """
 
 import hashlib
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from game.area_rules import Allowance, AreaRules
 from game.catalogue import Catalogue, Keep, Tiebreak
 from game.economy import Requirements, ShopItem, Task, Unlock
 from game.model import Model
@@ -59,10 +60,33 @@ class PublicSeasons(Model):
     keep: int
 
 
+class PublicAllowance(Model):
+    """A number of something for each season, or in each stretch of `every` milliseconds."""
+
+    count: int
+    every: int | Literal["season"]
+
+
+class PublicRules(Model):
+    """The rules of an area that a client has to know. What only bounds a cheat is not among them.
+
+    write: "server" where only a trusted server submits scores. run: "required" where each score needs a run,
+    "optional" where one is welcome. max_time: milliseconds after which a run has expired. attempts: runs that
+    a player may submit. submits: scores that a player may submit.
+    """
+
+    write: Literal["player", "server"]
+    run: Literal["off", "optional", "required"]
+    max_time: int
+    attempts: PublicAllowance | None = None
+    submits: PublicAllowance | None = None
+
+
 class PublicArea(Model):
     """An area: where a player scores, and what is accepted there.
 
     tiebreak: the number that every score there needs. metadata: bytes of JSON that may come with a score.
+    rules: absent where there are none.
     """
 
     id: str
@@ -73,6 +97,7 @@ class PublicArea(Model):
     keep: Keep
     tiebreak: Tiebreak | None = None
     metadata: int | None = None
+    rules: PublicRules | None = None
 
 
 class PublicLevels(Model):
@@ -134,6 +159,7 @@ def publish(catalogue: Catalogue) -> Published:
                 keep=area.keep,
                 tiebreak=area.tiebreak,
                 metadata=area.metadata or None,
+                rules=_rules(area.rules),
             )
             for name, area in catalogue.areas.items()
         ),
@@ -177,6 +203,22 @@ def public_boards(catalogue: Catalogue) -> list[PublicBoard]:
         )
         for board in catalogue.boards.values()
     ]
+
+
+def _rules(rules: AreaRules) -> PublicRules | None:
+    if rules == AreaRules():
+        return None
+    return PublicRules(
+        write=rules.write,
+        run=rules.run,
+        max_time=rules.max_time,
+        attempts=_allowance(rules.attempts),
+        submits=_allowance(rules.submits),
+    )
+
+
+def _allowance(allowance: Allowance | None) -> PublicAllowance | None:
+    return allowance and PublicAllowance(count=allowance.most, every=allowance.every or "season")
 
 
 def _json(public: PublicCatalogue) -> str:

@@ -156,7 +156,7 @@ def test_area_feeds_its_own_board_and_the_sums_over_it(tmp_path: Path) -> None:
         ),
         ("top = 5", "top = 5\ncolour = 1", "areas.forest.colour"),
         ("top = 5", 'top = 5\nseason = "weekly"', "areas.forest.season"),
-        ("top = 5", "top = 5\n[areas.forest.rules]", "areas.forest.rules"),
+        ("top = 5", "top = 5\n[areas.forest.laws]", "areas.forest.laws"),
         ("[areas.forest]", "[areas.all]", "areas.all"),
         ("[areas.forest]", '[areas."user#1"]', "areas.user#1"),
         ("[areas.forest]", "[areas.Forest]", "areas.Forest"),
