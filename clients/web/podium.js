@@ -44,6 +44,10 @@ const EARLY = { error: 10, score: SCORES_LIMIT };
  * @property {number} version counts up by one within an epoch
  * @property {import("./podium/board.js").Change[]} changes of a diff; empty for a snapshot
  * @property {number} receivedAt milliseconds since the epoch, by this machine's clock
+ * @property {number} [season] its number, on a board that has seasons. When it goes up, the board has begun again: at
+ *   `endsAt`, by itself
+ * @property {?number} [startsAt] when the season began, milliseconds since the epoch by the server's clock (`now`)
+ * @property {?number} [endsAt] when it ends; null for some seconds after a turn, until the server has told it
  */
 
 /**
@@ -73,8 +77,8 @@ const EARLY = { error: 10, score: SCORES_LIMIT };
  * @property {typeof WebSocket} [WebSocket]
  * @property {import("./podium/clock.js").Clock} [clock]
  * @property {() => number} [random] from 0 to 1, for the jitter of reconnects
- * @property {?Pick<EventTarget, "addEventListener" | "removeEventListener">} [events] tells `online`, `pageshow` and
- *   `storage`, as `window` does
+ * @property {?Pick<EventTarget, "addEventListener" | "removeEventListener">} [events] tells `online`, `pageshow`,
+ *   `visibilitychange` and `storage`, as `window` does
  * @property {{location?: Location, history?: History}} [page] `window`, for the way to Google and back
  * @property {?LockManager} [locks] `navigator.locks`, so that one tab renews and sends at a time
  */
@@ -198,6 +202,8 @@ export class Podium extends Rest {
         this.#session.follow();
         scores.wake();
       },
+      // In the background, timers may be late.
+      visibilitychange: () => this.#live.look(),
       storage: (event) => {
         this.#session.heard(event);
         scores.heard(event);
@@ -223,6 +229,16 @@ export class Podium extends Rest {
    */
   get state() {
     return this.#live.state;
+  }
+
+  /**
+   * Milliseconds since the epoch, by the server's clock, as far as a board with seasons has told it; else by this
+   * machine's. A season ends by it.
+   *
+   * @returns {number}
+   */
+  get now() {
+    return this.#live.now;
   }
 
   /** @returns {boolean} whether the player is a guest, who has no e-mail address, and is lost with what this browser stores */
@@ -518,7 +534,7 @@ export class Podium extends Rest {
   /** Closes the live connection for good, and follows other tabs no longer. The player stays signed in. */
   close() {
     for (const [event, act] of Object.entries(this.#heard)) this.#events?.removeEventListener?.(event, act);
-    this.#live.stop();
+    this.#live.close();
     this.#scores.close();
   }
 

@@ -1,6 +1,17 @@
 /**
  * A client's copy of a board: what each snapshot and diff does to it. Pure: no sockets, no clock.
  *
+ * **Seasons.** A board that has them begins again at a time that each client knows. It turns by itself, to version 0 of
+ * the epoch that is the season's start: the empty board. So at the boundary no frame has to arrive in time, and no client
+ * has to ask. What comes later fits on top of it:
+ *
+ *     own clock says `endsAt`      -> turn: (endsAt, 0, no entries); when this season ends is not known yet
+ *     frame of a newer season      -> turn too, and take the frame, as far as it follows
+ *     frame of an older season     -> ignored, but for a snapshot that says that the season left goes on
+ *     snapshot of the season held  -> says when it ends, even where its entries are older than those held
+ *     diff that does not follow    -> RESYNC: ask at once; where `turning` after a random time up to `spread`, for what
+ *                                     one client missed at a turn, a million others have missed too
+ *
  * @typedef {object} Entry
  * @property {number} rank from 1
  * @property {string} userId
@@ -13,8 +24,10 @@
  *
  * @typedef {({op: "set"} & Entry) | {op: "remove", userId: string}} Change
  * @typedef {{epoch: number, version: number}} Position
- * @typedef {Position & {size: number, entries: Entry[], tiebreak?: ?Order}} Snapshot
- * @typedef {{epoch: number, from: number, to: number, changes: Change[]}} Diff from a version to the next
+ * @typedef {{season?: ?number, startsAt?: ?number, endsAt?: ?number, now?: number, spread?: number}} Times of a board with
+ *   seasons: milliseconds since the epoch, `spread` in seconds
+ * @typedef {Position & Times & {size: number, entries: Entry[], tiebreak?: ?Order}} Snapshot
+ * @typedef {{epoch: number, from: number, to: number, changes: Change[], season?: ?number}} Diff from a version to the next
  * @typedef {"desc" | "asc"} Order "desc": more points are better; "asc": fewer are (a time trial)
  */
 
@@ -73,8 +86,14 @@ export function apply(order, entries, changes, tiebreak = null) {
   return ranked(order, board.values(), tiebreak);
 }
 
+/** Seconds within which clients ask that have the same reason, until a snapshot has said better. */
+const SPREAD = 10;
+
 /** One board as a client holds it. `position` (`{epoch, version}`) is null until the first snapshot. */
 export class Replica {
+  /** @type {?("guessed" | "told")} how the board turned of which nothing was taken since: by the own clock, or by a frame */
+  #turned = null;
+
   /** @param {Order} order */
   constructor(order) {
     this.order = order;
@@ -86,33 +105,99 @@ export class Replica {
     this.size = null;
     /** @type {?Order} which tie-breaks are better, as the snapshot says; null on a board without any */
     this.tiebreak = null;
+    /** @type {?number} null on a board without seasons */
+    this.season = null;
+    /** @type {?number} milliseconds since the epoch, like `endsAt`; null while it is not known */
+    this.startsAt = null;
+    /** @type {?number} */
+    this.endsAt = null;
+    /** Seconds within which clients ask that have the same reason. */
+    this.spread = SPREAD;
+  }
+
+  /** Whether the board has turned, and nothing of the new season was taken yet. */
+  get turning() {
+    return this.#turned !== null;
+  }
+
+  /** Whether it is known when the season ends, if there is one. */
+  get isTold() {
+    return this.season === null || this.endsAt !== null;
   }
 
   /**
-   * Takes a snapshot, unless it is older than what is held in the same epoch.
+   * Turns to the next season if this one has ended; says whether it has.
+   *
+   * @param {number} now milliseconds since the epoch, by the server's clock
+   */
+  turn(now) {
+    if (this.season === null || this.endsAt === null || now < this.endsAt) return false;
+    this.#turnTo(this.season + 1, this.endsAt, this.endsAt);
+    this.#turned = "guessed";
+    return true;
+  }
+
+  /**
+   * Takes a snapshot, unless it is older than what is held in the same epoch, or of an older season.
    *
    * @param {Snapshot} frame
    */
-  snapshot({ epoch, version, size, entries, tiebreak = null }) {
+  snapshot({ epoch, version, size, entries, tiebreak = null, season = null, startsAt = null, endsAt = null, spread = SPREAD }) {
+    if (season !== null && this.season !== null) {
+      if (season < this.season && !this.#goesOn(season, endsAt)) return Outcome.IGNORED;
+      if (season === this.season && !this.isTold) Object.assign(this, { startsAt, endsAt, spread });
+    }
     if (this.position && this.position.epoch === epoch && version < this.position.version) return Outcome.IGNORED;
     this.position = { epoch, version };
-    this.entries = entries;
-    this.size = size;
-    this.tiebreak = tiebreak;
+    Object.assign(this, { entries, size, tiebreak, season, startsAt, endsAt, spread });
+    this.#turned = null;
     return Outcome.APPLIED;
   }
 
   /**
-   * Applies a diff that follows from what is held, ignores one that is not newer.
+   * Applies a diff that follows from what is held, ignores one that is not newer. Also where it does not follow, the
+   * board may have turned.
    *
    * @param {Diff} frame
    */
-  diff({ epoch, from, to, changes }) {
-    if (!this.position || this.position.epoch !== epoch) return Outcome.RESYNC;
+  diff({ epoch, from, to, changes, season = null }) {
+    if (!this.position) return Outcome.RESYNC;
+    if (season !== null && this.season !== null) {
+      if (season < this.season) return Outcome.IGNORED;
+      this.#follow(season, epoch, from);
+    }
+    if (this.position.epoch !== epoch) return Outcome.RESYNC;
     if (to <= this.position.version) return Outcome.IGNORED;
     if (from !== this.position.version) return Outcome.RESYNC;
     this.entries = apply(this.order, this.entries, changes, this.tiebreak);
     this.position = { epoch, version: to };
+    this.#turned = null;
     return Outcome.APPLIED;
+  }
+
+  /**
+   * Whether a season that was left by the own clock ends later than it was said to: a designer may prolong the season
+   * that is open.
+   */
+  #goesOn(season, endsAt) {
+    return this.#turned === "guessed" && season + 1 === this.season && endsAt > (this.startsAt ?? Infinity);
+  }
+
+  /** Turn as a diff of this season or a newer one says. */
+  #follow(season, epoch, from) {
+    if (season === this.season && !this.turning) return;
+    const isHeld = this.position?.epoch === epoch && this.position?.version === 0;
+    if (from === 0) {
+      // Only the first epoch of a season has a version 0, and that epoch is its start.
+      if (season !== this.season || !isHeld) this.#turnTo(season, epoch, epoch);
+    } else if (season !== this.season) {
+      const startsAt = season - 1 === this.season ? this.endsAt : null;
+      this.#turnTo(season, startsAt ?? epoch, startsAt);
+    }
+    this.#turned = "told";
+  }
+
+  #turnTo(season, epoch, startsAt) {
+    Object.assign(this, { season, startsAt, endsAt: null, entries: [], position: { epoch, version: 0 } });
   }
 }

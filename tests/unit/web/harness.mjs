@@ -16,6 +16,7 @@ export const CONFIG = {
     { id: "forest", title: "Forest", order: "desc", areas: ["forest"] },
     { id: "sprint", title: "Sprint", order: "asc", areas: ["sprint"] },
     { id: "global", title: "All areas", order: "desc", areas: ["forest"] },
+    { id: "forest-week", title: "Forest, this week", order: "desc", areas: ["forest"], season: "weekly" },
   ],
 };
 
@@ -23,10 +24,12 @@ export const HOSTED = "https://podium.auth.test";
 
 export class FakeClock {
   #time = 1_763_812_800_000;
+  #ahead = 0; // the wall clock
   #timers = new Map();
   #last = 0;
 
-  now = () => this.#time;
+  now = () => this.#time + this.#ahead;
+  monotonic = () => this.#time - 1_763_812_000_000;
   clearTimeout = (timer) => this.#timers.delete(timer);
   setTimeout = (act, delay) => {
     this.#timers.set(++this.#last, { at: this.#time + delay, delay, act });
@@ -36,6 +39,11 @@ export class FakeClock {
   /** The delays of the timers that are set. */
   get delays() {
     return [...this.#timers.values()].map(({ delay }) => delay);
+  }
+
+  /** The machine sleeps: no timer fires, and the monotonic clock stands still. Or its wall clock is set. */
+  skip(milliseconds) {
+    this.#ahead += milliseconds;
   }
 
   /** Moves on, firing what falls due on the way, in order. */
