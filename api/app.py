@@ -1,6 +1,7 @@
 """The Lambda entry of the REST API."""
 
 import json
+import time
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +25,7 @@ from game.environment import ApiEnvironment, TokensEnvironment
 from game.metrics import Metric
 from runtime.clock import now_ms
 from runtime.container import Container
+from runtime.run_keys import RunKeys, keys_of_secret
 from runtime.sdk import SDK_CONFIG
 from runtime.settings import read
 from runtime.token_kinds import ID_TOKEN
@@ -102,6 +104,7 @@ async def _open_backend() -> AsyncIterator[Backend]:
             users.is_guest,
             users.describe,
             _verify(settings),
+            RunKeys(keys_of_secret(session, settings.run_secret), time.time),
             count,
             Admission(db, catalogue, _settle),
         )

@@ -15,6 +15,7 @@ from game.model import Model
 from game.names import default_name
 from game.public_catalogue import Published, public_boards, publish
 from game.wording import listed
+from runtime.run_keys import RunKeys
 from store.board_rules import Admission
 from store.database import Database
 from store.portraits import PortraitBucket
@@ -84,6 +85,7 @@ class Backend:
     is_guest: IsGuest
     describe_user: DescribeUser
     verify: Verify
+    run_keys: RunKeys
     count: Callable[[Metric], None]
     """Counts one of a metric."""
     admission: Admission | None = None

@@ -74,6 +74,8 @@ class ApiEnvironment(ConnectionsEnvironment, TokensEnvironment):
     """A `game.client_config.Deployment` as JSON, as in `client-config.json`."""
     portrait_function: str
     """The name of the Lambda function that makes portraits."""
+    run_secret: str
+    """The secret whose versions sign the tickets of runs, by its ARN or name."""
 
 
 class PushEnvironment(ConnectionsEnvironment):

@@ -50,6 +50,8 @@ class Grants:
     """HTTP methods on `@connections`."""
     user_pool: Actions = ()
     """Cognito's, on the stage's user pool."""
+    run_secret: Actions = ()
+    """Secrets Manager's, on the secret that signs the tickets of runs."""
 
 
 _PUSHING: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem"), BUDGETS: ("UpdateItem",)}
@@ -76,6 +78,7 @@ GRANTS: Mapping[str, Grants] = {
         list_objects=True,
         push=("DELETE",),
         user_pool=("AdminGetUser", "AdminDeleteUser"),
+        run_secret=("GetSecretValue",),
     ),
     JANITOR.name: Grants(
         tables={

@@ -145,6 +145,10 @@ class PodiumFunction(Construct):
         """Allow what `infra.grants` says of this function, on exactly this user pool."""
         self._allow("cognito-idp", GRANTS[self.node.id].user_pool, pool_arn)
 
+    def grant_secret(self, secret_arn: str) -> None:
+        """Allow what `infra.grants` says of this function, on exactly this secret."""
+        self._allow("secretsmanager", GRANTS[self.node.id].run_secret, secret_arn)
+
     def grant_invoke(self, other: Function, settings: StageSettings) -> None:
         """Allow it to invoke another function of the stage, by its name: no stack waits for another."""
         arn = Stack.of(self).format_arn(

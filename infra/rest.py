@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from game.client_config import Deployment
@@ -32,6 +33,9 @@ CHECKOUT = Path(__file__).parents[1]
 
 JANITOR_MINUTES = 5
 """Between two runs of the janitor; its function's timeout is as long, so that no two runs overlap."""
+
+RUN_SECRET_CHARACTERS = 64
+"""Letters and digits of the secret that signs the tickets of runs: more bits than the signature has."""
 
 # Not in the API's description, which it answers with.
 _DESCRIPTION_ROUTE: Mapping[str, Any] = {"/openapi.json": {"get": {}}}
@@ -66,15 +70,18 @@ class RestStack(Stack):
             hosted_ui_url=identity.hosted_ui_url,
             avatar_bucket=storage.bucket_name,
         )
+        run_secret = self._run_secret()
         environment = ApiEnvironment(
             **identity.tokens.model_dump(),
             table_prefix=settings.prefix,
             deployment=self._json(deployment),
             portrait_function=function_name(settings, PORTRAITS),
             connections_url=realtime.connections_url,
+            run_secret=run_secret,
         )
         self.function = self._function(API, environment, identity, realtime, storage, code)
         self.function.grant_invoke(PORTRAITS, settings)
+        self.function.grant_secret(run_secret)
         # Of the same module, which is opened the same way.
         self.janitor = self._function(JANITOR, environment, identity, realtime, storage, code)
         self._schedule_janitor()
@@ -98,6 +105,30 @@ class RestStack(Stack):
     def _json(self, config: Deployment) -> str:
         text: str = self.to_json_string(config.model_dump(mode="json", by_alias=True, exclude_none=True))
         return text
+
+    def _run_secret(self) -> str:
+        """Make the secret that signs the tickets of runs; its ARN.
+
+        It is not kept when the stack goes: without it, runs of the last hours are lost, and nothing else.
+        """
+        made = secretsmanager.Secret(
+            self,
+            "Runs",
+            description="Signs the tickets of runs; docs/deploy.md says how to change it",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=RUN_SECRET_CHARACTERS, exclude_punctuation=True
+            ),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        reason = (
+            "A change ends the runs begun before the last one: an operator makes it when the key is known."
+        )
+        excuse(made, "AwsSolutions-SMG4", reason)
+        resource = made.node.default_child
+        assert isinstance(resource, secretsmanager.CfnSecret)  # noqa: S101 -- for the type checker
+        arn: str = resource.attr_id
+        CfnOutput(self, "RunSecret", value=arn, description="Signs the tickets of runs")
+        return arn
 
     def _api(self) -> apigateway.RestApi:
         settings = self._settings

@@ -42,7 +42,7 @@ from local.ministack.reports import ReportReader
 from local.settings import CHECKOUT, REGION
 
 PYTHON = CHECKOUT / ".venvs" / "emulator" / "bin" / "python"
-SERVICES = ("dynamodb", "dynamodbstreams", "s3", "cognito-idp", "sts")
+SERVICES = ("dynamodb", "dynamodbstreams", "s3", "cognito-idp", "sts", "secretsmanager")
 
 _CREDENTIALS = "credentials"
 _POLL_INTERVAL = 0.05

@@ -1,6 +1,7 @@
-"""Tables, bucket and user pool: made where they are missing, left alone where they are not."""
+"""Tables, bucket, user pool and secret: made where they are missing, left alone where they are not."""
 
 import asyncio
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 BUCKET = "game-avatars"
 USER_POOL = "podium"
 APP_CLIENT = "game"
+RUN_SECRET = "podium-runs"  # noqa: S105 -- its name
 
 # Of Cognito's and S3's list calls.
 _PAGE = 60
@@ -94,6 +96,13 @@ async def create_bucket(session: aioboto3.Session) -> None:
                 ]
             },
         )
+
+
+async def create_run_secret(session: aioboto3.Session) -> None:
+    """Create the secret that signs the tickets of runs, where it is missing."""
+    async with session.client("secretsmanager") as client:
+        with suppress(client.exceptions.ResourceExistsException):
+            await client.create_secret(Name=RUN_SECRET, SecretString=secrets.token_urlsafe(48))
 
 
 async def create_user_pool(session: aioboto3.Session) -> UserPool:

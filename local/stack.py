@@ -1,6 +1,6 @@
 """The whole backend on one machine, started in order and stopped in reverse.
 
-emulator -> tables, bucket, user pool -> is the catalogue true to the rows? -> stream position
+emulator -> tables, bucket, user pool, secret -> is the catalogue true to the rows? -> stream position
 -> gateway, REST, poller, sweep
 
 Nothing relies on boards as they were published before this start, for the emulator may have been killed, and
@@ -15,6 +15,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -43,6 +44,7 @@ from realtime.authorizer import authorize
 from realtime.push.client import PushClient, open_push_client
 from realtime.routes import ROUTES, Live, handle
 from runtime.clock import now_ms
+from runtime.run_keys import RunKeys, keys_of_secret
 from runtime.token_kinds import ID_TOKEN
 from runtime.tokens import TokenVerifier
 from store import conversion
@@ -106,6 +108,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         if broken := await settle(db, catalogue, thorough=True):
             raise StackError(explain(broken, MEND_COMMAND))
         await provision.create_bucket(session)
+        await provision.create_run_secret(session)
         deployment = _deployment(settings, await provision.create_user_pool(session))
         verifier = _verifier(deployment)
         push = await stack.enter_async_context(open_push_client(session, f"http://{HOST}:{settings.ws_port}"))
@@ -137,6 +140,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
             is_guest=users.is_guest,
             describe_user=users.describe,
             verify=partial(verifier.verify, uses=ID_TOKEN),
+            run_keys=RunKeys(keys_of_secret(session, provision.RUN_SECRET), time.time),
             # Metrics are for CloudWatch; the log tells the same to people.
             count=lambda _: None,
         )

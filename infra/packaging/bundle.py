@@ -46,7 +46,17 @@ NEVER_RUN = frozenset({".c", ".h", ".md", ".pxd", ".pxi", ".pyi", ".pyx", ".rst"
 """Suffixes of files for compilers, type checkers and readers."""
 
 SERVICES = frozenset(
-    {"apigatewaymanagementapi", "cognito-idp", "dynamodb", "lambda", "s3", "sso", "sso-oidc", "sts"}
+    {
+        "apigatewaymanagementapi",
+        "cognito-idp",
+        "dynamodb",
+        "lambda",
+        "s3",
+        "secretsmanager",
+        "sso",
+        "sso-oidc",
+        "sts",
+    }
 )
 """The services, of botocore's 400, that clients are made of; the last three by its credential chain.
 

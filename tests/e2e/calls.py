@@ -150,6 +150,8 @@ def _needed(call: Mapping[str, Any], api: str) -> Iterator[Permission]:
         case "cognito-idp":
             arn = f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/{parameters['UserPoolId']}"
             yield Permission(f"cognito-idp:{call['operation']}", arn)
+        case "secretsmanager":
+            yield Permission(f"secretsmanager:{call['operation']}", parameters["SecretId"])
         case "execute-api":
             method = {"DeleteConnection": "DELETE"}.get(call["operation"], call["operation"])
             arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/{STAGE}/{method}/@connections/id"

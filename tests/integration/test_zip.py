@@ -64,6 +64,7 @@ VARIABLES = {
     "PODIUM_TOKEN_CLIENT_ID": "game",
     "PODIUM_KEY_SET_URL": "https://issuer.example.com/.well-known/jwks.json",
     "PODIUM_USER_POOL_ID": "us-east-1_Podium123",
+    "PODIUM_RUN_SECRET": "runs",
     "PODIUM_GUESTS_PER_MINUTE": "120",
     "PODIUM_DEPLOYMENT": json.dumps(DEPLOYMENT),
 }

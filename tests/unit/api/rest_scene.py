@@ -13,7 +13,9 @@ from api import app
 from api.backend import Backend
 from game.catalogue import load_catalogue
 from game.client_config import Deployment
+from game.run_ticket import Key
 from runtime.container import Container
+from runtime.run_keys import RunKeys
 from runtime.token_kinds import ID_TOKEN
 from runtime.tokens import TokenVerifier
 from store.database import Database
@@ -177,6 +179,11 @@ async def fetch_keys(_: str) -> Any:
     return user_pool.key_set("key-1")
 
 
+async def read_run_keys() -> list[Key]:
+    """Stand in for the secret."""
+    return [Key("key-1", b"secret")]
+
+
 async def process_portrait(user_id: str, key: str, background: str) -> None:
     """Takes note of the portraits asked for."""
     PROCESSED.append((user_id, key, background))
@@ -207,6 +214,7 @@ def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
                 is_guest,
                 describe_user,
                 verify,
+                RunKeys(read_run_keys, lambda: NOW / 1000),
                 app.count,
             )
 

@@ -285,6 +285,7 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PODIUM_TABLE_PREFIX", "dev-")
     monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))
     monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "portraits")
+    monkeypatch.setenv("PODIUM_RUN_SECRET", "runs")
     for name, setting in TOKEN_VARIABLES.items():
         monkeypatch.setenv(name, setting)
     monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/prod")
@@ -298,6 +299,7 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
 )
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, value: str | None, named: str) -> None:
     monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "portraits")
+    monkeypatch.setenv("PODIUM_RUN_SECRET", "runs")
     for name, setting in TOKEN_VARIABLES.items():
         monkeypatch.setenv(name, setting)
     monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/prod")

@@ -45,6 +45,7 @@ def rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
     monkeypatch.setenv("PODIUM_TABLE_PREFIX", "podium-dev-")
     monkeypatch.setenv("PODIUM_DEPLOYMENT", DEPLOYMENT.model_dump_json(by_alias=True))
     monkeypatch.setenv("PODIUM_PORTRAIT_FUNCTION", "podium-dev-portraits")
+    monkeypatch.setenv("PODIUM_RUN_SECRET", "runs")
     for name, setting in TOKEN_VARIABLES.items():
         monkeypatch.setenv(name, setting)
     monkeypatch.setenv("PODIUM_CONNECTIONS_URL", "https://live.example.com/dev")

@@ -22,6 +22,7 @@ ENVIRONMENTS: tuple[Environment, ...] = (
         table_prefix="dev-",
         deployment='{"region":"x"}',
         portrait_function="p",
+        run_secret="s",
         connections_url=LIVE,
         token_issuer=ISSUER,
         token_client_id="game",
