@@ -134,9 +134,12 @@ async def _act(
 
 
 def _reached(backend: Backend, held: Mapping[str, Standing]) -> Held:
-    catalogue = backend.catalogue
-    orders = {name: one.order for ones in (catalogue.areas, catalogue.boards) for name, one in ones.items()}
-    return {name: Reached(one.points, orders[name]) for name, one in held.items() if name in orders}
+    found = {}
+    for key, one in held.items():
+        board, area = backend.catalogue.find_board(key), backend.catalogue.areas.get(key)
+        if rules := board or area:
+            found[board.id if board else key] = Reached(one.points, rules.order)
+    return found
 
 
 def request_key_of(request: Request, user_id: str, key: str | None, body: Model) -> RequestKey | None:

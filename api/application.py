@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from api.problems import FieldError, ProblemError, field_errors, invalid, to_response
-from api.routes import about, account, avatar, economy, leaderboard, profile, score
+from api.routes import about, account, avatar, economy, leaderboard, profile, score, seasons
 from api.validation import validate
 from game.headers import IDEMPOTENCY_KEY, PREFLIGHT_SECONDS, REQUEST_HEADERS, RESPONSE_HEADERS
 from game.version import VERSION
@@ -37,7 +37,7 @@ def serialize(value: Any) -> str:
 def configure(app: ApiGatewayResolver) -> None:
     """Give a resolver every route, the validation and the problem+json errors of the API."""
     app.use(middlewares=[validate])  # type: ignore[list-item]  # typed for synchronous ones only
-    for routes in (score, leaderboard, profile, account, economy, avatar, about):
+    for routes in (score, leaderboard, seasons, profile, account, economy, avatar, about):
         app.include_router(routes.router)
     app.configure_openapi(
         title="Podium",

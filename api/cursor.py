@@ -49,4 +49,4 @@ def decode_cursor(board: Board, text: str) -> Cursor:
 
 
 def _checksum(board: Board, content: str) -> str:
-    return hashlib.sha256(f"{board.id}|{content}".encode()).hexdigest()[:_CHECKSUM_CHARACTERS]
+    return hashlib.sha256(f"{board.key}|{content}".encode()).hexdigest()[:_CHECKSUM_CHARACTERS]

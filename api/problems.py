@@ -36,6 +36,8 @@ class Problem(Model):
     errors: list[FieldError] | None = None
     version: int | None = None
     """Of the stored progress, where a save was made from an older one."""
+    season: int | None = None
+    """The season that is open, where a run's own is over."""
 
 
 class ProblemError(Exception):
@@ -50,6 +52,7 @@ class ProblemError(Exception):
         code: str | None = None,
         rule: str | None = None,
         retry_after: int | None = None,
+        season: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
@@ -61,6 +64,7 @@ class ProblemError(Exception):
             rule=rule,
             errors=list(errors) if errors else None,
             version=version,
+            season=season,
         )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, JsonValue
 
 from game.metadata import to_text
-from game.model import Model
+from game.model import Model, is_absent
 from game.scoring import POINTS_LIMIT, TIME_LIMIT, Order, encode
 
 
@@ -38,10 +38,7 @@ UserId = Annotated[str, Field(min_length=1, max_length=128)]
 Avatar = Annotated[str, Field(max_length=256)]
 Points = Annotated[int, Field(gt=-POINTS_LIMIT, lt=POINTS_LIMIT)]
 Milliseconds = Annotated[int, Field(ge=0, lt=TIME_LIMIT)]
-
-
-def _is_absent(value: object) -> bool:
-    return value is None
+Seconds = Annotated[int, Field(ge=0, le=TIME_LIMIT // 1000)]
 
 
 class Entry(Model):
@@ -56,8 +53,8 @@ class Entry(Model):
     avatar: Avatar | None
     points: Points = Field(alias="score")
     achieved_at: Milliseconds
-    tiebreak: Points | None = Field(None, exclude_if=_is_absent)
-    metadata: JsonValue = Field(None, exclude_if=_is_absent)
+    tiebreak: Points | None = Field(None, exclude_if=is_absent)
+    metadata: JsonValue = Field(None, exclude_if=is_absent)
 
 
 class SetEntry(Entry):

@@ -32,7 +32,7 @@ from game.model import Model
 from game.prizes import Tier, Tiers
 from game.prizes import faults as faults_of_prizes
 from game.scoring import POINTS_LIMIT, Order, SortKey, decode, encode
-from game.seasons import Seasons
+from game.seasons import Seasons, SeasonTimes
 
 ID_LIMIT = 32
 """Characters of an id."""
@@ -264,6 +264,10 @@ class Board(Model):
         # What comes in is checked already.
         return self if self.season == number else self.model_copy(update={"season": number})
 
+    def readable(self, now: int) -> list[Self]:
+        """Return the board in each season that can be read, the open one last; one without seasons alone."""
+        return [self] if self.seasons is None else [*map(self.in_season, self.seasons.readable(now))]
+
     def area_key(self, area: str) -> str:
         """Return the key of what a player has in one of the areas, as a sum over several counts it."""
         if self.seasons is None:
@@ -271,11 +275,11 @@ class Board(Model):
         return f"{area}{SEASON_MARK}{self.season_id}{SEASON_SEPARATOR}{self.season}"
 
     @property
-    def expires_at(self) -> int | None:
-        """When its rows can be read no longer, in milliseconds since the epoch; None: never."""
+    def times(self) -> SeasonTimes | None:
+        """When its season ends, and when its rows can be read no longer; None: never."""
         if self.seasons is None or self.season is None:
             return None
-        return self.seasons.expires_at(self.season)
+        return SeasonTimes(self.seasons.ends_at(self.season), self.seasons.expires_at(self.season))
 
     @property
     def tiebreak_order(self) -> Order | None:
@@ -473,6 +477,11 @@ class Catalogue(Economy, validate_by_name=False):
     def game_areas(self) -> list[GameArea]:
         """The areas as clients see them."""
         return [GameArea(id=name, title=area.title, order=area.order) for name, area in self.areas.items()]
+
+
+def area_of(key: str) -> str:
+    """Return the area of the key of what a player has there, in a season or at any time: `Board.area_key`."""
+    return key.partition(SEASON_MARK)[0]
 
 
 def _over_one(name: str, title: str, top: int, only: str, area: Area) -> Board:

@@ -36,6 +36,9 @@ its connection must get in.
 PING_SECONDS = 300
 """Seconds between two pings of a client: API Gateway closes a connection after ten idle minutes."""
 
+SPREAD_SECONDS = 10
+"""Seconds within which clients ask that would all ask at once, at least: when a season turns."""
+
 PAGE_LIMIT = 2000
 """Connection ids that a function reads at a time, to push to them."""
 

@@ -4,6 +4,11 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
+def is_absent(value: object) -> bool:
+    """Return whether a field has no value: for `exclude_if`, which then leaves it out of the JSON."""
+    return value is None
+
+
 class Model(BaseModel):
     """Immutable, camelCase in JSON, snake_case in Python, and unknown fields are refused.
 

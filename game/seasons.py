@@ -45,6 +45,24 @@ _MONTHS = re.compile(r"([1-9][0-9]?|1[01][0-9]|120)mo")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*)*")
 
 
+class Moment(NamedTuple):
+    """What a frame says of the time when it was made.
+
+    now: the server's clock, in milliseconds since the epoch. spread: the seconds within which clients that
+    have a reason to ask at the same moment should ask.
+    """
+
+    now: int
+    spread: int
+
+
+class SeasonTimes(NamedTuple):
+    """When a season ends, and when it can be read no longer, in milliseconds since the epoch."""
+
+    ends_at: int
+    expires_at: int
+
+
 class Months(NamedTuple):
     """A length in months of the calendar."""
 

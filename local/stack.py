@@ -12,6 +12,7 @@ so that nothing written in between is missed.
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import secrets
 import socket
@@ -70,6 +71,7 @@ PAGES = CHECKOUT / "clients" / "web"
 # The further the broadcaster is behind, the more scores one diff stands for: so a batch takes all there are.
 STREAM_BATCH = 1000
 _RANK_SWEEP_SECONDS = 3600
+_CLOCK_SECONDS = 30
 _SHUTDOWN_SECONDS = 2
 JANITOR_SECONDS = 60
 """Between two runs of the janitor, and how long one may take; on AWS it is five minutes."""
@@ -152,6 +154,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         for source in sources:
             tasks.create_task(source.run())
         tasks.create_task(_sweep(broadcaster, settings.sweep_seconds))
+        tasks.create_task(_turn_seasons(broadcaster, catalogue))
         tasks.create_task(_clean(Janitor(db, catalogue, portraits, now_ms, push.close, users.delete)))
         tasks.create_task(_sweep_ranks(db, ranker))
         if emulator:
@@ -280,6 +283,24 @@ async def _sweep(broadcaster: Broadcaster, seconds: float) -> NoReturn:
                 report.boards_left,
                 report.boards_active,
             )
+        _log_report(report)
+
+
+async def _turn_seasons(broadcaster: Broadcaster, catalogue: Catalogue) -> NoReturn:
+    """Publish boards anew as soon as their season has begun; where that fails, the sweep does it."""
+    while True:
+        now = now_ms()
+        ends = (seasons.ends_at(seasons.number_at(now)) for seasons in catalogue.seasons.values())
+        end = min(ends, default=math.inf)
+        # A laptop sleeps, and its clock is set: so it is looked at now and then.
+        await asyncio.sleep(min(_CLOCK_SECONDS, max(0, end - now) / 1000))
+        if now_ms() < end:
+            continue
+        report = Report()
+        try:
+            await broadcaster.turn(report)
+        except Exception:
+            logger.exception("a season's boards could not be published: the next sweep does it")
         _log_report(report)
 
 

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
 from game.board import Change, Entry, Position, diff
 from game.catalogue import Board
 from game.live import BOARDS_LIMIT
-from game.model import Model
+from game.model import Model, is_absent
 from game.scoring import Order
+from game.seasons import Moment
 
 Boards = Annotated[list[str], Field(min_length=1, max_length=BOARDS_LIMIT)]
 
@@ -66,10 +67,6 @@ class Broadcast(Model):
     message: Annotated[dict[str, JsonValue], AfterValidator(_finite)]
 
 
-def _is_absent(value: object) -> bool:
-    return value is None
-
-
 class Snapshot(Model):
     """A whole board. `size` is K, the most entries that the board shows.
 
@@ -84,12 +81,12 @@ class Snapshot(Model):
     epoch: int
     version: int
     size: int
-    tiebreak: Order | None = Field(None, exclude_if=_is_absent)
-    season: int | None = Field(None, exclude_if=_is_absent)
-    starts_at: int | None = Field(None, exclude_if=_is_absent)
-    ends_at: int | None = Field(None, exclude_if=_is_absent)
-    now: int | None = Field(None, exclude_if=_is_absent)
-    spread: int | None = Field(None, exclude_if=_is_absent)
+    tiebreak: Order | None = Field(None, exclude_if=is_absent)
+    season: int | None = Field(None, exclude_if=is_absent)
+    starts_at: int | None = Field(None, exclude_if=is_absent)
+    ends_at: int | None = Field(None, exclude_if=is_absent)
+    now: int | None = Field(None, exclude_if=is_absent)
+    spread: int | None = Field(None, exclude_if=is_absent)
     entries: tuple[Entry, ...]
 
 
@@ -101,7 +98,7 @@ class Diff(Model):
 
     type: Literal["diff"] = "diff"
     board: str
-    season: int | None = Field(None, exclude_if=_is_absent)
+    season: int | None = Field(None, exclude_if=is_absent)
     epoch: int
     from_: int = Field(alias="from")
     to: int
@@ -175,16 +172,6 @@ def encode(frame: ServerFrame) -> str:
     """Return a frame as JSON text."""
     # An entry without a portrait says so; an avatar frame says what there is.
     return frame.model_dump_json(by_alias=True, exclude_none=isinstance(frame, Avatar))
-
-
-class Moment(NamedTuple):
-    """What a frame says of the time when it is made.
-
-    now: the server's clock, in milliseconds since the epoch. spread: see `Snapshot`.
-    """
-
-    now: int
-    spread: int
 
 
 def encode_change(

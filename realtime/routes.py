@@ -16,6 +16,7 @@ from game.catalogue import Catalogue
 from game.frames import FRAME_LIMIT, fits
 from game.live import CONNECTIONS_LIMIT, SPECTATOR_ACTIONS, SUBPROTOCOL, Action
 from game.model import Model
+from game.seasons import Moment
 from game.strict_json import RepeatedMemberError, check_members
 from game.wording import listed
 from realtime import protocol
@@ -187,7 +188,11 @@ async def ping(live: Live, event: Event) -> Response:
     names = _known(live.catalogue, "versions", frame.versions)
     published = await live.recent.get(live.db, names, live.now_ms())
     doubtful = [
-        name for name in names if name not in published or published[name].epoch != frame.versions[name].epoch
+        name
+        for name in names
+        if name not in published
+        or published[name].epoch != frame.versions[name].epoch
+        or not published[name].is_current(live.catalogue.boards[name], live.now_ms())
     ]
     published |= await _published(live, doubtful)
     try:
@@ -352,16 +357,16 @@ def _known(catalogue: Catalogue, field: str, names: Collection[str]) -> list[str
 async def _published(live: Live, names: Collection[str]) -> dict[str, PublishedBoard]:
     found = await boards.load_many(live.db, names)
     for name in names:
-        if name not in found:
-            found[name] = await boards.load_or_create(
-                live.db, live.catalogue.boards[name], live.now_ms(), protocol.encode_snapshot
-            )
+        board = live.catalogue.boards[name]
+        if name not in found or not found[name].is_current(board, live.now_ms()):
+            found[name] = await boards.load_or_create(live.db, board, live.now_ms(), protocol.encode_snapshot)
     return found
 
 
 def _snapshot(live: Live, published: PublishedBoard) -> str:
-    board = live.catalogue.boards[published.game_area]
-    return protocol.encode_snapshot(board, published.position, published.entries)
+    board = published.bind(live.catalogue.boards[published.game_area])
+    moment = Moment(live.now_ms(), published.spread)
+    return protocol.encode_snapshot(board, published.position, published.entries, moment)
 
 
 async def _answer(live: Live, event: Event, *frames: str) -> Response:

@@ -5,7 +5,8 @@
    of the look that it was read with, so from here on every row that is written shows the new one.
 2. Every row that a standing names gets the new look, unless it shows a later one: a plain write each, side by
    side, whatever their number, also on boards that have left the catalogue. A row that has moved meanwhile
-   was written under the new look. No row is made here: a standing whose row is gone does not count.
+   was written under the new look. No row is made here: a standing whose row is gone does not count. The rows
+   of seasons that were over by then stay as they were.
 3. The player's row: no longer pending, if its look still is this one.
 
 A process that dies between them, or runs out of time, leaves rows with the look before. The player's next
@@ -181,7 +182,9 @@ async def _show(db: Database, profile: Profile) -> None:
         more = False
         async for page in standings.pages(db, profile.user_id):
             named = [standings.named(profile.user_id, item) for item in page]
-            rows = {(one.board, one.sort_key) for one in named if one.sort_key is not None} - seen
+            # A look is the time of its change.
+            shown = (one for one in named if one.ends_at is None or one.ends_at > profile.look)
+            rows = {(one.board, one.sort_key) for one in shown if one.sort_key is not None} - seen
             await _all(show(*row) for row in sorted(rows))
             seen |= rows
             more = more or bool(rows)

@@ -9,6 +9,8 @@ from game import frames
 from game.activity import hour_of
 from game.board import Entry, Milliseconds, Position
 from game.catalogue import Board
+from game.live import SPREAD_SECONDS
+from game.seasons import Moment
 from store import scores
 from store.connections import IdRange
 from store.database import Database, Item, Row, batch_get, parse_row, to_item
@@ -26,7 +28,7 @@ Version = Annotated[int, Field(ge=0, lt=2**53)]
 Frame = Annotated[str, AfterValidator(frames.check)]
 """A frame as it is pushed."""
 
-EncodeSnapshot = Callable[[Board, Position, Sequence[Entry]], str]
+EncodeSnapshot = Callable[[Board, Position, Sequence[Entry], Moment], str]
 """The frame of a whole board. See `realtime.protocol.encode_snapshot`."""
 
 
@@ -76,6 +78,12 @@ class PublishedBoard(Row):
     """The hour in which it was last active: see `game.activity`."""
     run: str | None = None
     """The run of the backend that published it first in this epoch: see `Database.run`."""
+    season: int | None = None
+    """The season that it shows; None on a board without seasons."""
+    ends_at: Milliseconds | None = None
+    """When that season ends, as its clients were told."""
+    spread: int = SPREAD_SECONDS
+    """Seconds within which the subscribers are to ask, who would all ask at once: see `game.live`."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -83,7 +91,7 @@ class PublishedBoard(Row):
             raise ValueError("entries: the ranks do not count from 1")
         if len({entry.user_id for entry in self.entries}) < len(self.entries):
             raise ValueError("entries: a player is there twice")
-        if not all(0 < version <= self.version for version in self.outbox):
+        if not all(0 <= version <= self.version for version in self.outbox):
             raise ValueError("outbox: a frame leads to a version that the board has not had")
         return self
 
@@ -91,6 +99,22 @@ class PublishedBoard(Row):
     def position(self) -> Position:
         """The place in the board's history."""
         return Position(self.epoch, self.version)
+
+    def bind(self, board: Board) -> Board:
+        """Return the board of the catalogue in the season that is shown."""
+        return board if self.season is None or board.seasons is None else board.in_season(self.season)
+
+    def is_current(self, board: Board, now: int) -> bool:
+        """Return whether the season of the catalogue is shown that is open at `now`, or a later one.
+
+        And whether its clients were told when it ends: an edit may have changed that.
+        """
+        shown = board.at(now)
+        if shown.season is None or self.season is None:
+            return self.season == shown.season
+        if self.season != shown.season:
+            return self.season > shown.season
+        return self.ends_at == _ends_at(shown)
 
     @property
     def bar(self) -> str | None:
@@ -138,16 +162,26 @@ async def load_or_create(
     A board whose row cannot be read is published again too, in a later epoch. Its outbox then has the
     snapshot, for clients that hold the board as it was. So is a board that another run of the backend
     published (`Database.run`), which no client of this run holds.
+
+    A board with seasons is returned in the one that is open at `now`, or in a later one where another
+    function's clock is ahead. See `_first_of_season`.
     """
     while True:
         held = await _get(db, board.id)
         published = _readable(db, held)
-        if published:
+        if published and published.is_current(board, now):
             return published
-        truth = await scores.top_with_bar(db, board)
+        open_now = board.at(now)
+        truth = await scores.top_with_bar(db, open_now)
         # A row without a run may have had one, before it was damaged.
         is_held = held and ("run" not in held or not _is_of_another_run(db, held))
-        first = _first_of_epoch(db, board, held, truth, now, encode_snapshot if is_held else None)
+        encode = encode_snapshot if is_held else None
+        if open_now.season is not None and (
+            held is None or (published and published.season != open_now.season)
+        ):
+            first = _first_of_season(db, open_now, published, truth, now, encode_snapshot)
+        else:
+            first = _first_of_epoch(db, open_now, held, truth, now, encode)
         try:
             await db.client.put_item(
                 TableName=db.name(LEADERBOARDS), Item=_item(first), **_unchanged(held or {})
@@ -285,18 +319,51 @@ def _first_of_epoch(
     encode_snapshot: EncodeSnapshot | None,
 ) -> PublishedBoard:
     first = Position(_next_epoch(held, now), 1)
-    entries, bar = truth
-    outbox = {first.version: encode_snapshot(board, first, entries)} if encode_snapshot else {}
-    last = Bar(version=first.version, key=bar) if bar else None
+    moment = Moment(now, SPREAD_SECONDS)
+    outbox = {first.version: encode_snapshot(board, first, truth.entries, moment)} if encode_snapshot else {}
+    return _new(db, board, first, truth, now, outbox)
+
+
+def _first_of_season(
+    db: Database,
+    board: Board,
+    before: PublishedBoard | None,
+    truth: Top,
+    now: int,
+    encode_snapshot: EncodeSnapshot,
+) -> PublishedBoard:
+    """Return a board as a season begins: its epoch is the season's beginning, and version 0 of it is empty.
+
+    Whoever is first to look publishes it, so nothing has to happen at that moment. Clients turn to version 0
+    by themselves, and what is in the outbox follows from there. Where scores were faster, it is version 1.
+    """
+    assert board.seasons is not None and board.season is not None  # noqa: S101, PT018 -- for the type checker
+    epoch = board.seasons.starts_at(board.season)
+    spread = before.spread if before else SPREAD_SECONDS
+    first = Position(epoch, 1 if truth.entries else 0)
+    frame = encode_snapshot(board, first, truth.entries, Moment(now, spread))
+    new = _new(db, board, first, truth, now, {first.version: frame} if before else {})
+    return new.model_copy(update={"spread": spread})
+
+
+def _new(
+    db: Database, board: Board, first: Position, truth: Top, now: int, outbox: dict[int, str]
+) -> PublishedBoard:
     return PublishedBoard(
         game_area=board.id,
-        entries=entries,
-        last=last,
+        entries=truth.entries,
+        last=Bar(version=first.version, key=truth.bar) if truth.bar else None,
         outbox=outbox,
         active_hour=hour_of(board.id, now),
         run=db.run,
+        season=board.season,
+        ends_at=_ends_at(board),
         **first._asdict(),
     )
+
+
+def _ends_at(board: Board) -> int | None:
+    return board.seasons.ends_at(board.season) if board.seasons and board.season is not None else None
 
 
 def _next_epoch(held: Item | None, now: int) -> int:

@@ -25,11 +25,11 @@ that is throttled, or that others keep writing to, until it is calm.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from game.catalogue import Area, Board, Catalogue
+from game.catalogue import Board, Catalogue, area_of
 from game.merge import GUESTS_LIMIT, Record, merged_progress, merged_record, merged_sum, takes_look
 from game.scoring import handed_to
 from game.standing import Held, PointsLimitError
@@ -166,7 +166,7 @@ class _Merge:
                     self._waiting[name] = error
 
     def _is_sum(self, name: str) -> bool:
-        board = self._catalogue.boards.get(name)
+        board = self._catalogue.find_board(name)
         return board is not None and len(board.areas) > 1
 
     async def _board(self, name: str) -> None:
@@ -187,8 +187,8 @@ class _Merge:
         self, name: str, own: PlayerRows, guest: Standing, row: Item | None
     ) -> list["TransactWriteItemTypeDef"]:
         """Return the transaction's parts that give the heir what the guest has on a board."""
-        board = self._catalogue.boards.get(name)
-        if board is None and name not in self._catalogue.areas:
+        board, area = self._catalogue.find_board(name), area_of(name)
+        if board is None and area not in self._catalogue.areas:
             return self._unknown(own, guest, row)
         had = own.held(self._catalogue, name)
         # A standing without its row does not count: an operator took it away.
@@ -200,23 +200,21 @@ class _Merge:
         else:
             before = had and Record(had, own.metadata(name))
             theirs = held and Record(held, scores.metadata_of(row))
-            record = merged_record(self._rules(name, board), before, theirs)
+            record = merged_record(self._catalogue.areas[board.areas[0] if board else area], before, theirs)
         if record is None or record.held == had:
             return []
-        change = Change(name, board, record.held, record.metadata)
+        change = Change(name, board, record.held, record.metadata, guest.times)
         return player_rows.writes(self._db, own, own.shown(), change)
 
-    def _rules(self, name: str, board: Board | None) -> Area:
-        return self._catalogue.areas[name if board is None else board.areas[0]]
-
     async def _sum(self, board: Board, own: Held | None, guest: Held | None) -> Held | None:
-        mine = await player_rows.areas(self._db, self._catalogue, self._heir, board.areas)
+        keys = {board.area_key(name): name for name in board.areas}
+        mine = await player_rows.areas(self._db, self._catalogue, self._heir, keys)
         pages = standings.readable(self._db, self._guest)
-        held = [one async for page in pages for one in page if one.board in board.areas]
+        held = [one async for page in pages for one in page if one.board in keys]
         theirs = await player_rows.counting(self._db, self._catalogue, held)
         parts = []
-        for name in board.areas:
-            records = [Record(one[name].held) if name in one else None for one in (mine, theirs)]
+        for key, name in keys.items():
+            records = [Record(one[key].held) if key in one else None for one in (mine, theirs)]
             if merged := merged_record(self._catalogue.areas[name], *records):
                 parts.append(merged.held)
         return merged_sum(own, guest, parts)
@@ -277,13 +275,21 @@ class _Merge:
 
     async def _compare_sums(self) -> None:
         held = {one.board async for page in standings.readable(self._db, self._heir) for one in page}
-        for board in self._catalogue.boards.values():
-            area = next((name for name in board.areas if name in held), None)
-            if len(board.areas) == 1 or area is None:
+        for board in self._sums(held):
+            area = next((name for name in board.areas if board.area_key(name) in held), None)
+            if area is None:
                 continue
             try:
                 await restate(self._db, self._catalogue, self._heir, board, area, self._now, apply=True)
             except PointsLimitError as error:
-                logger.warning("the sum of %s on %s stays as it is: %s", self._heir, board.id, error)
+                logger.warning("the sum of %s on %s stays as it is: %s", self._heir, board.key, error)
             except _PASSING as error:
-                self._waiting.setdefault(board.id, error)
+                self._waiting.setdefault(board.key, error)
+
+    def _sums(self, held: Iterable[str]) -> Iterator[Board]:
+        """Yield the boards that are sums over several areas, in each season of the heir's."""
+        for board in self._catalogue.boards.values():
+            if len(board.areas) > 1 and board.seasons is None:
+                yield board
+        found = (self._catalogue.find_board(key) for key in held)
+        yield from (board for board in found if board and len(board.areas) > 1 and board.seasons)

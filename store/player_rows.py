@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from game.catalogue import Board, Catalogue
 from game.names import default_name
+from game.seasons import SeasonTimes
 from game.standing import Held, fitted
 from store import appearance, players, profiles, scores, standings
 from store.database import ATTEMPTS, Database, Item, to_item
@@ -40,7 +41,7 @@ class PlayerRows:
     def held(self, catalogue: Catalogue, board: str) -> Held | None:
         """Return what the player has; what has lost its row is nothing."""
         standing = self.standings.get(board)
-        if standing is None or (board in catalogue.boards and self.is_gone(board)):
+        if standing is None or (catalogue.find_board(board) and self.is_gone(board)):
             return None
         return standing.held
 
@@ -56,12 +57,16 @@ class PlayerRows:
 
 @dataclass(frozen=True)
 class Change:
-    """What a player has on a board, or in an area without one, from now on."""
+    """What a player has on a board, or in an area without one, from now on. Both are named by their `key`.
 
-    id: str
+    times: those of the season that an area's belongs to. A board says so itself.
+    """
+
+    key: str
     board: Board | None
     held: Held
     metadata: str | None
+    times: SeasonTimes | None = None
 
 
 async def read(
@@ -90,7 +95,7 @@ async def read(
         look=player.look,
         profile=profile,
         standings=held,
-        rows=await scores.rows_of(db, [one for one in held.values() if one.board in catalogue.boards]),
+        rows=await scores.rows_of(db, [one for one in held.values() if catalogue.find_board(one.board)]),
     )
 
 
@@ -101,18 +106,19 @@ def writes(
 
     `profile` is how the new row shows the player.
     """
-    before = read.standings.get(change.id)
-    old, gone = (before.sort_key if before else None), read.is_gone(change.id)
+    before = read.standings.get(change.key)
+    old, gone = (before.sort_key if before else None), read.is_gone(change.key)
     new = _sort_key(change.board, change.held, read.user_id)
     held = fitted(change.board, change.held) if change.board else change.held
-    standing = standings.new_standing(read.user_id, change.id, held, new)
+    times = change.board.times if change.board else change.times
+    standing = standings.new_standing(read.user_id, change.key, held, new, times)
     parts = [standings.put(db, before, standing)]
     if new is not None:
         absent = gone and new == old
         parts.append(scores.put(db, standing, profile, metadata=change.metadata, unless_there=absent))
     if old is not None and old != new:
         absent = gone and change.board is not None
-        parts.append(scores.delete(db, change.id, old, unless_there=absent))
+        parts.append(scores.delete(db, change.key, old, unless_there=absent))
     return parts
 
 
@@ -123,7 +129,10 @@ def _sort_key(board: Board | None, held: Held, user_id: str) -> str | None:
 async def areas(
     db: Database, catalogue: Catalogue, user_id: str, among: Collection[str]
 ) -> dict[str, Standing]:
-    """Return what a player has in each of these areas, without those whose rows are gone. Raises RowError."""
+    """Return what a player has in each of these areas, without those whose rows are gone. Raises RowError.
+
+    Areas are named by the keys of what players have there, see `Board.area_key`.
+    """
     held: list[Standing] = []
     async for page in standings.pages(db, user_id):
         held += [standings.parse(item) for item in page if item["board"]["S"] in among]
@@ -132,6 +141,6 @@ async def areas(
 
 async def counting(db: Database, catalogue: Catalogue, held: Sequence[Standing]) -> dict[str, Standing]:
     """Return standings by area, without those whose rows are gone."""
-    shown = [one for one in held if one.board in catalogue.boards]
-    kept = [one for one in held if one.board not in catalogue.boards]
+    shown = [one for one in held if catalogue.find_board(one.board)]
+    kept = [one for one in held if not catalogue.find_board(one.board)]
     return {one.board: one for one in [*kept, *await scores.with_rows(db, shown)]}

@@ -62,12 +62,12 @@ async def place(
     leaf = await _find(db, board, lambda node, _: node.place(key))
     wanted = better_than(board.order, key, equal=behind)
     if leaf is None or leaf.is_all:
-        everything = await row_ranges.count(db, board.id, EVERYTHING, limit=counted)
+        everything = await row_ranges.count(db, board.key, EVERYTHING, limit=counted)
         if everything.whole:
-            return Place((await row_ranges.count(db, board.id, wanted)).rows, everything.rows)
+            return Place((await row_ranges.count(db, board.key, wanted)).rows, everything.rows)
     if leaf is None:
         return None
-    found = await row_ranges.count(db, board.id, _overlap(leaf.range, wanted))
+    found = await row_ranges.count(db, board.key, _overlap(leaf.range, wanted))
     return Place(leaf.better + min(found.rows, leaf.rows), leaf.of)
 
 
@@ -95,7 +95,7 @@ async def rows_from(db: Database, board: Board, rank: int, limit: int) -> list[S
     if (leaf is None or leaf.is_all) and rank <= COUNTED + 1:
         return await _skip(db, board, None, rank - 1, limit)
     if leaf is None:
-        everything = await row_ranges.count(db, board.id, EVERYTHING, limit=COUNTED)
+        everything = await row_ranges.count(db, board.key, EVERYTHING, limit=COUNTED)
         return [] if everything.whole else None
     if rank > leaf.of:
         return []
@@ -135,7 +135,7 @@ async def _find(db: Database, board: Board, choose: Callable[[Node, int], int]) 
 
 
 async def _come_down(db: Database, board: Board, choose: Callable[[Node, int], int]) -> _Leaf | None:
-    node = (await rank_nodes.load_root(db, board.id)).node
+    node = (await rank_nodes.load_root(db, board.key)).node
     of = node.total if node else None
     if node is None or of is None:
         return None
@@ -149,7 +149,7 @@ async def _come_down(db: Database, board: Board, choose: Callable[[Node, int], i
         if node.level == 1:
             return _Leaf(part, rows, better, of)
         name = node_id(node.level - 1, part.lo)
-        child = (await rank_nodes.load(db, board.id, [name])).get(name)
+        child = (await rank_nodes.load(db, board.key, [name])).get(name)
         if child is None or child.range != part:
             raise MovedError(name)
         node = child

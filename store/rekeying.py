@@ -14,7 +14,7 @@ the end of the deployment, for functions of the old catalogue would read and wri
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -75,22 +75,26 @@ async def rekey(
     done = Rekeyed(name)
     turn = asyncio.Semaphore(PLAYERS_AT_ONCE)
 
-    async def write(user_id: str, area: str) -> None:
+    seasons = board.readable(now_ms())
+
+    async def write(user_id: str, held: set[str]) -> None:
         async with turn:
             done.players += 1
-            try:
-                differs = await restate(db, catalogue, user_id, board, area, now_ms(), apply=apply)
-                done.rows += differs  # read after the wait: others have counted meanwhile
-            except DeletedError:
-                return
-            except (RowError, PointsLimitError) as error:
-                done.left += 1
-                logger.error("player %s is left on board %s: %s", user_id, name, error)
+            for one in (one for one in seasons if not held.isdisjoint(_keys(one))):
+                area = _area(one, held)
+                try:
+                    differs = await restate(db, catalogue, user_id, one, area, now_ms(), apply=apply)
+                    done.rows += differs  # read after the wait: others have counted meanwhile
+                except DeletedError:
+                    return
+                except (RowError, PointsLimitError) as error:
+                    done.left += 1
+                    logger.error("player %s is left on board %s: %s", user_id, one.key, error)
 
-    async for page in standings.everyone(db, {name, *board.areas}):
+    async for page in standings.everyone(db, {key for one in seasons for key in _keys(one)}):
         # A player whose rows lie on two pages is looked at twice.
-        found = {user: _area(board, rows) for user, rows in groupby(page, key=_user)}
-        await asyncio.gather(*(write(user, area) for user, area in found.items()))
+        found = {user: {item["board"]["S"] for item in rows} for user, rows in groupby(page, key=_user)}
+        await asyncio.gather(*(write(user, held) for user, held in found.items()))
         told(done)
     if apply:
         await boards.withdraw(db, name)
@@ -103,7 +107,11 @@ def _user(item: Item) -> str:
     return user_id
 
 
-def _area(board: Board, rows: Iterable[Item]) -> str:
-    """Return an area of the board that the player of these rows has been in, if there is one."""
-    held = {item["board"]["S"] for item in rows}
-    return next((area for area in board.areas if area in held), board.areas[0])
+def _keys(board: Board) -> set[str]:
+    """Return the keys of what a player has on a board, and of what it is made from."""
+    return {board.key, *map(board.area_key, board.areas)}
+
+
+def _area(board: Board, held: Collection[str]) -> str:
+    """Return an area of the board that a player with these standings has been in, if there is one."""
+    return next((area for area in board.areas if board.area_key(area) in held), board.areas[0])

@@ -42,7 +42,7 @@ class Table:
 
 USER_PROFILES = Table("UserProfiles", "userId", restored=True)
 USER_PROGRESS = Table("UserProgress", "userId", restored=True)
-SCORES = Table("Scores", "gameArea", "score", stream="NEW_IMAGE", restored=True)
+SCORES = Table("Scores", "gameArea", "score", ttl="expiresAt", stream="NEW_IMAGE", restored=True)
 BY_CONNECTION_ID = Index("byConnectionId", "connectionId")
 CONNECTIONS = Table("Connections", "channel", "connectionId", index=BY_CONNECTION_ID, ttl="expiresAt")
 BY_ACTIVITY = Index("byActivity", "activeHour")
@@ -52,7 +52,7 @@ IDEMPOTENCY = Table("Idempotency", "id", index=BY_USER_ID, ttl="expiresAt", rest
 BUDGETS = Table("Budgets", "id", ttl="expiresAt")
 BY_PENDING = Index("byPending", "pending", sparse=True)
 PLAYERS = Table("Players", "userId", index=BY_PENDING, ttl="expiresAt")
-STANDINGS = Table("Standings", "userId", "board", restored=True)
+STANDINGS = Table("Standings", "userId", "board", ttl="expiresAt", restored=True)
 RANKS = Table("Ranks", "board", "node")
 
 TABLES = (

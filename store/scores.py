@@ -1,5 +1,7 @@
 """`Scores`: one row per player and board, sorted by how good the score is.
 
+A board with seasons has rows of its own in each: the number is part of their key (`Board.key`).
+
 A row that cannot be read is logged by its key and left out of what is read, and reading goes on behind it. So
 a board has its K entries where there are K good rows, and ranks count good rows only. A count goes by the
 types of attributes (READABLE), without reading the rows. A row with the right types and wrong values (a sort
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
-from game.board import Avatar, Entry, Milliseconds, Name, Points, UserId
+from game.board import Avatar, Entry, Milliseconds, Name, Points, Seconds, UserId
 from game.board_rules import UNREAD, Sample
 from game.catalogue import Board
 from game.metadata import check_text, from_text
@@ -69,6 +71,8 @@ class Score(Row):
     """JSON text."""
     look: StoredNumber[Milliseconds] | None = None
     """The look of the player that name and portrait are of: see `store.players`. Absent is 0."""
+    expires_at: StoredNumber[Seconds] | None = None
+    """When the season can be read no longer, in seconds since the epoch; absent without seasons."""
 
     def entry(self, rank: int) -> Entry:
         """Return the row as a board shows it."""
@@ -109,6 +113,7 @@ def put(
         tiebreak=standing.tiebreak,
         metadata=metadata,
         look=profile.look or None,
+        expires_at=standing.expires_at,
     )
     written: Any = {"TableName": db.name(SCORES), "Item": to_item(row.model_dump(by_alias=True))}
     if unless_there:
@@ -317,7 +322,7 @@ async def _query(
 ) -> list[Score]:
     if limit < 1:
         return []
-    request = board_query(db, board.id, condition, {":key": key} if key else None)
+    request = board_query(db, board.key, condition, {":key": key} if key else None)
     request["ScanIndexForward"] = (board.order == "asc") != towards_better
     request["Limit"] = limit
     rows: dict[str, Score] = {}
@@ -364,7 +369,7 @@ def _parse(board: Board, item: Item) -> Score:
 
 def _log(db: Database, board: Board, unreadable: Sequence[RowError]) -> None:
     for error in unreadable[:_LOGGED]:
-        db.damage.error(error.row, "left out of board %s: %s", board.id, error)
+        db.damage.error(error.row, "left out of board %s: %s", board.key, error)
     if len(unreadable) > _LOGGED:
         more = len(unreadable) - _LOGGED
-        db.damage.error(f"rows of {board.id}", "left out of board %s: %d more rows", board.id, more)
+        db.damage.error(f"rows of {board.key}", "left out of board %s: %d more rows", board.key, more)

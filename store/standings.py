@@ -1,6 +1,8 @@
 """`Standings`: what a player has in an area or on a board, one row for each.
 
-A row's sort key is the id of an area or of a board; an area shares its row with the board of its own. The row
+A row's sort key is the id of an area or of a board; an area shares its row with the board of its own. With
+seasons, a board has a row in each (`Board.key`), and so has an area that such a board adds up
+(`Board.area_key`). The row
 names the player's row on the board by its sort key (`score`), so that row stays deletable when the board has
 left the catalogue. An area without a board has no such key.
 
@@ -17,8 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from game.board import Milliseconds, Points
+from game.board import Milliseconds, Points, Seconds
 from game.scoring import is_owned_by
+from game.seasons import SeasonTimes
 from game.standing import Held
 from store import players
 from store.database import (
@@ -51,6 +54,10 @@ class Standing(RevisedRow):
     achieved_at: StoredNumber[Milliseconds]
     tiebreak: StoredNumber[Points] | None = None
     sort_key: str | None = Field(None, alias="score")
+    ends_at: StoredNumber[Milliseconds] | None = None
+    """When its season ends; absent without seasons."""
+    expires_at: StoredNumber[Seconds] | None = None
+    """When its season can be read no longer, in seconds since the epoch; absent without seasons."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -64,10 +71,26 @@ class Standing(RevisedRow):
         """What the player has, for the rules."""
         return Held(self.points, self.achieved_at, self.tiebreak)
 
+    @property
+    def times(self) -> SeasonTimes | None:
+        """The times of the season that it belongs to."""
+        if self.ends_at is None or self.expires_at is None:
+            return None
+        return SeasonTimes(self.ends_at, self.expires_at * 1000)
 
-def new_standing(user_id: str, board: str, held: Held, sort_key: str | None) -> Standing:
-    """Return a row that is to be written."""
-    return Standing(user_id=user_id, board=board, sort_key=sort_key, **held._asdict())
+
+def new_standing(
+    user_id: str, board: str, held: Held, sort_key: str | None, times: SeasonTimes | None = None
+) -> Standing:
+    """Return a row that is to be written. `times` are those of the season that it belongs to."""
+    return Standing(
+        user_id=user_id,
+        board=board,
+        sort_key=sort_key,
+        ends_at=times and times.ends_at,
+        expires_at=times and -(-times.expires_at // 1000),
+        **held._asdict(),
+    )
 
 
 def key(user_id: str, board: str) -> Item:
@@ -152,11 +175,13 @@ class Named(NamedTuple):
     """What a row says of the row on the board. `sort_key` is None where it names none of the player's.
 
     `whole` is False where the row is damaged, so that the player may have another row on the board.
+    `ends_at` is when its season ends, in milliseconds since the epoch; None where there is none.
     """
 
     board: str
     sort_key: str | None
     whole: bool
+    ends_at: int | None = None
 
 
 def named(user_id: str, item: Mapping[str, Any]) -> Named:
@@ -164,12 +189,19 @@ def named(user_id: str, item: Mapping[str, Any]) -> Named:
     board = item["board"]["S"]
     sort_key = item.get("score", {}).get("S")
     if sort_key is not None and is_owned_by(sort_key, user_id):
-        return Named(board, sort_key, whole=True)
+        return Named(board, sort_key, whole=True, ends_at=_ends_at(item))
     try:
         parse(item)
     except RowError:
         return Named(board, None, whole=False)
     return Named(board, None, whole=True)
+
+
+def _ends_at(item: Mapping[str, Any]) -> int | None:
+    try:
+        return int(item["endsAt"]["N"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 async def delete(db: Database, user_id: str, boards: Iterable[str]) -> None:

@@ -17,19 +17,29 @@ though there is a standing), it is computed again from the standings of all its 
 rows are gone. This is the one case in which a score costs more than its own boards. Every score that moves
 an area writes the sum's standing, so the condition on this one is enough.
 
+**Seasons.** A board with seasons is a board of its own in each: the moment at which the server received the
+score decides the season of every board, once. A run that began in an earlier season counts for that one, as
+long as there is grace. A sum over several areas within a season adds up what the player has in each in that
+season: so an area has a standing for it, which names no row.
+
 **A row that is not there** is a fact that the transaction checks. A read sees a transaction's rows one by
 one, so the row of a score that was accepted this moment may be missing while its standing is there.
 """
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from game.catalogue import Board, Catalogue
-from game.model import Model
+from game.model import Model, is_absent
+from game.seasons import SeasonTimes
 from game.standing import Held, Run, after_run, in_range
 from store import idempotency, player_rows, players, scores, standings
 from store.database import PATIENT_ATTEMPTS, Database, retry_on_conflict
+from store.errors import StoreError
 from store.idempotency import Answer, RequestKey
 from store.player_rows import Change, PlayerRows
 from store.profiles import Profile
@@ -39,11 +49,47 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
+class SeasonOverError(StoreError):
+    """The season that a run began in is over, and so is its grace. Nothing was written."""
+
+    def __init__(self, board: Board, current: int) -> None:
+        super().__init__(
+            f"the season of {board.id} in which this run began is over; season {current} is open"
+        )
+        self.board = board.id
+        self.current = current
+
+
+class Outcome(Model):
+    """What a player has on a board after a score, and whether the score made it. `game_area` is the board."""
+
+    game_area: str
+    season: int | None = Field(None, exclude_if=is_absent)
+    points: int
+    improved: bool
+
+
 class Submission(Model):
-    """The outcome of a score: what the player has in the area now, and whether this score made it."""
+    """The outcome of a score: what the player has in the area now, and whether this score made it.
+
+    boards: the same on each board that the area feeds; none in answers that an earlier release kept.
+    """
 
     best: int
     improved: bool
+    boards: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a player had and has on a board, or in an area without one; both are named by their `key`."""
+
+    key: str
+    board: Board | None
+    had: Held | None
+    after: Held
+    run: Run | None
+    times: SeasonTimes | None = None
 
 
 async def submit(
@@ -56,28 +102,38 @@ async def submit(
     *,
     tiebreak: int | None = None,
     metadata: str | None = None,
+    started_at: int | None = None,
     key: RequestKey | None = None,
 ) -> Submission:
     """Record a score in an area of the catalogue.
 
-    `profile` is how the player is shown as long as no profile is stored; `achieved_at` is in milliseconds
-    since the epoch. `tiebreak` is of the same run as the points, where the area has one; `metadata` is JSON
-    text that entries carry. The same `key` gets the same answer and counts once. Raises DeletedError,
-    KeyReusedError, PointsLimitError, RowError, and ConflictError when the player's rows never stayed still,
+    `profile` is how the player is shown as long as no profile is stored; `achieved_at`, when the server
+    received the score, and `started_at`, when its run began if it has one, are in milliseconds since the
+    epoch. `tiebreak` is of the same run as the points, where the area has one; `metadata` is JSON text that
+    entries carry. The same `key` gets the same answer and counts once. Raises DeletedError, KeyReusedError,
+    PointsLimitError, SeasonOverError, RowError, and ConflictError when the player's rows never stayed still,
     with nothing written.
     """
     run = Run(points, tiebreak, metadata)
+    over: SeasonOverError | None = None
+    boards: list[Board] = []
+    try:
+        boards = _counting(catalogue, area, started_at, achieved_at)
+    except SeasonOverError as error:
+        over = error
 
     async def attempt() -> Submission:
-        read = await player_rows.read(db, catalogue, profile.user_id, _touched(catalogue, area), achieved_at)
+        read = await player_rows.read(db, catalogue, profile.user_id, _touched(area, boards), achieved_at)
         answered = await idempotency.load(db, key, achieved_at) if key else None
         if answered:
             return Submission.model_validate_json(answered.body)
-        held = read.held(catalogue, area)
-        new = after_run(catalogue.areas[area], held, run, achieved_at)
-        changes = await _changes(db, catalogue, read, area, run, new)
-        submission = Submission(best=new.points, improved=new != held)
+        # An answer that was given before is given again, though its season is over by now.
+        if over:
+            raise over
+        steps = await _steps(db, catalogue, read, area, boards, run, achieved_at)
+        submission = _outcome(area, boards, steps)
         shown = read.profile or profile
+        changes = filter(None, (_change(read, step) for step in steps.values()))
         writes = [part for change in changes for part in player_rows.writes(db, read, shown, change)]
         if key:
             answer = Answer(status=HTTPStatus.CREATED, body=submission.model_dump_json())
@@ -96,22 +152,23 @@ async def restate(
 
     After an edit: the key gets the form of today's tie-break, a sum is computed again from its areas, and a
     board that is new gets the row that the player would have on it. `area` is one that the board is over, and
-    the player has been in. Without `apply`, nothing is written. Raises as `submit` does.
+    the player has been in. A board with seasons is restated in one of them. Without `apply`, nothing is
+    written. Raises as `submit` does.
     """
 
     async def attempt() -> bool:
-        read = await player_rows.read(db, catalogue, user_id, _touched(catalogue, area), now)
-        had = read.held(catalogue, board.id)
+        read = await player_rows.read(db, catalogue, user_id, _touched(area, [board]), now)
+        had = read.held(catalogue, board.key)
         after = await _restated(db, catalogue, read, board, area)
-        standing = read.standings.get(board.id)
+        standing = read.standings.get(board.key)
         writes: list[TransactWriteItemTypeDef] = []
         if after is None:
             # An area's own row that is gone was taken away. A sum over nothing has no row.
             if standing is not None and len(board.areas) > 1:
                 writes.append(standings.remove(db, standing))
                 if standing.sort_key is not None:
-                    writes.append(scores.delete(db, board.id, standing.sort_key, unless_there=False))
-        elif change := _change(read, board.id, board, had, after, None):
+                    writes.append(scores.delete(db, board.key, standing.sort_key, unless_there=False))
+        elif change := _change(read, _Step(board.key, board, had, after, None)):
             if had is None and len(board.areas) == 1:
                 change = replace(change, metadata=read.metadata(area))
             writes += player_rows.writes(db, read, read.shown(), change)
@@ -123,64 +180,121 @@ async def restate(
     return await retry_on_conflict(attempt, patience=PATIENT_ATTEMPTS)
 
 
-def _touched(catalogue: Catalogue, area: str) -> list[str]:
-    """Return the boards that a score in an area may change, and the area."""
-    return [area, *(board.id for board in catalogue.boards_of(area))]
+def _counting(catalogue: Catalogue, area: str, started_at: int | None, now: int) -> list[Board]:
+    """Return the boards that a score counts for, in their seasons. Raises SeasonOverError."""
+    found = []
+    for board in catalogue.boards_of(area):
+        if board.seasons is None:
+            found.append(board)
+            continue
+        season = board.seasons.counts_for(started_at, now)
+        if season is None:
+            raise SeasonOverError(board, board.seasons.number_at(now))
+        found.append(board.in_season(season))
+    return found
+
+
+def _touched(area: str, boards: Iterable[Board]) -> list[str]:
+    """Return the keys of what the player has on these boards, and in the area."""
+    return [area, *(key for board in boards for key in (board.key, *_summed(board, area)))]
+
+
+def _summed(board: Board, area: str) -> list[str]:
+    """Return the key of what the player has in the area, where a sum counts that apart: in its season."""
+    return [board.area_key(area)] if board.seasons is not None and len(board.areas) > 1 else []
 
 
 async def _restated(
     db: Database, catalogue: Catalogue, read: PlayerRows, board: Board, area: str
 ) -> Held | None:
-    had = read.held(catalogue, board.id)
+    had = read.held(catalogue, board.key)
     if len(board.areas) == 1:
-        return had or (None if board.id == area else read.held(catalogue, area))
-    found = await player_rows.areas(db, catalogue, read.user_id, board.areas)
-    parts = [found[name] for name in board.areas if name in found]
+        # What the player has in an area was reached at any time.
+        fills = board.id != area and board.seasons is None
+        return had or (read.held(catalogue, area) if fills else None)
+    found = await player_rows.areas(db, catalogue, read.user_id, [*map(board.area_key, board.areas)])
+    parts = [*found.values()]
     if not parts:
         return None
     points = in_range(sum(part.points for part in parts))
     return had if had and had.points == points else Held(points, max(part.achieved_at for part in parts))
 
 
-async def _changes(
-    db: Database, catalogue: Catalogue, read: PlayerRows, area: str, run: Run, new: Held
-) -> list[Change]:
-    """Return what changes with a run, after which the player has `new` in the area."""
-    rules, held = catalogue.areas[area], read.held(catalogue, area)
-    found = [_change(read, area, catalogue.boards.get(area), held, new, run)]
-    areas: dict[str, Standing] | None = None
-    for board in catalogue.boards_of(area):
-        had = read.held(catalogue, board.id)
+async def _steps(
+    db: Database,
+    catalogue: Catalogue,
+    read: PlayerRows,
+    area: str,
+    boards: Sequence[Board],
+    run: Run,
+    now: int,
+) -> dict[str, _Step]:
+    """Return what a run makes of each of these boards and of the area, by their keys."""
+    rules = catalogue.areas[area]
+
+    def step(key: str, board: Board | None, times: SeasonTimes | None = None) -> _Step:
+        had = read.held(catalogue, key)
+        return _Step(key, board, had, after_run(rules, had, run, now), run, times)
+
+    steps = {area: step(area, catalogue.boards.get(area))}
+    held: dict[str, Standing] | None = None
+    for board in boards:
         if board.id == area:
             continue
         if len(board.areas) == 1:
-            after = after_run(rules, had, run, new.achieved_at)
-            found.append(_change(read, board.id, board, had, after, run))
+            steps[board.key] = step(board.key, board)
             continue
-        if held is not None and held.points == new.points:
+        part = board.area_key(area)
+        if part not in steps:
+            steps[part] = replace(step(part, None, board.times), run=None)
+        moved, had = steps[part], read.held(catalogue, board.key)
+        if moved.had is not None and moved.had.points == moved.after.points:
+            if had is not None:
+                steps[board.key] = _Step(board.key, board, had, had, None)
             continue
-        if had is None or (held is None and area in read.standings):
-            if areas is None:
-                areas = await player_rows.areas(db, catalogue, read.user_id, catalogue.areas)
-            others = [areas[name].points for name in board.areas if name in areas and name != area]
-            points = sum(others) + new.points
+        if had is None or (moved.had is None and part in read.standings):
+            if held is None:
+                held = await player_rows.areas(db, catalogue, read.user_id, _parts(catalogue, boards))
+            names = {board.area_key(name) for name in board.areas} & held.keys() - {part}
+            points = sum(held[name].points for name in names) + moved.after.points
         else:
-            points = had.points - (held.points if held else 0) + new.points
+            points = had.points - (moved.had.points if moved.had else 0) + moved.after.points
         # Only a sum that moved was reached again: otherwise the first to reach it keeps the place.
-        after = had if had and had.points == points else Held(in_range(points), new.achieved_at)
-        found.append(_change(read, board.id, board, had, after, None))
-    return [one for one in found if one is not None]
+        after = had if had and had.points == points else Held(in_range(points), moved.after.achieved_at)
+        steps[board.key] = _Step(board.key, board, had, after, None)
+    return steps
 
 
-def _change(
-    read: PlayerRows, name: str, board: Board | None, had: Held | None, after: Held, run: Run | None
-) -> Change | None:
+def _parts(catalogue: Catalogue, boards: Iterable[Board]) -> set[str]:
+    """Return the keys of what players have in areas, as these boards add it up."""
+    return set(catalogue.areas) | {board.area_key(area) for board in boards for area in board.areas}
+
+
+def _outcome(area: str, boards: Iterable[Board], steps: Mapping[str, _Step]) -> Submission:
+    found = []
+    for board in boards:
+        step = steps.get(board.key)
+        if step is not None:
+            found.append(
+                Outcome(
+                    game_area=board.id,
+                    season=board.season,
+                    points=step.after.points,
+                    improved=step.after != step.had,
+                )
+            )
+    own = steps[area]
+    return Submission(best=own.after.points, improved=own.after != own.had, boards=tuple(found))
+
+
+def _change(read: PlayerRows, step: _Step) -> Change | None:
     """Return a change; None where the player has the same, and its row has the key that it should have."""
-    standing = read.standings.get(name)
-    if after != had:
-        return Change(name, board, after, run.metadata if run else None)
-    if standing is None or board is None:
+    standing = read.standings.get(step.key)
+    if step.after != step.had:
+        metadata = step.run.metadata if step.run else None
+        return Change(step.key, step.board, step.after, metadata, step.times)
+    if standing is None or step.board is None:
         return None
-    if standing.sort_key == scores.sort_key(board, after, standing.user_id):
+    if standing.sort_key == scores.sort_key(step.board, step.after, standing.user_id):
         return None
-    return Change(name, board, after, read.metadata(name))
+    return Change(step.key, step.board, step.after, read.metadata(step.key))

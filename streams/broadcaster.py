@@ -31,6 +31,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from game.board import Entry
 from game.catalogue import Board, Catalogue
+from game.seasons import Moment
 from realtime import protocol
 from store import activity, boards, scores, spectators
 from store.board_rules import Admission
@@ -38,9 +39,9 @@ from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
 from store.database import Database, backoff
 from store.errors import StoreError
 from streams.fanout import FanOutRunner, UnpushedError
-from streams.records import RecordError, Touch, parse
+from streams.records import RecordError, Touch, is_expiry, parse
 from streams.report import Report
-from streams.tour import visit
+from streams.tour import Tour, visit
 
 PASSING = (ClientError, BotoCoreError, StoreError, UnpushedError)
 """Errors that a repetition may mend."""
@@ -108,9 +109,10 @@ class Broadcaster:
                 logger.error("left to the sweep: %s", error)
                 continue
             report.saw(touch, self._now_ms())
-            # Rows of an area that has left the catalogue are on no board.
-            if touch.board in self._catalogue.boards:
-                touched.setdefault(touch.board, []).append(touch)
+            # Rows of a board that has left the catalogue are on none. What expires was not to be read before.
+            board = self._catalogue.find_board(touch.board)
+            if board is not None and not is_expiry(record):
+                touched.setdefault(board.id, []).append(touch)
         tour = await visit(
             touched,
             lambda board: self._reconcile(board, touched[board], report),
@@ -148,14 +150,31 @@ class Broadcaster:
             return [spectators.SPECTATORS]
         return []
 
+    async def turn(self, report: Report) -> list[str]:
+        """Reconcile the active boards that have seasons, after one has begun; return those that failed.
+
+        The sweep does the same within its minute. Harmless when repeated.
+        """
+        names = [name for name in await self._active() if self._catalogue.boards[name].seasons]
+        return [*(await self._visit(names, report)).failed]
+
     async def _sweep_boards(self, report: Report) -> list[str]:
-        await self._admit()
-        now = asyncio.get_running_loop().time()
-        active = await activity.active_boards(self._db, self._now_ms())
-        names = [name for name in active if name in self._catalogue.boards]
+        names = await self._active()
         first = self._first_swept(names)
+        tour = await self._visit(names[first:] + names[:first], report)
+        report.swept(len(names), len(tour.left))
+        self._sweep_from = tour.left[0] if tour.left else None
+        return [*tour.failed]
+
+    async def _active(self) -> list[str]:
+        await self._admit()
+        active = await activity.active_boards(self._db, self._now_ms())
+        return [name for name in active if name in self._catalogue.boards]
+
+    async def _visit(self, names: Iterable[str], report: Report) -> Tour:
+        now = asyncio.get_running_loop().time()
         tour = await visit(
-            names[first:] + names[:first],
+            names,
             lambda board: self._reconcile(board, None, report),
             lambda unpushed: self._push(unpushed, report),
             at_once=SWEPT_BOARDS_AT_ONCE,
@@ -163,9 +182,7 @@ class Broadcaster:
             end_at=now + SWEEP_ENDS_SECONDS,
         )
         tour.log_failures(logger, (*PASSING, TimeoutError))
-        report.swept(len(names), len(tour.left))
-        self._sweep_from = tour.left[0] if tour.left else None
-        return [*tour.failed]
+        return tour
 
     def _first_swept(self, names: Sequence[str]) -> int:
         """Return the index at which a sweep begins: where the last one stopped, or anywhere."""
@@ -182,9 +199,12 @@ class Broadcaster:
 
     async def _reconcile(self, name: str, touches: Sequence[Touch] | None, report: Report) -> Unpushed | None:
         """Publish what changed; return what is unpushed. `touches` None: take it that anything changed."""
-        board = self._catalogue.boards[name]
-        published = await self._load(board)
-        relevant = [touch for touch in touches or () if _matters(board, published, touch)]
+        published = await self._load(self._catalogue.boards[name], self._now(touches or ()))
+        board = published.bind(self._catalogue.boards[name])
+        # Past seasons are not live: their clients have turned to the one that is open.
+        relevant = [
+            touch for touch in touches or () if touch.board == board.key and _matters(board, published, touch)
+        ]
         if touches is None or relevant:
             published = await self._publish(board, published, report)
         if not (published.outbox or published.fanout):
@@ -195,14 +215,25 @@ class Broadcaster:
     async def _push(self, unpushed: Unpushed, report: Report) -> None:
         await self.runner.push_outbox(unpushed.board, report, unpushed.scored_at)
 
-    async def _load(self, board: Board) -> PublishedBoard:
-        return await boards.load_or_create(self._db, board, self._now_ms(), protocol.encode_snapshot)
+    def _now(self, touches: Iterable[Touch]) -> int:
+        """Return the time: a season in which a score was accepted has begun, whatever the clock says here."""
+        found = (self._catalogue.find_board(touch.board) for touch in touches)
+        begun = (
+            board.seasons.starts_at(board.season)
+            for board in found
+            if board and board.seasons and board.season is not None
+        )
+        return max(self._now_ms(), *begun, 0)
+
+    async def _load(self, board: Board, now: int) -> PublishedBoard:
+        return await boards.load_or_create(self._db, board, now, protocol.encode_snapshot)
 
     async def _publish(self, board: Board, published: PublishedBoard, report: Report) -> PublishedBoard:
         attempt = 0
         while True:
             truth, bar = await scores.top_with_bar(self._db, board)
-            frame = protocol.encode_change(board, published.position, published.entries, truth)
+            moment = Moment(self._now_ms(), published.spread)
+            frame = protocol.encode_change(board, published.position, published.entries, truth, moment)
             if frame is None:
                 return published
             try:
@@ -210,7 +241,8 @@ class Broadcaster:
             except StaleBoardError:
                 await backoff(attempt)
                 attempt += 1
-                published = await self._load(board)
+                published = await self._load(board, self._now_ms())
+                board = published.bind(board)  # a season may have turned meanwhile
                 continue
             report.boards_changed += 1
             if not _lowers_bar(board, _bar(board, published), bar):
@@ -228,7 +260,7 @@ class Broadcaster:
         collapse = len(published.outbox) >= OUTBOX_LIMIT
         if collapse:
             position = published.position._replace(version=published.version + 1)
-            frame = protocol.encode_snapshot(board, position, truth)
+            frame = protocol.encode_snapshot(board, position, truth, Moment(self._now_ms(), published.spread))
         return await boards.publish(
             self._db, published, truth, frame, now=self._now_ms(), collapse=collapse, bar=bar
         )

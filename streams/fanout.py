@@ -34,6 +34,7 @@ from pydantic import Field
 from game.catalogue import Catalogue
 from game.live import DIRECT_LIMIT, PUSHERS
 from game.model import Model
+from game.seasons import Moment
 from realtime import protocol
 from realtime.gone import forget, hang_up
 from realtime.push.client import PushClient
@@ -318,8 +319,9 @@ class FanOutRunner:
         versions = [version for version in board.outbox if version <= fanout.to]
         if versions == [fanout.to]:
             return board.outbox[fanout.to]
-        rules = self._catalogue.boards[board.game_area]
-        return protocol.encode_snapshot(rules, board.position, board.entries)
+        rules = board.bind(self._catalogue.boards[board.game_area])
+        moment = Moment(self._now_ms(), board.spread)
+        return protocol.encode_snapshot(rules, board.position, board.entries, moment)
 
     async def _finish(self, board: PublishedBoard, fanout: FanOutRow, report: Report) -> PublishedBoard:
         rest = await fanouts.finish(self._db, board, fanout)

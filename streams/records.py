@@ -53,6 +53,15 @@ def parse(record: Mapping[str, Any]) -> Touch:
         raise RecordError(f"record {_sequence_number(record)} cannot be read: {error!r}") from error
 
 
+def is_expiry(record: Mapping[str, Any]) -> bool:
+    """Return whether DynamoDB removed the row because its time was over: no reader has seen it since.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
+    """
+    identity = record.get("userIdentity") or {}
+    return bool(identity.get("principalId") == "dynamodb.amazonaws.com")
+
+
 def _achieved_at(record: Mapping[str, Any]) -> int | None:
     if record.get("eventName") != "INSERT":
         return None

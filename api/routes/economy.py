@@ -104,8 +104,10 @@ def _asked(backend: Backend, body: TaskRequest) -> Asked | None:
     requires = task.requires if task else None
     if requires is None or not requires.needs_bests:
         return None
+    board = backend.catalogue.boards.get(requires.area) if requires.area is not None else None
+    asked = board.at(backend.now_ms()).key if board else requires.area
     among = {*backend.catalogue.areas, *backend.catalogue.boards} if requires.score else set()
-    return Asked(boards=[requires.area] if requires.area is not None else [], among=among)
+    return Asked(boards=[asked] if asked is not None else [], among=among)
 
 
 @action(

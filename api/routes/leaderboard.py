@@ -10,9 +10,10 @@ from pydantic import Field
 from api.backend import Backend, backend_of, caller
 from api.cursor import Cursor, CursorError, decode_cursor, encode_cursor
 from api.problems import FieldError, ProblemError, invalid, responses
+from api.routes.seasons import GameArea, SeasonNumber, in_season
 from game.board import Entry
 from game.catalogue import GLOBAL_BOARD, Board
-from game.model import Model
+from game.model import Model, is_absent
 from game.scoring import POINTS_LIMIT, behind
 from store import boards, ranks, scores, standings
 from store.scores import Score
@@ -24,7 +25,6 @@ NOT_READY = "the ranks of this board are still being counted; try again later"
 # A player whose row moves while we look is looked up again; no player improves this often in a row.
 LOOKUPS = 5
 
-GameArea = Annotated[str, Query(alias="gameArea", description="A board's id")]
 Limit = Annotated[int, Query(ge=1, le=100, description="Entries a page")]
 FromRank = Annotated[int | None, Query(alias="from", ge=1, le=10**12, description="The rank to begin with")]
 Points = Annotated[
@@ -39,9 +39,13 @@ Around = Annotated[int, Query(ge=0, le=50, description="Neighbours above and bel
 
 
 class Page(Model):
-    """A part of a board. `version` is that of the live board, 0 before its first publication."""
+    """A part of a board. `version` is that of the live board, 0 before its first publication.
+
+    season: where the board has seasons. A past one has no live board.
+    """
 
     game_area: str
+    season: int | None = Field(None, exclude_if=is_absent)
     version: int
     entries: tuple[Entry, ...]
     next_cursor: str | None
@@ -55,6 +59,7 @@ class Standing(Model):
     """
 
     game_area: str
+    season: int | None = Field(None, exclude_if=is_absent)
     rank: int
     of: int
     top: float
@@ -66,6 +71,7 @@ class Rank(Model):
     """The rank of points reached now, of how many rows, and the share of the board that it is within."""
 
     game_area: str
+    season: int | None = Field(None, exclude_if=is_absent)
     rank: int
     of: int
     top: float
@@ -82,10 +88,11 @@ async def get_leaderboard(
     limit: Limit = 20,
     cursor: PageCursor = "",
     begin: FromRank = None,
+    season: SeasonNumber = None,
 ) -> Page:
     """Return a page of a board, best first: from a rank on, or behind the page that gave the cursor."""
     backend = backend_of(request)
-    return await _page(backend, backend.board(game_area), limit, cursor, begin)
+    return await _page(backend, _board(backend, game_area, season), limit, cursor, begin)
 
 
 @router.get(
@@ -94,11 +101,15 @@ async def get_leaderboard(
     responses={200: {"description": "The page"}} | responses(422, 503),
 )
 async def get_global_leaderboard(
-    request: Request, limit: Limit = 20, cursor: PageCursor = "", begin: FromRank = None
+    request: Request,
+    limit: Limit = 20,
+    cursor: PageCursor = "",
+    begin: FromRank = None,
+    season: SeasonNumber = None,
 ) -> Page:
     """Return a page of the board over all areas, best first."""
     backend = backend_of(request)
-    return await _page(backend, backend.board(GLOBAL_BOARD), limit, cursor, begin)
+    return await _page(backend, _board(backend, GLOBAL_BOARD, season), limit, cursor, begin)
 
 
 @router.get(
@@ -106,13 +117,19 @@ async def get_global_leaderboard(
     summary="The rank of points reached now",
     responses={200: {"description": "The rank"}} | responses(404, 422, 503),
 )
-async def get_rank(request: Request, game_area: GameArea, points: Points, tiebreak: TieBreak = None) -> Rank:
+async def get_rank(
+    request: Request,
+    game_area: GameArea,
+    points: Points,
+    tiebreak: TieBreak = None,
+    season: SeasonNumber = None,
+) -> Rank:
     """Return the rank that points reached now would have: behind all who have as many.
 
     On a board with a tie-break: behind those who have as many and as good a tie-break, where one is given.
     """
     backend = backend_of(request)
-    board = backend.board(game_area)
+    board = _board(backend, game_area, season)
     if tiebreak is not None and board.tiebreak is None:
         raise invalid(
             [FieldError(field="query.tiebreak", detail=f"{board.id} has no tie-break: leave it out")]
@@ -122,7 +139,7 @@ async def get_rank(request: Request, game_area: GameArea, points: Points, tiebre
     if place is None:
         raise ProblemError(503, NOT_READY)
     rank = place.better + 1
-    return Rank(game_area=board.id, rank=rank, of=place.of, top=_top(rank, place.of))
+    return Rank(game_area=board.id, season=board.season, rank=rank, of=place.of, top=_top(rank, place.of))
 
 
 @router.get(
@@ -131,13 +148,15 @@ async def get_rank(request: Request, game_area: GameArea, points: Points, tiebre
     responses={200: {"description": "The place"}} | responses(401, 404, 410, 422, 503),
     security=[{"idToken": []}],
 )
-async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5) -> Standing:
+async def get_own_rank(
+    request: Request, game_area: GameArea, around: Around = 5, season: SeasonNumber = None
+) -> Standing:
     """Return the caller's rank on a board, and the neighbours."""
     player, backend = caller(request), backend_of(request)
-    board = backend.board(game_area)
+    board = _board(backend, game_area, season)
     before = None
     for _ in range(LOOKUPS):
-        held = await standings.load(backend.db, player.user_id, board.id)
+        held = await standings.load(backend.db, player.user_id, board.key)
         # A standing whose row is gone does not count: an operator took it away.
         if held is None or held.sort_key is None or held == before:
             raise ProblemError(404, f"you have no score on {board.id} yet")
@@ -146,6 +165,7 @@ async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5
             if entry.user_id == player.user_id:
                 return Standing(
                     game_area=board.id,
+                    season=board.season,
                     rank=entry.rank,
                     of=of,
                     top=_top(entry.rank, of),
@@ -154,6 +174,10 @@ async def get_own_rank(request: Request, game_area: GameArea, around: Around = 5
                 )
         before = held
     raise ProblemError(503, "your score is changing too quickly to rank it; try again")
+
+
+def _board(backend: Backend, game_area: str, season: int | None) -> Board:
+    return in_season(backend.board(game_area), season, backend.now_ms())
 
 
 def _top(rank: int, of: int) -> float:
@@ -173,10 +197,12 @@ async def _page(backend: Backend, board: Board, limit: int, cursor: str, begin: 
             raise ProblemError(503, NOT_READY)
         rows = found
     published = await boards.load(backend.db, board.id)
+    is_live = published is not None and published.season == board.season
     page, more = rows[:limit], len(rows) > limit
     return Page(
         game_area=board.id,
-        version=published.version if published else 0,
+        season=board.season,
+        version=published.version if published and is_live else 0,
         entries=scores.entries(page, rank),
         next_cursor=encode_cursor(board, Cursor(rank + limit - 1, page[-1].sort_key)) if more else None,
     )

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue, StrictInt
 
 from api.actions import IdempotencyKey, request_key_of
 from api.backend import RequestBody, backend_of, caller
-from api.problems import FieldError, invalid, responses
+from api.problems import FieldError, ProblemError, invalid, responses
 from game.catalogue import Area
 from game.headers import IDEMPOTENCY_KEY
 from game.metadata import to_text
@@ -17,7 +17,7 @@ from game.metrics import Metric
 from game.model import Model
 from game.standing import PointsLimitError
 from store.idempotency import RequestKey
-from store.submission import submit
+from store.submission import Outcome, SeasonOverError, submit
 
 router = Router()
 
@@ -34,19 +34,23 @@ class ScoreRequest(RequestBody):
 
 
 class ScoreResponse(Model):
-    """The score, the player's best in the area now, and whether this score made it."""
+    """The score, the player's best in the area now, and whether this score made it.
+
+    boards: the same on each board that the area feeds.
+    """
 
     game_area: str
     points: int = Field(alias="score")
     best: int
     improved: bool
+    boards: tuple[Outcome, ...]
 
 
 @router.post(
     "/score",
     status_code=201,
     summary="Submit a score",
-    responses={201: {"description": "Recorded"}} | responses(400, 401, 404, 410, 413, 415, 422, 503),
+    responses={201: {"description": "Recorded"}} | responses(400, 401, 404, 409, 410, 413, 415, 422, 503),
     security=[{"idToken": []}],
 )
 async def submit_score(
@@ -74,10 +78,10 @@ async def submit_score(
         )
     except PointsLimitError as error:
         raise invalid([FieldError(field="body.score", detail=str(error))]) from error
+    except SeasonOverError as error:
+        raise ProblemError(409, str(error), code="season_over", season=error.current) from error
     backend.count(Metric.SCORES_ACCEPTED)
-    return ScoreResponse(
-        game_area=body.game_area, points=body.points, best=submission.best, improved=submission.improved
-    )
+    return ScoreResponse(game_area=body.game_area, points=body.points, **dict(submission))
 
 
 def _key(

@@ -19,7 +19,9 @@ async def _board(db: Database, catalogue: Catalogue, board: str) -> list[tuple[s
 
 
 async def test_first_score_is_a_best_on_its_board_and_on_global(db: Database, catalogue: Catalogue) -> None:
-    assert await submit(db, catalogue, ADA, "forest", 7, 1000) == Submission(best=7, improved=True)
+    assert (await submit(db, catalogue, ADA, "forest", 7, 1000)).model_copy(
+        update={"boards": ()}
+    ) == Submission(best=7, improved=True)
     assert await _board(db, catalogue, "forest") == [("ada", 7, 1000)]
     assert await _board(db, catalogue, "global") == [("ada", 7, 1000)]
     everywhere = {*catalogue.areas, *catalogue.boards}
@@ -28,7 +30,9 @@ async def test_first_score_is_a_best_on_its_board_and_on_global(db: Database, ca
 
 async def test_better_score_replaces_the_row(db: Database, catalogue: Catalogue) -> None:
     await submit(db, catalogue, ADA, "forest", 7, 1000)
-    assert await submit(db, catalogue, ADA, "forest", 9, 2000) == Submission(best=9, improved=True)
+    assert (await submit(db, catalogue, ADA, "forest", 9, 2000)).model_copy(
+        update={"boards": ()}
+    ) == Submission(best=9, improved=True)
     assert await _board(db, catalogue, "forest") == [("ada", 9, 2000)]
     assert await _board(db, catalogue, "global") == [("ada", 9, 2000)]
 
@@ -38,7 +42,7 @@ async def test_worse_and_equal_scores_write_nothing(db: Database, catalogue: Cat
     before = await standings.load(db, "ada", "forest")
     for points in (6, 7):
         answer = await submit(db, catalogue, ADA, "forest", points, 2000)
-        assert answer == Submission(best=7, improved=False)
+        assert answer.model_copy(update={"boards": ()}) == Submission(best=7, improved=False)
     assert await standings.load(db, "ada", "forest") == before
     assert await _board(db, catalogue, "forest") == [("ada", 7, 1000)]
 
@@ -48,7 +52,9 @@ async def test_lower_is_better_in_a_time_trial_which_is_not_in_the_sum(
 ) -> None:
     await submit(db, catalogue, ADA, "sprint", 900, 1000)
     assert (await submit(db, catalogue, ADA, "sprint", 950, 2000)).improved is False
-    assert await submit(db, catalogue, ADA, "sprint", 800, 3000) == Submission(best=800, improved=True)
+    assert (await submit(db, catalogue, ADA, "sprint", 800, 3000)).model_copy(
+        update={"boards": ()}
+    ) == Submission(best=800, improved=True)
     assert await _board(db, catalogue, "sprint") == [("ada", 800, 3000)]
     assert await _board(db, catalogue, "global") == []
 
@@ -64,7 +70,9 @@ async def test_global_is_the_sum_of_the_bests(db: Database, catalogue: Catalogue
 
 async def test_negative_first_score_lowers_the_sum(db: Database, catalogue: Catalogue) -> None:
     await submit(db, catalogue, ADA, "forest", 7, 1000)
-    assert await submit(db, catalogue, ADA, "pit", -10, 2000) == Submission(best=-10, improved=True)
+    assert (await submit(db, catalogue, ADA, "pit", -10, 2000)).model_copy(
+        update={"boards": ()}
+    ) == Submission(best=-10, improved=True)
     assert await _board(db, catalogue, "pit") == [("ada", -10, 2000)]
     assert await _board(db, catalogue, "global") == [("ada", -3, 2000)]
     await submit(db, catalogue, ADA, "pit", -4, 3000)

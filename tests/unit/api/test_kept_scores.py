@@ -34,10 +34,7 @@ def test_sum_adds_scores_up_and_counts_each_key_once(
 ) -> None:
     serve(rest, monkeypatch, keep="sum")
     first = score(rest, 5, key="a")
-    assert (first.status, first.json) == (
-        201,
-        {"gameArea": "forest", "score": 5, "best": 5, "improved": True},
-    )
+    assert (first.status, first.json["best"], first.json["improved"]) == (201, 5, True)
     assert score(rest, 5, key="b").json["best"] == 10
     again = score(rest, 5, key="a")
     assert (again.status, again.json) == (201, first.json)
@@ -64,7 +61,7 @@ def test_latest_may_be_worse_and_a_key_keeps_an_earlier_one_from_coming_again(
 ) -> None:
     serve(rest, monkeypatch, keep="latest")
     score(rest, 9, key="a")
-    assert score(rest, 4).json == {"gameArea": "forest", "score": 4, "best": 4, "improved": True}
+    assert score(rest, 4).json["best"] == 4
     score(rest, 9, key="a")
     assert (on_board(rest, "forest"), on_board(rest, "global")) == ([4], [4])
     assert score(rest, 4).json["improved"] is False

@@ -45,6 +45,7 @@ def test_status_of_a_missing_token_is_documented_where_one_is_needed(operations:
         "GET /leaderboard",
         "GET /leaderboard/global",
         "GET /leaderboard/rank",
+        "GET /seasons",
         "GET /avatar/view",
         "GET /health",
         "GET /client-config.json",

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from game.board import Entry, Position, apply
 from game.catalogue import FRAME_OVERHEAD, Board
 from game.scoring import TIME_LIMIT, Order
-from game.seasons import Seasons
+from game.seasons import Moment, Seasons
 from realtime.protocol import (
     Announcement,
     Diff,
     ErrorFrame,
-    Moment,
     Snapshot,
     encode,
     encode_change,

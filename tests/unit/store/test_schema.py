@@ -19,6 +19,8 @@ def test_rows_that_end_by_themselves_have_a_ttl() -> None:
         "Connections",
         "Idempotency",
         "Players",
+        "Scores",
+        "Standings",
     }
 
 
