@@ -61,7 +61,8 @@ const EARLY = { error: 10, score: SCORES_LIMIT };
  * @property {string} [cognitoEndpoint] where it is not AWS's own
  * @property {string} [hostedUiUrl] where players sign in with Google, if they can
  * @property {{contentTypes?: string[], maxBytes?: number}} [pictures] what a portrait can be made of
- * @property {{id: string, title: string, order: import("./podium/board.js").Order, areas: string[]}[]} boards
+ * @property {{id: string, title: string, order: import("./podium/board.js").Order, areas: string[],
+ *   season?: string}[]} boards
  */
 
 /**
@@ -108,6 +109,9 @@ const EARLY = { error: 10, score: SCORES_LIMIT };
  * @typedef {import("./podium/rest.js").Catalogue} Catalogue
  * @typedef {import("./podium/rest.js").Profile} Profile
  * @typedef {import("./podium/rest.js").Progress} Progress
+ * @typedef {import("./podium/rest.js").Reward} Reward
+ * @typedef {import("./podium/rest.js").Run} Run
+ * @typedef {import("./podium/rest.js").Season} Season
  * @typedef {import("./podium/scoreQueue.js").WaitingScore} WaitingScore
  * @typedef {import("./podium/scoreQueue.js").ScoreEvent} ScoreEvent
  */
@@ -126,6 +130,7 @@ export class Podium extends Rest {
   #scores;
   /** @type {?Promise<Map<string, number>>} */
   #sizes = null; // how many entries boards show, once they were asked for
+  #times = new Map(); // of the season that was read last of each board
 
   /**
    * @param {string | URL | Config | {restUrl: string}} config the deployment's `client-config.json`: its address, or
@@ -552,8 +557,19 @@ export class Podium extends Rest {
       this.#sizes = null;
       throw error;
     }
-    const { version, entries } = await this.leaderboard(board, { limit: size });
-    return { version, entries, size: size ?? entries.length }; // a board that is new since has no size here
+    const { version, entries, season } = await this.leaderboard(board, { limit: size });
+    const times = season === undefined ? {} : await this.#timesOf(board, season);
+    return { version, entries, size: size ?? entries.length, ...times }; // a board that is new since has no size here
+  }
+
+  /** Return when a season begins and ends, which a page of its board does not say. */
+  async #timesOf(board, season) {
+    if (this.#times.get(board)?.season !== season) {
+      const { seasons } = await this.seasons(board);
+      const { startsAt = null, endsAt = null } = seasons.find((one) => one.season === season) ?? {};
+      this.#times.set(board, { season, startsAt, endsAt });
+    }
+    return this.#times.get(board);
   }
 
   #userChanged(user) {

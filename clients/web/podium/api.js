@@ -70,10 +70,12 @@ export class Api {
    */
   problem(player, method, path, { status, body, retryAfter }) {
     const { title, detail, errors, version, rule, code = "HttpError" } = body ?? {};
+    const { season, resetsAt, claimableAt, prize, rank } = body ?? {};
     const message = detail ?? title ?? `${method} ${path} was answered with ${status}.`;
     // The session is over, whatever its tokens are still good for.
     if (status === 410 && code === "deleted") this.#session.forget(player);
-    return new PodiumError(message, { code, status, title, detail, errors, version, rule, retryAfter });
+    const members = { season, resetsAt, claimableAt, prize, rank };
+    return new PodiumError(message, { code, status, title, detail, errors, version, rule, retryAfter, ...members });
   }
 
   /** Return the error of a success whose body is cut off, or that a portal on the way made up. */

@@ -27,11 +27,38 @@
  *
  * @typedef {import("./board.js").Entry} Entry
  *
- * @typedef {{gameArea: string, score: number, best: number, improved: boolean, queued?: undefined}} Accepted the server
- *   has the score. `best` is what the player has in the area now. `improved` says whether this request made it; so in an
- *   area that keeps the best it is false where an earlier try did, whose answer was lost.
+ * @typedef {{gameArea: string, season?: number, points: number, improved: boolean}} Counted what the player has on a board
+ *
+ * @typedef {{gameArea: string, score: number, best: number, improved: boolean, verdict: "accepted" | "held",
+ *   boards: Counted[], queued?: undefined}} Accepted the server has the score. `best` is what the player has in the area now. `improved` says whether this request made it; so in an
+ *   area that keeps the best it is false where an earlier try did, whose answer was lost. `verdict` is `held` where a
+ *   moderator decides first; then it is on no board yet. `boards` are those that it counts for, each in its season.
  *
  * @typedef {{gameArea: string, score: number, queued: true, key: string}} Kept the score waits to be sent
+ *
+ * @typedef {object} Run a ticket, which the score of one run is submitted with
+ * @property {string} gameArea
+ * @property {string} run the ticket itself
+ * @property {number} seed a random number that all who know the run share
+ * @property {number} startedAt milliseconds since the epoch by the server's clock, like `expiresAt`
+ * @property {number} expiresAt
+ * @property {number} [attemptsLeft] how many runs may be submitted, this one included, where they are limited
+ * @property {number} receivedAt milliseconds since the epoch by this machine's clock
+ *
+ * @typedef {{season: number, startsAt: number, endsAt: number, state: "open" | "review" | "closed"}} Season times are
+ *   milliseconds since the epoch by the server's clock. In review, prizes wait for moderators
+ *
+ * @typedef {{money: number, items: Record<string, number>}} Prize
+ *
+ * @typedef {object} Reward what a season that is over has brought the player
+ * @property {string} gameArea the board's id
+ * @property {number} season
+ * @property {number} rank
+ * @property {number} of how many players the season had
+ * @property {Prize} prize
+ * @property {number} claimableAt when the review is over, milliseconds since the epoch by the server's clock
+ * @property {number} expiresAt until when it can be claimed
+ * @property {boolean} claimed
  *
  * @typedef {object} Progress what the server keeps of a player
  * @property {number} level
@@ -48,14 +75,23 @@
  *
  * @typedef {{name: string, order: "desc" | "asc"}} Tiebreak what ranks equal scores, and which of it is better
  *
+ * @typedef {{count: number, every: number | "season"}} Allowance `every` is in milliseconds
+ *
+ * @typedef {{write: "player" | "server", run: "off" | "optional" | "required", maxTime: number, attempts?: Allowance,
+ *   submits?: Allowance}} Rules which scores an area takes; `maxTime` is in milliseconds
+ *
+ * @typedef {Prize & ({ranks: [number, number]} | {top: string})} Tier what some ranks of a season win; a rank wins the
+ *   first that it fits
+ *
  * @typedef {object} Catalogue what the game offers; `version` changes with it
  * @property {string} version
  * @property {{id: string, title: string, order: "desc" | "asc", min: number, max: number, keep: "best" | "sum" | "latest",
- *   tiebreak?: Tiebreak & {min: number, max: number}, metadata?: number}[]} areas where a player scores; `metadata` is
- *   how many bytes of JSON may come with a score
- * @property {{id: string, title: string, order: "desc" | "asc", areas: string[], size: number, tiebreak?: Tiebreak}[]}
- *   boards what is shown
- * @property {object[]} seasons
+ *   tiebreak?: Tiebreak & {min: number, max: number}, metadata?: number, rules?: Rules}[]} areas where a player scores;
+ *   `metadata` is how many bytes of JSON may come with a score
+ * @property {{id: string, title: string, order: "desc" | "asc", areas: string[], size: number, tiebreak?: Tiebreak,
+ *   season?: string, prizes?: Tier[]}[]} boards what is shown; `season` is the id of the seasons that it counts for
+ * @property {{id: string, startsAt: number, grace: number, review: number, keep: number}[]} seasons by their ids, with the
+ *   start of the first; `grace` and `review` are milliseconds, `keep` is how many past ones can be read
  * @property {{xp: number[]}} levels the xp with which level 1, level 2, … begins
  * @property {{id: string, title: string, requires?: object, money: number, xp: number, repeat: "once" | "daily"}[]} tasks
  * @property {{id: string, title: string, level: number, price: number, requires: string[]}[]} unlocks
@@ -112,23 +148,44 @@ export class Rest {
    *
    * @param {string} gameArea an area's id
    * @param {number} score
-   * @param {object} [run]
-   * @param {number} [run.tiebreak] needed where the area has a tie-break: the run's number of it
-   * @param {any} [run.metadata] where the area takes some: JSON that is shown with the entry
+   * @param {object} [options]
+   * @param {number} [options.tiebreak] needed where the area has a tie-break: the run's number of it
+   * @param {any} [options.metadata] where the area takes some: JSON that is shown with the entry
+   * @param {Run} [options.run] what `startRun` answered, needed where the area's rules require it. A score that waits is
+   *   dropped when its run expires
    * @param {Once} [once] an area that adds scores up counts it once by its key
    * @returns {Promise<Accepted | Kept>}
-   * @throws {PodiumError} 404: no such area; 422: outside the area's bounds; `SignedOut`: no player is signed in. The
-   *   score is not kept.
+   * @throws {PodiumError} 404: no such area; 422: outside the area's bounds, or against its rules (`rule` names it);
+   *   `season_over`: the run's season is over for good (`season` is the open one); `no_attempts`: until `resetsAt`;
+   *   `run_expired`; `SignedOut`: no player is signed in. The score is not kept.
    */
-  async submitScore(gameArea, score, { tiebreak, metadata } = {}, { key = randomText(KEY_LENGTH) } = {}) {
+  async submitScore(gameArea, score, { tiebreak, metadata, run } = {}, { key = randomText(KEY_LENGTH) } = {}) {
     const { player } = this.#api;
     if (!player) throw new PodiumError("No player is signed in.", { code: "SignedOut" });
+    // How long a run is good for does not depend on this machine's clock being right.
+    const end = run ? run.receivedAt + (run.expiresAt - run.startedAt) : NaN;
+    const expiresAt = Number.isFinite(end) ? end : undefined;
+    const body = { gameArea, score, tiebreak, metadata, ...(run && { run: run.run }) };
     try {
-      return await this.#scores.submit(player, { gameArea, score, tiebreak, metadata }, key);
+      return await this.#scores.submit(player, body, key, expiresAt);
     } catch (error) {
       if (!isDecided(error)) error.idempotencyKey = key;
       throw error;
     }
+  }
+
+  /**
+   * Begins a run: its score is submitted with it. A run counts for the season in which it began, if it is submitted
+   * within the grace after that season's end. A run that is not submitted costs nothing.
+   *
+   * @param {string} gameArea an area's id
+   * @returns {Promise<Run>}
+   * @throws {PodiumError} `no_attempts`: none may be submitted until `resetsAt`; `SignedOut`
+   */
+  async startRun(gameArea) {
+    if (!this.#api.player) throw new PodiumError("No player is signed in.", { code: "SignedOut" });
+    const run = await this.request("POST", "/run", { gameArea }, { repeatable: true });
+    return { gameArea, ...run, receivedAt: this.#clock.now() };
   }
 
   /**
@@ -145,11 +202,46 @@ export class Rest {
    * the page before, says.
    *
    * @param {string} gameArea a board's id
-   * @param {{limit?: number, cursor?: string, from?: number}} [page]
-   * @returns {Promise<{gameArea: string, version: number, entries: Entry[], nextCursor: ?string}>}
+   * @param {{limit?: number, cursor?: string, from?: number, season?: number}} [page] `season` is the open one unless told
+   * @returns {Promise<{gameArea: string, season?: number, version: number, entries: Entry[], nextCursor: ?string}>}
+   * @throws {PodiumError} 404: no such board, or season: those that can be read are in `seasons`
    */
-  leaderboard(gameArea, { limit, cursor, from } = {}) {
-    return this.request("GET", `/leaderboard${query({ gameArea, limit, cursor, from })}`);
+  leaderboard(gameArea, { limit, cursor, from, season } = {}) {
+    return this.request("GET", `/leaderboard${query({ gameArea, limit, cursor, from, season })}`);
+  }
+
+  /**
+   * The seasons of a board that can be read, newest first.
+   *
+   * @param {string} gameArea a board's id
+   * @returns {Promise<{gameArea: string, current: number, seasons: Season[]}>}
+   * @throws {PodiumError} 404: no such board, or it has no seasons
+   */
+  seasons(gameArea) {
+    return this.request("GET", `/seasons${query({ gameArea })}`);
+  }
+
+  /**
+   * The prizes that the player has won in seasons that are over, claimed or not.
+   *
+   * @param {{limit?: number, cursor?: string}} [page] `cursor` is the `nextCursor` of the page before
+   * @returns {Promise<{rewards: Reward[], nextCursor: ?string}>}
+   */
+  rewards({ limit, cursor } = {}) {
+    return this.request("GET", `/rewards${query({ limit, cursor })}`);
+  }
+
+  /**
+   * Claims the prize of a season: money and items are the player's then.
+   *
+   * @param {string} gameArea the board's id
+   * @param {number} season
+   * @param {Once} [once]
+   * @returns {Promise<Progress & {gameArea: string, season: number, rank: number, of: number, prize: Prize}>}
+   * @throws {PodiumError} `claimed`: with the `prize`; `in_review`: until `claimableAt`; `expired`; 404: there is none
+   */
+  claimReward(gameArea, season, once) {
+    return this.#act("/rewards/claim", { gameArea, season }, once);
   }
 
   /**
@@ -157,11 +249,12 @@ export class Rest {
    *
    * @param {string} gameArea
    * @param {number} score
-   * @param {number} [tiebreak] on a board that has one; without it the rank is behind all equal points
-   * @returns {Promise<{gameArea: string, rank: number, of: number, top: number}>}
+   * @param {?number} [tiebreak] on a board that has one; without it the rank is behind all equal points
+   * @param {{season?: number}} [options] the open season unless told
+   * @returns {Promise<{gameArea: string, season?: number, rank: number, of: number, top: number}>}
    */
-  rankOf(gameArea, score, tiebreak) {
-    return this.request("GET", `/leaderboard/rank${query({ gameArea, score, tiebreak })}`);
+  rankOf(gameArea, score, tiebreak, { season } = {}) {
+    return this.request("GET", `/leaderboard/rank${query({ gameArea, score, tiebreak, season })}`);
   }
 
   /**
@@ -170,11 +263,13 @@ export class Rest {
    *
    * @param {string} gameArea a board's id
    * @param {number} [around]
-   * @returns {Promise<{gameArea: string, rank: number, of: number, top: number, score: number, entries: Entry[]}>}
+   * @param {{season?: number}} [options] the open season unless told
+   * @returns {Promise<{gameArea: string, season?: number, rank: number, of: number, top: number, score: number,
+   *   entries: Entry[]}>}
    * @throws {PodiumError} 404 without a score there
    */
-  rank(gameArea, around) {
-    return this.request("GET", `/leaderboard/me${query({ gameArea, around })}`);
+  rank(gameArea, around, { season } = {}) {
+    return this.request("GET", `/leaderboard/me${query({ gameArea, around, season })}`);
   }
 
   /** @returns {Promise<Profile>} the player's own */

@@ -14,7 +14,8 @@
  * try comes after what `Retry-After` asks for and a random time more, which grows with the failures in a row; or as
  * soon as the browser is online again, or the live connection is back. Any other 4xx of the API's is the server's
  * decision, and the score is dropped. A 500 is the answer to a caller who waits for it. A score without one is tried
- * again later, and meanwhile those of other areas go first: what is wrong may be wrong in this area alone.
+ * again later, and meanwhile those of other areas go first: what is wrong may be wrong in this area alone. So it is with
+ * a 429 that names a rule of its area, such as a player's submissions per minute: the score waits as long as it says.
  *
  * **A caller waits for the answer**, but not for long: after three failures in a row, or where no answer comes in its
  * time, or the server asks for more than ten seconds, it is told that the score is `queued`. So are all callers after
@@ -32,13 +33,16 @@
  * @property {number} score
  * @property {number} [tiebreak]
  * @property {any} [metadata]
+ * @property {string} [run] the ticket of its run
  * @property {string} key its idempotency key
  * @property {number} madeAt milliseconds since the epoch, by this machine's clock
  *
  * @typedef {WaitingScore & {state: "queued"}} Queued it waits
- * @typedef {WaitingScore & {state: "sent", best: number, improved: boolean}} Sent the server has it, after it waited
+ * @typedef {WaitingScore & {state: "sent", best: number, improved: boolean, verdict: "accepted" | "held",
+ *   boards: {gameArea: string, season?: number, points: number, improved: boolean}[]}} Sent the server has it, after it waited
  * @typedef {WaitingScore & {state: "dropped", error: PodiumError}} Dropped it is sent no more, and `error` says why:
- *   the server's refusal (`deleted` for a player who is gone), `ScoreExpired`, or `TooManyScores`
+ *   the server's refusal (`deleted` for a player who is gone, `season_over`, `no_attempts`, `run_expired`),
+ *   `ScoreExpired`, or `TooManyScores`
  *
  * @typedef {(Queued | Sent | Dropped) & {player: string}} ScoreEvent what became of a score; `player` is the id of who
  *   made it
@@ -75,8 +79,8 @@ export class ScoreQueue {
   #sending = null;
   #failures = 0; // in a row
   #isStalled = false; // it has failed too often for callers to wait
-  #resting = new Set(); // the areas whose scores the server failed over
-  #restTimer = null; // until they are tried again
+  #resting = new Map(); // until when the scores of an area wait, over which the server failed or whose rule says so
+  #restTimer = null; // until the first of them are tried again
   #timer = null; // until the next try
   #notBefore = 0; // the server asked to be left alone until then
   #isRunning = false;
@@ -122,7 +126,7 @@ export class ScoreQueue {
    * Send a score, or keep it until it can be sent.
    *
    * @param {string} player the id of who made it
-   * @param {{gameArea: string, score: number, tiebreak?: number, metadata?: any}} body
+   * @param {{gameArea: string, score: number, tiebreak?: number, metadata?: any, run?: string}} body
    * @param {string} key
    * @param {number} [expiresAt] milliseconds since the epoch, where its run ends before a score is too old
    * @returns {Promise<any>} the server's answer; `{queued: true}` with the score and its key where it waits
@@ -249,7 +253,8 @@ export class ScoreQueue {
     const error = this.#api.problem(entry.player, "POST", "/score", answer);
     // The API's refusals are JSON: one that is not comes from a portal or a filter on the way.
     const isApis = answer.status >= 500 || answer.body !== null;
-    if (PASSING.has(answer.status) || !isApis) this.#pause(error);
+    if (answer.status === 429 && error.rule) this.#restricted(entry, error);
+    else if (PASSING.has(answer.status) || !isApis) this.#pause(error);
     else if (answer.status >= 500 && !this.#callers.has(this.#place(entry))) this.#rest(entry.body.gameArea);
     else if (error.code === "deleted") this.drop(entry.player, error);
     else this.#refuse(entry, error);
@@ -275,25 +280,58 @@ export class ScoreQueue {
     for (const place of [...this.#callers.keys()]) this.#letGo(place);
   }
 
+  /** A clock that is never set. */
+  get #monotonic() {
+    return (this.#clock.monotonic ?? this.#clock.now)();
+  }
+
   #endPause() {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = null;
+    for (const [area, { isAsked }] of this.#resting) if (!isAsked) this.#resting.delete(area);
     this.#endRest();
   }
 
-  /** Leave an area alone for a while. */
-  #rest(area) {
-    this.#resting.add(area);
-    this.#restTimer ??= this.#clock.setTimeout(() => {
-      this.#endRest();
-      this.#run();
-    }, BACKOFF_CAP_MS * (1 + this.#random()));
+  /**
+   * Leave an area alone, whose rule allows no more for now.
+   *
+   * @param {{body: {gameArea: string}}} entry
+   * @param {{retryAfter?: number}} error
+   */
+  #restricted({ body: { gameArea } }, { retryAfter }) {
+    const asked = retryAfter === undefined ? BACKOFF_CAP_MS : Math.min(retryAfter * 1000, LONGEST_PAUSE_MS);
+    this.#rest(gameArea, asked + backoff(0, this.#random), true);
+    for (const [place, { entry }] of [...this.#callers]) if (entry.body.gameArea === gameArea) this.#letGo(place);
   }
 
+  /**
+   * Leave an area alone for a while.
+   *
+   * @param {string} area
+   * @param {number} [delay] in milliseconds
+   * @param {boolean} [isAsked] whether the server has asked for it
+   */
+  #rest(area, delay = BACKOFF_CAP_MS * (1 + this.#random()), isAsked = false) {
+    this.#resting.set(area, { until: this.#monotonic + delay, isAsked });
+    this.#scheduleRest();
+  }
+
+  /** Try those areas again whose time has come. */
   #endRest() {
+    const now = this.#monotonic;
+    for (const [area, { until }] of this.#resting) if (until <= now) this.#resting.delete(area);
+    this.#scheduleRest();
+  }
+
+  #scheduleRest() {
     this.#clock.clearTimeout(this.#restTimer);
     this.#restTimer = null;
-    this.#resting.clear();
+    if (this.#resting.size === 0 || this.#isClosed) return;
+    const next = Math.min(...[...this.#resting.values()].map(({ until }) => until)) - this.#monotonic;
+    this.#restTimer = this.#clock.setTimeout(() => {
+      this.#endRest();
+      this.#run();
+    }, Math.max(0, Math.ceil(next)));
   }
 
   /** Tell a caller that the score waits. */

@@ -385,6 +385,86 @@ for (const status of [400, 403, 404, 409, 413, 422]) {
   });
 }
 
+test("a score of a run waits until the run expires, as long as it is good for, and is dropped with a message", async () => {
+  const client = await makePlayer();
+  const { podium, server, clock, events } = client;
+  // The server's clock is years behind this machine's.
+  server.api = () => [201, { run: "ticket", seed: 7, startedAt: 5000, expiresAt: 5000 + HOUR }];
+  const run = await podium.startRun("forest");
+  await clock.advance(HOUR / 2);
+  server.api = down;
+  const kept = podium.submitScore("forest", 5, { run });
+  await settle();
+  await clock.advance(1500);
+  assert.equal((await kept).queued, true);
+  assert.equal(podium.waitingScores[0].run, "ticket");
+  await clock.advance(HOUR / 2 - 2000);
+  assert.deepEqual(waiting(client), [5]);
+  server.calls.length = 0;
+  await clock.advance(60_000);
+  assert.deepEqual(waiting(client), []);
+  const [{ error, score }] = dropped(client);
+  assert.deepEqual([score, error.code], [5, "ScoreExpired"]);
+  assert.match(error.message, /5 in forest/);
+  assert.ok(events.length > 0);
+  await clock.advance(OFFLINE_MS);
+  assert.ok(sent(server).length <= 1, "it is not tried for ever");
+});
+
+test("the ticket of a run stays with a score that waits, over a reload too", async () => {
+  const client = await makePlayer();
+  client.server.api = () => [201, { run: "ticket", seed: 7, startedAt: 5000, expiresAt: 5000 + HOUR }];
+  const run = await client.podium.startRun("forest");
+  client.server.api = down;
+  client.podium.submitScore("forest", 5, { run });
+  await settle();
+  await client.clock.advance(1500);
+  client.podium.close();
+  client.server.api = accepted;
+  client.server.calls.length = 0;
+  const next = await makeNextPage(client);
+  await settle();
+  assert.deepEqual(client.server.calls.at(-1).body, { gameArea: "forest", score: 5, run: "ticket" });
+  assert.deepEqual(told(next), ["sent 5"]);
+});
+
+for (const [code, members] of [["season_over", { season: 13 }], ["no_attempts", { resetsAt: 99 }], ["run_expired", {}]]) {
+  test(`a score that waited and is refused as ${code} is dropped with a message, and not tried again`, async () => {
+    const client = await makeOffline([5, 6]);
+    const { server, clock } = client;
+    server.api = (request) =>
+      request.body.score === 5 ? problem(409, {}, { code, detail: "it is too late", ...members }) : accepted(request);
+    await clock.advance(60_000);
+    assert.deepEqual(sent(server), [5, 6]);
+    const [{ error }] = dropped(client);
+    assert.deepEqual([error.code, error.message], [code, "it is too late"]);
+    for (const [name, value] of Object.entries(members)) assert.equal(error[name], value);
+    assert.deepEqual(waiting(client), []);
+  });
+}
+
+test("a score above a limit of its area waits as long as the server says, and holds up no other area", async () => {
+  const client = await makePlayer();
+  const { podium, server, clock } = client;
+  const rule = "areas.forest.rules.submits";
+  let isLimited = true;
+  server.api = (request) =>
+    request.body.gameArea === "forest" && isLimited ? problem(429, { "Retry-After": "600" }, { rule }) : accepted(request);
+  const [first, second] = [podium.submitScore("forest", 5), podium.submitScore("forest", 6)];
+  const other = podium.submitScore("sprint", 7);
+  await settle();
+  assert.equal((await first).queued, true);
+  assert.equal((await second).queued, true);
+  assert.equal((await other).improved, true);
+  assert.equal((await podium.submitScore("forest", 8)).queued, true);
+  isLimited = false;
+  await clock.advance(599_000);
+  assert.deepEqual(sent(server), [5, 7]);
+  await clock.advance(2_000);
+  assert.deepEqual(sent(server), [5, 7, 5, 6, 8]);
+  assert.deepEqual(waiting(client), []);
+});
+
 test("all scores of a player who is gone are dropped, and the player is signed out", async () => {
   const client = await makeOffline([5, 6]);
   client.server.api = () => problem(410, {}, { code: "deleted" });

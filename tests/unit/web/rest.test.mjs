@@ -36,6 +36,79 @@ test("a score carries the run's tie-break and metadata, and the key of an earlie
   assert.equal(new Set(server.calls.map(({ headers }) => headers["Idempotency-Key"])).size, 1);
 });
 
+const RUN = { run: "ticket", seed: 7, startedAt: 1000, expiresAt: 61_000 };
+
+test("a run is begun as the player, and its ticket goes with the score", async () => {
+  const { podium, server, clock } = await makePlayer(() => [201, { ...RUN, attemptsLeft: 3 }]);
+  const run = await podium.startRun("gauntlet");
+  assert.deepEqual(run, { gameArea: "gauntlet", ...RUN, attemptsLeft: 3, receivedAt: clock.now() });
+  server.api = () => [201, {}];
+  await podium.submitScore("gauntlet", 5, { run });
+  const [begun, submitted] = server.calls;
+  assert.deepEqual([begun.method, begun.url, begun.body], ["POST", "http://podium.test/run", { gameArea: "gauntlet" }]);
+  assert.match(begun.headers.Authorization, /^Bearer /);
+  assert.deepEqual(submitted.body, { gameArea: "gauntlet", score: 5, run: "ticket" });
+});
+
+test("a run whose answer was lost is begun again, for a ticket costs nothing", async () => {
+  const { podium, server, clock } = await makePlayer(() => [503, null]);
+  const begun = podium.startRun("gauntlet");
+  await settle();
+  server.api = () => [201, RUN];
+  await clock.advance(500);
+  assert.equal((await begun).run, "ticket");
+  await podium.signOut();
+  await assert.rejects(podium.startRun("gauntlet"), { code: "SignedOut" });
+});
+
+test("seasons, a past one, and rewards are read by route and query", async () => {
+  const { podium, server } = await makePlayer();
+  await podium.seasons("forest-week");
+  await podium.leaderboard("forest-week", { limit: 3, season: 11 });
+  await podium.rank("forest-week", 2, { season: 11 });
+  await podium.rankOf("forest-week", 5, null, { season: 11 });
+  await podium.rewards({ limit: 5, cursor: "next" });
+  assert.deepEqual(
+    server.calls.map(({ url }) => url.slice("http://podium.test".length)),
+    [
+      "/seasons?gameArea=forest-week",
+      "/leaderboard?gameArea=forest-week&limit=3&season=11",
+      "/leaderboard/me?gameArea=forest-week&around=2&season=11",
+      "/leaderboard/rank?gameArea=forest-week&score=5&season=11",
+      "/rewards?limit=5&cursor=next",
+    ],
+  );
+});
+
+test("a reward is claimed under one key until there is an answer", async () => {
+  const { podium, server, clock } = await makePlayer(() => [503, null]);
+  const failed = podium.claimReward("forest-week", 11).catch((error) => error);
+  await settle();
+  await clock.advance(1500);
+  const { idempotencyKey: key } = await failed;
+  server.api = () => [200, { rank: 1, prize: { money: 500, items: { camel: 1 } }, money: 500 }];
+  assert.equal((await podium.claimReward("forest-week", 11, { key })).money, 500);
+  assert.deepEqual(server.calls[0].body, { gameArea: "forest-week", season: 11 });
+  assert.equal(server.calls.length, 4);
+  assert.deepEqual(new Set(server.calls.map(({ headers }) => headers["Idempotency-Key"])), new Set([key]));
+});
+
+for (const [code, members] of [
+  ["claimed", { prize: { money: 20, items: {} }, rank: 3 }],
+  ["in_review", { claimableAt: 1234 }],
+  ["expired", {}],
+]) {
+  test(`a reward that is ${code} has its own answer, which says what there is to know`, async () => {
+    const { podium, server } = await makePlayer(() => [409, { title: "Conflict", status: 409, code, ...members }]);
+    await assert.rejects(podium.claimReward("forest-week", 11), (error) => {
+      assert.deepEqual([error.code, error.status, error.idempotencyKey], [code, 409, undefined]);
+      for (const [name, value] of Object.entries(members)) assert.deepEqual(error[name], value);
+      return true;
+    });
+    assert.equal(server.calls.length, 1);
+  });
+}
+
 test("a score that was refused has no key to try again with", async () => {
   const { podium } = await makePlayer(() => [422, { title: "Unprocessable", status: 422 }]);
   await assert.rejects(podium.submitScore("forest", -5), ({ status, idempotencyKey }) => {

@@ -189,11 +189,18 @@ test("a spectator who reads over REST is shown the turn, and then what is read",
   await settle();
   socket().open();
   socket().push(whole(clock, { length: 20_000 }));
-  let entries = [entry("a", 1)];
+  let [season, entries] = [12, [entry("a", 1)]];
+  const began = clock.now();
+  let seasonsRead = 0;
   server.api = ({ url }) => {
     const { pathname, searchParams } = new URL(url);
     if (pathname === "/catalogue") return [200, { boards: [{ id: BOARD, size: 50 }] }];
-    return [200, { gameArea: searchParams.get("gameArea"), version: 3, entries, nextCursor: null }];
+    if (pathname === "/seasons") {
+      seasonsRead += 1;
+      const times = (number) => ({ season: number, startsAt: began + (number - 12) * 20_000, endsAt: began + (number - 11) * 20_000 });
+      return [200, { gameArea: BOARD, current: season, seasons: [times(season), times(season - 1)] }];
+    }
+    return [200, { gameArea: searchParams.get("gameArea"), season, version: 3, entries, nextCursor: null }];
   };
   socket().drop();
   await clock.advance(500); // turned away: it reads
@@ -204,9 +211,12 @@ test("a spectator who reads over REST is shown the turn, and then what is read",
   assert.deepEqual(names(updates.at(-1)), ["a"]);
   await clock.advance(1);
   assert.deepEqual([updates.at(-1).season, names(updates.at(-1))], [13, []]);
-  entries = [entry("b", 2)];
-  await clock.advance(POLL_MS);
+  [season, entries] = [13, [entry("b", 2)]];
+  await clock.advance(2 * POLL_MS);
   assert.deepEqual(names(updates.at(-1)), ["b"]);
+  const { startsAt, endsAt } = updates.at(-1);
+  assert.deepEqual([updates.at(-1).season, startsAt - began, endsAt - began], [13, 20_000, 40_000]);
+  assert.equal(seasonsRead, 2, "once for each season");
   podium.close();
 });
 
