@@ -13,10 +13,12 @@ the boards (`store.board_rules`), and compared with the catalogue before rows ar
 | an id that was an area's is a sum's | are no sums | rekey |
 | an id that was a sum's is an area's, or a board's over one | have points of another kind | drop |
 | another area of a board over one | have points of another area | drop |
+| seasons added, taken away, replaced; a past boundary of theirs moved | are of another season | drop |
 | a bound moved past the best row (`max`, or `min` where lower is better) | cannot be beaten | drop |
 | the same bound moved, and no row beyond it | stay within reach | |
 | a wider bound; the bound at the worse end; any bound unless the best is kept | can still be beaten | |
 | `title`, `top`, `metadata`, name and bounds of a tie-break, the economy | do not depend on it | |
+| seasons that are to come, `grace`, `review`, `keep` | do not depend on it | |
 
 A board without rows takes any edit. An area without a board has no rows that could be looked at: it takes no
 edit that would break some. Pure rules; the facts about the rows are handed in.
@@ -30,6 +32,7 @@ from pydantic import ConfigDict
 from game.catalogue import Area, Catalogue, Keep
 from game.model import Model
 from game.scoring import POINTS_LIMIT, Order, better
+from game.seasons import Seasons
 
 WIDEST = {"min": 1 - POINTS_LIMIT, "max": POINTS_LIMIT - 1}
 """The bounds of an area whose own were lost: every row lies within."""
@@ -47,6 +50,7 @@ class BoardRules(Model):
     shown: whether there is a board, whose rows can be looked at.
     left: whether the catalogue has been without it since: a sum lacks what came meanwhile.
     rowless: whether players may have points without a row, for the area was without a board once.
+    season, seasons: the seasons that a board counts for, by id and as they are; None: it never ends.
     """
 
     model_config = ConfigDict(extra="ignore")  # a newer release may keep more
@@ -60,6 +64,8 @@ class BoardRules(Model):
     shown: bool = True
     left: bool = False
     rowless: bool = False
+    season: str | None = None
+    seasons: Seasons | None = None
 
     @property
     def is_sum(self) -> bool:
@@ -120,11 +126,12 @@ def rules_of(catalogue: Catalogue) -> dict[str, BoardRules]:
     for name, board in catalogue.boards.items():
         if name in rules:
             continue
+        seasons = {"season": board.season_id, "seasons": board.seasons}
         if len(board.areas) == 1:
             only = rules[board.areas[0]]
-            rules[name] = only.model_copy(update={"areas": board.areas, "shown": True})
+            rules[name] = only.model_copy(update={"areas": board.areas, "shown": True, **seasons})
         else:
-            rules[name] = BoardRules(order=board.order, areas=tuple(sorted(board.areas)))
+            rules[name] = BoardRules(order=board.order, areas=tuple(sorted(board.areas)), **seasons)
     return rules
 
 
@@ -148,12 +155,14 @@ def changed_areas(written: BoardRules | None, given: BoardRules) -> frozenset[st
     return frozenset(written.areas).symmetric_difference(given.areas)
 
 
-def is_judged_by_rows(written: BoardRules | None, given: BoardRules) -> bool:
+def is_judged_by_rows(written: BoardRules | None, given: BoardRules, now: int) -> bool:
     """Return whether the board's rows must be read to judge the edit. If not, the edit breaks nothing.
 
-    written: None where it is not known what there may be.
+    written: None where it is not known what there may be. `now` in milliseconds since the epoch.
     """
     if written is None or changed_areas(written, given) or _another_form(written, given):
+        return True
+    if has_other_seasons(written, given, now):
         return True
     return _is_beyond(given, written.bound)
 
@@ -166,12 +175,27 @@ def _another_form(written: BoardRules, given: BoardRules) -> bool:
     )
 
 
+def has_other_seasons(written: BoardRules, given: BoardRules, now: int) -> bool:
+    """Return whether an edit gives rows to another season than the one that they were written in."""
+    if written.seasons is None or given.seasons is None:
+        return written.seasons is not given.seasons
+    # The id is part of the keys of what players have in the areas that are added up.
+    if given.is_sum and written.season != given.season:
+        return True
+    return not given.seasons.keeps_past_of(written.seasons, now)
+
+
 def _adds_up(rules: BoardRules) -> bool:
     return rules.keep == "sum"
 
 
 def breaks(
-    board: str, written: BoardRules | None, given: BoardRules, sample: Sample | None, scored: Collection[str]
+    board: str,
+    written: BoardRules | None,
+    given: BoardRules,
+    sample: Sample | None,
+    scored: Collection[str],
+    now: int,
 ) -> Iterator[Break]:
     """Yield each way in which an edit breaks a board's rows.
 
@@ -179,8 +203,12 @@ def breaks(
         judges.
     sample: the board's best row by the order it was written in; None where the board has no rows.
     scored: those of the `changed_areas` that have rows.
+    now: the time, in milliseconds since the epoch: seasons that are to come may be changed.
     """
     if sample is None:
+        return
+    if written and has_other_seasons(written, given, now):
+        yield _other_seasons(board, written, given, now)
         return
     order = written.order if written else sample.order
     if order not in (None, given.order):
@@ -212,6 +240,20 @@ def breaks(
         limit = f"{bound} {written.bound}, " if written and known else ""
         told = f"{limit}one of them with {sample.points} points"
         yield Break(board, _key(board, given, bound), told, f"{given.bound}")
+
+
+def _other_seasons(board: str, written: BoardRules, given: BoardRules, now: int) -> Break:
+    before, after = written.seasons, given.seasons
+    key = f"boards.{board}.season"
+    if before and after and (written.season == given.season or not given.is_sum):
+        moved = next(
+            (one for one in before.readable(now) if before.starts_at(one) != after.starts_at(one)),
+            before.number_at(now) + 1,
+        )
+        told = [f"season {moved}, which began at {one.tell_start(moved)}" for one in (before, after)]
+        return Break(board, f"seasons.{given.season}", told[0], told[1])
+    seasons = [f'the seasons "{one.season}"' if one.season else "no season" for one in (written, given)]
+    return Break(board, key, seasons[0], seasons[1])
 
 
 def _has_another_tiebreak(written: BoardRules | None, given: BoardRules, sample: Sample) -> bool:

@@ -253,7 +253,7 @@ class Board(Model):
             return self.id
         if self.season is None:
             raise ValueError(f"{self.id}: rows belong to one season: say which")
-        return f"{self.id}{SEASON_SEPARATOR}{self.season}"
+        return season_key(self.id, self.season)
 
     def at(self, now: int) -> Self:
         """Return the board in the season that is open at a time; one without seasons as it is."""
@@ -272,7 +272,7 @@ class Board(Model):
         """Return the key of what a player has in one of the areas, as a sum over several counts it."""
         if self.seasons is None:
             return area
-        return f"{area}{SEASON_MARK}{self.season_id}{SEASON_SEPARATOR}{self.season}"
+        return season_key(f"{area}{SEASON_MARK}{self.season_id}", self.season)
 
     @property
     def times(self) -> SeasonTimes | None:
@@ -477,6 +477,11 @@ class Catalogue(Economy, validate_by_name=False):
     def game_areas(self) -> list[GameArea]:
         """The areas as clients see them."""
         return [GameArea(id=name, title=area.title, order=area.order) for name, area in self.areas.items()]
+
+
+def season_key(name: str, season: int | None) -> str:
+    """Return the key of what there is on a board, or in an area, in a season."""
+    return f"{name}{SEASON_SEPARATOR}{season}"
 
 
 def area_of(key: str) -> str:

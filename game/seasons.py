@@ -29,7 +29,15 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from game.durations import Duration, to_ms
 from game.model import Model
@@ -127,6 +135,19 @@ class Seasons(Model, validate_by_name=False):
     review: Duration = 0
     keep: Annotated[int, Field(ge=1, le=KEEP_LIMIT, strict=True)] = 26
 
+    @model_serializer
+    def _write(self) -> dict[str, Any]:
+        """Return the definition as a designer writes it, so that it can be read again."""
+        every = [{"from": one.from_, "every": _text(one.every)} for one in self.every]
+        lengths = {"grace": self.grace, "review": self.review}
+        return {
+            "start": self.start.isoformat(),
+            "every": every,
+            "tz": self.tz,
+            **{name: _text(length) for name, length in lengths.items() if length},
+            "keep": self.keep,
+        }
+
     @field_validator("start")
     @classmethod
     def _check_start(cls, start: datetime) -> datetime:
@@ -171,6 +192,10 @@ class Seasons(Model, validate_by_name=False):
             return 0
         part = self._parts[bisect_right(self._parts, number, key=lambda part: part.first) - 1]
         return min(self._nth(part, number - part.first), TIME_LIMIT - 1)
+
+    def tell_start(self, number: int) -> str:
+        """Return when a season begins, for people: 2026-01-05T00:00:00+00:00."""
+        return datetime.fromtimestamp(self.starts_at(number) / 1000, UTC).isoformat()
 
     def ends_at(self, number: int) -> int:
         """Return when a season ends, and the next one begins."""
@@ -238,6 +263,10 @@ class Seasons(Model, validate_by_name=False):
         day = min(begin.day, calendar.monthrange(year, month)[1])
         # A time that the clock leaves out is taken by the offset before, one that comes twice is the first.
         return _to_ms(begin.replace(year=year, month=month, day=day, fold=0))
+
+
+def _text(length: Months | int) -> str:
+    return f"{length // 1000}s" if isinstance(length, int) else f"{length.months}mo"
 
 
 def _value(stretch: Stretch) -> Months | int:

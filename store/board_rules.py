@@ -27,7 +27,7 @@ import hashlib
 import logging
 import secrets
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -40,15 +40,19 @@ from game.board_rules import (
     BoardRules,
     Break,
     Mend,
+    Sample,
     breaks,
     changed_areas,
     dropped_with,
+    has_other_seasons,
     is_judged_by_rows,
     rules_of,
 )
-from game.catalogue import Catalogue
+from game.catalogue import SEASON_MARK, Catalogue, season_key
 from game.rank_tree import EVERYTHING
+from game.seasons import Seasons
 from game.wording import listed
+from runtime.clock import now_ms
 from store import boards, rank_nodes, row_ranges, scores, standings
 from store.database import (
     PATIENT_ATTEMPTS,
@@ -67,6 +71,8 @@ ROW_KEY = "#rules"
 """No board's id: those begin with a letter."""
 QUERIES_AT_ONCE = 20
 _EXPLAINED = 20
+_SEASONS_DROPPED = 2000
+"""Past seasons whose rows are dropped with a board's: more than can be read."""
 
 _rules_json = TypeAdapter(dict[str, BoardRules])
 
@@ -120,17 +126,24 @@ class Dropped:
         return f"{self.board}: {self.rows} rows {'deleted' if applied else 'to be deleted'}"
 
 
-async def find_breaks(db: Database, catalogue: Catalogue, *, thorough: bool = False) -> list[Break]:
+async def find_breaks(
+    db: Database, catalogue: Catalogue, *, thorough: bool = False, now: int | None = None
+) -> list[Break]:
     """Return what the catalogue would break of the rows that are there.
 
     thorough: look at rows, too, where the row of rules is missing. Needs the right to scan `Scores`.
+    now: the time by which seasons are past, in milliseconds since the epoch; by default the clock's.
     """
     given = rules_of(catalogue)
     stored = await _load(db, fingerprint=_fingerprint(given))
-    return [] if stored is None else await _find(db, stored, given, thorough=thorough)
+    if stored is None:
+        return []
+    return await _find(db, stored, given, thorough=thorough, now=_time(now))
 
 
-async def settle(db: Database, catalogue: Catalogue, *, thorough: bool = False) -> list[Break]:
+async def settle(
+    db: Database, catalogue: Catalogue, *, thorough: bool = False, now: int | None = None
+) -> list[Break]:
     """Return what `find_breaks` returns, and write down the rules of every board it leaves whole.
 
     A function calls this before it writes rows. Nothing is written down where rows would be misread: that
@@ -144,7 +157,7 @@ async def settle(db: Database, catalogue: Catalogue, *, thorough: bool = False) 
         stored = await _load(db, fingerprint=fingerprint)
         if stored is None:
             return []
-        found = await _find(db, stored, given, thorough=thorough)
+        found = await _find(db, stored, given, thorough=thorough, now=_time(now))
         if any(one.misreads for one in found):
             return found
         # A board beyond a bound keeps the rules it had; where those were lost, rules of the same form.
@@ -176,7 +189,7 @@ async def find_misfits(restored: Database, db: Database) -> list[Break]:
     stored = await _load(db)
     if stored.error:
         raise stored.error
-    return await _compare(restored, None, stored.boards)
+    return await _compare(restored, None, stored.boards, _time(None))
 
 
 class Admission:
@@ -244,40 +257,72 @@ async def drop(
     before, given = dict((await _load(db)).boards), rules_of(catalogue)
     if board not in before | given and await scores.sample(db, board, "desc") is None:
         raise UnknownBoardError(board, before | given)
+    now = now_ms()
     for name in dropped_with(board, before, given):
-        rules = before.get(name) or given.get(name)
-        order = rules.order if rules else "desc"
-        shown = name in given and all(one.shown and not one.rowless for one in (rules, given[name]) if one)
-        if apply:
-            rows = await scores.delete_all(db, name, order)
-        else:
-            rows = (await row_ranges.count(db, name, EVERYTHING)).seen
+        rules = [one for one in (before.get(name), given.get(name)) if one]
+        shown = name in given and all(one.shown and not one.rowless for one in rules)
+        keys = {key for one in rules for key in _keys(name, one, now)} or {name}
+        rows = sum([await _drop_rows(db, key, rules, apply=apply) for key in sorted(keys)])
         if not shown:
-            rows = max(rows, await _drop_standings(db, name, apply=apply))
+            rows = max(rows, await _drop_standings(db, {name}, apply=apply))
+            if apply:
+                # No start could find that nothing is left there.
+                await _amend(db, lambda kept, gone=name: {one: kept[one] for one in kept if one != gone})
+        # Other sums share what players have in an area in a season, as long as seasons stay what they are.
+        if len(rules) == 2 and has_other_seasons(*rules, now):
+            await _drop_standings(db, {key for one in rules for key in _parts(one, now)}, apply=apply)
         told(Dropped(name, rows))
-        if not apply:
-            continue
-        await rank_nodes.drop(db, name)
-        await boards.withdraw(db, name)
-        if await scores.sample(db, name, order):
+        if apply:
+            await boards.withdraw(db, name)
+            await _require_none(db, name, keys)
+
+
+def _keys(board: str, rules: BoardRules, now: int) -> list[str]:
+    """Return the partition keys of a board's rows, in all seasons that there may be rows of."""
+    if rules.seasons is None:
+        return [board]
+    return [season_key(board, number) for number in _seasons_with_rows(rules.seasons, now)]
+
+
+def _parts(rules: BoardRules, now: int) -> list[str]:
+    """Return the keys of what players have in areas in a season, from which a sum would be made again."""
+    if rules.seasons is None or not rules.is_sum:
+        return []
+    names = [f"{area}{SEASON_MARK}{rules.season}" for area in rules.areas]
+    return [season_key(name, number) for name in names for number in _seasons_with_rows(rules.seasons, now)]
+
+
+def _seasons_with_rows(seasons: Seasons, now: int) -> range:
+    # Rows that nobody can read any more may be there, and other seasons may get their numbers.
+    current = seasons.number_at(now)
+    return range(max(0, current - _SEASONS_DROPPED), current + 1)
+
+
+async def _drop_rows(db: Database, key: str, rules: Sequence[BoardRules], *, apply: bool) -> int:
+    """Delete the rows of a partition key, and their index; return how many there were, or are."""
+    if not apply:
+        return (await row_ranges.count(db, key, EVERYTHING)).seen
+    rows = await scores.delete_all(db, key, rules[0].order if rules else "desc")
+    await rank_nodes.drop(db, key)
+    return rows
+
+
+async def _require_none(db: Database, board: str, keys: Iterable[str]) -> None:
+    for key in keys:
+        if await scores.sample(db, key, "desc"):
             raise RowsLeftError(
-                f"Rows of {name} were written meanwhile: close the API first, then drop the board again."
+                f"Rows of {board} were written meanwhile: close the API first, then drop the board again."
             )
 
 
-async def _drop_standings(db: Database, area: str, *, apply: bool) -> int:
-    """Delete what players have in an area that is, or was, without a board; return how many have something.
-
-    And the area's rules: no start could find that nothing is left.
-    """
+async def _drop_standings(db: Database, keys: Collection[str], *, apply: bool) -> int:
+    """Delete what players have in areas, or in seasons of them, that is without rows; return how much."""
     count = 0
-    async for page in standings.everyone(db, {area}):
+    async for page in standings.everyone(db, keys):
         count += len(page)
         if apply:
             requests = [{"DeleteRequest": {"Key": item}} for item in page]
             await batch_write(db, STANDINGS, requests, attempts=PATIENT_ATTEMPTS)
-    if apply:
-        await _amend(db, lambda rules: {name: one for name, one in rules.items() if name != area})
     return count
 
 
@@ -299,20 +344,24 @@ async def _amend(
     await retry_on_conflict(attempt)
 
 
+def _time(now: int | None) -> int:
+    return now_ms() if now is None else now
+
+
 async def _find(
-    db: Database, stored: _Stored, given: Mapping[str, BoardRules], *, thorough: bool
+    db: Database, stored: _Stored, given: Mapping[str, BoardRules], *, thorough: bool, now: int
 ) -> list[Break]:
     unknown = stored.error is not None or (stored.item is None and thorough and not await scores.is_empty(db))
-    found = await _compare(db, None if unknown else stored.boards, given)
+    found = await _compare(db, None if unknown else stored.boards, given, now)
     if stored.error:
         db.damage.error(ROW_KEY, "%s", stored.error)
         sums = [board for board, rules in given.items() if len(rules.areas) > 1]
-        found += [Break(board) for board in sums if await scores.sample(db, board, given[board].order)]
+        found += [Break(board) for board in sums if await _sample(db, board, given[board], now)]
     return found
 
 
 async def _compare(
-    db: Database, written: Mapping[str, BoardRules] | None, given: Mapping[str, BoardRules]
+    db: Database, written: Mapping[str, BoardRules] | None, given: Mapping[str, BoardRules], now: int
 ) -> list[Break]:
     """Return the breaks of the boards of `given`. `written` is None where it is not known what there may be.
 
@@ -328,18 +377,33 @@ async def _compare(
 
     async def compare(board: str, rules: BoardRules) -> list[Break]:
         before = written.get(board) if written is not None else None
-        if not is_judged_by_rows(before, rules):
+        if not is_judged_by_rows(before, rules, now):
             return []
         async with turn:
-            sample = await scores.sample(db, board, (before or rules).order)
+            sample = await _sample(db, board, before or rules, now)
             if sample is None and before and (before.rowless or not before.shown):
                 sample = UNREAD
             scored = [area for area in changed_areas(before, rules) if await has_scores(area)]
-        return [*breaks(board, before, rules, sample, scored)]
+        return [*breaks(board, before, rules, sample, scored, now)]
 
     judged = [board for board in given if written is None or board in written]
     found = await asyncio.gather(*(compare(board, given[board]) for board in judged))
     return [one for some in found for one in some]
+
+
+async def _sample(db: Database, board: str, rules: BoardRules, now: int) -> Sample | None:
+    """Return what the best row of a board tells, which was written under these rules; None without a row.
+
+    With seasons it is a row of the latest that has any. In a past one there are no points to be beaten.
+    """
+    if rules.seasons is None:
+        return await scores.sample(db, board, rules.order)
+    readable = rules.seasons.readable(now)
+    for number in reversed(readable):
+        found = await scores.sample(db, season_key(board, number), rules.order)
+        if found is not None:
+            return found if number == readable[-1] else found._replace(points=None)
+    return None
 
 
 @overload

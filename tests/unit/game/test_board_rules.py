@@ -1,5 +1,8 @@
 """Which edits of the catalogue break rows that are there."""
 
+import tomllib
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +19,7 @@ from game.board_rules import (
 )
 from game.catalogue import load_catalogue
 from game.scoring import Order
+from game.seasons import Seasons
 from tests.support.catalogues import edited
 
 DESC = BoardRules(order="desc", min=0, max=100)
@@ -24,6 +28,10 @@ COINS = DESC.model_copy(update={"tiebreak": "asc"})
 ADDED = DESC.model_copy(update={"keep": "sum"})
 LATEST = DESC.model_copy(update={"keep": "latest"})
 SUM = BoardRules(order="desc", areas=("desert", "forest"))
+NOW = 1_768_000_000_000
+"""In January 2026."""
+WEEKLY = Seasons.model_validate({"start": datetime(2025, 1, 6, tzinfo=UTC), "every": "7d"})
+WEEK = DESC.model_copy(update={"areas": ("forest",), "season": "weekly", "seasons": WEEKLY})
 
 
 def broken(
@@ -34,7 +42,7 @@ def broken(
     board: str = "forest",
 ) -> list[str]:
     """Return the keys of the catalogue that are refused."""
-    return [one.key for one in breaks(board, written, given, sample, scored)]
+    return [one.key for one in breaks(board, written, given, sample, scored, NOW)]
 
 
 def test_rules_are_those_of_every_area_and_board() -> None:
@@ -141,21 +149,21 @@ def test_rows_whose_rules_were_lost_tell_themselves(
 
 
 def test_message_names_board_rule_and_both_values() -> None:
-    (order,) = breaks("forest", DESC, ASC, Sample("desc", 50), ())
+    (order,) = breaks("forest", DESC, ASC, Sample("desc", 50), (), NOW)
     assert str(order) == 'board forest: its rows were written under "desc", and areas.forest.order is "asc"'
-    (bound,) = breaks("forest", DESC, DESC.model_copy(update={"max": 40}), Sample("desc", 50), ())
+    (bound,) = breaks("forest", DESC, DESC.model_copy(update={"max": 40}), Sample("desc", 50), (), NOW)
     assert "max 100, one of them with 50 points, and areas.forest.max is 40" in str(bound)
     given = BoardRules(order="desc", areas=("desert",))
-    (areas,) = breaks("global", SUM, given, Sample("desc", 50), ("forest",))
+    (areas,) = breaks("global", SUM, given, Sample("desc", 50), ("forest",), NOW)
     assert str(areas) == (
         "board global: its rows were written under a sum over desert, forest,"
         " and boards.global.areas is desert, where forest has scores"
     )
-    (tiebreak,) = breaks("forest", DESC, COINS, Sample("desc", 50), ())
+    (tiebreak,) = breaks("forest", DESC, COINS, Sample("desc", 50), (), NOW)
     assert str(tiebreak) == (
         'board forest: its rows were written under the tie-break none, and areas.forest.tiebreak is "asc"'
     )
-    (keep,) = breaks("forest", DESC, ADDED, Sample("desc", 50), ())
+    (keep,) = breaks("forest", DESC, ADDED, Sample("desc", 50), (), NOW)
     assert str(keep) == 'board forest: its rows were written under "best", and areas.forest.keep is "sum"'
     found = (order, bound, areas, tiebreak, keep)
     assert [one.misreads for one in found] == [True, False, True, True, True]
@@ -175,7 +183,58 @@ def test_bounds_are_accepted_exactly_where_every_row_can_be_equalled(
     best = max(points) if order == "desc" else min(points)
     reach = best <= bounds[1] if order == "desc" else best >= bounds[0]
     assert (broken(written, given, Sample(order, best)) == []) is reach
-    assert is_judged_by_rows(written, given) or reach, "nothing that breaks a row goes without a look"
+    assert is_judged_by_rows(written, given, NOW) or reach, "nothing that breaks a row goes without a look"
+
+
+def rules_in(edit: str, rules: BoardRules = WEEK) -> BoardRules:
+    """Return the rules with other seasons, which are called the same."""
+    return rules.model_copy(update={"seasons": Seasons.model_validate(tomllib.loads(edit))})
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        'start = 2025-01-06T00:00:00Z\nevery = "8d"',
+        'start = 2025-01-06T01:00:00Z\nevery = "7d"',
+        'start = 2025-01-06T00:00:00Z\nevery = [{from = 1, every = "7d"}, {from = 40, every = "1mo"}]',
+    ],
+)
+def test_past_boundary_that_would_move_is_refused_by_name(edit: str) -> None:
+    given = rules_in(edit)
+    assert is_judged_by_rows(WEEK, given, NOW)
+    (found,) = breaks("forest-week", WEEK, given, Sample("desc", 5), (), NOW)
+    assert (found.key, found.mend, found.misreads) == ("seasons.weekly", "drop", True)
+    assert "which began at 2025-" in str(found)
+    assert not [*breaks("forest-week", WEEK, given, None, (), NOW)], "a board without rows takes any edit"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        'start = 2025-01-06T00:00:00Z\nevery = "7d"\ngrace = "1h"\nreview = "1h"\nkeep = 3',
+        'start = 2025-01-06T00:00:00Z\nevery = [{from = 1, every = "7d"}, {from = 80, every = "1mo"}]',
+    ],
+)
+def test_seasons_that_are_to_come_may_change(edit: str) -> None:
+    given = rules_in(edit)
+    assert not is_judged_by_rows(WEEK, given, NOW)
+    assert broken(WEEK, given, Sample("desc", 5), board="forest-week") == []
+
+
+def test_seasons_cannot_come_go_or_be_replaced_under_rows() -> None:
+    ever = DESC.model_copy(update={"areas": ("forest",)})
+    for written, edit in ((WEEK, ever), (ever, WEEK)):
+        assert is_judged_by_rows(written, edit, NOW)
+        assert broken(written, edit, Sample("desc", 5), board="week") == ["boards.week.season"]
+    renamed = WEEK.model_copy(update={"season": "seven-days"})
+    assert broken(WEEK, renamed, Sample("desc", 5)) == [], "no row has the name in its key"
+    sums = [SUM.model_copy(update={"season": name, "seasons": WEEKLY}) for name in ("weekly", "seven-days")]
+    assert broken(sums[0], sums[1], Sample("desc", 5), board="week") == ["boards.week.season"]
+
+
+def test_rules_with_seasons_can_be_stored() -> None:
+    text = rules_in('start = 2025-01-06T00:00:00+01:00\nevery = [{from = 1, every = "1mo"}]\ngrace = "9m"')
+    assert BoardRules.model_validate_json(text.model_dump_json(by_alias=True)) == text
 
 
 def test_sums_over_a_board_go_with_it_and_before_it() -> None:
