@@ -126,12 +126,17 @@ def rules_of(catalogue: Catalogue) -> dict[str, BoardRules]:
     for name, board in catalogue.boards.items():
         if name in rules:
             continue
-        seasons = {"season": board.season_id, "seasons": board.seasons}
         if len(board.areas) == 1:
             only = rules[board.areas[0]]
-            rules[name] = only.model_copy(update={"areas": board.areas, "shown": True, **seasons})
+            further = {"shown": True, "season": board.season_id, "seasons": board.seasons}
+            rules[name] = only.model_copy(update={"areas": board.areas, **further})
         else:
-            rules[name] = BoardRules(order=board.order, areas=tuple(sorted(board.areas)), **seasons)
+            rules[name] = BoardRules(
+                order=board.order,
+                areas=tuple(sorted(board.areas)),
+                season=board.season_id,
+                seasons=board.seasons,
+            )
     return rules
 
 
@@ -221,10 +226,10 @@ def breaks(
     if has_keys and _has_another_tiebreak(written, given, sample):
         before = [written.tiebreak] if written else sample.tiebreaks
         told = " or ".join(f'"{one}"' for one in before if one) or "none"
-        now = f'"{given.tiebreak}"' if given.tiebreak else "none"
+        today = f'"{given.tiebreak}"' if given.tiebreak else "none"
         # Rows of a board that is no longer shown are written by no player's score.
         mend: Mend = "rekey" if given.shown else "drop"
-        yield Break(board, _key(board, given, "tiebreak"), f"the tie-break {told}", now, mend)
+        yield Break(board, _key(board, given, "tiebreak"), f"the tie-break {told}", today, mend)
     if written and (scored or bool(written.areas) != bool(given.areas)):
         where = f", where {_listed(sorted(scored))} has scores" if scored else ""
         yield Break(

@@ -259,17 +259,17 @@ async def drop(
         raise UnknownBoardError(board, before | given)
     now = now_ms()
     for name in dropped_with(board, before, given):
-        rules = [one for one in (before.get(name), given.get(name)) if one]
+        was, is_now = before.get(name), given.get(name)
+        rules = [one for one in (was, is_now) if one]
         shown = name in given and all(one.shown and not one.rowless for one in rules)
         keys = {key for one in rules for key in _keys(name, one, now)} or {name}
         rows = sum([await _drop_rows(db, key, rules, apply=apply) for key in sorted(keys)])
         if not shown:
             rows = max(rows, await _drop_standings(db, {name}, apply=apply))
             if apply:
-                # No start could find that nothing is left there.
-                await _amend(db, lambda kept, gone=name: {one: kept[one] for one in kept if one != gone})
+                await _forget(db, name)
         # Other sums share what players have in an area in a season, as long as seasons stay what they are.
-        if len(rules) == 2 and has_other_seasons(*rules, now):
+        if was and is_now and has_other_seasons(was, is_now, now):
             await _drop_standings(db, {key for one in rules for key in _parts(one, now)}, apply=apply)
         told(Dropped(name, rows))
         if apply:
@@ -313,6 +313,11 @@ async def _require_none(db: Database, board: str, keys: Iterable[str]) -> None:
             raise RowsLeftError(
                 f"Rows of {board} were written meanwhile: close the API first, then drop the board again."
             )
+
+
+async def _forget(db: Database, area: str) -> None:
+    """Forget the rules of an area without a board: no start could find that nothing is left there."""
+    await _amend(db, lambda rules: {name: one for name, one in rules.items() if name != area})
 
 
 async def _drop_standings(db: Database, keys: Collection[str], *, apply: bool) -> int:

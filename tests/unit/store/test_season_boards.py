@@ -13,7 +13,8 @@ from store.submission import Outcome, SeasonOverError, Submission, submit
 from tests.support.catalogues import edited
 from tests.support.seasons import GRACE_MS, SEASON_MS, with_seasons
 from tests.unit.realtime.fakes import NOW
-from tests.unit.store.appearance_scene import ADA, TOKEN, erase
+from tests.unit.store.appearance_scene import TOKEN, erase
+from tests.unit.store.bookkeeping import ADA
 from tests.unit.store.interrupted import InterruptedDatabase
 
 CATALOGUE = with_seasons(NOW)
