@@ -20,7 +20,7 @@ const MARKUP = `
  * Ten seconds of striking, with a pointer, the space bar or Enter.
  *
  * @param {HTMLElement} arena where the game is drawn
- * @param {string} area `forest` or `desert`
+ * @param {string} area one of `DIALS`; the forest's dial is that of any other
  * @param {AbortSignal} signal ends the game
  * @returns {Promise<?{score: number, hits: number, misses: number}>} null when the player gave up, or the game was ended
  */

@@ -16,7 +16,7 @@ for (const [area, rules] of Object.entries(DIALS)) {
     let time = 0;
     while (offset(dial, time) > 1) time += 1;
     const ahead = dial.needle(time + 10) > dial.needle(time);
-    assert.ok(dial.strike(time) > 1900);
+    assert.ok(dial.strike(time) > 1900 * rules.share - 1);
     assert.equal(dial.chain, 1);
     assert.notEqual(dial.needle(time + 10) > dial.needle(time), ahead);
     const score = dial.score;
@@ -28,9 +28,17 @@ for (const [area, rules] of Object.entries(DIALS)) {
   test(`${area}: a perfect player can score a lot and stays within the bounds`, () => {
     const dial = new Dial(rules, () => 0);
     for (let time = 0; time < ROUND_MS; time++) if (offset(dial, time) < 1) dial.strike(time);
-    assert.ok(dial.score > 30_000 && dial.score <= 1_000_000, `${dial.score}`);
+    assert.ok(dial.score > 30_000 * rules.share && dial.score <= 1_000_000, `${dial.score}`);
   });
 }
+
+test("gauntlet: no player is so good that the pace of its rules refuses the run", () => {
+  const PACE = 1000; // points per second, as in the catalogue that comes with Podium
+  const dial = new Dial(DIALS.gauntlet, () => 0);
+  for (let time = 0; time < ROUND_MS; time++) if (offset(dial, time) < 1) dial.strike(time);
+  assert.ok(dial.score < (PACE * ROUND_MS) / 1000, `${dial.score}`);
+  assert.ok(dial.score > (PACE * ROUND_MS) / 4000, `${dial.score}`);
+});
 
 test("sprint: the clock starts with the first pad and stops with the last", () => {
   const sprint = new Sprint(() => 0.4);
