@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from game.board import Change, Entry, Position, apply
 from game.scoring import Order
+from realtime.protocol import Diff, Snapshot
 
 
 class Outcome(Enum):
@@ -125,6 +126,15 @@ class Replica:
         self._turn_to(self.season + 1, self.ends_at, self.ends_at)
         self._turn = _Turn.GUESSED
         return True
+
+    def take(self, frame: Snapshot | Diff) -> Outcome:
+        """Take a frame of this board: see `snapshot` and `diff`."""
+        if isinstance(frame, Diff):
+            return self.diff(frame.epoch, frame.from_, frame.to, frame.changes, frame.season)
+        season = None
+        if frame.season is not None and frame.starts_at is not None and frame.ends_at is not None:
+            season = Season(frame.season, frame.starts_at, frame.ends_at)
+        return self.snapshot(Position(frame.epoch, frame.version), frame.entries, frame.tiebreak, season)
 
     def snapshot(
         self,

@@ -185,10 +185,10 @@ class LiveClient:
             frame: Frame = json.loads(await self.socket.recv())
         self.frames.append(frame)
         if frame["type"] == "snapshot":
-            await self._resync(frame["board"], self._take_snapshot(Snapshot.model_validate(frame)))
+            await self._take(Snapshot.model_validate(frame))
         elif frame["type"] == "diff":
             assert frame["to"] == frame["from"] + 1
-            await self._resync(frame["board"], self._take_diff(Diff.model_validate(frame)))
+            await self._take(Diff.model_validate(frame))
         return frame
 
     async def next(self, kind: str) -> Frame:
@@ -222,18 +222,10 @@ class LiveClient:
         assert position is not None
         return position
 
-    def _replica(self, board: str) -> Replica:
-        return self.replicas.setdefault(board, Replica(self._catalogue.boards[board].order))
-
-    def _take_snapshot(self, snapshot: Snapshot) -> Outcome:
-        position = Position(snapshot.epoch, snapshot.version)
-        return self._replica(snapshot.board).snapshot(position, snapshot.entries, snapshot.tiebreak)
-
-    def _take_diff(self, diff: Diff) -> Outcome:
-        return self._replica(diff.board).diff(diff.epoch, diff.from_, diff.to, diff.changes)
-
-    async def _resync(self, board: str, outcome: Outcome) -> None:
-        if outcome is Outcome.RESYNC:
+    async def _take(self, frame: Snapshot | Diff) -> None:
+        board = frame.board
+        replica = self.replicas.setdefault(board, Replica(self._catalogue.boards[board].order))
+        if replica.take(frame) is Outcome.RESYNC:
             await self.send("subscribe", boards=[board])
 
 
