@@ -20,7 +20,7 @@ export function formatLeft(left) {
 
 /**
  * The warning that is due as a season nears its end, for those who do not see the clock; null while there is none.
- * Short seasons have none: nobody listens to a voice that never stops.
+ * Short seasons have none: a voice that never stops is not listened to.
  *
  * @param {number} before what was left when it was last asked
  * @param {number} left
