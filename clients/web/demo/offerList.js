@@ -26,8 +26,10 @@ export class OfferList {
       row.remove();
       this.#rows.delete(id);
     }
-    for (const offer of offers) {
+    for (const [index, offer] of offers.entries()) {
       const row = this.#rows.get(offer.id) ?? this.#create(offer);
+      const place = this.#list.children[index];
+      if (place !== row) this.#list.insertBefore(row, place);
       row.dataset.state = offer.state;
       const part = (name) => row.querySelector(`.offer-${name}`);
       const button = row.querySelector("button");

@@ -6,6 +6,8 @@ const element = (id) => document.getElementById(id);
 
 /** Milliseconds within which players look for a prize when a season has ended: not all of them at once. */
 const LOOK_MS = [500, 8_000];
+/** Prizes among what is the player's. */
+const SHOWN = 12;
 /** Pages of rewards that are read: a player has as many prizes as seasons can be read. */
 const PAGES = 10;
 
@@ -141,17 +143,20 @@ export class SeasonRewards {
   /** The newest prize of the board that is to be claimed, or was just now. */
   get #shown() {
     const own = this.#current.filter(({ gameArea }) => gameArea === this.#board?.id);
-    return own.filter((one) => !one.claimed || rewardId(one) === this.#claimed).sort((a, b) => b.season - a.season)[0];
+    return own.find((one) => rewardId(one) === this.#claimed) ?? own.find(({ claimed }) => !claimed);
   }
 
+  /** Those that can be had still come first, the newest of each before the older. */
   get #current() {
-    return this.#rewards.filter(({ claimed, expiresAt }) => claimed || expiresAt > this.#podium.now);
+    const { now } = this.#podium;
+    const current = this.#rewards.filter(({ claimed, expiresAt }) => claimed || expiresAt > now);
+    return current.sort((a, b) => Number(a.claimed) - Number(b.claimed) || b.season - a.season);
   }
 
   #render() {
     const { now } = this.#podium;
     const current = this.#current;
-    this.#list.render(current.map((reward) => rewardOffer(reward, now, this.#catalogue)));
+    this.#list.render(current.map((reward) => rewardOffer(reward, now, this.#catalogue)).slice(0, SHOWN));
     element("prizes-part").hidden = current.length === 0;
     const reward = this.#shown;
     element("reward").hidden = !reward;
