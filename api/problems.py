@@ -36,6 +36,8 @@ class Problem(Model):
     errors: list[FieldError] | None = None
     version: int | None = None
     """Of the stored progress, where a save was made from an older one."""
+    resets_at: int | None = None
+    """When there are attempts again, where all of them are used. Milliseconds since the epoch."""
     season: int | None = None
     """The season that is open, where a run's own is over."""
 
@@ -53,6 +55,7 @@ class ProblemError(Exception):
         rule: str | None = None,
         retry_after: int | None = None,
         season: int | None = None,
+        resets_at: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
@@ -65,6 +68,7 @@ class ProblemError(Exception):
             errors=list(errors) if errors else None,
             version=version,
             season=season,
+            resets_at=resets_at,
         )
 
 

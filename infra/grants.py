@@ -23,8 +23,10 @@ from game.functions import (
 from store.schema import (
     BUDGETS,
     CONNECTIONS,
+    HELD_SCORES,
     IDEMPOTENCY,
     LEADERBOARDS,
+    LIMITS,
     PLAYERS,
     RANKS,
     SCORES,
@@ -68,8 +70,10 @@ GRANTS: Mapping[str, Grants] = {
             LEADERBOARDS: ("GetItem", "PutItem"),
             RANKS: ("GetItem", "BatchGetItem"),
             IDEMPOTENCY: ("GetItem", "BatchGetItem", "PutItem", "BatchWriteItem"),
+            LIMITS: ("Query", "BatchGetItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+            HELD_SCORES: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
         },
-        indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},
+        indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",), HELD_SCORES: ("Query",)},
         objects={
             "uploads/*": ("GetObject", "PutObject", "DeleteObject"),
             # A copy is one of each.
@@ -77,7 +81,7 @@ GRANTS: Mapping[str, Grants] = {
         },
         list_objects=True,
         push=("DELETE",),
-        user_pool=("AdminGetUser", "AdminDeleteUser"),
+        user_pool=("AdminGetUser", "AdminDeleteUser", "AdminListGroupsForUser"),
         run_secret=("GetSecretValue",),
     ),
     JANITOR.name: Grants(
@@ -90,6 +94,8 @@ GRANTS: Mapping[str, Grants] = {
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem",),
             IDEMPOTENCY: ("BatchWriteItem",),
+            LIMITS: ("Query", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+            HELD_SCORES: ("Query", "PutItem", "DeleteItem", "BatchWriteItem"),
         },
         indexes={PLAYERS: ("Query",), CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},
         objects={

@@ -27,6 +27,7 @@ import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from api.backend import Backend
+from api.groups import Memberships
 from game.catalogue import Catalogue, load_catalogue
 from game.client_config import Deployment
 from game.functions import BROADCASTER, RANKER
@@ -140,6 +141,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
             hang_up=push.close,
             delete_user=users.delete,
             is_guest=users.is_guest,
+            is_member=Memberships(users.is_member),
             describe_user=users.describe,
             verify=partial(verifier.verify, uses=ID_TOKEN),
             run_keys=RunKeys(keys_of_secret(session, provision.RUN_SECRET), time.time),

@@ -127,6 +127,7 @@ class World:
         try:
             with self._faults.invocation(StoreError):
                 submission = await submit(self._db, self._catalogue, profile, area, points, now())
+            assert submission.best is not None
             self.acknowledged.setdefault((player, area), []).append(submission.best)
         except InvocationError:
             pass

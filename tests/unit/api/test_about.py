@@ -59,6 +59,7 @@ def test_client_config_is_the_deployment_and_the_areas(rest: RestScene) -> None:
             {"id": "forest", "title": "Whispering Forest", "order": "desc", "areas": ["forest"]},
             {"id": "desert", "title": "Amber Desert", "order": "desc", "areas": ["desert"]},
             {"id": "sprint", "title": "Salt Flats Sprint", "order": "asc", "areas": ["sprint"]},
+            {"id": "gauntlet", "title": "The Gauntlet", "order": "desc", "areas": ["gauntlet"]},
             {"id": "global", "title": "All areas", "order": "desc", "areas": ["forest", "desert"]},
         ],
         "pictures": {
@@ -86,7 +87,18 @@ def test_catalogue_is_what_clients_may_see_of_it(rest: RestScene) -> None:
         "max": 3_600_000,
         "keep": "best",
     }
-    assert content["boards"][3] == {
+    rules = {area["id"]: area["rules"] for area in content["areas"] if "rules" in area}
+    two_hours = 2 * 60 * 60 * 1000
+    assert rules == {
+        "forest": {"write": "player", "run": "optional", "maxTime": two_hours},
+        "gauntlet": {
+            "write": "player",
+            "run": "required",
+            "maxTime": two_hours,
+            "submits": {"count": 30, "every": 60_000},
+        },
+    }
+    assert content["boards"][4] == {
         "id": "global",
         "title": "All areas",
         "order": "desc",

@@ -19,6 +19,11 @@ class Asked(NamedTuple):
 
 ASKED: dict[str, Asked] = {
     "POST /score": Asked({"gameArea": "forest", "score": 7}),
+    "POST /run": Asked({"gameArea": "forest"}),
+    "POST /server/scores": Asked(
+        {"scores": [{"key": "k", "userId": PLAYER, "gameArea": "forest", "score": 7}]}
+    ),
+    "GET /admin/held": Asked(),
     "GET /leaderboard/me": Asked(query={"gameArea": "forest"}),
     "GET /profile": Asked(),
     "PUT /profile": Asked({"name": "Lovelace"}),

@@ -16,8 +16,10 @@ from store.portraits import Picture, PortraitBucket
 from store.schema import (
     BUDGETS,
     CONNECTIONS,
+    HELD_SCORES,
     IDEMPOTENCY,
     LEADERBOARDS,
+    LIMITS,
     PLAYERS,
     RANKS,
     SCORES,
@@ -31,7 +33,17 @@ from tests.unit.store.appearance_scene import BOB, fill
 from tests.unit.store.bookkeeping import ADA
 from tests.unit.store.interrupted import InterruptedDatabase
 
-READ = {USER_PROFILES, USER_PROGRESS, STANDINGS, SCORES, CONNECTIONS, IDEMPOTENCY, PLAYERS}
+READ = {
+    USER_PROFILES,
+    USER_PROGRESS,
+    STANDINGS,
+    SCORES,
+    CONNECTIONS,
+    IDEMPOTENCY,
+    PLAYERS,
+    LIMITS,
+    HELD_SCORES,
+}
 PICTURE = Picture(f"avatars/{ADA}/face/48.webp", 7, datetime.fromtimestamp(NOW / 1000, UTC), "https://there")
 
 
@@ -137,6 +149,8 @@ async def test_what_is_too_much_for_an_answer_is_counted(
     found = await exported(tables.db, at=NOW + EXPORT_SECONDS * 1000)
     assert found.left_out == [
         "4 of 4 standings",
+        "1 of 1 limits",
+        "1 of 1 held scores",
         "1 of 1 pictures",
         "1 of 1 connections",
         "6 of 6 answers",
