@@ -1,6 +1,7 @@
 import { playDial } from "./dialGame.js";
 import { formatScore, formatTiebreak } from "./format.js";
 import { Rewards } from "./rewards.js";
+import { seededRandom } from "./seededRandom.js";
 import { playSprint } from "./sprintGame.js";
 import { TARGETS } from "./sprintRules.js";
 import { tiebreakOf } from "./tiebreak.js";
@@ -29,6 +30,8 @@ const LOBBIES = {
     how: "This board adds up what you have in several areas. Choose an area above and play.",
   },
 };
+
+const attempts = (left) => (left === 1 ? "One attempt is left." : `${left || "No"} attempts are left.`);
 
 /** Whether a board adds up what a player has in several areas, and is not played on itself. */
 const isSum = ({ areas }) => areas.length > 1;
@@ -147,7 +150,8 @@ export class Stage {
     this.#open("arena");
     const { signal } = this.#visit;
     const arena = element("arena");
-    const played = order === "asc" ? await playSprint(arena, signal) : await playDial(arena, id, signal);
+    const dice = ticket ? seededRandom(ticket.seed) : Math.random;
+    const played = order === "asc" ? await playSprint(arena, signal) : await playDial(arena, id, signal, dice);
     if (signal.aborted) return;
     if (played === null) {
       this.refresh();
@@ -164,7 +168,8 @@ export class Stage {
     element("result-verdict").textContent = "Sending …";
     const shown = this.#visit.signal;
     const { saved, verdict } = await this.#submit(run, ticket);
-    element("result-verdict").textContent = verdict;
+    const left = saved && ticket?.attemptsLeft !== undefined ? ticket.attemptsLeft - 1 : null;
+    element("result-verdict").textContent = left === null ? verdict : `${verdict} ${attempts(left)}`;
     if (saved && !shown.aborted) await this.#rewards.give(id);
   }
 

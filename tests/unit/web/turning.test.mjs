@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { seededRandom } from "../../../clients/web/demo/seededRandom.js";
 import { LOOK_MS } from "../../../clients/web/podium/live.js";
 import { POLL_MS } from "../../../clients/web/podium/polling.js";
 import { entry, FakeClock, makeClient, makeWatcher, settle } from "./harness.mjs";
@@ -253,20 +254,10 @@ for (const [what, frames, first, spreadOver] of [
   });
 }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function seeded(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let value = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test("whatever is lost, late or repeated around the boundaries, each client shows the open season in the end", async () => {
   const LENGTH = 40_000;
   for (let seed = 0; seed < 60; seed++) {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     const { clock, socket, sockets, updates, podium } = await makeWatcher(BOARD, { random: 0.5 });
     const began = clock.now();
     const pick = (count) => Math.floor(random() * count);
