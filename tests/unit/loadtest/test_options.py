@@ -111,7 +111,11 @@ async def test_target_elsewhere_is_refused_before_it_is_asked_for_a_configuratio
 @pytest.mark.parametrize(
     ("boards", "watched", "scored"),
     [
-        (None, ["forest", "desert", "sprint", "global"], ["forest", "desert", "sprint"]),
+        (
+            None,
+            ["forest", "desert", "sprint", "gauntlet", "global", "forest-week"],
+            ["forest", "desert", "sprint", "gauntlet"],
+        ),
         (2, ["forest", "desert"], ["forest", "desert"]),
         (("sprint", "sprint"), ["sprint"], ["sprint"]),
         (("global",), ["global"], ["forest", "desert"]),
@@ -129,7 +133,8 @@ async def test_boards_are_watched_and_their_areas_played(
 
 async def test_unknown_board_is_refused_with_those_there_are(stand_in: StandIn) -> None:
     with pytest.raises(
-        LoadTestError, match="there is no swamp; the target has desert, forest, global, sprint"
+        LoadTestError,
+        match="there is no swamp; the target has desert, forest, forest-week, gauntlet, global, sprint",
     ):
         choose_ground(Options(boards=("swamp", "forest")), stand_in.config())
 
