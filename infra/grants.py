@@ -22,7 +22,6 @@ from game.functions import (
 )
 from store.schema import (
     BUDGETS,
-    CLAIMS,
     CONNECTIONS,
     HELD_SCORES,
     IDEMPOTENCY,
@@ -57,16 +56,6 @@ class Grants:
     """Secrets Manager's, on the secret that signs the tickets of runs."""
 
 
-_STANDINGS: Actions = ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem")
-_SCORES: Actions = ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
-_CLAIMS: Actions = (
-    "Query",
-    "BatchGetItem",
-    "PutItem",
-    "DeleteItem",
-    "BatchWriteItem",
-    "ConditionCheckItem",
-)
 _PUSHING: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem"), BUDGETS: ("UpdateItem",)}
 
 GRANTS: Mapping[str, Grants] = {
@@ -75,9 +64,8 @@ GRANTS: Mapping[str, Grants] = {
             USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
             USER_PROGRESS: ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
             PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
-            STANDINGS: (*_STANDINGS, "ConditionCheckItem"),
-            SCORES: (*_SCORES, "ConditionCheckItem"),
-            CLAIMS: _CLAIMS,
+            STANDINGS: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
+            SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem", "PutItem"),
             RANKS: ("GetItem", "BatchGetItem"),
@@ -101,9 +89,8 @@ GRANTS: Mapping[str, Grants] = {
             USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
             USER_PROGRESS: ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
             PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
-            STANDINGS: _STANDINGS,
-            SCORES: _SCORES,
-            CLAIMS: _CLAIMS,
+            STANDINGS: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
+            SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem",),
             IDEMPOTENCY: ("BatchWriteItem",),
@@ -160,12 +147,7 @@ GRANTS: Mapping[str, Grants] = {
     ),
     # Transactions write by PutItem.
     RANKER.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
-    RANK_SWEEP.name: Grants(
-        tables={
-            RANKS: ("GetItem", "BatchGetItem", "PutItem", "Query", "DeleteItem", "BatchWriteItem"),
-            SCORES: ("Query",),
-        }
-    ),
+    RANK_SWEEP.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
     PORTRAITS.name: Grants(
         tables={
             USER_PROFILES: ("GetItem", "PutItem"),

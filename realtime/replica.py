@@ -17,6 +17,7 @@ A client that does not learn when the new season ends (`is_told`) has to ask for
 the server pushes has had its time.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -118,6 +119,12 @@ class Replica:
     def is_told(self) -> bool:
         """Whether it is known when the season ends, if there is one."""
         return self.season is None or self.ends_at is not None
+
+    def without_refusals(self) -> "Replica":
+        """Return a copy that has refused no diff."""
+        fresh = copy.copy(self)
+        fresh._newest = None  # noqa: SLF001 -- of the same class
+        return fresh
 
     def turn(self, now: float) -> bool:
         """Turn to the next season if this one has ended, by the server's clock; return whether it has."""
