@@ -63,7 +63,7 @@ export class Stage {
       const input = element("exact-score");
       const run = { score: Number(input.value) };
       if (this.#tiebreak) run.tiebreak = Number(element("exact-tiebreak").value);
-      this.#submit(run);
+      this.#submit(this.#board, run);
       input.select();
     });
   }
@@ -137,11 +137,14 @@ export class Stage {
 
   async #play() {
     this.#notices.clear();
-    const { areas: [id], order } = this.#board;
+    const board = this.#board;
+    const { areas: [id], order } = board;
     const before = this.#visit.signal;
-    let ticket;
+    // Where a run can be done without, the game does not wait for it; its dice are then its own.
+    const begun = this.#begin(id);
+    let dice = Math.random;
     try {
-      ticket = await this.#begin(id);
+      if (this.#needsRun) dice = seededRandom((await begun).seed);
     } catch (error) {
       if (!before.aborted) this.#notices.error(error);
       return;
@@ -150,7 +153,6 @@ export class Stage {
     this.#open("arena");
     const { signal } = this.#visit;
     const arena = element("arena");
-    const dice = ticket ? seededRandom(ticket.seed) : Math.random;
     const played = order === "asc" ? await playSprint(arena, signal) : await playDial(arena, id, signal, dice);
     if (signal.aborted) return;
     if (played === null) {
@@ -167,7 +169,8 @@ export class Stage {
     element("result-points").focus();
     element("result-verdict").textContent = "Sending …";
     const shown = this.#visit.signal;
-    const { saved, verdict } = await this.#submit(run, ticket);
+    const ticket = await begun;
+    const { saved, verdict } = await this.#submit(board, run, ticket);
     const left = saved && ticket?.attemptsLeft !== undefined ? ticket.attemptsLeft - 1 : null;
     element("result-verdict").textContent = left === null ? verdict : `${verdict} ${attempts(left)}`;
     if (saved && !shown.aborted) await this.#rewards.give(id);
@@ -182,8 +185,7 @@ export class Stage {
   }
 
   /** @returns {Promise<{saved: boolean, verdict: string}>} what became of the run */
-  async #submit({ score, tiebreak }, run = null) {
-    const { id: board, areas: [id], order, season } = this.#board;
+  async #submit({ id: board, areas: [id], order, season }, { score, tiebreak }, run = null) {
     const { toScreen, own } = this.#screen;
     toScreen.submitted(own);
     this.#queued = null;
