@@ -124,7 +124,7 @@ async def _act(
         try:
             new = change(read, _reached(backend, held))
         except (ActionRefusedError, StaleVersionError) as error:
-            problem = _problem(error)
+            problem = problem_of(error)
             return read, Answer(status=problem.status, body=_json(problem))
         return new, Answer(status=_OK, body=show(new).model_dump_json(by_alias=True))
 
@@ -171,7 +171,8 @@ def as_text(body: Model) -> str:
     return json.dumps({name: strict_json.ordered(value) for name, value in values.items()})
 
 
-def _problem(error: ActionRefusedError | StaleVersionError) -> Problem:
+def problem_of(error: ActionRefusedError | StaleVersionError) -> Problem:
+    """Return the problem that says why the rules refuse."""
     if isinstance(error, StaleVersionError):
         return ProblemError(409, str(error), version=error.version).problem
     field = FieldError(field=f"body.{error.field}", detail=str(error))

@@ -17,6 +17,7 @@ from api.routes import (
     held,
     leaderboard,
     profile,
+    rewards,
     runs,
     score,
     seasons,
@@ -32,7 +33,20 @@ CORS = CORSConfig(
     expose_headers=list(RESPONSE_HEADERS),
     max_age=PREFLIGHT_SECONDS,
 )
-_ROUTES = (score, runs, servers, leaderboard, seasons, profile, account, economy, avatar, held, about)
+_ROUTES = (
+    score,
+    runs,
+    servers,
+    leaderboard,
+    seasons,
+    rewards,
+    profile,
+    account,
+    economy,
+    avatar,
+    held,
+    about,
+)
 _ID_TOKEN = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Cognito ID token"}
 
 

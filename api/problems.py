@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from game.headers import RETRY_AFTER
 from game.model import Model
+from game.prizes import Prize
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_LIMIT = 5
@@ -30,7 +31,7 @@ class Problem(Model):
     status: int
     detail: str
     code: str | None = None
-    """A stable word for what clients branch on beside the status: `deleted`."""
+    """A stable word for what clients branch on beside the status: `deleted`, `claimed`, `in_review`."""
     rule: str | None = None
     """The key of the catalogue that refused: `tasks.first-score.requires.score`."""
     errors: list[FieldError] | None = None
@@ -40,6 +41,11 @@ class Problem(Model):
     """When there are attempts again, where all of them are used. Milliseconds since the epoch."""
     season: int | None = None
     """The season that is open, where a run's own is over."""
+    prize: Prize | None = None
+    """What was given, where a prize was claimed before, for which `rank`."""
+    rank: int | None = None
+    claimable_at: int | None = None
+    """When a prize can be claimed, in milliseconds, where it is too early."""
 
 
 class ProblemError(Exception):
@@ -54,9 +60,9 @@ class ProblemError(Exception):
         code: str | None = None,
         rule: str | None = None,
         retry_after: int | None = None,
-        season: int | None = None,
-        resets_at: int | None = None,
+        **members: Any,
     ) -> None:
+        """`members` are further ones of the problem, by their names in `Problem`."""
         super().__init__(detail)
         self.retry_after = retry_after
         self.problem = Problem(
@@ -67,8 +73,7 @@ class ProblemError(Exception):
             rule=rule,
             errors=list(errors) if errors else None,
             version=version,
-            season=season,
-            resets_at=resets_at,
+            **members,
         )
 
 

@@ -23,6 +23,7 @@ from game.live import CHANNEL_PARTS
 from game.rank_tree import NODE_BYTES
 from store.schema import (
     BUDGETS,
+    CLAIMS,
     CONNECTIONS,
     IDEMPOTENCY,
     LEADERBOARDS,
@@ -62,6 +63,9 @@ Variable = Literal[
     "rank_nodes",
     "ranked_leaves",
     "ranked_nodes",
+    "seasons",
+    "claims",
+    "unclaimed",
 ]
 Quantity = float | Variable
 
@@ -243,6 +247,34 @@ ACTION = (
 )
 """A save, a task, a purchase or an unlock, with an Idempotency-Key (store/actions.py)."""
 
+REWARDS = (
+    Call("GetItem", {PLAYERS: 1}),
+    Call("Query", {STANDINGS: "seasons"}),
+    Call("Query", {CLAIMS: "claims"}),
+    Call("BatchGetItem", {SCORES: "unclaimed"}),
+    Call("GetItem", {RANKS: 1}, times="unclaimed"),
+    Call("BatchGetItem", {RANKS: "rank_nodes"}, times="unclaimed"),
+    Call("Query", {SCORES: "leaf_rows"}, times="unclaimed"),
+)
+"""GET /rewards in a game with one board that has prizes (store/rewards.py).
+
+The ranks of the seasons that the player was in, and has not claimed, are looked up in the index.
+"""
+
+CLAIM = (
+    Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
+    Call("BatchGetItem", {PLAYERS: 1, CLAIMS: 1, STANDINGS: 1}),
+    Call("BatchGetItem", {SCORES: 1}),
+    Call("GetItem", {RANKS: 1}, times=2),
+    Call("BatchGetItem", {RANKS: "rank_nodes"}),
+    Call("Query", {SCORES: "leaf_rows"}),
+    Call(
+        "TransactWriteItems",
+        {PLAYERS: 1, USER_PROGRESS: 1, CLAIMS: 1, STANDINGS: 1, SCORES: 1, IDEMPOTENCY: 1},
+    ),
+)
+"""POST /rewards/claim with an Idempotency-Key, once the season's index was compared (store/rewards.py)."""
+
 PORTRAIT_ASKED = (
     Call("GetItem", {PLAYERS: 1}),
     Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}, times=2),
@@ -295,6 +327,8 @@ def row_bytes(*, portrait_share: float, board: float) -> dict[Table, float]:
         BUDGETS: 26,
         # A node is split before it is larger than one write unit.
         RANKS: NODE_BYTES,
+        # With two items.
+        CLAIMS: 125,
     }
 
 

@@ -22,6 +22,7 @@ from game.functions import (
 )
 from store.schema import (
     BUDGETS,
+    CLAIMS,
     CONNECTIONS,
     HELD_SCORES,
     IDEMPOTENCY,
@@ -56,6 +57,16 @@ class Grants:
     """Secrets Manager's, on the secret that signs the tickets of runs."""
 
 
+_STANDINGS: Actions = ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem")
+_SCORES: Actions = ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
+_CLAIMS: Actions = (
+    "Query",
+    "BatchGetItem",
+    "PutItem",
+    "DeleteItem",
+    "BatchWriteItem",
+    "ConditionCheckItem",
+)
 _PUSHING: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem"), BUDGETS: ("UpdateItem",)}
 
 GRANTS: Mapping[str, Grants] = {
@@ -64,8 +75,9 @@ GRANTS: Mapping[str, Grants] = {
             USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
             USER_PROGRESS: ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
             PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
-            STANDINGS: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
-            SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+            STANDINGS: (*_STANDINGS, "ConditionCheckItem"),
+            SCORES: (*_SCORES, "ConditionCheckItem"),
+            CLAIMS: _CLAIMS,
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem", "PutItem"),
             RANKS: ("GetItem", "BatchGetItem"),
@@ -89,8 +101,9 @@ GRANTS: Mapping[str, Grants] = {
             USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
             USER_PROGRESS: ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
             PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
-            STANDINGS: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
-            SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+            STANDINGS: _STANDINGS,
+            SCORES: _SCORES,
+            CLAIMS: _CLAIMS,
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem",),
             IDEMPOTENCY: ("BatchWriteItem",),
@@ -147,7 +160,12 @@ GRANTS: Mapping[str, Grants] = {
     ),
     # Transactions write by PutItem.
     RANKER.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
-    RANK_SWEEP.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
+    RANK_SWEEP.name: Grants(
+        tables={
+            RANKS: ("GetItem", "BatchGetItem", "PutItem", "Query", "DeleteItem", "BatchWriteItem"),
+            SCORES: ("Query",),
+        }
+    ),
     PORTRAITS.name: Grants(
         tables={
             USER_PROFILES: ("GetItem", "PutItem"),

@@ -16,6 +16,7 @@ from store.database import Database, Item, from_item, partition, to_item
 from store.portraits import PortraitBucket
 from store.schema import (
     BUDGETS,
+    CLAIMS,
     CONNECTIONS,
     HELD_SCORES,
     IDEMPOTENCY,
@@ -66,6 +67,7 @@ class Export:
     profile: Row | None = None
     progress: Row | None = None
     standings: list[Row] = field(default_factory=list)
+    claims: list[Row] = field(default_factory=list)
     limits: list[Row] = field(default_factory=list)
     held: list[Row] = field(default_factory=list)
     pictures: list[Row] = field(default_factory=list)
@@ -87,6 +89,7 @@ async def export(db: Database, portraits: PortraitBucket, user_id: str, now: int
     for row in (found.profile, found.progress):
         room.take(row)
     found.standings = await room.fitting("standings", _standings(db, user_id), found.left_out)
+    found.claims = await room.fitting("claims", _partition(db, CLAIMS, user_id), found.left_out)
     found.limits = await room.fitting("limits", _partition(db, LIMITS, user_id), found.left_out)
     found.held = await room.fitting("held scores", _partition(db, HELD_SCORES, user_id), found.left_out)
     found.pictures = await room.fitting("pictures", _pictures(portraits, user_id), found.left_out)

@@ -63,6 +63,7 @@ RANKS = Table("Ranks", "board", "node")
 LIMITS = Table("Limits", "userId", "limit", ttl="expiresAt", restored=True)
 BY_VERDICT = Index("byVerdict", "verdict", "id")
 HELD_SCORES = Table("HeldScores", "userId", "slot", index=BY_VERDICT, restored=True)
+CLAIMS = Table("Claims", "userId", "board", restored=True)
 
 TABLES = (
     USER_PROFILES,
@@ -77,6 +78,7 @@ TABLES = (
     RANKS,
     LIMITS,
     HELD_SCORES,
+    CLAIMS,
 )
 
 

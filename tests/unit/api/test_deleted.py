@@ -25,6 +25,8 @@ ASKED: dict[str, Asked] = {
     ),
     "GET /admin/held": Asked(),
     "GET /leaderboard/me": Asked(query={"gameArea": "forest"}),
+    "GET /rewards": Asked(),
+    "POST /rewards/claim": Asked({"gameArea": "forest-week", "season": 1}),
     "GET /profile": Asked(),
     "PUT /profile": Asked({"name": "Lovelace"}),
     "GET /profile/export": Asked(),

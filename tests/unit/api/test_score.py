@@ -28,6 +28,7 @@ def test_recorded_event_is_a_score(rest: RestScene, capsys: pytest.CaptureFixtur
         "boards": [
             {"gameArea": "forest", "points": 420, "improved": True},
             {"gameArea": "global", "points": 420, "improved": True},
+            {"gameArea": "forest-week", "season": 0, "points": 420, "improved": True},
         ],
     }
     assert answer.headers["Content-Type"] == "application/json"

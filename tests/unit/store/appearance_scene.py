@@ -8,8 +8,9 @@ from typing import Any, cast
 from game.area_rules import Allowance
 from game.catalogue import GLOBAL_BOARD, Board, Catalogue
 from game.standing import Held
-from store import appearance, connections, held_scores, limits, players, profiles, scores, standings
+from store import appearance, claims, connections, held_scores, limits, players, profiles, scores, standings
 from store.actions import act
+from store.claims import Claim
 from store.database import Database, to_item
 from store.deletion import delete_player
 from store.held_scores import HeldScore
@@ -186,6 +187,10 @@ async def fill(tables: InterruptedDatabase, requests: int = 1) -> None:
         for area in ("forest", "desert", "sprint"):
             await score(db, area, 10, profile)
         await appearance.change(db, profile, lambda old: old, NOW)
+        claimed = Claim(
+            user_id=user_id, board="week#1", rank=1, of=2, money=3, items={"torch": 1}, claimed_at=NOW
+        )
+        await players.write(db, user_id, [claims.put(db, claimed)])
         for number in range(requests):
             await act(db, user_id, EARN.decide(), EARN.key(str(number), user_id), NOW)
         await limit_and_hold(db, user_id)

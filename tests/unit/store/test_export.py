@@ -15,6 +15,7 @@ from store.players import EXPORT_SECONDS, DeletedError, TooManyExportsError
 from store.portraits import Picture, PortraitBucket
 from store.schema import (
     BUDGETS,
+    CLAIMS,
     CONNECTIONS,
     HELD_SCORES,
     IDEMPOTENCY,
@@ -38,6 +39,7 @@ READ = {
     USER_PROGRESS,
     STANDINGS,
     SCORES,
+    CLAIMS,
     CONNECTIONS,
     IDEMPOTENCY,
     PLAYERS,
@@ -110,6 +112,16 @@ async def test_export_has_the_whole_of_what_a_player_has(tables: InterruptedData
         "global": 20,
     }
     assert all(one["entry"]["userId"] == ADA for one in found.standings)
+    (won,) = found.claims
+    assert won == {
+        "userId": ADA,
+        "board": "week#1",
+        "rank": 1,
+        "of": 2,
+        "money": 3,
+        "items": {"torch": 1},
+        "claimedAt": NOW,
+    }
     assert found.pictures == [
         {"key": PICTURE.key, "bytes": 7, "lastModified": NOW, "url": "https://there"},
     ]
@@ -149,6 +161,7 @@ async def test_what_is_too_much_for_an_answer_is_counted(
     found = await exported(tables.db, at=NOW + EXPORT_SECONDS * 1000)
     assert found.left_out == [
         "4 of 4 standings",
+        "1 of 1 claims",
         "1 of 1 limits",
         "1 of 1 held scores",
         "1 of 1 pictures",
