@@ -1,5 +1,6 @@
 """The clients that the REST routes work with, and the caller of a request."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -167,10 +168,10 @@ def username(request: Request) -> str:
 def claimed_groups(request: Request) -> frozenset[str]:
     """Return the groups that the caller's token names, for a request that `caller` has let through.
 
-    API Gateway makes one text of them, with commas between.
+    API Gateway makes one text of a list of claims, and does not say which: "a,b", "a b" and "[a b]" are seen.
     """
     groups = _authorizer(request)["claims"].get("cognito:groups") or ()
-    return frozenset(groups.split(",") if isinstance(groups, str) else groups)
+    return frozenset(re.split(r"[\s,\[\]]+", groups) if isinstance(groups, str) else groups)
 
 
 def _authorizer(request: Request) -> dict[str, Any]:

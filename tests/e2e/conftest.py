@@ -72,6 +72,23 @@ grace = "1s"
 review = "3s"
 keep = 30
 """
+DOUBTED = "doubted"
+"""An area whose every score is held: desc, top 5, a run takes an hour; a player may submit nine a day."""
+
+DOUBTED_TOML = f"""
+[areas.{DOUBTED}]
+title = "Hall of Doubt"
+order = "desc"
+min = 0
+max = 1_000_000
+top = 5
+
+[areas.{DOUBTED}.rules]
+run = "required"
+min_time = "1h"
+attempts = "9/1d"
+on_doubt = "hold"
+"""
 _ARENA = """
 [areas.arena-{number}]
 title = "Arena {number}"
@@ -96,9 +113,9 @@ on_deployed = pytest.mark.parametrize("backend", [_DEPLOYED], indirect=True)
 
 @pytest.fixture(scope="session")
 def catalogue() -> str:
-    """Podium's own areas, one with a tie-break, one with short seasons, and arenas that tests use up."""
+    """Podium's own areas; one with a tie-break, with short seasons, that holds scores; arenas to use up."""
     arenas = [_ARENA.format(number=number) for number in range(ARENAS)]
-    return DEFAULT_PATH.read_text() + DUEL_TOML + FLASH_TOML + "".join(arenas)
+    return DEFAULT_PATH.read_text() + DUEL_TOML + FLASH_TOML + DOUBTED_TOML + "".join(arenas)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from websockets.typing import Subprotocol
 
 from game.board import Entry, Position
 from game.catalogue import Catalogue
+from game.groups import ADMINS
 from realtime.protocol import Diff, Snapshot
 from realtime.replica import Outcome, Replica
 from tests.e2e.backend import Backend
@@ -88,6 +89,10 @@ class Player:
         """`POST /score`, whatever the answer; `run` has its tie-break and metadata."""
         body = {"gameArea": area, "score": points, **run}
         return await self._http.post("/score", json=body, headers=bearer(self.id_token))
+
+    async def begin_run(self, area: str) -> str:
+        """Begin a run; its ticket."""
+        return str((await self.ask("POST", "/run", 201, {"gameArea": area}))["run"])
 
     async def submit(self, area: str, points: int, **run: object) -> dict[str, Any]:
         """Submit a score that must be accepted; the answer."""
@@ -236,9 +241,14 @@ def bearer(token: str) -> dict[str, str]:
 
 async def make_admin(backend: Backend, player: Player) -> None:
     """Put a player into the group `admins`, and sign them in again so that their tokens say so."""
+    await put_into(backend, player, ADMINS)
+
+
+async def put_into(backend: Backend, player: Player, group: str) -> None:
+    """Put a player into a group, and sign them in again so that their tokens say so."""
     async with backend.client("cognito-idp") as cognito:
         await cognito.admin_add_user_to_group(
-            UserPoolId=player.config["userPoolId"], Username=player.username, GroupName="admins"
+            UserPoolId=player.config["userPoolId"], Username=player.username, GroupName=group
         )
     await player.sign_in()
 

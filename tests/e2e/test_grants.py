@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from game.activity import HOUR_MS, hour_of
+from game.groups import SERVERS
 from game.live import BOARDS_LIMIT
 from game.merge import GUESTS_LIMIT
 from realtime.protocol import encode_snapshot
@@ -27,9 +28,9 @@ from store.database import Database, to_item
 from store.schema import LEADERBOARDS, PLAYERS, STANDINGS, USER_PROFILES
 from store.unfinished import OLD_MS
 from tests.e2e.calls import Permissions, beyond, granted, recorded, unused
-from tests.e2e.conftest import SignUp, on_deployed
+from tests.e2e.conftest import DOUBTED, SignUp, on_deployed
 from tests.e2e.deployment import Deployment
-from tests.e2e.player import Player, make_admin
+from tests.e2e.player import Player, make_admin, put_into
 from tests.support.waiting import PATIENCE_SECONDS, until_async
 from tests.unit.cv.pictures import astronaut, picture_file
 
@@ -56,6 +57,7 @@ async def test_functions_have_exactly_the_rights_that_they_use(
     await Player.begin_as_guest(deployment, http)
     await play(ada)
     await play_with_pictures(deployment, ada)
+    await trust(deployment, root, ada)
     await look_after_a_while(db, ada, new_arena())
     await subscribe_to_too_many(deployment, ada)
     await spectate(ada, new_arena())
@@ -104,6 +106,8 @@ async def play(player: Player) -> None:
     await player.ask("POST", "/shop/buy", 409, {"itemId": "camel"}, key="camel")
     for points in (10, 11, 9):
         await player.submit("forest", points)
+    for _ in range(2):
+        await player.submit(DOUBTED, 5, run=await player.begin_run(DOUBTED))
     await player.ask("PUT", "/profile", 200, {"name": "Lovelace"})
     for path in ("/leaderboard", "/leaderboard/global", "/leaderboard/me"):
         assert (await player.get(path, gameArea="forest")).status_code == 200
@@ -130,6 +134,17 @@ async def play_with_pictures(deployment: Deployment, player: Player) -> None:
     await player.ask("POST", "/avatar/update", 200, {"key": made["avatar"]})
     bad = {"key": await upload(deployment, player, b"no picture"), "background": "none"}
     assert "error" in await deployment.run_container({"userId": player.user_id, **bad})
+
+
+async def trust(deployment: Deployment, root: Player, player: Player) -> None:
+    """A trusted server submits a score, and an admin sees those that are held."""
+    await put_into(deployment, root, SERVERS)
+    score = {"key": uuid.uuid4().hex, "userId": player.user_id, "gameArea": "desert", "score": 5}
+    for _ in range(2):
+        answer = await root.ask("POST", "/server/scores", 200, {"scores": [score]})
+        assert answer["results"][0]["status"] == 201
+    held = (await root.get("/admin/held", limit=100)).json()["held"]
+    assert player.user_id in {one["userId"] for one in held}
 
 
 async def upload(deployment: Deployment, player: Player, picture: bytes | None = None) -> str:
