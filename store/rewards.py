@@ -17,6 +17,7 @@ it, comes either before all of it or after.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,7 +45,12 @@ BOARDS_READ = 50
 COUNTED = 200_000
 """Rows that are counted for a claim as long as the index of the season was not compared with them."""
 
+COUNTED_TO_LIST = 20_000
+"""The same for each of a list's ranks, of a season whose index is not finished: it is left out beyond."""
+
 _BOARDS_AT_ONCE = 10
+
+logger = logging.getLogger("podium.rewards")
 
 Show = Callable[[Claim, Progress], Answer]
 """Returns the answer to a claim, given what was claimed, and the progress after it."""
@@ -242,8 +248,12 @@ async def _rewards(db: Database, candidates: Sequence[_Candidate]) -> list[Rewar
     held = [one.standing for one in candidates if one.standing is not None]
     there = {one.board: one.sort_key for one in await scores.with_rows(db, held)}
     ranked = [(one.board, there[one.board.key]) for one in candidates if there.get(one.board.key)]
-    places = await side_by_side(ranks.place(db, board, key or "") for board, key in ranked)
+    places = await side_by_side(
+        ranks.place(db, board, key or "", counted=COUNTED_TO_LIST) for board, key in ranked
+    )
     by_board = dict(zip((board.key for board, _ in ranked), places, strict=True))
+    for key in (key for key, place in by_board.items() if place is None):
+        logger.warning("%s is left out of rewards: its rows are not counted yet", key)
     found = []
     for board, claim, _ in candidates:
         if claim is not None:

@@ -42,7 +42,7 @@ BUILD_SECONDS = 240
 """How long a sweep goes on with indexes that are not finished."""
 VERIFY_SECONDS = 150
 """How long a sweep goes on comparing seasons that are over."""
-DROPPED_AT_ONCE = 20
+DROPPED_AT_ONCE = 100
 """Indexes of expired seasons that a sweep drops; the next one goes on."""
 _REPAIRS = 3
 """How often what is wrong in a part is repaired before the next sweep has it."""

@@ -23,16 +23,19 @@ from game.live import BOARDS_LIMIT
 from game.merge import GUESTS_LIMIT
 from realtime.protocol import encode_snapshot
 from runtime.clock import now_ms
-from store import activity, boards, connections, players, rank_nodes, scores, standings
+from store import activity, boards, connections, players, rank_marks, rank_nodes, scores, standings
 from store.database import Database, to_item
+from store.rank_index import RankIndex
+from store.rank_marks import Mark
 from store.schema import LEADERBOARDS, PLAYERS, STANDINGS, USER_PROFILES
 from store.unfinished import OLD_MS
 from tests.e2e.calls import Permissions, beyond, granted, recorded, unused
-from tests.e2e.conftest import DOUBTED, SignUp, on_deployed
+from tests.e2e.conftest import DOUBTED, FLASH_BOARD, SignUp, on_deployed
 from tests.e2e.deployment import Deployment
 from tests.e2e.player import Player, make_admin, put_into
 from tests.support.waiting import PATIENCE_SECONDS, until_async
 from tests.unit.cv.pictures import astronaut, picture_file
+from tests.unit.store.reward_scene import seat
 
 pytestmark = on_deployed
 
@@ -56,6 +59,7 @@ async def test_functions_have_exactly_the_rights_that_they_use(
     await make_admin(deployment, root)
     await Player.begin_as_guest(deployment, http)
     await play(ada)
+    await win(deployment, db, ada)
     await play_with_pictures(deployment, ada)
     await trust(deployment, root, ada)
     await look_after_a_while(db, ada, new_arena())
@@ -112,6 +116,19 @@ async def play(player: Player) -> None:
     for path in ("/leaderboard", "/leaderboard/global", "/leaderboard/me"):
         assert (await player.get(path, gameArea="forest")).status_code == 200
     assert (await player.ask("GET", "/profile/export", 200))["answers"]
+
+
+async def win(deployment: Deployment, db: Database, player: Player) -> None:
+    """A player has won something in a season that is over, and claims it."""
+    board = deployment.catalogue().boards[FLASH_BOARD]
+    assert board.seasons
+    season = board.seasons.number_at(now_ms()) - 2
+    await seat(db, board.in_season(season), {player.user_id: 7})
+    listed = (await player.ask("GET", "/rewards", 200))["rewards"]
+    assert [one["season"] for one in listed] == [season]
+    asked = {"gameArea": FLASH_BOARD, "season": season}
+    for _ in range(2):
+        await player.ask("POST", "/rewards/claim", 200, asked, key="prize")
 
 
 async def play_with_pictures(deployment: Deployment, player: Player) -> None:
@@ -262,7 +279,14 @@ async def rank(deployment: Deployment, db: Database, player: Player, arena: str)
     pieces = [replace(one, is_root=False) for one in (root,)]
     await rank_nodes.write_together(db, arena, [(root.above(pieces), root)], pieces)
     await player.submit(arena, 20)
+    # And one of a season that can be read no longer, which the sweep drops.
+    week = deployment.catalogue().boards[FLASH_BOARD]
+    assert week.seasons
+    old = week.in_season(week.seasons.readable(now_ms()).start - 5).key
+    await RankIndex(db, old).maintain(["a"])
+    await rank_marks.save(db, old, Mark())
     await invoke(deployment, "rank-sweep", {})
+    assert not await rank_nodes.is_there(db, old)
     for path in ("/leaderboard/me", "/leaderboard/rank"):
         assert (await player.get(path, gameArea=arena, score=15)).status_code == 200
 
@@ -296,6 +320,7 @@ async def tell_of_a_portrait(deployment: Deployment, db: Database, player: Playe
 async def leave(deployment: Deployment, db: Database, player: Player, arena: str) -> None:
     """A player erases everything while being connected, having once had another connection."""
     await play(player)
+    await win(deployment, db, player)
     await play_with_pictures(deployment, player)
     await upload(deployment, player)
     async with player.live(arena) as screen:
@@ -318,6 +343,7 @@ async def clean(deployment: Deployment, db: Database, gus: Player, hal: Player) 
     """A deletion and a change of name have died halfway, and rows were damaged: the janitor does the rest."""
     long_ago = now_ms() - 2 * OLD_MS
     await play(gus)
+    await win(deployment, db, gus)
     bucket = deployment.config()["avatarBucket"]
     async with deployment.client("s3") as s3:
         for key in (f"uploads/{gus.user_id}/x", f"avatars/{gus.user_id}/x/48.webp"):
@@ -354,6 +380,7 @@ async def merge(
     guests = [await Player.begin_as_guest(deployment, http) for _ in range(3)]
     for guest in guests[:2]:
         await play(guest)
+        await win(deployment, db, guest)
         await play_with_pictures(deployment, guest)
         await upload(deployment, guest)
     await guests[2].ask("PUT", "/profile", 200, {"name": "Only a name"})

@@ -410,6 +410,16 @@ async def test_claim_counts_no_more_rows_than_it_may(
     assert await claim(tables.db, week(), key="k") == FIRST
 
 
+async def test_season_with_too_many_uncounted_rows_is_left_out_of_the_list_alone(
+    tables: InterruptedDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rewards, "COUNTED_TO_LIST", 2)
+    await seat(tables.direct, week(), PLACES)
+    await seat(tables.direct, week(LAST - 1), {ADA: 3, "bob": 2})
+    assert [one.board.season for one in await everything_listed(tables.db)] == [LAST - 1]
+    assert f"forest-week#{LAST} is left out of rewards" in caplog.text
+
+
 @pytest.mark.parametrize("board", ["forest-week", "sprint-week"])
 async def test_final_rank_is_the_one_of_a_brute_force_count(tables: InterruptedDatabase, board: str) -> None:
     points = {f"p{number:02}": number // 3 for number in range(20)}
