@@ -27,6 +27,7 @@ from store.schema import (
     CONNECTIONS,
     IDEMPOTENCY,
     LEADERBOARDS,
+    LIMITS,
     PLAYERS,
     RANKS,
     SCORES,
@@ -124,6 +125,18 @@ SCORE_IMPROVED = (
     Call("TransactWriteItems", {PLAYERS: 1, STANDINGS: 2, SCORES: 4}),
 )
 """A new best, in an area that counts (store/submission.py)."""
+
+RUN = (Call("BatchGetItem", {PLAYERS: 1, LIMITS: 1}),)
+"""POST /run in an area that limits attempts (store/terms.py)."""
+
+# Its own row and two counts, in the score's transaction. For a score that is no better there is one only now,
+# with the player's row in it: two units that are not in here.
+RUN_SPENT = (
+    Call("BatchGetItem", {LIMITS: 2}),
+    Call("GetItem", {IDEMPOTENCY: 1}),
+    Call("TransactWriteItems", {IDEMPOTENCY: 1, LIMITS: 2}),
+)
+"""What a run adds to its score, in an area that limits attempts and submissions (store/submission.py)."""
 
 BATCH = (Call("GetItem", {LEADERBOARDS: 1}),)
 """A batch of the stream, on one board: is a record over the bar? (streams/broadcaster.py)."""
@@ -327,6 +340,7 @@ def row_bytes(*, portrait_share: float, board: float) -> dict[Table, float]:
         BUDGETS: 26,
         # A node is split before it is larger than one write unit.
         RANKS: NODE_BYTES,
+        LIMITS: 104,
         # With two items.
         CLAIMS: 125,
     }

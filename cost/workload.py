@@ -77,6 +77,10 @@ class Workload(BaseModel):
         None, description="share of scores that are the player's new best; by default derived"
     )
 
+    run_share: Share = Field(
+        0, description="share of scores that come with a run, in areas that limit attempts and submissions"
+    )
+
     actions_per_session: float = Field(
         3, ge=0, le=1000, description="saves, tasks, purchases and unlocks of a session"
     )

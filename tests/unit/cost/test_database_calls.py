@@ -15,13 +15,14 @@ from cost.frame_sizes import NAME, diff_bytes
 from cost.request_units import PUSHES_A_CLAIM, row_bytes, subscribe
 from cost.workload import Workload
 from game.activity import HOUR_MS
+from game.area_rules import Allowance
 from game.catalogue import GLOBAL_BOARD
 from game.live import BOARDS_LIMIT, CHANNEL_PARTS
 from game.scoring import behind
 from realtime.avatars import announce
 from realtime.protocol import encode_snapshot
 from realtime.push.shared_pace import SMALLEST_CLAIM_SECONDS
-from store import appearance, boards, claims, connections, players, profiles, rank_marks, spectators
+from store import appearance, boards, claims, connections, limits, players, profiles, rank_marks, spectators
 from store.budgets import PUSHES, Budget
 from store.claims import Claim
 from store.database import Database
@@ -34,10 +35,12 @@ from store.schema import (
     BUDGETS,
     CONNECTIONS,
     LEADERBOARDS,
+    PLAYERS,
     RANKS,
     SCORES,
     STANDINGS,
     TABLES,
+    USER_PROFILES,
     USER_PROGRESS,
     Table,
 )
@@ -99,6 +102,28 @@ async def test_requests_of_a_score(meter: Meter, points: int, operation: calls.O
             await submit(tables.db, COUNTING, ADA, "forest", points, NOW + 1)
     # The sum has a row, and no other area.
     assert rows == expected(operation)
+
+
+def test_requests_of_a_run_and_of_the_score_that_spends_it(
+    rest: RestScene, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = {"run": "required", "attempts": "9/1d", "submits": "9/1h"}
+    catalogue = edited(COUNTING, areas={"sprint": {"rules": rules}})
+    rest.replace(monkeypatch, catalogue=catalogue)
+    for points in (40, 30):
+        with meter.counting() as rows:
+            run = post(rest, "/run", {"gameArea": "sprint"}).json["run"]
+        assert rows == expected(calls.RUN)
+        with meter.counting() as rows:
+            answer = post(rest, "/score", {"gameArea": "sprint", "score": points, "run": run})
+        assert answer.json["improved"] is True
+    # Of an area that feeds no other board.
+    own = (
+        calls.Call("BatchGetItem", {PLAYERS: 1, USER_PROFILES: 1, STANDINGS: 1}),
+        calls.Call("BatchGetItem", {SCORES: 1}),
+        calls.Call("TransactWriteItems", {PLAYERS: 1, STANDINGS: 1, SCORES: 2}),
+    )
+    assert rows == expected(own, calls.RUN_SPENT)
 
 
 async def test_requests_of_a_batch_that_changes_no_board(meter: Meter) -> None:
@@ -381,6 +406,9 @@ def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portra
         await players.write(db, PLAYER, [claims.put(db, CLAIMED)])
         await players.bury(db, PLAYER, NOW)
         await Budget(db, PUSHES, 8000, lambda: NOW * 1000).claim(1)
+        minutes = Allowance(30, 60_000)
+        taken = limits.take(db, PLAYER, limits.quota("gauntlet", "submits", minutes, minutes.window(NOW)))
+        await players.write(db, "another", [taken])
         return {table: (await db.client.scan(TableName=table.name))["Items"] for table in TABLES}
 
     typical = calls.row_bytes(portrait_share=float(portrait), board=0)
