@@ -22,12 +22,9 @@ from game.functions import (
 )
 from store.schema import (
     BUDGETS,
-    CLAIMS,
     CONNECTIONS,
-    HELD_SCORES,
     IDEMPOTENCY,
     LEADERBOARDS,
-    LIMITS,
     PLAYERS,
     RANKS,
     SCORES,
@@ -57,16 +54,6 @@ class Grants:
     """Secrets Manager's, on the secret that signs the tickets of runs."""
 
 
-_STANDINGS: Actions = ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem")
-_SCORES: Actions = ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
-_CLAIMS: Actions = (
-    "Query",
-    "BatchGetItem",
-    "PutItem",
-    "DeleteItem",
-    "BatchWriteItem",
-    "ConditionCheckItem",
-)
 _PUSHING: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem"), BUDGETS: ("UpdateItem",)}
 
 GRANTS: Mapping[str, Grants] = {
@@ -75,17 +62,14 @@ GRANTS: Mapping[str, Grants] = {
             USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
             USER_PROGRESS: ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
             PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
-            STANDINGS: (*_STANDINGS, "ConditionCheckItem"),
-            SCORES: (*_SCORES, "ConditionCheckItem"),
-            CLAIMS: _CLAIMS,
+            STANDINGS: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
+            SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem", "PutItem"),
             RANKS: ("GetItem", "BatchGetItem"),
             IDEMPOTENCY: ("GetItem", "BatchGetItem", "PutItem", "BatchWriteItem"),
-            LIMITS: ("Query", "BatchGetItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
-            HELD_SCORES: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
         },
-        indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",), HELD_SCORES: ("Query",)},
+        indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},
         objects={
             "uploads/*": ("GetObject", "PutObject", "DeleteObject"),
             # A copy is one of each.
@@ -93,7 +77,7 @@ GRANTS: Mapping[str, Grants] = {
         },
         list_objects=True,
         push=("DELETE",),
-        user_pool=("AdminGetUser", "AdminDeleteUser", "AdminListGroupsForUser"),
+        user_pool=("AdminGetUser", "AdminDeleteUser"),
         run_secret=("GetSecretValue",),
     ),
     JANITOR.name: Grants(
@@ -101,14 +85,11 @@ GRANTS: Mapping[str, Grants] = {
             USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
             USER_PROGRESS: ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
             PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
-            STANDINGS: _STANDINGS,
-            SCORES: _SCORES,
-            CLAIMS: _CLAIMS,
+            STANDINGS: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
+            SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem",),
             IDEMPOTENCY: ("BatchWriteItem",),
-            LIMITS: ("Query", "UpdateItem", "DeleteItem", "BatchWriteItem"),
-            HELD_SCORES: ("Query", "PutItem", "DeleteItem", "BatchWriteItem"),
         },
         indexes={PLAYERS: ("Query",), CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},
         objects={
@@ -160,12 +141,7 @@ GRANTS: Mapping[str, Grants] = {
     ),
     # Transactions write by PutItem.
     RANKER.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
-    RANK_SWEEP.name: Grants(
-        tables={
-            RANKS: ("GetItem", "BatchGetItem", "PutItem", "Query", "DeleteItem", "BatchWriteItem"),
-            SCORES: ("Query",),
-        }
-    ),
+    RANK_SWEEP.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
     PORTRAITS.name: Grants(
         tables={
             USER_PROFILES: ("GetItem", "PutItem"),

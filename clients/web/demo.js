@@ -5,7 +5,6 @@ import { BoardScreen } from "./demo/boardScreen.js";
 import { createNotices } from "./demo/notices.js";
 import { showOverlay } from "./demo/overlay.js";
 import { PlayerState } from "./demo/playerState.js";
-import { SeasonRewards } from "./demo/seasonRewards.js";
 import { Stage } from "./demo/stage.js";
 import { createTabs, TABS } from "./demo/tabs.js";
 import { showWaitingScores } from "./demo/waitingScores.js";
@@ -32,11 +31,9 @@ async function start() {
   const catalogue = await podium.catalogue();
   const { boards } = catalogue;
   const state = new PlayerState(podium);
-  const rewards = new SeasonRewards(podium, state, catalogue, notices);
-  const screen = new BoardScreen(podium, state, catalogue, notices, rewards);
+  const screen = new BoardScreen(podium, state, notices);
   const stage = new Stage(podium, state, catalogue, screen, notices);
-  const openAccount = (step) => account.open(step);
-  const you = new YouPanel(podium, state, catalogue, notices, rewards, openAccount, (open) => stage.vacate(open));
+  const you = new YouPanel(podium, state, catalogue, notices, (step) => account.open(step), (open) => stage.vacate(open));
   const account = new AccountDialog(podium, (said) => {
     you.render();
     if (said) notices.cheer(said);
@@ -58,7 +55,6 @@ async function start() {
     you.leave();
     you.render();
     state.load().catch(notices.error);
-    rewards.playerChanged();
     screen.refresh();
     stage.refresh();
   }
