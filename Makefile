@@ -47,7 +47,7 @@ players: $(VENVS)/local/.synced ## Run a handful of simulated players against `m
 	@exec $(LOCAL) -m local players
 
 .PHONY: loadtest
-loadtest: $(VENVS)/loadtest/.synced ## Let simulated players loose on `make run` for two minutes; args="--help" for more
+loadtest: $(VENVS)/loadtest/.synced $(if $(findstring --season,$(args)),$(VENVS)/local/.synced $(VENVS)/emulator/.synced $(VENVS)/cv/.synced) ## Let simulated players loose on `make run` for two minutes; args="--help" for more
 	@exec $(VENVS)/loadtest/bin/python -m loadtest $(args)
 
 .PHONY: cost

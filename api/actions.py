@@ -124,7 +124,7 @@ async def _act(
         try:
             new = change(read, _reached(backend, held))
         except (ActionRefusedError, StaleVersionError) as error:
-            problem = _problem(error)
+            problem = problem_of(error)
             return read, Answer(status=problem.status, body=_json(problem))
         return new, Answer(status=_OK, body=show(new).model_dump_json(by_alias=True))
 
@@ -150,18 +150,29 @@ def request_key_of(request: Request, user_id: str, key: str | None, body: Model)
         raise ProblemError(
             400, f"{IDEMPOTENCY_KEY}: must be 1 to 255 printable ASCII characters without spaces"
         )
-    # The fields come in the model's order, whatever was sent. In ASCII: pydantic's own JSON cannot carry half
-    # of a surrogate pair.
     values = body.model_dump()
-    same = json.dumps({name: strict_json.ordered(value) for name, value in values.items()})
     # An earlier release left objects within the fields in the order sent. Keys are kept for a day, so this
     # can go once that release has been replaced for a day.
     before = json.dumps(values)
-    route = (request.method, request.route)
-    return request_key(user_id, key, *route, same, former=(*route, before))
+    former = (request.method, request.route, before)
+    return request_key(user_id, key, *request_parts(request, body), former=former)
 
 
-def _problem(error: ActionRefusedError | StaleVersionError) -> Problem:
+def request_parts(request: Request, body: Model) -> tuple[str, ...]:
+    """Return what tells a player's request apart from others: method, path and body."""
+    return request.method, request.route, as_text(body)
+
+
+def as_text(body: Model) -> str:
+    """Return a body as a text that is the same for all that say the same."""
+    # The fields come in the model's order, whatever was sent. In ASCII: pydantic's own JSON cannot carry half
+    # of a surrogate pair.
+    values = body.model_dump()
+    return json.dumps({name: strict_json.ordered(value) for name, value in values.items()})
+
+
+def problem_of(error: ActionRefusedError | StaleVersionError) -> Problem:
+    """Return the problem that says why the rules refuse."""
     if isinstance(error, StaleVersionError):
         return ProblemError(409, str(error), version=error.version).problem
     field = FieldError(field=f"body.{error.field}", detail=str(error))

@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from api.application import CORS, configure, serialize
 from api.backend import Backend, Verify
+from api.groups import Memberships
 from api.problems import ProblemError
 from game.board_rules import Break
 from game.catalogue import Catalogue, load_catalogue
@@ -102,6 +103,7 @@ async def _open_backend() -> AsyncIterator[Backend]:
             hang_up,
             users.delete,
             users.is_guest,
+            Memberships(users.is_member),
             users.describe,
             _verify(settings),
             RunKeys(keys_of_secret(session, settings.run_secret), time.time),

@@ -1,6 +1,5 @@
 """The REST API put together: the same routes on API Gateway's resolver and on the local server's."""
 
-import logging
 from typing import Any
 
 import pydantic_core
@@ -8,23 +7,45 @@ from aws_lambda_powertools.event_handler import ApiGatewayResolver, CORSConfig, 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from api.problems import FieldError, ProblemError, field_errors, invalid, to_response
-from api.routes import about, account, avatar, economy, leaderboard, profile, score, seasons
+from api.failures import as_problem
+from api.problems import ProblemError, field_errors, invalid, to_response
+from api.routes import (
+    about,
+    account,
+    avatar,
+    economy,
+    held,
+    leaderboard,
+    profile,
+    rewards,
+    runs,
+    score,
+    seasons,
+    servers,
+)
 from api.validation import validate
-from game.headers import IDEMPOTENCY_KEY, PREFLIGHT_SECONDS, REQUEST_HEADERS, RESPONSE_HEADERS
+from game.headers import PREFLIGHT_SECONDS, REQUEST_HEADERS, RESPONSE_HEADERS
 from game.version import VERSION
-from store.errors import ConflictError, RowError, throttled
-from store.idempotency import KeyReusedError
-from store.players import DeletedError
-from store.users import UsersUnavailableError
-
-logger = logging.getLogger("podium.api")
 
 CORS = CORSConfig(
     allow_origin="*",
     allow_headers=list(REQUEST_HEADERS),
     expose_headers=list(RESPONSE_HEADERS),
     max_age=PREFLIGHT_SECONDS,
+)
+_ROUTES = (
+    score,
+    runs,
+    servers,
+    leaderboard,
+    seasons,
+    rewards,
+    profile,
+    account,
+    economy,
+    avatar,
+    held,
+    about,
 )
 _ID_TOKEN = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Cognito ID token"}
 
@@ -37,7 +58,7 @@ def serialize(value: Any) -> str:
 def configure(app: ApiGatewayResolver) -> None:
     """Give a resolver every route, the validation and the problem+json errors of the API."""
     app.use(middlewares=[validate])  # type: ignore[list-item]  # typed for synchronous ones only
-    for routes in (score, leaderboard, seasons, profile, account, economy, avatar, about):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     app.configure_openapi(
         title="Podium",
@@ -59,46 +80,7 @@ def configure(app: ApiGatewayResolver) -> None:
     def on_unknown(_: NotFoundError) -> Response[str]:
         return to_response(ProblemError(404, "there is no such resource, or not with this method").problem)
 
-    @app.exception_handler(DeletedError)
-    def on_deleted(_: DeletedError) -> Response[str]:
-        # Not a 401: a client would renew its token, and ask again, for ever.
-        return to_response(ProblemError(410, "this player was deleted, for good", code="deleted").problem)
-
-    @app.exception_handler(KeyReusedError)
-    def on_reused_key(_: KeyReusedError) -> Response[str]:
-        error = FieldError(field=f"header.{IDEMPOTENCY_KEY}", detail="came with another request before")
-        return to_response(invalid([error]).problem)
-
-    _answer_failures(app)
-
-
-def _answer_failures(app: ApiGatewayResolver) -> None:
-    """Give a resolver the answers to what went wrong on our side."""
-
-    @app.exception_handler(ConflictError)
-    def on_conflict(error: ConflictError) -> Response[str]:
-        logger.error("%s", error)
-        return to_response(ProblemError(503, "too many writes at once; try again").problem)
-
-    @app.exception_handler(UsersUnavailableError)
-    def on_users(error: UsersUnavailableError) -> Response[str]:
-        return _throttled(error)
-
-    @app.exception_handler(RowError)
-    def on_row(error: RowError) -> Response[str]:
-        # Nothing of it was changed: what a player has is not lost by a row that one release cannot read.
-        logger.error("%s", error)
-        detail = "what is stored of you cannot be read; nothing was changed, and it is logged"
-        return to_response(ProblemError(500, detail).problem)
-
     @app.exception_handler(Exception)
     def on_error(error: Exception) -> Response[str]:
-        if throttled(error):
-            return _throttled(error)
-        logger.error("unexpected error", exc_info=error)
-        return to_response(ProblemError(500, "something went wrong on our side; it is logged").problem)
-
-
-def _throttled(error: Exception) -> Response[str]:
-    logger.error("throttled: %s", error)
-    return to_response(ProblemError(503, "too many requests at once; try again").problem)
+        found = as_problem(error)
+        return to_response(found.problem, found.retry_after)

@@ -1,5 +1,6 @@
 """The clients that the REST routes work with, and the caller of a request."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,6 +57,13 @@ class IsGuest(Protocol):
         """Return whether the user of this name has this `sub`, and is a guest."""
 
 
+class IsMember(Protocol):
+    """Says whether a user is in a group at this moment, by the user pool."""
+
+    async def __call__(self, username: str, user_id: str, group: str) -> bool:
+        """Return whether the user of this name has this `sub`, and is in a group."""
+
+
 class DescribeUser(Protocol):
     """Says what the user pool has of a user."""
 
@@ -83,6 +91,7 @@ class Backend:
     hang_up: HangUp
     delete_user: DeleteUser
     is_guest: IsGuest
+    is_member: IsMember
     describe_user: DescribeUser
     verify: Verify
     run_keys: RunKeys
@@ -154,6 +163,15 @@ def username(request: Request) -> str:
     """Return the caller's name in the user pool, for a request that `caller` has let through."""
     claims: dict[str, Any] = _authorizer(request)["claims"]
     return str(claims.get("cognito:username") or claims["sub"])
+
+
+def claimed_groups(request: Request) -> frozenset[str]:
+    """Return the groups that the caller's token names, for a request that `caller` has let through.
+
+    API Gateway makes one text of a list of claims, and does not say which: "a,b", "a b" and "[a b]" are seen.
+    """
+    groups = _authorizer(request)["claims"].get("cognito:groups") or ()
+    return frozenset(re.split(r"[\s,\[\]]+", groups) if isinstance(groups, str) else groups)
 
 
 def _authorizer(request: Request) -> dict[str, Any]:

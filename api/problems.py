@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from game.headers import RETRY_AFTER
 from game.model import Model
+from game.prizes import Prize
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_LIMIT = 5
@@ -30,14 +31,21 @@ class Problem(Model):
     status: int
     detail: str
     code: str | None = None
-    """A stable word for what clients branch on beside the status: `deleted`."""
+    """A stable word for what clients branch on beside the status: `deleted`, `claimed`, `in_review`."""
     rule: str | None = None
     """The key of the catalogue that refused: `tasks.first-score.requires.score`."""
     errors: list[FieldError] | None = None
     version: int | None = None
     """Of the stored progress, where a save was made from an older one."""
+    resets_at: int | None = None
+    """When there are attempts again, where all of them are used. Milliseconds since the epoch."""
     season: int | None = None
     """The season that is open, where a run's own is over."""
+    prize: Prize | None = None
+    """What was given, where a prize was claimed before, for which `rank`."""
+    rank: int | None = None
+    claimable_at: int | None = None
+    """When a prize can be claimed, in milliseconds, where it is too early."""
 
 
 class ProblemError(Exception):
@@ -52,8 +60,9 @@ class ProblemError(Exception):
         code: str | None = None,
         rule: str | None = None,
         retry_after: int | None = None,
-        season: int | None = None,
+        **members: Any,
     ) -> None:
+        """`members` are further ones of the problem, by their names in `Problem`."""
         super().__init__(detail)
         self.retry_after = retry_after
         self.problem = Problem(
@@ -64,7 +73,7 @@ class ProblemError(Exception):
             rule=rule,
             errors=list(errors) if errors else None,
             version=version,
-            season=season,
+            **members,
         )
 
 

@@ -247,6 +247,8 @@ def item_bytes(item: Item) -> int:
 
 def _value_bytes(value: Any) -> int:
     ((kind, content),) = value.items()
+    if kind == "BOOL":
+        return 1
     if kind == "S":
         return len(content.encode())
     if kind == "N":

@@ -23,9 +23,11 @@ from game.live import CHANNEL_PARTS
 from game.rank_tree import NODE_BYTES
 from store.schema import (
     BUDGETS,
+    CLAIMS,
     CONNECTIONS,
     IDEMPOTENCY,
     LEADERBOARDS,
+    LIMITS,
     PLAYERS,
     RANKS,
     SCORES,
@@ -62,6 +64,9 @@ Variable = Literal[
     "rank_nodes",
     "ranked_leaves",
     "ranked_nodes",
+    "seasons",
+    "claims",
+    "unclaimed",
 ]
 Quantity = float | Variable
 
@@ -120,6 +125,18 @@ SCORE_IMPROVED = (
     Call("TransactWriteItems", {PLAYERS: 1, STANDINGS: 2, SCORES: 4}),
 )
 """A new best, in an area that counts (store/submission.py)."""
+
+RUN = (Call("BatchGetItem", {PLAYERS: 1, LIMITS: 1}),)
+"""POST /run in an area that limits attempts (store/terms.py)."""
+
+# Its own row and two counts, in the score's transaction. For a score that is no better there is one only now,
+# with the player's row in it: two units that are not in here.
+RUN_SPENT = (
+    Call("BatchGetItem", {LIMITS: 2}),
+    Call("GetItem", {IDEMPOTENCY: 1}),
+    Call("TransactWriteItems", {IDEMPOTENCY: 1, LIMITS: 2}),
+)
+"""What a run adds to its score, in an area that limits attempts and submissions (store/submission.py)."""
 
 BATCH = (Call("GetItem", {LEADERBOARDS: 1}),)
 """A batch of the stream, on one board: is a record over the bar? (streams/broadcaster.py)."""
@@ -243,6 +260,34 @@ ACTION = (
 )
 """A save, a task, a purchase or an unlock, with an Idempotency-Key (store/actions.py)."""
 
+REWARDS = (
+    Call("GetItem", {PLAYERS: 1}),
+    Call("Query", {STANDINGS: "seasons"}),
+    Call("Query", {CLAIMS: "claims"}),
+    Call("BatchGetItem", {SCORES: "unclaimed"}),
+    Call("GetItem", {RANKS: 1}, times="unclaimed"),
+    Call("BatchGetItem", {RANKS: "rank_nodes"}, times="unclaimed"),
+    Call("Query", {SCORES: "leaf_rows"}, times="unclaimed"),
+)
+"""GET /rewards in a game with one board that has prizes (store/rewards.py).
+
+The ranks of the seasons that the player was in, and has not claimed, are looked up in the index.
+"""
+
+CLAIM = (
+    Call("TransactGetItems", {PLAYERS: 1, USER_PROGRESS: 1, IDEMPOTENCY: 1}),
+    Call("BatchGetItem", {PLAYERS: 1, CLAIMS: 1, STANDINGS: 1}),
+    Call("BatchGetItem", {SCORES: 1}),
+    Call("GetItem", {RANKS: 1}, times=2),
+    Call("BatchGetItem", {RANKS: "rank_nodes"}),
+    Call("Query", {SCORES: "leaf_rows"}),
+    Call(
+        "TransactWriteItems",
+        {PLAYERS: 1, USER_PROGRESS: 1, CLAIMS: 1, STANDINGS: 1, SCORES: 1, IDEMPOTENCY: 1},
+    ),
+)
+"""POST /rewards/claim with an Idempotency-Key, once the season's index was compared (store/rewards.py)."""
+
 PORTRAIT_ASKED = (
     Call("GetItem", {PLAYERS: 1}),
     Call("BatchGetItem", {USER_PROFILES: 1, PLAYERS: 1}, times=2),
@@ -295,6 +340,9 @@ def row_bytes(*, portrait_share: float, board: float) -> dict[Table, float]:
         BUDGETS: 26,
         # A node is split before it is larger than one write unit.
         RANKS: NODE_BYTES,
+        LIMITS: 104,
+        # With two items.
+        CLAIMS: 125,
     }
 
 

@@ -81,6 +81,8 @@ class Ledger:
         rated = (
             (calls.SCORE_KEPT, traffic.scores - traffic.improved),
             (calls.SCORE_IMPROVED, traffic.improved),
+            (calls.RUN, traffic.scores * self._workload.run_share),
+            (calls.RUN_SPENT, traffic.scores * self._workload.run_share),
             (calls.GUEST, traffic.guests),
             (calls.CONNECT, sessions),
             (subscribe(self._workload), sessions),
@@ -124,6 +126,8 @@ def stored_bytes(workload: Workload) -> float:
     boards = (sizes[STANDINGS] + sizes[SCORES]) * workload.boards
     player = sizes[USER_PROFILES] + sizes[USER_PROGRESS] + boards
     requests = workload.sessions * workload.actions_per_session * SECONDS_A_DAY
+    # The run is kept under its nonce, for a day and a little.
+    requests += workload.scores * workload.run_share * SECONDS_A_DAY
     return workload.players * player + requests * sizes[IDEMPOTENCY]
 
 

@@ -1,5 +1,6 @@
 """Players' actions at a moment of the day, and their requests to API Gateway, pushes apart."""
 
+import math
 from dataclasses import dataclass
 
 from cost import turnover
@@ -92,7 +93,7 @@ def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
         guests=workload.guests * activity,
         rest=sessions * _session_requests(workload)
         + visits * VISIT_REQUESTS
-        + scores
+        + scores * (1 + workload.run_share)
         + views
         + uploads * UPLOAD_REQUESTS,
         snapshots=followed,
@@ -112,7 +113,7 @@ def _preflights(workload: Workload) -> float:
     return (
         # All but client-config.json, which needs no token.
         (START_REQUESTS - 1)
-        + min(1.0, scores)
+        + min(1.0, scores) * (1 + math.ceil(workload.run_share))
         + min(1.0, workload.rank_lookups_per_session)
         + min(ACTION_PATHS, workload.actions_per_session)
     )

@@ -56,7 +56,7 @@ class Workload(BaseModel):
         3, ge=1, le=20, description="the busiest moment of the day against the average one"
     )
 
-    boards: int = Field(4, ge=2, le=97, description="boards, the global one included")
+    boards: int = Field(6, ge=2, le=97, description="boards, the global one included")
     boards_followed: float = Field(
         2, ge=0, le=BOARDS_LIMIT, description="boards that a client follows; the global one is the first"
     )
@@ -75,6 +75,10 @@ class Workload(BaseModel):
     )
     improving_share: Share | None = Field(
         None, description="share of scores that are the player's new best; by default derived"
+    )
+
+    run_share: Share = Field(
+        0, description="share of scores that come with a run, in areas that limit attempts and submissions"
     )
 
     actions_per_session: float = Field(

@@ -40,10 +40,15 @@ Doubt = Literal["min_time", "pace"]
 
 
 class Window(NamedTuple):
-    """A stretch of time in which a player has a number of something. `ends_at` in milliseconds."""
+    """A stretch of time in which a player has a number of something. Times in milliseconds.
+
+    ends_at: when the next one begins. counts_until: until when something may count for this one: a run that
+        began in a season may be submitted a while after it.
+    """
 
     name: str
     ends_at: int
+    counts_until: int
 
 
 class Allowance(NamedTuple):
@@ -62,11 +67,11 @@ class Allowance(NamedTuple):
         """
         if self.every is not None:
             begun = now - now % self.every
-            return Window(f"{begun}+{self.every}", begun + self.every)
+            return Window(f"{begun}+{self.every}", begun + self.every, begun + self.every)
         if season is None:
             raise ValueError("an allowance for each season needs to know the season")
         name, seasons, number = season
-        return Window(f"{name}#{number}", seasons.ends_at(number))
+        return Window(f"{name}#{number}", seasons.ends_at(number), seasons.closes_to_runs_at(number))
 
 
 def _read_allowance(value: Any) -> Allowance:
@@ -121,7 +126,9 @@ class AreaRules(Model, alias_generator=None):
 
 def _fault(name: str, value: Any, before: Mapping[str, Any]) -> str | None:
     """Return what is wrong with a rule beside those before it, if anything."""
-    # One that is wrong itself is not among them, and is named.
+    if value is None:
+        return None
+    # One that is wrong itself is not among those before, and is named.
     if before.get("write") == "server" and value != "off":
         return 'is about scores of players, and with write = "server" there are none: leave it out'
     run = before.get("run", "required")

@@ -39,6 +39,18 @@ PING_SECONDS = 300
 SPREAD_SECONDS = 10
 """Seconds within which clients ask that would all ask at once, at least: when a season turns."""
 
+_SPREAD_LIMIT = 3600
+
+
+def spread_of(fanout_ms: int) -> int:
+    """Return the seconds within which a board's subscribers are to ask, given how long a fan-out took.
+
+    It goes to all of them at the rate of pushes, and an answer is a push: within twice the time they take
+    half the rate.
+    """
+    return min(_SPREAD_LIMIT, max(SPREAD_SECONDS, -(-2 * fanout_ms // 1000)))
+
+
 PAGE_LIMIT = 2000
 """Connection ids that a function reads at a time, to push to them."""
 

@@ -5,6 +5,7 @@
     money, items           added; of a unique item there is one
     unlocks, tasks         those of both
     a task done by both    was paid twice, and is taken back once
+    prizes of a season     are claimed if either has claimed them
     daily caps             count what both were given on a day
     xp                     the higher, and so is the level
     checkpoint             the account's, unless its save has version 0; so are name and portrait

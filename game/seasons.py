@@ -19,16 +19,16 @@ one that comes twice it is the first.
 So past boundaries stay what they were. An edit that would move one is refused: see `game.board_rules`.
 """
 
-import calendar
 import re
 from bisect import bisect_right
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from functools import cache, cached_property
-from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
+import tzdata  # type: ignore[import-untyped]
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -107,7 +107,7 @@ def _to_stretches(value: Any) -> Any:
 def _check_zone(name: str) -> str:
     try:
         _zone(name)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"there is no time zone {name!r}; write one like Europe/Berlin, or UTC") from error
     return name
 
@@ -260,7 +260,8 @@ class Seasons(Model, validate_by_name=False):
         year, month = begin.year + month // 12, month % 12 + 1
         if year > MAXYEAR - 1:
             return TIME_LIMIT - 1
-        day = min(begin.day, calendar.monthrange(year, month)[1])
+        last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+        day = min(begin.day, last.day)
         # A time that the clock leaves out is taken by the offset before, one that comes twice is the first.
         return _to_ms(begin.replace(year=year, month=month, day=day, fold=0))
 
@@ -286,6 +287,5 @@ def _zone(name: str) -> ZoneInfo:
     # From the package, so that a laptop and AWS go by the same rules: a Lambda function's system has none.
     if not _ZONE.fullmatch(name):
         raise ValueError(name)
-    *folders, file = name.split("/")
-    with files(".".join(["tzdata.zoneinfo", *folders])).joinpath(file).open("rb") as data:
+    with (Path(tzdata.__file__).parent / "zoneinfo" / name).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)

@@ -60,6 +60,7 @@ class DataStack(Stack):
         table.add_global_secondary_index(
             index_name=index.name,
             partition_key=_key(index.partition_key),
+            sort_key=_key(index.sort_key) if index.sort_key else None,
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
             warm_throughput=warm,
         )

@@ -22,9 +22,12 @@ from game.functions import (
 )
 from store.schema import (
     BUDGETS,
+    CLAIMS,
     CONNECTIONS,
+    HELD_SCORES,
     IDEMPOTENCY,
     LEADERBOARDS,
+    LIMITS,
     PLAYERS,
     RANKS,
     SCORES,
@@ -54,6 +57,16 @@ class Grants:
     """Secrets Manager's, on the secret that signs the tickets of runs."""
 
 
+_STANDINGS: Actions = ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem")
+_SCORES: Actions = ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
+_CLAIMS: Actions = (
+    "Query",
+    "BatchGetItem",
+    "PutItem",
+    "DeleteItem",
+    "BatchWriteItem",
+    "ConditionCheckItem",
+)
 _PUSHING: Mapping[Table, Actions] = {CONNECTIONS: ("Query", "BatchWriteItem"), BUDGETS: ("UpdateItem",)}
 
 GRANTS: Mapping[str, Grants] = {
@@ -62,14 +75,17 @@ GRANTS: Mapping[str, Grants] = {
             USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
             USER_PROGRESS: ("GetItem", "BatchGetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
             PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
-            STANDINGS: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
-            SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+            STANDINGS: (*_STANDINGS, "ConditionCheckItem"),
+            SCORES: (*_SCORES, "ConditionCheckItem"),
+            CLAIMS: _CLAIMS,
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem", "PutItem"),
             RANKS: ("GetItem", "BatchGetItem"),
             IDEMPOTENCY: ("GetItem", "BatchGetItem", "PutItem", "BatchWriteItem"),
+            LIMITS: ("Query", "BatchGetItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+            HELD_SCORES: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
         },
-        indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},
+        indexes={CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",), HELD_SCORES: ("Query",)},
         objects={
             "uploads/*": ("GetObject", "PutObject", "DeleteObject"),
             # A copy is one of each.
@@ -77,7 +93,7 @@ GRANTS: Mapping[str, Grants] = {
         },
         list_objects=True,
         push=("DELETE",),
-        user_pool=("AdminGetUser", "AdminDeleteUser"),
+        user_pool=("AdminGetUser", "AdminDeleteUser", "AdminListGroupsForUser"),
         run_secret=("GetSecretValue",),
     ),
     JANITOR.name: Grants(
@@ -85,11 +101,14 @@ GRANTS: Mapping[str, Grants] = {
             USER_PROFILES: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
             USER_PROGRESS: ("GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"),
             PLAYERS: ("GetItem", "BatchGetItem", "UpdateItem", "ConditionCheckItem"),
-            STANDINGS: ("Query", "BatchGetItem", "PutItem", "DeleteItem", "BatchWriteItem"),
-            SCORES: ("Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+            STANDINGS: _STANDINGS,
+            SCORES: _SCORES,
+            CLAIMS: _CLAIMS,
             CONNECTIONS: ("Query", "BatchWriteItem"),
             LEADERBOARDS: ("GetItem",),
             IDEMPOTENCY: ("BatchWriteItem",),
+            LIMITS: ("Query", "UpdateItem", "DeleteItem", "BatchWriteItem"),
+            HELD_SCORES: ("Query", "PutItem", "DeleteItem", "BatchWriteItem"),
         },
         indexes={PLAYERS: ("Query",), CONNECTIONS: ("Query",), IDEMPOTENCY: ("Query",)},
         objects={
@@ -141,7 +160,12 @@ GRANTS: Mapping[str, Grants] = {
     ),
     # Transactions write by PutItem.
     RANKER.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
-    RANK_SWEEP.name: Grants(tables={RANKS: ("GetItem", "BatchGetItem", "PutItem"), SCORES: ("Query",)}),
+    RANK_SWEEP.name: Grants(
+        tables={
+            RANKS: ("GetItem", "BatchGetItem", "PutItem", "Query", "DeleteItem", "BatchWriteItem"),
+            SCORES: ("Query",),
+        }
+    ),
     PORTRAITS.name: Grants(
         tables={
             USER_PROFILES: ("GetItem", "PutItem"),

@@ -8,18 +8,16 @@ from constructs import Construct
 
 from game.environment import SignUpEnvironment, TokensEnvironment
 from game.functions import SIGN_UP
+from game.groups import GROUPS
 from infra.code import CodeOf
 from infra.lambdas import PodiumFunction, Storage, removal
 from infra.passwords import PASSWORDS
 from infra.reasons import excuse
 from infra.settings import Google, StageSettings
 
-ADMINS = "admins"
-"""The group whose members may broadcast; `realtime.routes` asks for it."""
-
 
 class IdentityStack(Stack):
-    """A user pool: names, passwords, verified addresses, guests, the group `admins`, Google if it is set."""
+    """A user pool: names, passwords, verified addresses, guests, the groups, Google if it is set."""
 
     def __init__(
         self, scope: Construct, settings: StageSettings, storage: Storage, code: CodeOf, **options: object
@@ -28,7 +26,9 @@ class IdentityStack(Stack):
         self._settings = settings
         self.pool = self._pool()
         self.sign_up = self._sign_up(storage, code)
-        cognito.CfnUserPoolGroup(self, "Admins", user_pool_id=self.pool.user_pool_id, group_name=ADMINS)
+        for group in GROUPS:
+            pool_id = self.pool.user_pool_id
+            cognito.CfnUserPoolGroup(self, group.title(), user_pool_id=pool_id, group_name=group)
         google = settings.identity.google
         self.client = self._client(self._google(google) if google else None)
         self.tokens = self._tokens()

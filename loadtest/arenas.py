@@ -12,12 +12,15 @@ class Arena(Model):
     """An area to score in. `floor` is the quality of the last entry on its board, if the board is full.
 
     boards: the boards that it feeds, with the areas that each of them is over.
+    seasonal: those of them that have seasons. prized: those whose seasons have prizes.
     """
 
     id: str
     area: Area
     floor: float
     boards: dict[str, tuple[str, ...]]
+    seasonal: frozenset[str] = frozenset()
+    prized: frozenset[str] = frozenset()
 
     def points(self, quality: float) -> int:
         """Return the points of an attempt: from the floor, at quality 0, up to the best possible, at 1."""

@@ -5,13 +5,15 @@
 
 It does what Podium's web client does: subscribes to all boards on each new connection, with the versions that
 it holds; subscribes again after a gap, when it is behind, and when there is no answer; pings every 5 minutes;
-reconnects with a jittered exponential backoff. What it cannot do is look away from its own mistakes: each is
-counted.
+reconnects with a jittered exponential backoff. A board with seasons turns by itself, by the server's clock,
+and asks for what it misses then after a random time. What it cannot do is look away from its own mistakes:
+each is counted.
 """
 
 import asyncio
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,13 +24,17 @@ from loadtest import wire
 from loadtest.accounts import AccountError
 from loadtest.screens import BoardChange, Boards, Frame, Screen
 from realtime.protocol import Current, Pong, Snapshot
-from realtime.replica import Outcome
+from realtime.replica import Outcome, ServerClock
 
 ANSWER_SECONDS = 10.0
 """For a handshake, a pong, or the answer to a subscription."""
 STABLE_SECONDS = 60.0
 """A connection that has lasted this long makes up for the failures before it."""
 BACKOFF_SECONDS, BACKOFF_CAP_SECONDS = 0.5, 30.0
+PUBLISH_SECONDS = 60.0
+"""After a turn: the server publishes the new season within this, and pushes it then."""
+LOOK_SECONDS = 60.0
+"""From one look at the clock to the next, at most: a season may last for months."""
 
 
 class Tokens(Protocol):
@@ -69,6 +75,8 @@ class Client:
         self._socket: wire.WebSocket | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._turning: asyncio.TimerHandle | None = None
+        self._clock = ServerClock(_monotonic_ms)
         self._connections = 0
         self._failures = 0
         self._opened_at = 0.0
@@ -84,7 +92,9 @@ class Client:
     @property
     def waiting(self) -> bool:
         """Whether an answer is due: the client knows that it may not be up to date."""
-        return any(screen.asked_at is not None or screen.behind for screen in self.screens.values())
+        return any(
+            screen.asked_at is not None or screen.behind or screen.is_gap for screen in self.screens.values()
+        )
 
     def join(self) -> None:
         """Connect, and watch."""
@@ -108,6 +118,7 @@ class Client:
         self._socket = self._connecting = self._retry = None
         for screen in self.screens.values():
             screen.leave(forget=forget)
+        self._schedule()
 
     def check(self) -> None:
         """See that answers come and pings go out; to be called every second."""
@@ -125,6 +136,9 @@ class Client:
         elif self._pong_by is None and now > self._ping_at:
             self._pong_by = now + ANSWER_SECONDS
             self._send("ping", versions=self._versions(self.screens))
+        if due := [board for board, screen in self.screens.items() if _is_due(screen, now)]:
+            self._line.counts["asked after a turn"] += len(due)
+            self._ask(due)
 
     def received(self, payload: bytes) -> None:
         """Take a message."""
@@ -137,7 +151,9 @@ class Client:
             self._changed(frame, content)
         elif isinstance(content, Current):
             line.counts["currents"] += 1
-            self._answered(self.screens.get(content.board))
+            if (screen := self.screens.get(content.board)) is not None:
+                self._answered(screen)
+                self._plan(screen)
         elif isinstance(content, Pong):
             self._pong_by = None
             self._ping_at = line.now() + PING_SECONDS
@@ -177,6 +193,7 @@ class Client:
             self._line.counts["reconnects"] += 1
         self._connections += 1
         self._opened_at = now
+        self._clock.connected()
         self._ping_at = now + PING_SECONDS
         self._pong_by = None
         self._unanswered = False
@@ -184,7 +201,8 @@ class Client:
 
     def _back_off(self) -> None:
         for screen in self.screens.values():
-            screen.asked_at = None
+            screen.asked_at = screen.ask_at = None
+            screen.is_gap = False
         bound = min(BACKOFF_CAP_SECONDS, BACKOFF_SECONDS * 2**self._failures)
         self._failures += 1
         delay = self._rng.uniform(0, bound)
@@ -205,20 +223,76 @@ class Client:
         if isinstance(change, Snapshot):
             counts["snapshots"] += 1
             self._answered(screen)
+            if change.season is not None:
+                self._heard_times(screen, change)
             return
         counts["diffs"] += 1
         if outcome is Outcome.RESYNC:
-            if screen.asked_at is None:
-                counts["gaps"] += 1
-                self._ask([change.board])
-            else:
-                counts["early"] += 1
+            self._missed(screen)
         elif outcome is Outcome.IGNORED:
             counts["ignored"] += 1
+        elif screen.ask_at is not None:
+            self._plan(screen)
 
-    def _answered(self, screen: Screen | None) -> None:
-        if screen is None:
+    def _missed(self, screen: Screen) -> None:
+        """Ask for what a diff did not follow from: at once, or after a while where all clients miss it."""
+        counts, replica = self._line.counts, screen.replica
+        if screen.asked_at is not None:
+            counts["early"] += 1
+        elif replica is None or not replica.turning:
+            counts["gaps"] += 1
+            self._ask([screen.history.board])
+        elif not screen.is_gap:
+            counts["gaps"] += 1
+            screen.is_gap, screen.ask_at = True, None
+            self._plan(screen)
+
+    def _heard_times(self, screen: Screen, snapshot: Snapshot) -> None:
+        if snapshot.now is not None:
+            self._clock.heard(snapshot.now)
+        screen.spread = snapshot.spread or screen.spread
+        self._turn()
+
+    def _turn(self) -> None:
+        """Turn the boards whose season is over, by the server's clock; look again when the next one is."""
+        server_ms = self._clock.now()
+        if server_ms is None:
             return
+        for screen in self.screens.values():
+            if screen.turn(server_ms, self._line.now()):
+                self._line.counts["turns"] += 1
+            self._plan(screen)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._turning is not None:
+            self._turning.cancel()
+            self._turning = None
+        server_ms = self._clock.now()
+        replicas = [screen.replica for screen in self.screens.values()]
+        ends = [one.ends_at for one in replicas if one is not None and one.ends_at is not None]
+        if server_ms is not None and ends:
+            wait = min(LOOK_SECONDS, max(0.0, (min(ends) - server_ms) / 1000))
+            self._turning = asyncio.get_running_loop().call_later(wait, self._turn)
+
+    def _plan(self, screen: Screen) -> None:
+        """Wait before asking for what all clients miss at a turn, or no longer where it has come."""
+        replica = screen.replica
+        if replica is None or self._socket is None:
+            return
+        if not replica.turning:
+            screen.is_gap = False
+        if replica.is_told and not screen.is_gap:
+            screen.ask_at = None
+        elif screen.asked_at is None and screen.ask_at is None:
+            server_ms, pushed = self._clock.now(), 0.0
+            if not screen.is_gap and replica.starts_at is not None and server_ms is not None:
+                begun = (server_ms - replica.starts_at) / 1000
+                pushed = PUBLISH_SECONDS + 2 * screen.spread - begun
+            wait = max(0.0, pushed) + self._rng.uniform(0, screen.spread)
+            screen.ask_at = self._line.now() + wait
+
+    def _answered(self, screen: Screen) -> None:
         screen.asked_at = None
         self._unanswered = False
         screen.watch(self._line.now())
@@ -231,6 +305,8 @@ class Client:
         now = self._line.now()
         for board in names:
             self.screens[board].asked_at = now
+            self.screens[board].ask_at = None
+            self.screens[board].is_gap = False
         self._line.counts["subscribes"] += 1
         self._send("subscribe", boards=names, versions=self._versions(names))
 
@@ -239,8 +315,13 @@ class Client:
             self._socket.send(json.dumps({"action": action, **fields}))
 
     def _versions(self, boards: Iterable[str]) -> dict[str, dict[str, int]]:
+        # Of a board that does not know when its season ends the whole is wanted, which says so.
         states = {board: self.screens[board].state for board in boards}
-        return {board: state.position._asdict() for board, state in states.items() if state}
+        return {
+            board: state.position._asdict()
+            for board, state in states.items()
+            if state and state.replica.is_told
+        }
 
 
 def _reason(error: Exception) -> str:
@@ -248,6 +329,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer"
     return type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
+def _monotonic_ms() -> float:
+    return time.monotonic() * 1000
+
+
+def _is_due(screen: Screen, now: float) -> bool:
+    return screen.ask_at is not None and screen.asked_at is None and now >= screen.ask_at
 
 
 def _overdue(asked_at: float | None, now: float) -> bool:

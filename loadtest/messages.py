@@ -11,6 +11,7 @@ from game.model import Model
 from game.scoring import Order
 from loadtest.arenas import Arena
 from loadtest.options import Options
+from loadtest.rest import Counted, Won
 from loadtest.target import TargetConfig
 
 
@@ -72,13 +73,34 @@ class Attempted(Model):
 
 
 class Answered(Model):
-    """The outcome of an attempt: it improved the player's best, or left it as it was, or failed."""
+    """The outcome of an attempt.
+
+    It improved the player's best, or left it as it was; or failed; or was refused, because the season in
+    which its run began is over.
+
+    sure: whether it is known that it counted, or that it did not. boards: what the server says that it made
+    of each board.
+    """
 
     number: int
-    outcome: Literal["improved", "kept", "failed"]
+    user_id: str
+    outcome: Literal["improved", "kept", "failed", "over"]
+    sure: bool
+    area: str
+    points: int
+    boards: tuple[Counted, ...]
     scheduled: float
     sent: float
     answered: float
+
+
+class Rewarded(Model):
+    """The server gave a player the prize of a season; or none, as there is none for them (None)."""
+
+    user_id: str
+    board: str
+    season: int
+    won: Won | None
 
 
 class ShownState(Model):
@@ -86,6 +108,7 @@ class ShownState(Model):
 
     number: int
     board: str
+    season: int | None = None
     epoch: int
     version: int
     size: int
@@ -136,6 +159,7 @@ class Holding(Model):
     """A state on the screens of this number of live clients; one of them by name."""
 
     board: str
+    season: int | None = None
     version: int
     size: int
     entries: tuple[Entry, ...]
@@ -169,4 +193,4 @@ class Failed(Model):
     why: str
 
 
-AnyReport = Prepared | Attempted | Answered | Tick | Stopped | Looked | Finished | Failed
+AnyReport = Prepared | Attempted | Answered | Rewarded | Tick | Stopped | Looked | Finished | Failed

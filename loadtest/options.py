@@ -8,10 +8,13 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
 from game.catalogue import DEFAULT_PATH
+from game.durations import Duration, to_text
 from game.model import Model
 from loadtest.errors import LoadTestError
 
 DEFAULT_TARGET = "http://127.0.0.1:8000/client-config.json"
+_SHORTEST_SEASON_MS = 4_000
+"""Shorter ones are over before a laptop has pushed them: it publishes a new season within two seconds."""
 
 
 def _number_or_names(value: Any) -> Any:
@@ -46,7 +49,14 @@ class Options(Model):
     churn: float = Field(
         10.0, ge=0, le=600, description="leavings a minute per hundred clients, who then come back"
     )
-    target: str = Field(DEFAULT_TARGET, description="address of a client-config.json, or a file")
+    season: Duration | None = Field(
+        None,
+        description="length of the seasons to cross, as in 30s: of a backend that is started for the run, or"
+        " of the --target, which then has to have such seasons",
+    )
+    target: str | None = Field(
+        None, description=f"address of a client-config.json, or a file; by default {DEFAULT_TARGET}"
+    )
     seed: int = Field(1, ge=0, description="of everything random but the account names")
     out: Path = Field(Path("loadtest-report"), description="folder of the report")
     processes: int = Field(2, ge=1, le=16, description="processes that the clients are spread over")
@@ -63,7 +73,17 @@ class Options(Model):
     def _check(self) -> Self:
         if self.ramp >= self.duration:
             raise ValueError(f"--ramp ({self.ramp:g}) must be below --duration ({self.duration:g})")
+        if self.season is not None and not _SHORTEST_SEASON_MS <= self.season < self.duration * 1000:
+            raise ValueError(
+                f"--season ({to_text(self.season)}) must be from {to_text(_SHORTEST_SEASON_MS)} to below"
+                f" --duration ({self.duration:g} seconds): no boundary would be crossed otherwise"
+            )
         return self
+
+    @property
+    def address(self) -> str:
+        """The target: address of a client-config.json, or a file."""
+        return self.target or DEFAULT_TARGET
 
     @property
     def clients(self) -> int:

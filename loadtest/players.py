@@ -4,6 +4,10 @@ A score is SCHEDULED by the process, whatever the backend does meanwhile. A play
 time, so behind a slow answer the next ones wait; but their time runs from when they were scheduled. A tester
 that would only measure what it managed to send leaves out the very scores that suffered: "coordinated
 omission", https://www.azul.com/files/HowNotToMeasureLatency_LLSummit_NYC_12Nov2013.pdf
+
+After a score the player begins the next run, where an area wants one. Some runs are spent a second time: the
+same submission must get the same answer, another one must be refused. When an answer names a newer season,
+the player claims the prizes of those before.
 """
 
 import asyncio
@@ -11,17 +15,20 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from game.scoring import better
 from loadtest.accounts import Account, AccountError
 from loadtest.arenas import Arena
-from loadtest.messages import Answered, Attempted
-from loadtest.rest import Rest, RestError
+from loadtest.messages import Answered, Attempted, Rewarded
+from loadtest.rest import Rest, RestError, ScoreAnswer
+from loadtest.rewards import Claims
+from loadtest.runs import Runs
 
 _TALENT = 0.1
 _PRACTICE = 0.02
 _LUCK = 0.15
+_SPENT_AGAIN = 0.1
+"""The share of runs that are spent a second time."""
 
 
 class Skill:
@@ -67,16 +74,21 @@ async def poisson(
 
 @dataclass(frozen=True)
 class Rules:
-    """The part that players of a process share. `report` is called before each score is sent, and after."""
+    """The part that players of a process share. `report` is called before each score is sent, and after.
+
+    counts: what they did. broken: what must not be, by sentence.
+    """
 
     arenas: tuple[Arena, ...]
     watched: frozenset[str]
     rest: Rest
     now: Callable[[], float]
     tasks: asyncio.TaskGroup
+    counts: Counter[str]
     errors: Counter[str]
+    broken: Counter[str]
     numbers: Callable[[], int]
-    report: Callable[[Attempted | Answered], None]
+    report: Callable[[Attempted | Answered | Rewarded], None]
 
 
 class Player:
@@ -92,12 +104,30 @@ class Player:
         """The task that submits the scores that are due; None while there are none."""
         # None when a request failed and may or may not have taken effect.
         self._bests: dict[str, int] | None = {}
+        self._runs = Runs(rules.rest, rules.now, rng, rules.counts)
+        self._claims = Claims(account, rules.rest, rules.counts, rules.broken, rules.report)
+        self._seasons: dict[str, set[int]] = {}
+        """The seasons of boards with prizes in which the player has scored, and has not claimed yet."""
+        self.claiming: set[asyncio.Task[None]] = set()
+        """The claims that go on."""
 
     def schedule(self, at: float) -> None:
         """Submit a score that is due `at` this time, as soon as those before it are answered."""
         self._due.append(at)
         if self.playing is None:
             self.playing = self._rules.tasks.create_task(self._play())
+
+    async def check(self) -> None:
+        """End the claims that go on, and see that no prize was given twice."""
+        for task in self.claiming:
+            task.cancel()
+        if self.claiming:
+            # What is cancelled may have been a claim under way.
+            return
+        try:
+            await self._claims.check()
+        except (AccountError, RestError) as error:
+            self._rules.errors[str(error)] += 1
 
     def give_up(self) -> int:
         """Submit nothing more; how many scores are left without an answer."""
@@ -119,32 +149,132 @@ class Player:
             token = await self._account.token()
             if self._bests is None:
                 self._bests = await rules.rest.bests(token)
-            arena = self._rng.choice(rules.arenas)
-            points = arena.points(self._skills[arena.id].attempt())
-            shown = self._shown(arena, points, self._bests)
-            user_id = self._account.user_id
-            rules.report(Attempted(number=number, user_id=user_id, scheduled=scheduled, points=shown))
-            sent = rules.now()
-            answer = await rules.rest.post_score(token, arena.id, points)
+            arena, scheduled = await self._choose(token, scheduled)
         except (AccountError, RestError) as error:
             rules.errors[str(error)] += 1
-            self._bests = None
-            outcome: Literal["improved", "kept", "failed"] = "failed"
+            self._report(number, (scheduled, sent), self._rng.choice(rules.arenas), 0, error, sent=False)
+            return
+        run, points = self._runs.spend(arena, arena.points(self._skills[arena.id].attempt()))
+        shown = self._shown(arena, points, self._bests)
+        user_id = self._account.user_id
+        rules.report(Attempted(number=number, user_id=user_id, scheduled=scheduled, points=shown))
+        sent = rules.now()
+        try:
+            answer = await rules.rest.post_score(token, arena.id, points, run)
+        except RestError as error:
+            if error.code != "season_over":
+                rules.errors[str(error)] += 1
+                self._bests = None
+            self._report(number, (scheduled, sent), arena, points, error)
         else:
             self._bests[arena.id] = answer.best
+            self._report(number, (scheduled, sent), arena, points, answer)
+            self._claim_what_is_over(arena, answer)
+            if run is not None:
+                rules.counts["runs spent"] += 1
+                await self._spend_again(arena, points, run, answer)
+        try:
+            await self._runs.begin(self._rng.choice(rules.arenas), token)
+        except RestError as error:
+            rules.errors[str(error)] += 1
+
+    async def _choose(self, token: str, scheduled: float) -> tuple[Arena, float]:
+        """Return where to score, and when the score is due. Raises RestError."""
+        runs, arenas = self._runs, self._rules.arenas
+        now = self._rules.now()
+        ready = [arena for arena in arenas if (at := runs.ready_at(arena)) is not None and at <= now]
+        if ready:
+            return self._rng.choice(ready), scheduled
+        arena = self._rng.choice([one for one in arenas if runs.is_open(one)] or arenas)
+        await runs.begin(arena, token)
+        # Without a run the server says what is wrong.
+        due = max(scheduled, runs.ready_at(arena) or 0.0)
+        await asyncio.sleep(max(0.0, due - self._rules.now()))
+        return arena, due
+
+    def _report(
+        self,
+        number: int,
+        times: tuple[float, float],
+        arena: Arena,
+        points: int,
+        answer: ScoreAnswer | AccountError | RestError,
+        *,
+        sent: bool = True,
+    ) -> None:
+        is_answer = isinstance(answer, ScoreAnswer)
+        is_refused = isinstance(answer, RestError) and answer.is_refusal
+        if isinstance(answer, ScoreAnswer):
             outcome = "improved" if answer.improved else "kept"
-        answered = rules.now()
-        rules.report(
-            Answered(number=number, outcome=outcome, scheduled=scheduled, sent=sent, answered=answered)
+        else:
+            over = isinstance(answer, RestError) and answer.code == "season_over"
+            outcome = "over" if over else "failed"
+        self._rules.report(
+            Answered.model_validate(
+                {
+                    "number": number,
+                    "user_id": self._account.user_id,
+                    "outcome": outcome,
+                    "sure": is_answer or is_refused or not sent,
+                    "area": arena.id,
+                    "points": points,
+                    "boards": answer.boards if isinstance(answer, ScoreAnswer) else (),
+                    "scheduled": times[0],
+                    "sent": times[1],
+                    "answered": self._rules.now(),
+                }
+            )
         )
 
+    async def _spend_again(self, arena: Arena, points: int, run: str, answer: ScoreAnswer) -> None:
+        """Submit some runs twice more: as before, and with other points."""
+        rules = self._rules
+        if self._rng.random() >= _SPENT_AGAIN:
+            return
+        other = points - 1 if points > arena.area.min else points + 1
+        for again in (points, other):
+            try:
+                repeated = await rules.rest.post_score(await self._account.token(), arena.id, again, run)
+            except (AccountError, RestError) as error:
+                is_refusal = isinstance(error, RestError) and error.is_refusal and error.status != 429
+                if again == points and is_refusal:
+                    rules.broken[f"{arena.id}: a repeated submission was refused: {error}"] += 1
+                continue
+            if again != points:
+                rules.broken[f"{arena.id}: a run was spent twice"] += 1
+            elif repeated != answer:
+                rules.broken[f"{arena.id}: a repeated submission got another answer"] += 1
+        rules.counts["runs spent again"] += 1
+
+    def _claim_what_is_over(self, arena: Arena, answer: ScoreAnswer) -> None:
+        for counted in answer.boards:
+            if counted.board not in arena.prized or counted.season is None:
+                continue
+            seasons = self._seasons.setdefault(counted.board, set())
+            seasons.add(counted.season)
+            for over in sorted(seasons):
+                if over < max(seasons):
+                    seasons.discard(over)
+                    task = self._rules.tasks.create_task(self._claim(counted.board, over))
+                    self.claiming.add(task)
+                    task.add_done_callback(self.claiming.discard)
+
+    async def _claim(self, board: str, season: int) -> None:
+        try:
+            await self._claims.claim(board, season)
+        except (AccountError, RestError) as error:
+            self._rules.errors[str(error)] += 1
+
     def _shown(self, arena: Arena, points: int, bests: Mapping[str, int]) -> dict[str, int]:
+        """Return what the score makes of the player's rows, if it improves them.
+
+        A board that adds up a season is left out: which season that is, the server decides.
+        """
         best = bests.get(arena.id)
-        if best is not None and not better(arena.area.order, points, best):
-            return {}
+        improves = best is None or better(arena.area.order, points, best)
         after = {**bests, arena.id: points}
         return {
-            board: sum(after.get(area, 0) for area in areas)
+            board: points if board in arena.seasonal else sum(after.get(area, 0) for area in areas)
             for board, areas in arena.boards.items()
-            if board in self._rules.watched
+            if board in self._rules.watched and (len(areas) == 1 if board in arena.seasonal else improves)
         }

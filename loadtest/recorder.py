@@ -27,6 +27,11 @@ class _Row:
     busiest: float = 0.0
 
 
+def told(broken: Counter[str]) -> list[str]:
+    """Return broken rules as sentences, with how often each was seen."""
+    return [what if times == 1 else f"{what} ({times} times)" for what, times in sorted(broken.items())]
+
+
 class Recorder:
     """Hears every report. `ramp` and `duration` in seconds; scores scheduled in between are measured.
 
@@ -62,7 +67,7 @@ class Recorder:
         found = self._broken.copy()
         for board in self._boards.values():
             found.update(board.broken)
-        return [what if times == 1 else f"{what} ({times} times)" for what, times in sorted(found.items())]
+        return told(found)
 
     def hear(self, worker: int, report: AnyReport) -> None:
         """Take a report. After `close` there is nothing to be learnt from any."""
@@ -110,12 +115,13 @@ class Recorder:
     def scores(self, unanswered: int) -> Scores:
         """Return the outcomes of the scores; `unanswered` is how many the workers gave up at the end."""
         totals = self.totals
-        answered = totals["improved"] + totals["kept"] + totals["failed"]
+        answered = totals["improved"] + totals["kept"] + totals["failed"] + totals["over"]
         return Scores(
             scheduled=answered + unanswered,
             improved=totals["improved"],
             kept=totals["kept"],
             failed=totals["failed"],
+            over=totals["over"],
             unanswered=unanswered,
         )
 
@@ -127,6 +133,7 @@ class Recorder:
                 shown=board.fates["shown"],
                 outdone=board.fates["outdone"],
                 below=board.fates["below"],
+                over=board.fates["over"],
                 unsettled=board.awaited,
                 versions=board.versions,
                 conflation=round(board.changes / board.versions, 3) if board.versions else None,
@@ -150,12 +157,14 @@ class Recorder:
         self.to_screen.record(scheduled, seconds, count, measured=scheduled >= self._ramp)
 
     def _answered(self, answer: Answered) -> None:
-        for board in self._boards.values():
-            board.answered(answer.number, answer.outcome == "improved")
+        counted = {one.board: one for one in answer.boards}
+        for name, board in self._boards.items():
+            one = counted.get(name)
+            board.answered(answer.number, one is not None and one.improved, one.season if one else None)
         self.totals[answer.outcome] += 1
         self._rows[floor(answer.answered) + 1].counts[answer.outcome] += 1
         self._rows[floor(answer.scheduled) + 1].counts["scheduled"] += 1
-        if answer.outcome != "failed":
+        if answer.outcome not in ("failed", "over"):
             measured = answer.scheduled >= self._ramp
             due = answer.scheduled
             self.to_answer.record(due, answer.answered - due, 1, measured=measured)

@@ -19,6 +19,9 @@ _BLUE, _RED, _GREEN, _PURPLE, _YELLOW, _GREY = COLOURS
 _TIME = "seconds since the start of play"
 _PERCENTILES = (("p50", _BLUE), ("p90", _GREEN), ("p99", _YELLOW), ("max", _RED))
 
+_GAME = ("runs ", "prizes ", "claims ")
+"""What the counts of runs and prizes begin with, which stand in the report as they are."""
+
 _Table = list[Sequence[str]]
 
 
@@ -55,9 +58,31 @@ def summary(result: Result) -> list[str]:
             f"The promise held: {verdict.clients} clients show the server's {verdict.boards} boards, entry"
             " for entry, and no gap went unnoticed."
         )
+        lines += [line for line in (_seasons_held(result), _runs_held(result)) if line]
     else:
         lines += ["The promise was BROKEN:", *(f"  {what}" for what in verdict.broken)]
     return lines
+
+
+def _seasons_held(result: Result) -> str:
+    if not result.seasons:
+        return ""
+    scores = sum(season.scores for season in result.seasons)
+    prizes = result.totals.get("prizes given", 0)
+    held = (
+        f"Each of {scores:,} scores is in the one season that its answer named, of {len(result.seasons)}"
+        f" seasons, and {prizes:,} prizes were given, each once."
+    )
+    if result.unjudged:
+        held += f" {result.unjudged} players with a score without an answer were left out."
+    return held
+
+
+def _runs_held(result: Result) -> str:
+    spent, again = (result.totals.get(name, 0) for name in ("runs spent", "runs spent again"))
+    if not spent:
+        return ""
+    return f"{spent:,} runs were spent, {again:,} of them submitted again, and none counted twice."
 
 
 def _sections(result: Result) -> Iterable[Section]:
@@ -65,6 +90,8 @@ def _sections(result: Result) -> Iterable[Section]:
     yield _latency(result)
     yield _counts(result)
     yield _boards(result)
+    if result.seasons:
+        yield _seasons(result)
     yield _tester(result)
     yield _settings(result)
 
@@ -78,6 +105,9 @@ def _verdict(result: Result) -> Section:
         "What was checked: every diff was applied to the very version that it starts from and led to the"
         " next; nothing went back; one version was the same on all screens; and at the end each client's"
         " board was compared with the server's, read over REST.",
+        "Where boards have seasons, each screen shows the one that is open; past ones, read over REST, show"
+        " each player once, with the best score that was accepted in them; and a player's money is what their"
+        " prizes make it, each given once.",
     ]
     if verdict.held and verdict.quiet_after is not None:
         text.append(
@@ -133,6 +163,7 @@ def _counts(result: Result) -> Section:
         "accepted, a new best": scores.improved,
         "accepted, no new best": scores.kept,
         "failed": scores.failed,
+        "refused, for the season of their run is over": scores.over,
         "never answered": scores.unanswered,
         "frames": totals.get("frames", 0),
         "of these diffs": totals.get("diffs", 0),
@@ -147,6 +178,9 @@ def _counts(result: Result) -> Section:
         "answers found to be behind": totals.get("behind", 0),
         "diffs that came while an answer was awaited": totals.get("early", 0),
         "diffs that were not new": totals.get("ignored", 0),
+        "boards that turned to the next season": totals.get("turns", 0),
+        "asked after a turn": totals.get("asked after a turn", 0),
+        **{name: count for name, count in sorted(totals.items()) if name.startswith(_GAME)},
         **{f"error: {kind}": count for kind, count in sorted(result.errors.items())},
     }
     rows: _Table = [("", "in all", "a second")]
@@ -185,12 +219,16 @@ def _counts(result: Result) -> Section:
 
 def _boards(result: Result) -> Section:
     rows: _Table = [
-        ("board", "shown", "outdone", "below the top", "unsettled", "versions", "scores per version")
+        (
+            *("board", "shown", "outdone", "below the top", "season over", "unsettled", "versions"),
+            "scores per version",
+        )
     ]
     rows += [
         (
             board.board,
-            *(f"{n:,}" for n in (board.shown, board.outdone, board.below, board.unsettled, board.versions)),
+            *(f"{n:,}" for n in (board.shown, board.outdone, board.below, board.over)),
+            *(f"{n:,}" for n in (board.unsettled, board.versions)),
             "" if board.conflation is None else f"{board.conflation:.2f}",
         )
         for board in result.boards
@@ -199,9 +237,25 @@ def _boards(result: Result) -> Section:
         "Boards",
         [
             "An accepted best ends up on the screens; or it is outdone by a better one of the same player"
-            " before anybody sees it; or it is below the top K. Where scores come faster than versions are"
-            " published, a version shows several at once (conflation): so frames stay few when a board is"
-            " busy."
+            " before anybody sees it; or it is below the top K; or its season is over before a screen shows"
+            " it. Where scores come faster than versions are published, a version shows several at once"
+            " (conflation): so frames stay few when a board is busy."
+        ],
+        [rows],
+    )
+
+
+def _seasons(result: Result) -> Section:
+    rows: _Table = [("board", "season", "scores accepted", "players")]
+    rows += [
+        (season.board, str(season.season), f"{season.scores:,}", f"{season.players:,}")
+        for season in result.seasons
+    ]
+    return Section(
+        "Seasons",
+        [
+            "The season of a score is the one in which the server received it, or in which its run began, and"
+            " the answer says which. At the end the board of each season was read over REST."
         ],
         [rows],
     )
@@ -284,4 +338,4 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
-    return "all" if value is None else str(value)
+    return "" if value is None else str(value)

@@ -53,6 +53,8 @@ class Scores(Model):
     kept: int
     """Accepted, but no better than the player's best: they change nothing."""
     failed: int
+    over: int = 0
+    """Refused: submitted after the season in which their run began, and its grace."""
     unanswered: int
     """Not submitted, or without an answer, when the wait at the end was over."""
 
@@ -66,6 +68,8 @@ class BoardResult(Model):
     """Accepted, but only a better one of the same player was ever on a screen."""
     below: int
     """Accepted, but not among the top K."""
+    over: int = 0
+    """Accepted, but their season was over before a screen showed it."""
     unsettled: int
     """Accepted, and at the end of the run still not on every screen."""
     versions: int
@@ -121,6 +125,17 @@ class Machine(Model):
     versions: dict[str, str]
 
 
+class SeasonResult(Model):
+    """A season of a board: what was accepted in it, and was compared with the board over REST."""
+
+    board: str
+    season: int
+    scores: int
+    """Accepted scores that counted for it."""
+    players: int
+    """Players with such a score, each of whom must have one row, with the best of them."""
+
+
 class Result(Model):
     """A whole run. `totals` counts what clients saw over the whole run, ramp and end included."""
 
@@ -145,6 +160,10 @@ class Result(Model):
     """From when the request was sent: without the time that the score waited for its turn."""
     scores: Scores
     boards: tuple[BoardResult, ...]
+    seasons: tuple[SeasonResult, ...] = ()
+    """Of the boards that have seasons, the oldest first."""
+    unjudged: int = 0
+    """Players one of whose scores has no answer: it may have counted for a season, or not."""
     totals: dict[str, int]
     errors: dict[str, int]
     seconds: tuple[Second, ...]

@@ -16,17 +16,18 @@ from datetime import UTC, datetime
 
 import uvloop
 
-from loadtest import machine, messages
+from loadtest import machine, messages, own_backend
 from loadtest.arenas import Arena, quality_of
 from loadtest.errors import LoadTestError
 from loadtest.fleet import Fleet
+from loadtest.ledger import Ledger
 from loadtest.messages import AnyReport
 from loadtest.options import Options, add_options, read_options
-from loadtest.recorder import Recorder
+from loadtest.recorder import Recorder, told
 from loadtest.report import summary, write_report
 from loadtest.rest import Rest, RestError, open_http
 from loadtest.result import Result, Verdict, write_result
-from loadtest.target import Ground, TargetConfig, choose_ground, read_target
+from loadtest.target import Ground, TargetConfig, check_seasons, choose_ground, read_target
 from loadtest.verdict import Outcome, compare_until_equal
 from loadtest.view import say, show
 
@@ -50,18 +51,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _run(options: Options) -> int:
-    config = await read_target(options)
-    ground = choose_ground(options, config)
-    async with open_http() as http:
-        test = LoadTest(options, config, ground, Rest(http, config.rest_url))
-        with _signals(test.interrupt):
-            result = await test.run()
+    if options.season is None or options.target is not None:
+        result = await _play(options)
+    else:
+        say("starting a backend of its own")
+        async with own_backend.running(options) as there:
+            result = (await _play(there)).model_copy(update={"options": options})
     write_result(options.out, result)
     page = write_report(options.out, result)
     for line in summary(result):
         say(line)
     say(f"Report: {page}")
     return 0 if result.verdict.held else 1
+
+
+async def _play(options: Options) -> Result:
+    config = await read_target(options)
+    ground = choose_ground(options, config)
+    async with open_http() as http:
+        rest = Rest(http, config.rest_url)
+        await check_seasons(options, ground, rest)
+        test = LoadTest(options, config, ground, rest)
+        with _signals(test.interrupt):
+            return await test.run()
 
 
 class LoadTest:
@@ -73,11 +85,13 @@ class LoadTest:
         self._ground = ground
         self._rest = rest
         self._recorder = Recorder(ground.boards, options.ramp, options.processes)
+        self._ledger = Ledger(ground)
         self._hurry = asyncio.Event()
         self._ticked = asyncio.Event()
         self._task = asyncio.current_task()
         self._began = 0.0
         self._played = 0
+        self._differences: list[str] = []
 
     def interrupt(self) -> None:
         """End the play early, and judge what was played; asked again, or before the play, stop at once."""
@@ -98,6 +112,7 @@ class LoadTest:
 
     def _heard(self, worker: int, report: AnyReport) -> None:
         self._recorder.hear(worker, report)
+        self._ledger.hear(report)
         self._ticked.set()
 
     async def _arenas(self) -> tuple[Arena, ...]:
@@ -114,7 +129,17 @@ class LoadTest:
             floor = quality_of(area, entries[-1].points) if full else 0.0
             if floor > _WORN_OUT:
                 say(f"{name}: even the last entry is as good as a score can be; little will move.")
-            arenas.append(Arena(id=name, area=area, floor=floor, boards=self._ground.fed[name]))
+            fed = [self._ground.all_boards[board] for board in self._ground.fed[name]]
+            arenas.append(
+                Arena(
+                    id=name,
+                    area=area,
+                    floor=floor,
+                    boards=self._ground.fed[name],
+                    seasonal=frozenset(board.id for board in fed if board.seasons is not None),
+                    prized=frozenset(board.id for board in fed if board.prizes),
+                )
+            )
         return tuple(arenas)
 
     async def _prepare(self, fleet: Fleet, arenas: tuple[Arena, ...]) -> None:
@@ -155,6 +180,7 @@ class LoadTest:
         say(f"seconds to wait for quiet, at most: {self._options.settle:g}")
         stopped = await fleet.ask([messages.Stop(seconds=self._options.settle)], messages.Stopped)
         outcome = await compare_until_equal(fleet, self._rest, self._options.settle)
+        self._differences = await self._ledger.compare(self._rest)
         # What was seen until now is part of the result.
         last = int(time.monotonic() - self._began) + 1
         while self._recorder.ticks < last:
@@ -170,7 +196,12 @@ class LoadTest:
 
     def _result(self, started_at: datetime, outcome: Outcome, unanswered: int, left_behind: int) -> Result:
         recorder, last = self._recorder, outcome.last
-        broken = (*recorder.broken, *(last.problems if outcome.quiet_after is None else ()))
+        broken = (
+            *recorder.broken,
+            *told(self._ledger.broken),
+            *self._differences,
+            *(last.problems if outcome.quiet_after is None else ()),
+        )
         quiet_after = None if outcome.quiet_after is None else round(outcome.quiet_after, 2)
         return Result(
             started_at=started_at.isoformat(timespec="seconds"),
@@ -195,6 +226,8 @@ class LoadTest:
             request=recorder.request.whole(),
             scores=recorder.scores(unanswered),
             boards=recorder.boards(),
+            seasons=self._ledger.seasons(),
+            unjudged=self._ledger.unjudged,
             totals=dict(recorder.totals),
             errors=dict(recorder.errors),
             seconds=recorder.seconds(),

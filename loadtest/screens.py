@@ -6,11 +6,13 @@ has the same effect on the same state, in every client. So a state is kept once 
 and the effect of a frame on a state is worked out once. Thousands of screens then cost a look-up a frame:
 
     screen.take(frame): frame.steps[state] -> outcome, state afterwards; worked out at the first use
+    screen.turn(now):   state.turned       -> the state after the season's end, likewise
 
 What is promised, and checked here at each new step, without trust in `realtime.replica`:
 
-- a diff is applied to the very version that it starts from, and leads to the next one
-- within an epoch nothing goes back
+- a diff is applied to the very version that it starts from, and leads to the next one; the first one of a
+  season starts from the empty board
+- within an epoch nothing goes back, and no board goes back to an earlier season
 - one version of a board is the same on every screen
 - a board is in its order, ranked from 1, and no longer than its size
 
@@ -25,11 +27,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from game.board import Entry, Position, ranked
+from game.live import SPREAD_SECONDS
 from game.scoring import Order
 from realtime.protocol import Diff, ErrorFrame, ServerFrame, Snapshot
 from realtime.replica import Outcome, Replica
@@ -41,6 +44,8 @@ TICKS = 10_000
 # board has come further than frames are remembered, so that no step leads to a forgotten state.
 _FRAMES = 512
 _VERSIONS = 600
+# A season that is over is needed a while longer: by who was away, and for frames that are late. In ticks.
+_OLD_TICKS = 60
 
 BoardChange = Snapshot | Diff
 """The frames that change what a board's screen shows."""
@@ -48,9 +53,21 @@ BoardChange = Snapshot | Diff
 _FRAME: TypeAdapter[ServerFrame] = TypeAdapter(Annotated[ServerFrame, Field(discriminator="type")])
 
 
+class _Key(NamedTuple):
+    """The part of a replica that its next frames depend on, beside its entries."""
+
+    position: Position
+    season: int | None
+    ends_at: int | None
+    turning: bool
+
+
 @dataclass(eq=False, slots=True)
 class State:
-    """A board as some screens show it. `replica` is never changed: a step works on a copy."""
+    """A board as some screens show it. `replica` is never changed: a step works on a copy.
+
+    turned: the step to the next season, once a screen has taken it. idle: ticks without a screen.
+    """
 
     number: int
     board: str
@@ -58,6 +75,8 @@ class State:
     size: int
     replica: Replica
     holders: int = 0
+    turned: "Step | None" = None
+    idle: int = 0
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -134,7 +153,7 @@ class History:
         self.board = board
         self.boards = boards
         self._order = order
-        self._states: dict[Position, State] = {}
+        self._states: dict[_Key, State] = {}
 
     def blank(self) -> Replica:
         """Return a replica that holds nothing yet."""
@@ -144,63 +163,82 @@ class History:
         """Return what a frame with this change does to screens at `before` that have refused nothing."""
         replica = copy.copy(before.replica) if before else self.blank()
         outcome, size = self.play(replica, before.size if before else 0, change)
-        after = self.state(replica, size) if outcome is Outcome.APPLIED else before
+        after = before
+        # A snapshot of old entries may still say when the season ends.
+        if outcome is not Outcome.RESYNC and replica.position is not None:
+            after = self.state(replica, size)
         step = frame.steps[before] = Step(before, after, outcome)
         return step
 
+    def turn(self, before: State, server_ms: float) -> "Step":
+        """Return the step to the next season of screens at `before`, whose season has ended."""
+        known = before.turned
+        if known is None or known.after is None or self._states.get(_key(known.after.replica)) != known.after:
+            replica = copy.copy(before.replica)
+            replica.turn(server_ms)
+            known = before.turned = Step(before, self.state(replica, before.size), Outcome.APPLIED)
+        return known
+
     def play(self, replica: Replica, size: int, change: BoardChange) -> tuple[Outcome, int]:
         """Let a replica take a change, and check what it does; the outcome, and the board's size."""
-        held = replica.position
+        before = copy.copy(replica)
         if isinstance(change, Snapshot):
             size = change.size
-            outcome = replica.snapshot(
-                Position(change.epoch, change.version), change.entries, change.tiebreak
-            )
-        else:
-            outcome = replica.diff(change.epoch, change.from_, change.to, change.changes)
+        outcome = replica.take(change)
         if outcome is Outcome.APPLIED:
-            self._check(held, replica, size, change)
+            self._check(before, replica, size, change)
         return outcome, size
 
     def state(self, replica: Replica, size: int) -> State:
         """Return the one state that shows what the replica does."""
-        position = position_of(replica)
-        known = self._states.get(position)
+        position, key = position_of(replica), _key(replica)
+        known = self._states.get(key)
         if known and known.entries == replica.entries:
             return known
         # The replica that was given may have refused frames, which must not show in the others.
-        fresh = self.blank()
-        fresh.snapshot(position, replica.entries, replica.tiebreak)
-        state = self.boards.add(self.board, size, fresh)
-        if known:
+        state = self.boards.add(self.board, size, replica.without_refusals())
+        if any(one.position == position and one.entries != state.entries for one in self._states.values()):
             self._break(not_the_same(position))
-        else:
-            self._states[position] = state
+        if known is None:
+            self._states[key] = state
         return state
 
     def held(self) -> Position | None:
         """Return the oldest position on a screen."""
-        return min((position for position, state in self._states.items() if state.holders), default=None)
+        return min((state.position for state in self._states.values() if state.holders), default=None)
 
     def forget(self) -> list[State]:
         """Forget the states that no screen shows, but for the newest; those that were forgotten."""
         if not self._states:
             return []
-        newest = max(self._states)
+        newest = max(key.position for key in self._states)
+        for state in self._states.values():
+            state.idle = 0 if state.holders else state.idle + 1
         old = [
-            state
-            for position, state in self._states.items()
+            key
+            for key, state in self._states.items()
             if not state.holders
-            and (position.epoch != newest.epoch or position.version < newest.version - _VERSIONS)
+            and (
+                key.position.version < newest.version - _VERSIONS
+                if key.position.epoch == newest.epoch
+                else state.idle > _OLD_TICKS
+            )
         ]
-        for state in old:
-            del self._states[state.position]
-        return old
+        return [self._states.pop(key) for key in old]
 
-    def _check(self, held: Position | None, replica: Replica, size: int, change: BoardChange) -> None:
-        position = position_of(replica)
+    def _check(self, before: Replica, replica: Replica, size: int, change: BoardChange) -> None:
+        held, position = before.position, position_of(replica)
+        if (
+            replica.season is not None
+            and before.season is not None
+            and replica.season < before.season
+            # The designer has prolonged a season that the screens took to be over.
+            and not (replica.ends_at or 0) > (before.starts_at or math.inf)
+        ):
+            self._break(f"season {before.season} went back to season {replica.season}")
         if isinstance(change, Diff):
-            if held != Position(change.epoch, change.from_):
+            turned = replica.season != before.season and change.from_ == 0
+            if held != Position(change.epoch, change.from_) and not turned:
                 self._break(f"a diff from {change.from_} was applied to {_named(held)}: a gap went unnoticed")
             if position != Position(change.epoch, change.from_ + 1) or change.to != change.from_ + 1:
                 self._break(f"a diff from {change.from_} led to {_named(position)}")
@@ -220,7 +258,10 @@ class History:
 class Screen:
     """One client's copy of one board."""
 
-    __slots__ = ("_own", "_refused", "asked_at", "history", "state", "watching_since")
+    __slots__ = (
+        *("_own", "_refused", "ask_at", "asked_at", "history", "is_gap", "spread", "state"),
+        "watching_since",
+    )
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -229,9 +270,19 @@ class Screen:
         """When the board was asked for, while there is no answer yet."""
         self.watching_since: int | None = None
         """The first full second of play in which the client counts as watching; None while it does not."""
+        self.ask_at: float | None = None
+        """When the board is to be asked for which has turned, unless what it misses has come by then."""
+        self.is_gap = False
+        """Whether that is for a diff which did not follow, and not only for the end of the new season."""
+        self.spread = SPREAD_SECONDS
         # A replica of this screen alone, from a refused diff until the board has caught up with it.
         self._own: Replica | None = None
         self._refused: Position | None = None
+
+    @property
+    def replica(self) -> Replica | None:
+        """What the screen goes by; not to be changed."""
+        return self._own or (self.state.replica if self.state else None)
 
     @property
     def behind(self) -> bool:
@@ -249,6 +300,22 @@ class Screen:
             self._own = copy.copy(self.state.replica) if self.state else self.history.blank()
         return self._take_alone(self._own, change, now)
 
+    def turn(self, server_ms: float, now: float) -> bool:
+        """Turn to the next season if the one that is shown has ended; whether it has.
+
+        server_ms: the server's clock, in milliseconds. now: seconds since the start of play.
+        """
+        replica = self.replica
+        if self.state is None or replica is None or replica.ends_at is None or server_ms < replica.ends_at:
+            return False
+        if self._own is None:
+            self._show(self.history.turn(self.state, server_ms), now)
+        else:
+            self._own.turn(server_ms)
+            after = self.history.state(self._own, self.state.size)
+            self._show(Step(self.state, after, Outcome.APPLIED), now)
+        return True
+
     def watch(self, now: float) -> None:
         """Count as watching from now on, unless it does already."""
         if self.watching_since is None:
@@ -257,7 +324,8 @@ class Screen:
     def leave(self, *, forget: bool) -> None:
         """Stop looking; `forget` also what was shown."""
         self.watching_since = None
-        self.asked_at = None
+        self.asked_at = self.ask_at = None
+        self.is_gap = False
         if forget:
             self._own = self._refused = None
             if self.state:
@@ -269,10 +337,13 @@ class Screen:
         if outcome is Outcome.RESYNC and isinstance(change, Diff):
             refused = Position(change.epoch, change.to)
             self._refused = max(self._refused or refused, refused)
-        elif outcome is Outcome.APPLIED:
-            self._show(Step(self.state, self.history.state(own, size), outcome), now)
-            if self._refused is None or position_of(own) >= self._refused:
-                self._own = self._refused = None
+        if own.position is not None:
+            # A diff that is refused may have turned the board all the same.
+            after = self.history.state(own, size)
+            if after is not self.state:
+                self._show(Step(self.state, after, outcome), now)
+        if outcome is Outcome.APPLIED and (self._refused is None or position_of(own) >= self._refused):
+            self._own = self._refused = None
         return outcome
 
     def _show(self, step: Step, now: float) -> None:
@@ -291,6 +362,10 @@ def position_of(replica: Replica) -> Position:
     if replica.position is None:
         raise ValueError("a blank replica stands nowhere")
     return replica.position
+
+
+def _key(replica: Replica) -> _Key:
+    return _Key(position_of(replica), replica.season, replica.ends_at, replica.turning)
 
 
 def not_the_same(position: Position) -> str:

@@ -8,6 +8,10 @@ was scheduled. A client's wait is over with the first step to a state that SETTL
   shows the last of them, and there is no other to wait for
 - the player is not on the board, it is full, and its last entry is better: the score is below the top K
 
+On a board with seasons these hold for a state of the season that the score counted for, which its answer
+says. A state of a later one settles it too, but is no sighting: the season was over before a screen showed
+it, or the score counted for a season that was over, because its run began in it.
+
 What a state already settles when the score is scheduled is not awaited. So a score that never gets onto
 the board (it does not improve, or is below the K-th entry) has no latency, and is counted instead.
 
@@ -28,8 +32,9 @@ from game.scoring import Order, better
 from loadtest.messages import Attempted, ShownState, ShownStep
 from loadtest.screens import TICKS, not_the_same
 
-Fate = Literal["shown", "outdone", "below"]
-"""The outcome of an accepted score: on a screen; only a better one of its player; not among the top K."""
+Fate = Literal["shown", "outdone", "below", "over"]
+"""The outcome of an accepted score: on a screen; only a better one of its player; not among the top K; its
+season was over before a screen showed it."""
 
 Record = Callable[[float, float, int], None]
 """Takes when a score was scheduled, the seconds that screens waited for it, and how many did."""
@@ -40,6 +45,7 @@ class _Seen:
     """A state: what it settles."""
 
     position: Position
+    season: int | None
     scores: dict[str, int]
     last: int | None
     """The K-th entry's score; None where the board is not full."""
@@ -49,7 +55,7 @@ class _Seen:
         last = None
         if len(state.scores) >= state.size:
             last = (min if order == "desc" else max)(state.scores.values())
-        return cls(Position(state.epoch, state.version), state.scores, last)
+        return cls(Position(state.epoch, state.version), state.season, state.scores, last)
 
 
 @dataclass(slots=True)
@@ -58,9 +64,11 @@ class _Awaited:
     points: int
     scheduled: float
     accepted: bool | None = None
+    season: int | None = None
+    seen: list[tuple[_Seen, tuple[tuple[int, int, int], ...]]] = field(default_factory=list)
+    """What screens showed that settles it, and when, until its answer says whether it counts, and where."""
     shown: bool = False
     outdone: bool = False
-    waits: list[tuple[float, int]] = field(default_factory=list)
 
 
 class BoardSightings:
@@ -91,18 +99,21 @@ class BoardSightings:
         points = attempt.points[self._board]
         self._awaited[attempt.number] = _Awaited(attempt.user_id, points, attempt.scheduled)
 
-    def answered(self, number: int, accepted: bool) -> None:
-        """Note that the score was accepted, or not; nothing happens where it is not awaited."""
+    def answered(self, number: int, accepted: bool, season: int | None = None) -> None:
+        """Note that the score was accepted, or not; nothing happens where it is not awaited.
+
+        season: the one that it counted for, on a board that has any.
+        """
         score = self._awaited.get(number)
         if score is None:
             return
         if not accepted:
             del self._awaited[number]
             return
-        score.accepted = True
-        for wait, count in score.waits:
-            self._record(score.scheduled, wait, count)
-        score.waits.clear()
+        score.accepted, score.season = True, season
+        for seen, sightings in score.seen:
+            self._saw(score, seen, sightings)
+        score.seen.clear()
 
     def state(self, worker: int, state: ShownState) -> None:
         """Note a state of this board that a worker's screens had not shown before."""
@@ -123,7 +134,10 @@ class BoardSightings:
             return
         for score in self._awaited.values():
             if self._settles(after, score) and not self._settles(before, score):
-                self._saw(score, after, step.seen)
+                if score.accepted:
+                    self._saw(score, after, step.seen)
+                else:
+                    score.seen.append((after, tuple(step.seen)))
 
     def forget(self, worker: int, numbers: Iterable[int]) -> None:
         """Forget states that a worker will not mention again."""
@@ -136,18 +150,23 @@ class BoardSightings:
         for number, score in list(self._awaited.items()):
             if score.accepted and (not states or self._settles(states[0], score)):
                 del self._awaited[number]
-                self.fates[_fate(score)] += 1
+                self.fates[_fate(score, states[0] if states else None)] += 1
         if oldest is not None:
             for position in [position for position in self._digests if position < oldest]:
                 del self._digests[position]
 
     def _settles(self, seen: _Seen, score: _Awaited) -> bool:
+        if score.season is not None and seen.season is not None and seen.season != score.season:
+            return seen.season > score.season
         held = seen.scores.get(score.user_id)
         if held is not None:
             return held == score.points or better(self._order, held, score.points)
         return seen.last is not None and not better(self._order, score.points, seen.last)
 
     def _saw(self, score: _Awaited, seen: _Seen, sightings: Iterable[tuple[int, int, int]]) -> None:
+        if seen.season != score.season:
+            # Another score's, of another season.
+            return
         held = seen.scores.get(score.user_id)
         if held is not None and not (score.shown or score.outdone):
             self.changes += 1
@@ -155,15 +174,13 @@ class BoardSightings:
         score.outdone |= held is not None and held != score.points
         for since, tick, count in sightings:
             wait = tick / TICKS - score.scheduled
-            if since > score.scheduled or wait < 0:
-                continue
-            if score.accepted:
+            if since <= score.scheduled and wait >= 0:
                 self._record(score.scheduled, wait, count)
-            else:
-                score.waits.append((wait, count))
 
 
-def _fate(score: _Awaited) -> Fate:
+def _fate(score: _Awaited, oldest: _Seen | None) -> Fate:
     if score.shown:
         return "shown"
-    return "outdone" if score.outdone else "below"
+    if score.outdone:
+        return "outdone"
+    return "below" if oldest is None or oldest.season == score.season else "over"

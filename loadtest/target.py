@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import ValidationError
 
-from game.catalogue import Area, CatalogueError, load_catalogue
+from game.area_rules import describe
+from game.catalogue import Area, Board, CatalogueError, load_catalogue
 from game.client_config import Endpoints
 from game.model import Model
 from game.scoring import Order
 from game.wording import listed
 from loadtest.errors import LoadTestError
 from loadtest.options import DEFAULT_TARGET, Boards, Options
+from loadtest.rest import Rest, RestError
 
 _SECONDS = aiohttp.ClientTimeout(total=10)
 
@@ -27,6 +29,7 @@ class TargetBoard(Model, extra="ignore"):
     id: str
     order: Order
     areas: tuple[str, ...]
+    season: str | None = None
 
 
 class TargetConfig(Endpoints, extra="ignore"):
@@ -45,11 +48,13 @@ class Ground:
     """The boards that are watched, by id with their order, and the areas that are scored in.
 
     fed: the boards that each of these areas feeds, with the areas that each of them is over.
+    all_boards: the same boards, as the catalogue has them.
     """
 
     boards: dict[str, Order]
     areas: dict[str, Area]
     fed: dict[str, dict[str, tuple[str, ...]]]
+    all_boards: dict[str, Board]
 
 
 async def read_target(options: Options) -> TargetConfig:
@@ -58,18 +63,42 @@ async def read_target(options: Options) -> TargetConfig:
     Raises LoadTestError when there is no answer, the answer is no configuration, or the target is not this
     machine and `allow_remote` is not set.
     """
-    is_url = options.target.startswith(("http://", "https://"))
+    is_url = options.address.startswith(("http://", "https://"))
     if is_url:
-        await _refuse_remote(options, options.target)
-    text = await _download(options.target) if is_url else _read(options.target)
+        await _refuse_remote(options, options.address)
+    text = await _download(options.address) if is_url else _read(options.address)
     try:
         config = TargetConfig.model_validate_json(text)
     except ValidationError as error:
         wrong = sorted({".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors()})
-        raise LoadTestError(f"{options.target} is no client-config.json: {', '.join(wrong)}") from error
+        raise LoadTestError(f"{options.address} is no client-config.json: {', '.join(wrong)}") from error
     for url in (config.rest_url, config.web_socket_url, config.cognito_url):
         await _refuse_remote(options, url)
     return config
+
+
+async def check_seasons(options: Options, ground: Ground, rest: Rest) -> None:
+    """Raise LoadTestError unless a board that is watched has the seasons that the options ask for."""
+    if options.season is None:
+        return
+    found = []
+    for name in ground.boards:
+        board = ground.all_boards.get(name)
+        if board is None or board.seasons is None:
+            continue
+        try:
+            seasons = await rest.seasons(name)
+        except RestError as error:
+            raise LoadTestError(f"--season: {name}: {error}") from error
+        lengths = {one.ends_at - one.starts_at for one in seasons.seasons if one.season == seasons.current}
+        if options.season in lengths:
+            return
+        found += [f"{name}'s last {describe(length)}" for length in lengths]
+    raise LoadTestError(
+        f"--season: no board of the target has seasons of {describe(options.season)}"
+        f" ({', '.join(found) or 'none of the --boards has any'}). Leave --target out, and a backend that has"
+        " is started for the run; or name the target's catalogue with --catalogue, and its seasons' length."
+    )
 
 
 def choose_ground(options: Options, config: TargetConfig) -> Ground:
@@ -96,16 +125,22 @@ def choose_ground(options: Options, config: TargetConfig) -> Ground:
             f" {', '.join(missing) or 'any area'}; name the catalogue that the target has, or other --boards"
         )
     areas = {name: catalogue.areas[name] for name in scored}
-    if odd := [name for name, area in areas.items() if area.keep != "best" or area.tiebreak]:
+    if odd := [name for name, area in areas.items() if not _is_playable(area)]:
         raise LoadTestError(
-            f"--boards: players score where the best is kept and nothing but points decides, not in"
-            f" {', '.join(odd)}; name other boards"
+            f"--boards: players score where the best is kept, nothing but points decides, and players may"
+            f" submit, not in {', '.join(odd)}; name other boards"
         )
+    fed = {name: catalogue.boards_of(name) for name in scored}
     return Ground(
         {name: offered[name].order for name in watched},
         areas,
-        {name: {board.id: board.areas for board in catalogue.boards_of(name)} for name in scored},
+        {name: {board.id: board.areas for board in boards} for name, boards in fed.items()},
+        {board.id: board for boards in fed.values() for board in boards},
     )
+
+
+def _is_playable(area: Area) -> bool:
+    return area.keep == "best" and area.tiebreak is None and area.rules.write == "player"
 
 
 def _choose(boards: Boards, offered: list[str]) -> list[str]:

@@ -82,6 +82,8 @@ def _difference(holding: Holding, page: Page) -> str:
     """Return how some clients' board differs from the server's, as a sentence; empty where it does not."""
     version = holding.version
     who = f"{holding.board}: {holding.clients} clients ({holding.example} is one)"
+    if holding.season != page.season:
+        return f"{who} show season {holding.season}, and season {page.season} is open"
     if holding.entries != page.entries:
         return (
             f"{who} show another board in version {version} than the server in {page.version}:"

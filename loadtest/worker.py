@@ -107,7 +107,9 @@ class Worker:
             rest=self._rest,
             now=self._now,
             tasks=self._tasks,
+            counts=self._line.counts,
             errors=self._line.errors,
+            broken=self._boards.broken,
             numbers=self._number,
             report=self._link.say,
         )
@@ -180,6 +182,10 @@ class Worker:
         if playing:
             await asyncio.wait(playing, timeout=seconds)
         unanswered = sum(player.give_up() for player in self._players)
+        claiming = [task for player in self._players for task in player.claiming]
+        if claiming:
+            await asyncio.wait(claiming, timeout=seconds)
+        await _few_at_a_time([player.check() for player in self._players])
         self._link.say(messages.Stopped(unanswered=unanswered))
 
     async def _report(self) -> None:
@@ -254,6 +260,7 @@ class Worker:
                 holdings=[
                     messages.Holding(
                         board=state.board,
+                        season=state.replica.season,
                         version=state.position.version,
                         size=state.size,
                         entries=state.entries,
@@ -298,6 +305,7 @@ def _shown(state: State) -> messages.ShownState:
     return messages.ShownState(
         number=state.number,
         board=state.board,
+        season=state.replica.season,
         epoch=state.position.epoch,
         version=state.position.version,
         size=state.size,

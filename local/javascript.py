@@ -10,7 +10,7 @@ from typing import Any
 from game.guests import GUESTS_BUSY, GUESTS_OFF
 from game.headers import IDEMPOTENCY_KEY, RETRY_AFTER
 from game.idempotency import OFFLINE_SECONDS
-from game.live import BOARDS_LIMIT, PING_SECONDS, SUBPROTOCOL
+from game.live import BOARDS_LIMIT, PING_SECONDS, SPREAD_SECONDS, SUBPROTOCOL
 from game.merge import GUESTS_LIMIT
 from game.pictures import MIN_SIDE
 
@@ -24,6 +24,11 @@ _CONSTANTS: tuple[Export, ...] = (
         PING_SECONDS * 1000,
     ),
     ("BOARDS_LIMIT", "Boards that a connection may be subscribed to at once.", BOARDS_LIMIT),
+    (
+        "SPREAD_SECONDS",
+        "Seconds within which clients ask that have the same reason, where no snapshot says more.",
+        SPREAD_SECONDS,
+    ),
     ("SUBPROTOCOL", "The WebSocket subprotocol; the token travels beside it.", SUBPROTOCOL),
     ("IDEMPOTENCY_KEY", "The header of an action's key: the same key, the same action.", IDEMPOTENCY_KEY),
     ("RETRY_AFTER", "The header that says when to come back, in seconds.", RETRY_AFTER),

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import logging
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import aioboto3
@@ -43,6 +44,9 @@ async def play(arguments: argparse.Namespace) -> None:
         async with aiohttp.ClientSession(timeout=_TIMEOUT, raise_for_status=True) as http:
             async with http.get(arguments.config) as response:
                 config = await response.json()
+            async with http.get(f"{config['restUrl']}/catalogue") as response:
+                offered = await response.json()
+            config["gameAreas"] = [area for area in offered["areas"] if _takes_any_score(area)]
             logger.info("%d players for %g minutes", arguments.players, arguments.minutes)
             await _play_together(arguments, config, http)
     except* (aiohttp.ClientError, BotoCoreError, ClientError, TimeoutError, ValueError) as group:
@@ -60,6 +64,11 @@ async def _play_together(
         if not time.expired():
             raise
         logger.info("the simulated players have stopped")
+
+
+def _takes_any_score(area: Mapping[str, Any]) -> bool:
+    rules: Mapping[str, str] = area.get("rules", {})
+    return rules.get("write") != "server" and rules.get("run") != "required"
 
 
 class _Player:

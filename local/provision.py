@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import aioboto3
 
+from game.groups import GROUPS
 from infra.passwords import PASSWORDS
 from local.ministack.pool import SIGN_IN
-from realtime.routes import ADMINS
 from store.database import Database
 from store.errors import RequestError
 from store.schema import TABLES, Table, create_request
@@ -106,11 +106,12 @@ async def create_run_secret(session: aioboto3.Session) -> None:
 
 
 async def create_user_pool(session: aioboto3.Session) -> UserPool:
-    """Return the user pool, its app client and the admins' group; create what is missing."""
+    """Return the user pool, its app client and the groups; create what is missing."""
     async with session.client("cognito-idp") as cognito:
         pool_id = await _pool_id(cognito)
-        with suppress(cognito.exceptions.GroupExistsException):
-            await cognito.create_group(UserPoolId=pool_id, GroupName=ADMINS)
+        for group in GROUPS:
+            with suppress(cognito.exceptions.GroupExistsException):
+                await cognito.create_group(UserPoolId=pool_id, GroupName=group)
         clients = await cognito.list_user_pool_clients(UserPoolId=pool_id, MaxResults=_PAGE)
         for client in clients["UserPoolClients"]:
             if client["ClientName"] == APP_CLIENT:

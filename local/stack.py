@@ -27,6 +27,7 @@ import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from api.backend import Backend
+from api.groups import Memberships
 from game.catalogue import Catalogue, load_catalogue
 from game.client_config import Deployment
 from game.functions import BROADCASTER, RANKER
@@ -140,6 +141,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
             hang_up=push.close,
             delete_user=users.delete,
             is_guest=users.is_guest,
+            is_member=Memberships(users.is_member),
             describe_user=users.describe,
             verify=partial(verifier.verify, uses=ID_TOKEN),
             run_keys=RunKeys(keys_of_secret(session, provision.RUN_SECRET), time.time),
@@ -156,7 +158,7 @@ async def _serve(settings: LocalSettings, ready: Callable[[Deployment], None]) -
         tasks.create_task(_sweep(broadcaster, settings.sweep_seconds))
         tasks.create_task(_turn_seasons(broadcaster, catalogue))
         tasks.create_task(_clean(Janitor(db, catalogue, portraits, now_ms, push.close, users.delete)))
-        tasks.create_task(_sweep_ranks(db, ranker))
+        tasks.create_task(_sweep_ranks(db, ranker, catalogue))
         if emulator:
             tasks.create_task(_watch(emulator))
         ready(deployment)
@@ -314,12 +316,13 @@ async def _clean(janitor: Janitor) -> NoReturn:
         await asyncio.sleep(JANITOR_SECONDS)
 
 
-async def _sweep_ranks(db: Database, ranker: Ranker) -> NoReturn:
+async def _sweep_ranks(db: Database, ranker: Ranker, catalogue: Catalogue) -> NoReturn:
     """Compare all ranks once, for the last run may have left records out, and then a part every hour."""
     parts = 1
     while True:
         try:
-            await ranker.sweep(await indexed_boards(db), RankReport(), parts=parts)
+            indexed = await indexed_boards(db)
+            await ranker.tend(catalogue, RankReport(), parts=parts, indexed=indexed)
         except Exception:
             logger.exception("the sweep of ranks failed; the next one comes in an hour")
         parts = PARTS

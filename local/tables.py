@@ -50,7 +50,7 @@ async def migrate(settings: LocalSettings, *, apply: bool) -> None:
 async def index_rows(settings: LocalSettings, board: str | None) -> None:
     """Finish a board's index, or those of all boards. Raises as `_on_tables`."""
     catalogue = load_catalogue(settings.catalogue)
-    await _on_tables(settings, lambda db: index(db, chosen(catalogue, board), say))
+    await _on_tables(settings, lambda db: index(db, chosen(catalogue, board, now_ms()), say))
 
 
 async def _on_tables(settings: LocalSettings, work: Callable[[Database], Awaitable[None]]) -> None:

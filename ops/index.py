@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from game.catalogue import Catalogue, load_catalogue
 from ops.command import run_on_tables, say
+from runtime.clock import now_ms
 from store import rank_nodes
 from store.board_rules import UnknownBoardError
 from store.database import Database
@@ -34,16 +35,18 @@ async def index(db: Database, boards: Collection[str], told: Callable[[str], Non
 
 
 async def _index(db: Database, board: str | None) -> None:
-    await index(db, chosen(load_catalogue(), board), say)
+    await index(db, chosen(load_catalogue(), board, now_ms()), say)
 
 
-def chosen(catalogue: Catalogue, board: str | None) -> Collection[str]:
-    """Return this board, or every board of the catalogue. Raises UnknownBoardError."""
-    if board is None:
-        return catalogue.boards
-    if board not in catalogue.boards:
+def chosen(catalogue: Catalogue, board: str | None, now: int) -> list[str]:
+    """Return the partition keys of this board, or of every board, in all seasons that can be read.
+
+    `now` in milliseconds since the epoch. Raises UnknownBoardError.
+    """
+    if board is not None and board not in catalogue.boards:
         raise UnknownBoardError(board, catalogue.boards)
-    return [board]
+    boards = catalogue.boards.values() if board is None else [catalogue.boards[board]]
+    return [one.key for board in boards for one in board.readable(now)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

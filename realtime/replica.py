@@ -17,12 +17,14 @@ A client that does not learn when the new season ends (`is_told`) has to ask for
 the server pushes has had its time.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 from game.board import Change, Entry, Position, apply
 from game.scoring import Order
+from realtime.protocol import Diff, Snapshot
 
 
 class Outcome(Enum):
@@ -118,6 +120,12 @@ class Replica:
         """Whether it is known when the season ends, if there is one."""
         return self.season is None or self.ends_at is not None
 
+    def without_refusals(self) -> "Replica":
+        """Return a copy that has refused no diff."""
+        fresh = copy.copy(self)
+        fresh._newest = None  # noqa: SLF001 -- of the same class
+        return fresh
+
     def turn(self, now: float) -> bool:
         """Turn to the next season if this one has ended, by the server's clock; return whether it has."""
         if self.season is None or self.ends_at is None or now < self.ends_at:
@@ -125,6 +133,15 @@ class Replica:
         self._turn_to(self.season + 1, self.ends_at, self.ends_at)
         self._turn = _Turn.GUESSED
         return True
+
+    def take(self, frame: Snapshot | Diff) -> Outcome:
+        """Take a frame of this board: see `snapshot` and `diff`."""
+        if isinstance(frame, Diff):
+            return self.diff(frame.epoch, frame.from_, frame.to, frame.changes, frame.season)
+        season = None
+        if frame.season is not None and frame.starts_at is not None and frame.ends_at is not None:
+            season = Season(frame.season, frame.starts_at, frame.ends_at)
+        return self.snapshot(Position(frame.epoch, frame.version), frame.entries, frame.tiebreak, season)
 
     def snapshot(
         self,

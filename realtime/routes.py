@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from game.catalogue import Catalogue
 from game.frames import FRAME_LIMIT, fits
+from game.groups import ADMINS
 from game.live import CONNECTIONS_LIMIT, SPECTATOR_ACTIONS, SUBPROTOCOL, Action
 from game.model import Model
 from game.seasons import Moment
@@ -43,8 +44,6 @@ FORBIDDEN: Response = {"statusCode": 403}
 # Together within API Gateway's 29 seconds for a route, with room for reads and writes.
 BROADCAST_SECONDS = 15
 ANSWER_SECONDS = 10
-
-ADMINS = "admins"
 
 logger = logging.getLogger("podium.routes")
 

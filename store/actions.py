@@ -60,12 +60,12 @@ async def act(
     """
 
     async def attempt() -> Answer:
-        read, before = await _read(db, user_id, key, now)
+        row, before = await read(db, user_id, key, now)
         if before:
             return before
         held = await _held(db, user_id, asked) if asked else {}
-        new, answer = decide(read, held)
-        writes = _writes(db, read, new, key, answer, now)
+        new, answer = decide(row, held)
+        writes = _writes(db, row, new, key, answer, now)
         if writes:
             await players.write(db, user_id, writes)
         return answer
@@ -73,9 +73,13 @@ async def act(
     return await retry_on_conflict(attempt)
 
 
-async def _read(
+async def read(
     db: Database, user_id: str, key: RequestKey | None, now: int
 ) -> tuple[Progress, Answer | None]:
+    """Return a player's progress, and the answer given before to the request of a key, as of one moment.
+
+    `now` in milliseconds since the epoch. Raises DeletedError, KeyReusedError and RowError.
+    """
     if key is None:
         return await progress.load(db, user_id), None
     _, (row, answered) = await players.read(

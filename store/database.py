@@ -199,6 +199,27 @@ async def batch_get(
     raise ThrottledError(f"rows of {', '.join(pending)} stayed unprocessed")
 
 
+def partition(db: Database, table: Table, key: str) -> AsyncIterator[list[Item]]:
+    """Yield the rows of a partition key, read consistently, in the pages of `item_pages`."""
+    request: QueryInputTypeDef = {
+        "TableName": db.name(table),
+        "ConsistentRead": True,
+        "KeyConditionExpression": f"{table.partition_key} = :key",
+        "ExpressionAttributeValues": to_item({":key": key}),
+    }
+    return item_pages(db, request)
+
+
+async def delete_partition(db: Database, table: Table, key: str) -> None:
+    """Delete the rows of a partition key, until a consistent Query finds none."""
+    while True:
+        found = [item async for page in partition(db, table, key) for item in page]
+        if not found:
+            return
+        keys = [{name: item[name] for name in table.keys} for item in found]
+        await batch_write(db, table, [{"DeleteRequest": {"Key": one}} for one in keys])
+
+
 async def query_pages(db: Database, request: "QueryInputTypeDef") -> AsyncIterator[list[dict[str, Any]]]:
     """Yield the rows that a Query finds as plain Python values, in the pages of `item_pages`."""
     async for page in item_pages(db, request):

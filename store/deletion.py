@@ -5,7 +5,8 @@
    there are.
 2. A page of standings at a time: the rows that they name on the boards, of areas that have left the catalogue
    too; then the standings. Where a standing is damaged, its board is searched for the player's: a read of all
-   its rows. Until no standing is found. Then progress, the profile, and the requests answered.
+   its rows. Until no standing is found. Then progress, the profile, the requests answered, claims, limits,
+   and held scores.
 3. The pictures.
 4. The connections: side by side, for 5 seconds at most. One that is not closed by then keeps its rows, which
    expire within 3 hours; it can read boards, and nothing else.
@@ -21,8 +22,9 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from store import connections, idempotency, players, profiles, progress, scores, standings
-from store.database import Database, retry_on_conflict
+from store.database import Database, delete_partition, retry_on_conflict
 from store.portraits import PortraitBucket
+from store.schema import CLAIMS, HELD_SCORES, LIMITS
 
 DELETION_HANG_UP_SECONDS = 5.0
 """Seconds that closing a player's connections may take; API Gateway waits 29 seconds for all of it."""
@@ -86,6 +88,8 @@ async def _delete_rows(db: Database, user_id: str) -> None:
     await retry_on_conflict(lambda: progress.delete(db, user_id))
     await retry_on_conflict(lambda: profiles.delete(db, user_id))
     await idempotency.delete(db, await idempotency.ids(db, user_id))
+    for table in (CLAIMS, LIMITS, HELD_SCORES):
+        await delete_partition(db, table, user_id)
 
 
 async def _delete_standings(db: Database, user_id: str) -> bool:

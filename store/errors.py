@@ -11,7 +11,10 @@
         NoGuestError                the player is no guest                           merge
         NoProfileError              the player has no profile                        appearance
         TooManyPortraitsError       more portraits in an hour than a player may      profiles
+        RuleError, RunExpiredError, NoAttemptsError, TooManySubmitsError             terms
         KeyReusedError              an Idempotency-Key came with another request     idempotency
+        RewardError                 a prize was not given                            rewards
+            NoRewardError, ClaimedError, InReviewError, ExpiredError, NotRankedError
         StaleBoardError             the published board has moved on                 boards
         TooManyBoardsError          a connection would have more boards than it may     subscriptions
         SupersededError             another worker has taken over this fan-out       fanouts

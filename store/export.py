@@ -12,13 +12,16 @@ from decimal import Decimal
 from typing import Any
 
 from store import connections, idempotency, players, scores, standings
-from store.database import Database, Item, from_item, to_item
+from store.database import Database, Item, from_item, partition, to_item
 from store.portraits import PortraitBucket
 from store.schema import (
     BUDGETS,
+    CLAIMS,
     CONNECTIONS,
+    HELD_SCORES,
     IDEMPOTENCY,
     LEADERBOARDS,
+    LIMITS,
     PLAYERS,
     RANKS,
     SCORES,
@@ -64,6 +67,9 @@ class Export:
     profile: Row | None = None
     progress: Row | None = None
     standings: list[Row] = field(default_factory=list)
+    claims: list[Row] = field(default_factory=list)
+    limits: list[Row] = field(default_factory=list)
+    held: list[Row] = field(default_factory=list)
     pictures: list[Row] = field(default_factory=list)
     connections: list[Row] = field(default_factory=list)
     answers: list[Row] = field(default_factory=list)
@@ -83,6 +89,9 @@ async def export(db: Database, portraits: PortraitBucket, user_id: str, now: int
     for row in (found.profile, found.progress):
         room.take(row)
     found.standings = await room.fitting("standings", _standings(db, user_id), found.left_out)
+    found.claims = await room.fitting("claims", _partition(db, CLAIMS, user_id), found.left_out)
+    found.limits = await room.fitting("limits", _partition(db, LIMITS, user_id), found.left_out)
+    found.held = await room.fitting("held scores", _partition(db, HELD_SCORES, user_id), found.left_out)
     found.pictures = await room.fitting("pictures", _pictures(portraits, user_id), found.left_out)
     found.connections = await room.fitting("connections", _connections(db, user_id), found.left_out)
     found.answers = await room.fitting("answers", _answers(db, user_id), found.left_out)
@@ -133,6 +142,12 @@ async def _standings(db: Database, user_id: str) -> AsyncIterator[Row]:
             if entry := entries.get(item["board"]["S"]):
                 shown["entry"] = _shown(SCORES, entry)
             yield shown
+
+
+async def _partition(db: Database, table: Table, user_id: str) -> AsyncIterator[Row]:
+    async for page in partition(db, table, user_id):
+        for item in page:
+            yield _shown(table, item)
 
 
 async def _pictures(portraits: PortraitBucket, user_id: str) -> AsyncIterator[Row]:

@@ -11,6 +11,7 @@ its epoch differs.
 from collections.abc import Mapping
 from typing import Any
 
+from game.live import spread_of
 from store.boards import FanOutRow, PublishedBoard, outbox_paths
 from store.database import Database, to_item
 from store.errors import RequestError, RowError, StoreError, lost_race
@@ -69,20 +70,21 @@ async def advance(
     )
 
 
-async def finish(db: Database, board: PublishedBoard, fanout: FanOutRow) -> PublishedBoard:
+async def finish(db: Database, board: PublishedBoard, fanout: FanOutRow, now: int) -> PublishedBoard:
     """End a fan-out whose slices are all done, and drop its frames from the outbox of the row as read.
 
-    They stay where a subscriber is stuck, to be pushed to all subscribers again. Returns the row as written.
-    Raises SupersededError when another function was first.
+    `now`, in milliseconds since the epoch, tells how long it took, and so how long the subscribers need to
+    ask at half the rate of pushes: `spread`. The frames stay where a subscriber is stuck, to be pushed to all
+    subscribers again. Returns the row as written. Raises SupersededError when another function was first.
     """
     pushed = [] if fanout.stuck else [version for version in board.outbox if version <= fanout.to]
     paths, names = outbox_paths(pushed)
     return await _update(
         db,
         board,
-        "REMOVE " + ", ".join(["#fanout", *paths]),
+        "SET spread = :spread REMOVE " + ", ".join(["#fanout", *paths]),
         "#fanout.id = :id",
-        {":id": fanout.id},
+        {":id": fanout.id, ":spread": spread_of(now - fanout.started_at)},
         names if paths else {},
     )
 

@@ -43,12 +43,14 @@ class RequestKey:
     """A player's key for one request, and what the request said: `fingerprint` is a hash of it.
 
     `former` is the hash that an earlier release would have made: an answer under it is this request's too.
+    `until`: the answer is kept at least until then (milliseconds), and a day longer.
     """
 
     id: str
     user_id: str
     fingerprint: str
     former: str | None = None
+    until: int = 0
 
 
 def request_key(user_id: str, key: str, *parts: str, former: Sequence[str] | None = None) -> RequestKey:
@@ -62,6 +64,19 @@ def request_key(user_id: str, key: str, *parts: str, former: Sequence[str] | Non
         fingerprint=_digest(*parts),
         former=_digest(*former) if former else None,
     )
+
+
+def run_key(user_id: str, nonce: str, *parts: str, until: int) -> RequestKey:
+    """Return the key of a score that spends a run: the run's own nonce, whatever key the request came with.
+
+    `until`: when the run expires, in milliseconds. Its row must not go before, or it could be used again.
+    """
+    return RequestKey(_digest("run", user_id, nonce), user_id, _digest(*parts), until=until)
+
+
+def server_key(user_id: str, key: str, *parts: str) -> RequestKey:
+    """Return the key of a score that a trusted server submits for a player, who can have no such key."""
+    return RequestKey(_digest("server", user_id, key), user_id, _digest(*parts))
 
 
 def get(db: Database, key: RequestKey) -> "TransactGetItemTypeDef":
@@ -101,7 +116,7 @@ def put(db: Database, key: RequestKey, answer: Answer, now: int) -> "TransactWri
         "fingerprint": key.fingerprint,
         "status": answer.status,
         "body": answer.body,
-        "expiresAt": now // 1000 + KEPT_SECONDS,
+        "expiresAt": max(now, key.until) // 1000 + KEPT_SECONDS,
     }
     return {
         "Put": {

@@ -5,12 +5,16 @@
    all there is; and no second heir gets any of it.
 2. The boards over several areas, one transaction each: the heir gets the sum that there will be, and the
    guest's row goes. Then areas and the boards of one area, one transaction each, the same way. So a board is
-   at any moment as it was before, or as it is afterwards. Until no standing of the guest's is found.
+   at any moment as it was before, or as it is afterwards. Until no standing of the guest's is found. What the
+   guest has claimed of a season goes in the same transaction (claims without a standing go by themselves): of
+   two players who are one from then on, no second claim gets the prize.
 3. One transaction takes progress and profile away from the guest and gives the heir what the rules say
    (`game.merge`). Where the heir has no save, name and portrait are the guest's, and the rows show them.
-4. The sums are compared with their areas: a score of the heir's between 2 and 3 moved a sum by what the area
+4. What the guest has had of what is limited (`store.limits`) counts with the heir, and held scores are the
+   heir's: one transaction for each.
+5. The sums are compared with their areas: a score of the heir's between 2 and 3 moved a sum by what the area
    moved, though the guest's part was in the sum already, and not yet in the area.
-5. The guest is deleted, as a player who asked for it is (`store.deletion`): pictures, kept answers,
+6. The guest is deleted, as a player who asked for it is (`store.deletion`): pictures, kept answers,
    connections, and the user in the pool.
 
 Every step takes from the guest, in the transaction in which it gives to the heir, what the guest was read to
@@ -25,23 +29,35 @@ that is throttled, or that others keep writing to, until it is calm.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from game.catalogue import Board, Catalogue, area_of
+from game.catalogue import SEASON_MARK, SEASON_SEPARATOR, Board, Catalogue, area_of
 from game.merge import GUESTS_LIMIT, Record, merged_progress, merged_record, merged_sum, takes_look
 from game.scoring import handed_to
 from game.standing import Held, PointsLimitError
-from store import appearance, deletion, player_rows, players, profiles, progress, scores, standings
-from store.database import Database, Item, batch_get, retry_on_conflict
+from store import (
+    appearance,
+    claims,
+    deletion,
+    held_scores,
+    limits,
+    player_rows,
+    players,
+    profiles,
+    progress,
+    scores,
+    standings,
+)
+from store.database import Database, Item, batch_get, partition, retry_on_conflict
 from store.deletion import DeleteUser, HangUp
 from store.errors import ConflictError, RowError, StoreError, ThrottledError
 from store.player_rows import Change, PlayerRows
 from store.players import DeletedError, NewLook, NotFreeError
 from store.portraits import PortraitBucket
 from store.profiles import Profile
-from store.schema import STANDINGS
+from store.schema import CLAIMS, HELD_SCORES, LIMITS, STANDINGS, Table
 from store.standings import Standing
 from store.submission import restate
 
@@ -147,6 +163,9 @@ class _Merge:
             belongings = error
         # A Query sees a transaction's rows one by one: one that came just before the tombstone may show late.
         await self._boards()
+        await self._each("claims", self._next_claim)
+        await self._each("limits", self._next_limit)
+        await self._each("held scores", self._next_held)
         await self._compare_sums()
         for waiting in (belongings, *self._waiting.values()):
             if waiting is not None:
@@ -172,7 +191,8 @@ class _Merge:
     async def _board(self, name: str) -> None:
         """Move a standing, and the row that it names; one that is gone is no error."""
         own = await player_rows.read(self._db, self._catalogue, self._heir, [name], self._now)
-        found = await batch_get(self._db, {STANDINGS: [standings.key(self._guest, name)]})
+        claimed = [claims.key(user_id, name) for user_id in (self._guest, self._heir)]
+        found = await batch_get(self._db, {STANDINGS: [standings.key(self._guest, name)], CLAIMS: claimed})
         if not found[STANDINGS]:
             return
         guest = standings.parse(found[STANDINGS][0])
@@ -181,7 +201,18 @@ class _Merge:
         if guest.sort_key is not None:
             parts.append(scores.delete(self._db, name, guest.sort_key, unless_there=name not in rows))
         parts += await self._given(name, own, guest, rows.get(name))
+        # What was claimed goes with the standing, or else it could be claimed again in between.
+        parts += self._claim(name, found[CLAIMS])
         await players.write(self._db, self._heir, parts, look=own.look)
+
+    def _claim(self, name: str, found: Sequence[Item]) -> list["TransactWriteItemTypeDef"]:
+        """Return the transaction's parts that hand over what the guest has claimed, given both's claims."""
+        held = {item["userId"]["S"]: item for item in found}
+        if self._guest in held:
+            return claims.hand_over(self._db, held[self._guest], self._heir, has_own=self._heir in held)
+        # A read may show a claim late that came just before the tombstone.
+        is_season = SEASON_SEPARATOR in name and SEASON_MARK not in name
+        return [claims.absent(self._db, self._guest, name)] if is_season else []
 
     async def _given(
         self, name: str, own: PlayerRows, guest: Standing, row: Item | None
@@ -272,6 +303,57 @@ class _Merge:
         dressed = own.model_copy(update={"name": taken.name, "updated_at": self._now})
         avatar = taken.avatar and await self._portraits.copy_portrait(taken.avatar, self._heir)
         return dressed.with_portrait(avatar) if avatar else dressed
+
+    async def _each(self, what: str, step: Callable[[], Awaitable[bool]]) -> None:
+        """Take a step until there is no more to move; what is in the way holds up nothing else."""
+        try:
+            while await retry_on_conflict(step):
+                pass
+        except _PASSING as error:
+            logger.error("the merge of %s into %s has to wait: %s", what, self._heir, error)
+            self._waiting[what] = error
+
+    async def _next_claim(self) -> bool:
+        """Move a claim whose standing is gone; is there another?"""
+        for item in await self._guests(CLAIMS):
+            name = item["board"]["S"]
+            keys = [claims.key(user_id, name) for user_id in (self._guest, self._heir)]
+            found = (await batch_get(self._db, {CLAIMS: keys}))[CLAIMS]
+            await players.write(self._db, self._heir, self._claim(name, found))
+            return True
+        return False
+
+    async def _next_limit(self) -> bool:
+        """Count with the heir what the guest has had in one window; is there another?"""
+        for item in await self._guests(LIMITS):
+            try:
+                row = limits.parse(item)
+            except RowError as error:
+                logger.error("a limit of a guest is left out of the merge: %s", error)
+                continue
+            if not row.is_over(self._now):
+                parts = [limits.remove(self._db, row), limits.add(self._db, self._heir, row)]
+                await players.write(self._db, self._heir, parts)
+                return True
+        return False
+
+    async def _next_held(self) -> bool:
+        """Move a held score of the guest's; is there another?"""
+        for item in await self._guests(HELD_SCORES):
+            try:
+                row = held_scores.parse(item)
+            except RowError as error:
+                logger.error("a held score of a guest is left out of the merge: %s", error)
+                continue
+            slot = held_scores.free_slot(await held_scores.of_player(self._db, self._heir))
+            moved = row.model_copy(update={"user_id": self._heir, "slot": slot})
+            parts = [held_scores.remove(self._db, row), held_scores.put(self._db, moved)]
+            await players.write(self._db, self._heir, parts)
+            return True
+        return False
+
+    async def _guests(self, table: Table) -> list[Item]:
+        return [item async for page in partition(self._db, table, self._guest) for item in page]
 
     async def _compare_sums(self) -> None:
         held = {one.board async for page in standings.readable(self._db, self._heir) for one in page}

@@ -1,7 +1,8 @@
 """What a player has on some boards, as it was read, and the writes that change it: see `store.submission`."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from game.catalogue import Board, Catalogue
@@ -12,7 +13,7 @@ from store import appearance, players, profiles, scores, standings
 from store.database import ATTEMPTS, Database, Item, to_item
 from store.errors import ConflictError
 from store.profiles import Profile
-from store.schema import STANDINGS, USER_PROFILES
+from store.schema import STANDINGS, USER_PROFILES, Table
 from store.standings import Standing
 
 if TYPE_CHECKING:
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlayerRows:
-    """What was read of a player: the look, the profile if there is one, standings, and rows by board."""
+    """What was read of a player: the look, the profile if there is one, standings, and rows by board.
+
+    others: rows of other tables that were asked for.
+    """
 
     user_id: str
     look: int
     profile: Profile | None
     standings: Mapping[str, Standing]
     rows: Mapping[str, Item]
+    others: Mapping[Table, Sequence[Item]] = field(default_factory=dict)
 
     def is_gone(self, board: str) -> bool:
         """Return whether a standing names a row that was not there."""
@@ -70,14 +75,20 @@ class Change:
 
 
 async def read(
-    db: Database, catalogue: Catalogue, user_id: str, boards: Iterable[str], now: int
+    db: Database,
+    catalogue: Catalogue,
+    user_id: str,
+    boards: Iterable[str],
+    now: int,
+    others: Mapping[Table, Sequence[Item]] = MappingProxyType({}),
 ) -> PlayerRows:
     """Return what a player has on these boards, and in these areas, read consistently.
 
-    `now` in milliseconds since the epoch. Raises DeletedError, RowError, and ConflictError where the player
-    kept changing name or portrait.
+    `now` in milliseconds since the epoch; `others` are keys of rows to be read with them. Raises
+    DeletedError, RowError, and ConflictError where the player kept changing name or portrait.
     """
-    keys = {
+    keys: dict[Table, Sequence[Item]] = {
+        **others,
         USER_PROFILES: [to_item({"userId": user_id})],
         STANDINGS: [standings.key(user_id, name) for name in dict.fromkeys(boards)],
     }
@@ -96,6 +107,7 @@ async def read(
         profile=profile,
         standings=held,
         rows=await scores.rows_of(db, [one for one in held.values() if catalogue.find_board(one.board)]),
+        others={table: found[table] for table in others},
     )
 
 

@@ -1,11 +1,17 @@
 """Compares a part of a board's rank index with the rows, and the nodes with their children."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from game.rank_tree import Node, Range
+from game.rank_tree import EVERYTHING, Node, Range
 from store import rank_nodes, row_ranges
 from store.database import Database
 from store.rank_index import side_by_side
+
+_NOT_COUNTED, _MISSING = -1, -2
+"""What stands for the rows of a range that are not counted, and of one whose node is missing."""
+_Wanted = Callable[[Range, int, int], bool]
+"""Says whether to compare a range, given how many rows come before it, and how many are in it."""
 
 
 class WrongCount(NamedTuple):
@@ -32,16 +38,48 @@ async def find_wrong(db: Database, board: str, number: int, of: int) -> set[Wron
     root = (await rank_nodes.load_root(db, board)).node
     if root is None or root.total is None:
         return set()
-    return await _compare(db, board, root, root.total * number // of, root.total * (number + 1) // of)
+    first, last = root.total * number // of, root.total * (number + 1) // of
+
+    def is_wanted(_: Range, begin: int, rows: int) -> bool:
+        return begin <= last and begin + rows >= first
+
+    return await _compare(db, board, root, 0, is_wanted, whole=False)
 
 
-async def _compare(db: Database, board: str, node: Node, first: int, last: int) -> set[WrongCount]:
-    """Compare the children that begin or end with rows from `first` to `last` of the node's range."""
+async def find_wrong_within(db: Database, board: str, part: Range) -> set[WrongCount]:
+    """Return what is wrong in a range of keys, on all levels; rows that are not counted are wrong, too."""
+
+    def is_wanted(one: Range, _begin: int, _rows: int) -> bool:
+        return (one.hi is None or one.hi > part.lo) and (part.hi is None or one.lo < part.hi)
+
+    root = (await rank_nodes.load_root(db, board)).node
+    if root is None:
+        return {WrongCount(0, part, 0, _NOT_COUNTED)}
+    return await _compare(db, board, root, 0, is_wanted, whole=True)
+
+
+async def leaves_at(db: Database, board: str, key: str) -> Range:
+    """Return the range of the node of level 1 that holds a key, or of a node above it that lacks it."""
+    node = (await rank_nodes.load_root(db, board)).node
+    part = EVERYTHING
+    while node is not None and node.level > 1:
+        part = node.child(node.place(key))
+        name = rank_nodes.node_id(node.level - 1, part.lo)
+        node = (await rank_nodes.load(db, board, [name])).get(name)
+    return part
+
+
+async def _compare(
+    db: Database, board: str, node: Node, begin: int, wanted: _Wanted, *, whole: bool
+) -> set[WrongCount]:
+    """Compare those children of a node that are wanted; `begin` rows come before it.
+
+    whole: whether what is not counted is wrong.
+    """
     parts: dict[Range, tuple[int, int]] = {}  # the rows before a child, and in it
-    begin = 0
     for place, count in enumerate(node.counts):
-        if count is not None and begin <= last and begin + count >= first:
-            parts[node.child(place)] = begin, count
+        if (whole or count is not None) and wanted(node.child(place), begin, count or 0):
+            parts[node.child(place)] = begin, _NOT_COUNTED if count is None else count
         begin += count or 0
     if node.level == 1:
         counted = await side_by_side(row_ranges.count(db, board, part) for part in parts)
@@ -51,13 +89,17 @@ async def _compare(db: Database, board: str, node: Node, first: int, last: int) 
         names = {part: rank_nodes.node_id(node.level - 1, part.lo) for part in parts}
         loaded = await rank_nodes.load(db, board, names.values())
         children = {part: loaded[name] for part, name in names.items() if name in loaded}
-        true = {part: child.total for part, child in children.items() if child.total is not None}
+        true = {
+            part: _NOT_COUNTED if child.total is None else child.total
+            for part, child in children.items()
+            if whole or child.total is not None
+        }
         below = await side_by_side(
-            _compare(db, board, child, first - parts[part][0], last - parts[part][0])
+            _compare(db, board, child, parts[part][0], wanted, whole=whole)
             for part, child in children.items()
         )
         # A child that is missing is mended by who comes down to it.
-        true |= dict.fromkeys(parts.keys() - children.keys(), -1)
+        true |= dict.fromkeys(parts.keys() - children.keys(), _MISSING)
     wrong = {
         WrongCount(node.level, part, parts[part][1], found)
         for part, found in true.items()

@@ -57,7 +57,9 @@ def revised(node: Node) -> Node:
 
 async def load_root(db: Database, board: str) -> HeldRoot:
     """Return a board's root."""
-    answer = await db.client.get_item(TableName=db.name(RANKS), Key=_key(board, ROOT), ConsistentRead=True)
+    answer = await db.client.get_item(
+        TableName=db.name(RANKS), Key=item_key(board, ROOT), ConsistentRead=True
+    )
     item = answer.get("Item")
     return HeldRoot(_readable(db, item), item.get("revision") if item else None)
 
@@ -67,7 +69,7 @@ async def load(db: Database, board: str, ids: Collection[str]) -> dict[str, Node
     wanted = list(dict.fromkeys(ids))
     found: dict[str, Node] = {}
     for start in range(0, len(wanted), BATCH_GET_LIMIT):
-        keys = [_key(board, one) for one in wanted[start : start + BATCH_GET_LIMIT]]
+        keys = [item_key(board, one) for one in wanted[start : start + BATCH_GET_LIMIT]]
         for item in (await batch_get(db, {RANKS: keys}))[RANKS]:
             if node := _readable(db, item):
                 found[item["node"]["S"]] = node
@@ -125,9 +127,21 @@ async def indexed_boards(db: Database) -> list[str]:
     return [item["board"]["S"] async for page in pages for item in page["Items"]]
 
 
+async def is_there(db: Database, board: str) -> bool:
+    """Return whether anything is left of a board's index."""
+    answer = await db.client.query(
+        TableName=db.name(RANKS),
+        KeyConditionExpression="board = :board",
+        ExpressionAttributeValues=to_item({":board": board}),
+        ProjectionExpression="node",
+        Limit=1,
+    )
+    return bool(answer["Items"])
+
+
 async def drop(db: Database, board: str) -> None:
     """Delete a board's index. It may be made again meanwhile: the root goes first. Can be repeated."""
-    await db.client.delete_item(TableName=db.name(RANKS), Key=_key(board, ROOT))
+    await db.client.delete_item(TableName=db.name(RANKS), Key=item_key(board, ROOT))
     pages = query_pages(
         db,
         {
@@ -138,7 +152,9 @@ async def drop(db: Database, board: str) -> None:
         },
     )
     async for page in pages:
-        await batch_write(db, RANKS, [{"DeleteRequest": {"Key": _key(board, row["node"])}} for row in page])
+        await batch_write(
+            db, RANKS, [{"DeleteRequest": {"Key": item_key(board, row["node"])}} for row in page]
+        )
 
 
 async def _put(db: Database, board: str, node: Node, condition: Any) -> Node:
@@ -159,7 +175,8 @@ def _unchanged(revision: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _key(board: str, name: str) -> Item:
+def item_key(board: str, name: str) -> Item:
+    """Return the key of what is stored of a board's index under a name."""
     return to_item({"board": board, "node": name})
 
 
@@ -168,7 +185,7 @@ def to_stored(board: str, node: Node) -> Item:
     prefix = common_prefix(node.separators)
     counts = [_NOT_COUNTED if count is None else count for count in node.counts]
     item = {
-        **_key(board, id_of(node)),
+        **item_key(board, id_of(node)),
         "level": {"N": str(node.level)},
         "revision": {"S": node.revision},
         "separators": {"L": [{"S": text[len(prefix) :]} for text in node.separators]},

@@ -11,8 +11,9 @@ from game.board import Entry
 from game.catalogue import Board
 from game.rank_tree import EVERYTHING, Node, Range, last_before
 from game.scoring import Order
-from store import rank_nodes, row_ranges, scores
+from store import rank_marks, rank_nodes, row_ranges, scores
 from store.database import Database, backoff
+from store.rank_index import side_by_side
 from store.rank_nodes import MovedError, node_id
 from store.scores import Score
 
@@ -69,6 +70,23 @@ async def place(
         return None
     found = await row_ranges.count(db, board.key, _overlap(leaf.range, wanted))
     return Place(leaf.better + min(found.rows, leaf.rows), leaf.of)
+
+
+async def final_place(db: Database, board: Board, key: str, *, counted: int) -> Place | None:
+    """Return the place of a row's sort key in a season that is over, exact though records were lost.
+
+    By the index only once all of it was compared with the rows since the end (`store.rank_marks`), and by
+    counting before. None is returned where more than `counted` rows would have to be counted.
+    """
+    if await rank_marks.is_verified(db, board.key):
+        return await place(db, board, key, counted=counted)
+    wanted = better_than(board.order, key)
+    rest = Range("", wanted.lo) if wanted.lo else Range(key, None)
+    parts = [row_ranges.count(db, board.key, part, limit=counted) for part in (wanted, rest)]
+    better, others = await side_by_side(parts)
+    if not (better.whole and others.whole and better.seen + others.seen <= counted):
+        return None
+    return Place(better.rows, better.rows + others.rows)
 
 
 async def around(db: Database, board: Board, key: str, *, neighbours: int) -> Around:

@@ -16,7 +16,13 @@ class Index:
 
     name: str
     partition_key: str
+    sort_key: str | None = None
     sparse: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The attributes of its key: partition key, and sort key if there is one."""
+        return (self.partition_key, self.sort_key) if self.sort_key else (self.partition_key,)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,10 @@ BY_PENDING = Index("byPending", "pending", sparse=True)
 PLAYERS = Table("Players", "userId", index=BY_PENDING, ttl="expiresAt")
 STANDINGS = Table("Standings", "userId", "board", ttl="expiresAt", restored=True)
 RANKS = Table("Ranks", "board", "node")
+LIMITS = Table("Limits", "userId", "limit", ttl="expiresAt", restored=True)
+BY_VERDICT = Index("byVerdict", "verdict", "id")
+HELD_SCORES = Table("HeldScores", "userId", "slot", index=BY_VERDICT, restored=True)
+CLAIMS = Table("Claims", "userId", "board", restored=True)
 
 TABLES = (
     USER_PROFILES,
@@ -66,21 +76,28 @@ TABLES = (
     PLAYERS,
     BUDGETS,
     RANKS,
+    LIMITS,
+    HELD_SCORES,
+    CLAIMS,
 )
+
+
+def _key_schema(keyed: Table | Index) -> "list[KeySchemaElementTypeDef]":
+    schema: list[KeySchemaElementTypeDef] = [{"AttributeName": keyed.partition_key, "KeyType": "HASH"}]
+    if keyed.sort_key:
+        schema.append({"AttributeName": keyed.sort_key, "KeyType": "RANGE"})
+    return schema
 
 
 def create_request(table: Table, physical_name: str) -> "CreateTableInputTypeDef":
     """Return the CreateTable request, for engines that no CDK deploys to: the laptop's and the tests'."""
     attributes = set(table.keys)
-    key_schema: list[KeySchemaElementTypeDef] = [{"AttributeName": table.partition_key, "KeyType": "HASH"}]
-    if table.sort_key:
-        key_schema.append({"AttributeName": table.sort_key, "KeyType": "RANGE"})
     if table.index:
-        attributes.add(table.index.partition_key)
+        attributes |= set(table.index.keys)
     request: CreateTableInputTypeDef = {
         "TableName": physical_name,
         "BillingMode": "PAY_PER_REQUEST",
-        "KeySchema": key_schema,
+        "KeySchema": _key_schema(table),
         "AttributeDefinitions": [
             {"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)
         ],
@@ -89,7 +106,7 @@ def create_request(table: Table, physical_name: str) -> "CreateTableInputTypeDef
         request["GlobalSecondaryIndexes"] = [
             {
                 "IndexName": table.index.name,
-                "KeySchema": [{"AttributeName": table.index.partition_key, "KeyType": "HASH"}],
+                "KeySchema": _key_schema(table.index),
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
         ]

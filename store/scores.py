@@ -129,6 +129,16 @@ def delete(db: Database, board: str, sort_key: str, *, unless_there: bool) -> "T
     return {"Delete": deleted}
 
 
+def present(db: Database, board: str, sort_key: str) -> "TransactWriteItemTypeDef":
+    """Return the transaction's part that fails it if a row is gone."""
+    checked: Any = {
+        "TableName": db.name(SCORES),
+        "Key": row_key(board, sort_key),
+        "ConditionExpression": "attribute_exists(gameArea)",
+    }
+    return {"ConditionCheck": checked}
+
+
 async def show(db: Database, board: str, sort_key: str, profile: Profile) -> None:
     """Show a profile in a row, unless the row shows a later look, or is gone: no row is made.
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from game.board import Milliseconds, Points, Seconds
+from game.catalogue import SEASON_SEPARATOR
 from game.scoring import is_owned_by
 from game.seasons import SeasonTimes
 from game.standing import Held
@@ -117,6 +118,13 @@ def remove(db: Database, read: Standing) -> "TransactWriteItemTypeDef":
     return {"Delete": removed}
 
 
+def unchanged(db: Database, read: Standing) -> "TransactWriteItemTypeDef":
+    """Return the transaction's part that fails it if a row changed since it was read."""
+    where = key(read.user_id, read.board)
+    checked: Any = {"TableName": db.name(STANDINGS), "Key": where, **as_read(read, "board")}
+    return {"ConditionCheck": checked}
+
+
 async def load(db: Database, user_id: str, board: str) -> Standing | None:
     """Return what a player has on a board, read consistently. Raises DeletedError and RowError."""
     _, rows = await players.load_with(db, user_id, {STANDINGS: [key(user_id, board)]})
@@ -142,13 +150,32 @@ def pages(db: Database, user_id: str, *, limit: int | None = None) -> AsyncItera
 async def readable(db: Database, user_id: str, *, limit: int | None = None) -> AsyncIterator[list[Standing]]:
     """Yield the pages of a player's rows; one that cannot be read is logged and left out."""
     async for page in pages(db, user_id, limit=limit):
-        found = []
-        for item in page:
-            try:
-                found.append(parse(item))
-            except RowError as error:
-                db.damage.error(error.row, "left out of what a player has: %s", error)
-        yield found
+        yield _readable(db, page)
+
+
+def _readable(db: Database, page: Iterable[Item]) -> list[Standing]:
+    found = []
+    for item in page:
+        try:
+            found.append(parse(item))
+        except RowError as error:
+            db.damage.error(error.row, "left out of what a player has: %s", error)
+    return found
+
+
+async def of_board(db: Database, user_id: str, board_id: str) -> dict[str, Standing]:
+    """Return what a player has in the seasons of a board, by its key, read consistently.
+
+    A row that cannot be read is logged and left out.
+    """
+    request: QueryInputTypeDef = {
+        "TableName": db.name(STANDINGS),
+        "ConsistentRead": True,
+        "KeyConditionExpression": "userId = :user AND begins_with(board, :board)",
+        "ExpressionAttributeValues": to_item({":user": user_id, ":board": f"{board_id}{SEASON_SEPARATOR}"}),
+    }
+    found = [one async for page in item_pages(db, request) for one in _readable(db, page)]
+    return {one.board: one for one in found}
 
 
 async def points(db: Database, user_id: str, areas: Collection[str]) -> dict[str, int]:

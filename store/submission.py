@@ -22,6 +22,10 @@ score decides the season of every board, once. A run that began in an earlier se
 long as there is grace. A sum over several areas within a season adds up what the player has in each in that
 season: so an area has a standing for it, which names no row.
 
+**Terms.** A player's score comes under the rules of its area (`store.terms`), which are asked with the rows
+of step 1. What they refuse writes nothing. A run is spent, and limits are counted, in the transaction of step
+4. A score in doubt is held: of what it would have changed, nothing is written, but a row for a moderator.
+
 **A row that is not there** is a fact that the transaction checks. A read sees a transaction's rows one by
 one, so the row of a score that was accepted this moment may be missing while its standing is there.
 """
@@ -29,21 +33,25 @@ one, so the row of a score that was accepted this moment may be missing while it
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from game.area_rules import Doubt
 from game.catalogue import Board, Catalogue
 from game.model import Model, is_absent
 from game.seasons import SeasonTimes
 from game.standing import Held, Run, after_run, in_range
-from store import idempotency, player_rows, players, scores, standings
+from store import held_scores, idempotency, limits, player_rows, players, scores, standings, terms
 from store.database import PATIENT_ATTEMPTS, Database, retry_on_conflict
 from store.errors import StoreError
+from store.held_scores import HELD_LIMIT, HeldScore
 from store.idempotency import Answer, RequestKey
 from store.player_rows import Change, PlayerRows
 from store.profiles import Profile
+from store.schema import LIMITS
 from store.standings import Standing
+from store.terms import RuleError, Terms
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -72,11 +80,15 @@ class Outcome(Model):
 class Submission(Model):
     """The outcome of a score: what the player has in the area now, and whether this score made it.
 
-    boards: the same on each board that the area feeds; none in answers that an earlier release kept.
+    best: None where a first score is held.
+    verdict: whether the score counts, or is held until a moderator decides.
+    boards: the same on each board that the area feeds; none for a score that is held, and in answers that an
+        earlier release kept.
     """
 
-    best: int
+    best: int | None
     improved: bool
+    verdict: Literal["accepted", "held"] = "accepted"
     boards: tuple[Outcome, ...] = ()
 
 
@@ -103,6 +115,7 @@ async def submit(
     tiebreak: int | None = None,
     metadata: str | None = None,
     started_at: int | None = None,
+    under: Terms | None = None,
     key: RequestKey | None = None,
 ) -> Submission:
     """Record a score in an area of the catalogue.
@@ -110,11 +123,16 @@ async def submit(
     `profile` is how the player is shown as long as no profile is stored; `achieved_at`, when the server
     received the score, and `started_at`, when its run began if it has one, are in milliseconds since the
     epoch. `tiebreak` is of the same run as the points, where the area has one; `metadata` is JSON text that
-    entries carry. The same `key` gets the same answer and counts once. Raises DeletedError, KeyReusedError,
-    PointsLimitError, SeasonOverError, RowError, and ConflictError when the player's rows never stayed still,
-    with nothing written.
+    entries carry. The same `key` gets the same answer and counts once; for a score with a ticket it is the
+    run's. `under` are the terms of a player's score, with the run that it comes from; a trusted server has
+    none. Raises DeletedError, KeyReusedError, PointsLimitError, SeasonOverError, the errors of `store.terms`,
+    RowError, and ConflictError when the player's rows never stayed still, with nothing written.
     """
     run = Run(points, tiebreak, metadata)
+    asked = terms.quotas(catalogue, area, under, achieved_at) if under else []
+    others = {LIMITS: terms.keys(profile.user_id, asked)} if asked else {}
+    if under and under.ticket:
+        started_at = under.ticket.started_at
     over: SeasonOverError | None = None
     boards: list[Board] = []
     try:
@@ -123,18 +141,32 @@ async def submit(
         over = error
 
     async def attempt() -> Submission:
-        read = await player_rows.read(db, catalogue, profile.user_id, _touched(area, boards), achieved_at)
+        touched = _touched(area, boards)
+        read = await player_rows.read(db, catalogue, profile.user_id, touched, achieved_at, others)
         answered = await idempotency.load(db, key, achieved_at) if key else None
         if answered:
             return Submission.model_validate_json(answered.body)
         # An answer that was given before is given again, though its season is over by now.
         if over:
             raise over
+        counted = [limits.take(db, profile.user_id, quota) for quota in asked]
+        rows = terms.parse(read.others.get(LIMITS, ()))
+        doubt = terms.judge(under, asked, rows, points, achieved_at) if under else None
+        if under and doubt:
+            held = await _held(db, read.profile or profile, area, run, achieved_at, under, doubt)
+            before = read.held(catalogue, area)
+            submission = Submission(best=before.points if before else None, improved=False, verdict="held")
+            return await finish(read, submission, [held_scores.put(db, held), *counted])
         steps = await _steps(db, catalogue, read, area, boards, run, achieved_at)
         submission = _outcome(area, boards, steps)
         shown = read.profile or profile
         changes = filter(None, (_change(read, step) for step in steps.values()))
         writes = [part for change in changes for part in player_rows.writes(db, read, shown, change)]
+        return await finish(read, submission, writes + counted)
+
+    async def finish(
+        read: PlayerRows, submission: Submission, writes: list["TransactWriteItemTypeDef"]
+    ) -> Submission:
         if key:
             answer = Answer(status=HTTPStatus.CREATED, body=submission.model_dump_json())
             writes.append(idempotency.put(db, key, answer, achieved_at))
@@ -143,6 +175,31 @@ async def submit(
         return submission
 
     return await retry_on_conflict(attempt)
+
+
+async def _held(
+    db: Database, shown: Profile, area: str, run: Run, now: int, under: Terms, doubt: Doubt
+) -> HeldScore:
+    """Return the row of a score that is held. Raises RuleError where the player has too many."""
+    if under.ticket is None:
+        raise ValueError("a score without a run is in no doubt")
+    rows = await held_scores.of_player(db, shown.user_id)
+    if len(rows) >= HELD_LIMIT:
+        raise RuleError(doubt, f"{terms.explain(under.rules, doubt)}, and {HELD_LIMIT} wait for a moderator")
+    return HeldScore(
+        user_id=shown.user_id,
+        slot=held_scores.free_slot(rows),
+        id=held_scores.new_id(now),
+        game_area=area,
+        points=run.points,
+        tiebreak=run.tiebreak,
+        metadata=run.metadata,
+        rule=doubt,
+        name=shown.name,
+        started_at=under.ticket.started_at,
+        achieved_at=now,
+        seed=under.ticket.seed,
+    )
 
 
 async def restate(

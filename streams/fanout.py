@@ -324,7 +324,7 @@ class FanOutRunner:
         return protocol.encode_snapshot(rules, board.position, board.entries, moment)
 
     async def _finish(self, board: PublishedBoard, fanout: FanOutRow, report: Report) -> PublishedBoard:
-        rest = await fanouts.finish(self._db, board, fanout)
+        rest = await fanouts.finish(self._db, board, fanout, self._now_ms())
         report.finished(fanout, self._now_ms())
         if fanout.stuck and max(rest.outbox, default=0) <= fanout.to:
             # Nothing newer is there to be pushed to them at once: the sweep, or the next batch, tries again.

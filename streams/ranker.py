@@ -8,6 +8,10 @@ shard, and there is no third. It knows no catalogue: the index of every board th
 Once an hour a sweep finishes indexes in which rows are not counted yet, and compares a part of each other
 index with the rows: in PARTS hours, all of it. It repairs what stays wrong for LATE_SECONDS, and so is not
 merely late: records that were given up or lost.
+
+Of a season that is over and has prizes, the sweep compares all of the index once, as soon as no score can
+come any more, and marks it (`store.rank_marks`): a prize is decided by a rank that is exact. The index of a
+season that can be read no longer is dropped. What DynamoDB removes of such seasons by itself changes none.
 """
 
 import asyncio
@@ -18,12 +22,16 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from game.rank_tree import COMES_OR_GOES
+from game.catalogue import Catalogue
+from game.rank_tree import COMES_OR_GOES, Range
+from game.season_ranks import decided_keys, expired_keys, is_expired, open_keys
+from store import rank_marks, rank_nodes
 from store.database import Database
 from store.errors import StoreError
-from store.rank_check import WrongCount, find_wrong
+from store.rank_check import WrongCount, find_wrong, find_wrong_within, leaves_at
 from store.rank_index import RankIndex
-from streams.records import RecordError, Touch, parse
+from store.rank_marks import Mark
+from streams.records import RecordError, Touch, is_expiry, parse
 from streams.tour import visit
 
 PARTS = 168
@@ -32,12 +40,23 @@ LATE_SECONDS = 30
 """A count that is wrong for so long, and the same, is not one whose records are on their way."""
 BUILD_SECONDS = 240
 """How long a sweep goes on with indexes that are not finished."""
+VERIFY_SECONDS = 150
+"""How long a sweep goes on comparing seasons that are over."""
+DROPPED_AT_ONCE = 100
+"""Indexes of expired seasons that a sweep drops; the next one goes on."""
+_REPAIRS = 3
+"""How often what is wrong in a part is repaired before the next sweep has it."""
 _SIDE_BY_SIDE = 8
 """Boards that a sweep looks at at a time."""
 
-_PASSING = (ClientError, BotoCoreError, StoreError)
-
 logger = logging.getLogger("podium.ranker")
+
+
+class WrongRanksError(Exception):
+    """A part of an index is wrong whatever was repaired; the next sweep tries again."""
+
+
+_PASSING = (ClientError, BotoCoreError, StoreError, WrongRanksError)
 
 
 @dataclass
@@ -69,7 +88,7 @@ class Ranker:
         """
         touched: dict[str, list[Touch]] = {}
         for record in records:
-            if record.get("eventName") not in COMES_OR_GOES:
+            if record.get("eventName") not in COMES_OR_GOES or is_expiry(record):
                 continue
             try:
                 touch = parse(record)
@@ -88,6 +107,28 @@ class Ranker:
             if isinstance(error, _PASSING)
         ]
 
+    async def tend(
+        self,
+        catalogue: Catalogue,
+        report: RankReport,
+        *,
+        parts: int = PARTS,
+        indexed: Collection[str] | None = None,
+    ) -> list[str]:
+        """Do all that a sweep does for the boards of a catalogue; return the boards that failed.
+
+        indexed: the boards that have an index, where that is known.
+        """
+        now = self._now_ms()
+        if indexed is None:
+            kept, expired = open_keys(catalogue, now), [*expired_keys(catalogue, now)]
+        else:
+            expired = [key for key in indexed if is_expired(catalogue, key, now)]
+            kept = [key for key in indexed if key not in expired]
+        failed = await self.sweep(kept, report, parts=parts)
+        failed += await self.verify(decided_keys(catalogue, now), report)
+        return failed + await self.drop(expired)
+
     async def sweep(self, boards: Collection[str], report: RankReport, *, parts: int = PARTS) -> list[str]:
         """Finish the indexes of boards, compare and repair one of `parts`; return the boards that failed."""
         now = self._now_ms()
@@ -102,15 +143,71 @@ class Ranker:
 
         async def repair(board: str) -> None:
             lasting = wrong[board] & await find_wrong(self._db, board, part, parts)
-            for one in lasting:
-                logger.error("board %s: %s, to be counted again", board, one.sentence)
-            report.repaired += len(lasting)
-            await self._maintain(board, {one.range.lo for one in lasting}, report)
+            await self._repair(board, lasting, report)
 
         failed = await self._each(boards, look)
         if wrong:
             await self._sleep(LATE_SECONDS)
         return [*failed, *await self._each(wrong, repair)]
+
+    async def verify(self, boards: Collection[str], report: RankReport) -> list[str]:
+        """Compare all of the indexes of seasons that are over, but for those of which that is done.
+
+        Return the boards that failed. For VERIFY_SECONDS; the next run goes on where this one stopped.
+        """
+        end = self._now_ms() + VERIFY_SECONDS * 1000
+
+        async def look(board: str) -> None:
+            if self._now_ms() < end:
+                await self._verify(board, end, report)
+
+        waiting = await rank_marks.unverified(self._db, boards)
+        return [*await self._each(waiting, look)]
+
+    async def drop(self, boards: Iterable[str]) -> list[str]:
+        """Drop the indexes of seasons that expired, where there are any; return the boards that failed."""
+        dropped = 0
+
+        async def drop(board: str) -> None:
+            nonlocal dropped
+            if dropped < DROPPED_AT_ONCE and await rank_nodes.is_there(self._db, board):
+                dropped += 1
+                await rank_nodes.drop(self._db, board)
+
+        return [*await self._each([*boards], drop)]
+
+    async def _verify(self, board: str, end: int, report: RankReport) -> None:
+        await self._build(board, end, report)
+        up_to, _ = await rank_marks.load(self._db, board)
+        while True:
+            part = Range(up_to, (await leaves_at(self._db, board, up_to)).hi)
+            if not await self._make_true(board, part, report):
+                raise WrongRanksError(f"{tuple(part)} is wrong after {_REPAIRS} repairs")
+            if part.hi is None:
+                break
+            up_to = part.hi
+            if self._now_ms() >= end:
+                await rank_marks.save(self._db, board, Mark(up_to))
+                logger.warning("board %s: its ranks are compared up to %s", board, up_to)
+                return
+        await rank_marks.save(self._db, board, Mark(is_whole=True))
+
+    async def _make_true(self, board: str, part: Range, report: RankReport) -> bool:
+        """Repair what is wrong in a part of an index; return whether nothing is any more."""
+        for _ in range(_REPAIRS):
+            found = await find_wrong_within(self._db, board, part)
+            if not found:
+                return True
+            await self._sleep(LATE_SECONDS)
+            lasting = found & await find_wrong_within(self._db, board, part)
+            await self._repair(board, lasting, report)
+        return not await find_wrong_within(self._db, board, part)
+
+    async def _repair(self, board: str, lasting: Collection[WrongCount], report: RankReport) -> None:
+        for one in lasting:
+            logger.error("board %s: %s, to be counted again", board, one.sentence)
+        report.repaired += len(lasting)
+        await self._maintain(board, {one.range.lo for one in lasting}, report)
 
     async def _build(self, board: str, end: int, report: RankReport) -> None:
         index = RankIndex(self._db, board)

@@ -27,7 +27,7 @@ metrics = Metrics(service=Metric.RANKS_REPAIRED.service)
 
 
 class RankSweepError(Exception):
-    """Boards whose ranks could not be compared or repaired; the next sweep tries again."""
+    """Boards whose ranks could not be compared, repaired or dropped; the next sweep tries again."""
 
 
 @asynccontextmanager
@@ -55,11 +55,11 @@ def handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def sweep_handler(_: dict[str, Any], __: LambdaContext) -> None:
-    """Compare a part of every board's ranks. Raises RankSweepError, so that the alarm sees what failed."""
+    """Compare ranks, of seasons too, and drop old ones. Raises RankSweepError: the alarm sees what failed."""
     report = RankReport()
-    boards = load_catalogue().boards
+    catalogue = load_catalogue()
     try:
-        failed = _container.run(lambda ranker: ranker.sweep(boards, report))
+        failed = _container.run(lambda ranker: ranker.tend(catalogue, report))
     finally:
         emit(report)
     if failed:

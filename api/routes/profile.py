@@ -61,9 +61,10 @@ class ExportView(Model):
     """All that is stored of the caller: rows as the tables have them, times in epoch milliseconds.
 
     `account` is what the user pool has. `standings` is what the caller has in each area and on each board,
-    with the row on the board as `entry`. Each of `pictures` has an address that is good for ten minutes.
-    `answers` are those kept for an `Idempotency-Key`, for a day. `leftOut` counts what was too much for one
-    answer.
+    with the row on the board as `entry`. `claims` are the prizes that were claimed, `limits` count what the
+    caller has had of what rules limit, and `held` are scores that wait for a moderator. Each of `pictures`
+    has an address that is good for ten minutes. `answers` are those kept for an `Idempotency-Key`, for a day.
+    `leftOut` counts what was too much for one answer.
     """
 
     user_id: str
@@ -73,6 +74,9 @@ class ExportView(Model):
     profile: dict[str, JsonValue] | None
     progress: dict[str, JsonValue] | None
     standings: list[dict[str, JsonValue]]
+    claims: list[dict[str, JsonValue]]
+    limits: list[dict[str, JsonValue]]
+    held: list[dict[str, JsonValue]]
     pictures: list[dict[str, JsonValue]]
     connections: list[dict[str, JsonValue]]
     answers: list[dict[str, JsonValue]]

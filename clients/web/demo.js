@@ -5,6 +5,7 @@ import { BoardScreen } from "./demo/boardScreen.js";
 import { createNotices } from "./demo/notices.js";
 import { showOverlay } from "./demo/overlay.js";
 import { PlayerState } from "./demo/playerState.js";
+import { SeasonRewards } from "./demo/seasonRewards.js";
 import { Stage } from "./demo/stage.js";
 import { createTabs, TABS } from "./demo/tabs.js";
 import { showWaitingScores } from "./demo/waitingScores.js";
@@ -31,9 +32,11 @@ async function start() {
   const catalogue = await podium.catalogue();
   const { boards } = catalogue;
   const state = new PlayerState(podium);
-  const screen = new BoardScreen(podium, state, notices);
+  const rewards = new SeasonRewards(podium, state, catalogue, notices);
+  const screen = new BoardScreen(podium, state, catalogue, notices, rewards);
   const stage = new Stage(podium, state, catalogue, screen, notices);
-  const you = new YouPanel(podium, state, catalogue, notices, (step) => account.open(step), (open) => stage.vacate(open));
+  const openAccount = (step) => account.open(step);
+  const you = new YouPanel(podium, state, catalogue, notices, rewards, openAccount, (open) => stage.vacate(open));
   const account = new AccountDialog(podium, (said) => {
     you.render();
     if (said) notices.cheer(said);
@@ -55,6 +58,7 @@ async function start() {
     you.leave();
     you.render();
     state.load().catch(notices.error);
+    rewards.playerChanged();
     screen.refresh();
     stage.refresh();
   }

@@ -205,6 +205,7 @@ export class Podium extends Rest {
       },
       pageshow: () => {
         this.#session.follow();
+        this.#live.look();
         scores.wake();
       },
       // In the background, timers may be late.

@@ -38,6 +38,57 @@ top = 5
 tiebreak = {{ name = "coins", order = "desc", min = 0, max = 10_000 }}
 metadata = 256
 """
+FLASH = "flash"
+"""An area without a board of its own, and `FLASH_BOARD` over it, whose seasons take FLASH_SECONDS."""
+FLASH_BOARD = "flash-week"
+FLASH_SECONDS = 10
+
+FLASH_TOML = f"""
+[areas.{FLASH}]
+title = "Flash"
+order = "desc"
+min = 0
+max = 1_000
+
+[boards.{FLASH_BOARD}]
+title = "Flash, this season"
+areas = ["{FLASH}"]
+top = 5
+season = "flash"
+
+[[boards.{FLASH_BOARD}.prizes]]
+ranks = [1, 1]
+money = 500
+items = {{ camel = 1 }}
+
+[[boards.{FLASH_BOARD}.prizes]]
+top = "50%"
+money = 20
+
+[seasons.flash]
+start = 2026-01-05T00:00:00Z
+every = "{FLASH_SECONDS}s"
+grace = "1s"
+review = "3s"
+keep = 30
+"""
+DOUBTED = "doubted"
+"""An area whose every score is held: desc, top 5, a run takes an hour; a player may submit nine a day."""
+
+DOUBTED_TOML = f"""
+[areas.{DOUBTED}]
+title = "Hall of Doubt"
+order = "desc"
+min = 0
+max = 1_000_000
+top = 5
+
+[areas.{DOUBTED}.rules]
+run = "required"
+min_time = "1h"
+attempts = "9/1d"
+on_doubt = "hold"
+"""
 _ARENA = """
 [areas.arena-{number}]
 title = "Arena {number}"
@@ -62,9 +113,9 @@ on_deployed = pytest.mark.parametrize("backend", [_DEPLOYED], indirect=True)
 
 @pytest.fixture(scope="session")
 def catalogue() -> str:
-    """Podium's own areas, one with a tie-break, and arenas with a top 5 for the tests to use up."""
+    """Podium's own areas; one with a tie-break, with short seasons, that holds scores; arenas to use up."""
     arenas = [_ARENA.format(number=number) for number in range(ARENAS)]
-    return DEFAULT_PATH.read_text() + DUEL_TOML + "".join(arenas)
+    return DEFAULT_PATH.read_text() + DUEL_TOML + FLASH_TOML + DOUBTED_TOML + "".join(arenas)
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,7 @@ _KINDS = (
     ("lambda", "list_event_source_mappings", "EventSourceMappings[].FunctionArn"),
     ("lambda", "list_functions", "Functions[].FunctionName"),
     ("logs", "describe_log_groups", "logGroups[].logGroupName"),
+    ("secretsmanager", "list_secrets", "SecretList[].Name"),
     ("s3", "list_buckets", "Buckets[].Name"),
     ("sns", "list_topics", "Topics[].TopicArn"),
     ("sqs", "list_queues", "QueueUrls"),

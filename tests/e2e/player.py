@@ -13,6 +13,7 @@ from websockets.typing import Subprotocol
 
 from game.board import Entry, Position
 from game.catalogue import Catalogue
+from game.groups import ADMINS
 from realtime.protocol import Diff, Snapshot
 from realtime.replica import Outcome, Replica
 from tests.e2e.backend import Backend
@@ -88,6 +89,10 @@ class Player:
         """`POST /score`, whatever the answer; `run` has its tie-break and metadata."""
         body = {"gameArea": area, "score": points, **run}
         return await self._http.post("/score", json=body, headers=bearer(self.id_token))
+
+    async def begin_run(self, area: str) -> str:
+        """Begin a run; its ticket."""
+        return str((await self.ask("POST", "/run", 201, {"gameArea": area}))["run"])
 
     async def submit(self, area: str, points: int, **run: object) -> dict[str, Any]:
         """Submit a score that must be accepted; the answer."""
@@ -185,10 +190,10 @@ class LiveClient:
             frame: Frame = json.loads(await self.socket.recv())
         self.frames.append(frame)
         if frame["type"] == "snapshot":
-            await self._resync(frame["board"], self._take_snapshot(Snapshot.model_validate(frame)))
+            await self._take(Snapshot.model_validate(frame))
         elif frame["type"] == "diff":
             assert frame["to"] == frame["from"] + 1
-            await self._resync(frame["board"], self._take_diff(Diff.model_validate(frame)))
+            await self._take(Diff.model_validate(frame))
         return frame
 
     async def next(self, kind: str) -> Frame:
@@ -222,18 +227,10 @@ class LiveClient:
         assert position is not None
         return position
 
-    def _replica(self, board: str) -> Replica:
-        return self.replicas.setdefault(board, Replica(self._catalogue.boards[board].order))
-
-    def _take_snapshot(self, snapshot: Snapshot) -> Outcome:
-        position = Position(snapshot.epoch, snapshot.version)
-        return self._replica(snapshot.board).snapshot(position, snapshot.entries, snapshot.tiebreak)
-
-    def _take_diff(self, diff: Diff) -> Outcome:
-        return self._replica(diff.board).diff(diff.epoch, diff.from_, diff.to, diff.changes)
-
-    async def _resync(self, board: str, outcome: Outcome) -> None:
-        if outcome is Outcome.RESYNC:
+    async def _take(self, frame: Snapshot | Diff) -> None:
+        board = frame.board
+        replica = self.replicas.setdefault(board, Replica(self._catalogue.boards[board].order))
+        if replica.take(frame) is Outcome.RESYNC:
             await self.send("subscribe", boards=[board])
 
 
@@ -244,9 +241,14 @@ def bearer(token: str) -> dict[str, str]:
 
 async def make_admin(backend: Backend, player: Player) -> None:
     """Put a player into the group `admins`, and sign them in again so that their tokens say so."""
+    await put_into(backend, player, ADMINS)
+
+
+async def put_into(backend: Backend, player: Player, group: str) -> None:
+    """Put a player into a group, and sign them in again so that their tokens say so."""
     async with backend.client("cognito-idp") as cognito:
         await cognito.admin_add_user_to_group(
-            UserPoolId=player.config["userPoolId"], Username=player.username, GroupName="admins"
+            UserPoolId=player.config["userPoolId"], Username=player.username, GroupName=group
         )
     await player.sign_in()
 

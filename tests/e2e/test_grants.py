@@ -18,20 +18,24 @@ import httpx
 import pytest
 
 from game.activity import HOUR_MS, hour_of
+from game.groups import SERVERS
 from game.live import BOARDS_LIMIT
 from game.merge import GUESTS_LIMIT
 from realtime.protocol import encode_snapshot
 from runtime.clock import now_ms
-from store import activity, boards, connections, players, rank_nodes, scores, standings
+from store import activity, boards, connections, players, rank_marks, rank_nodes, scores, standings
 from store.database import Database, to_item
+from store.rank_index import RankIndex
+from store.rank_marks import Mark
 from store.schema import LEADERBOARDS, PLAYERS, STANDINGS, USER_PROFILES
 from store.unfinished import OLD_MS
 from tests.e2e.calls import Permissions, beyond, granted, recorded, unused
-from tests.e2e.conftest import SignUp, on_deployed
+from tests.e2e.conftest import DOUBTED, FLASH_BOARD, SignUp, on_deployed
 from tests.e2e.deployment import Deployment
-from tests.e2e.player import Player, make_admin
+from tests.e2e.player import Player, make_admin, put_into
 from tests.support.waiting import PATIENCE_SECONDS, until_async
 from tests.unit.cv.pictures import astronaut, picture_file
+from tests.unit.store.reward_scene import seat
 
 pytestmark = on_deployed
 
@@ -55,7 +59,9 @@ async def test_functions_have_exactly_the_rights_that_they_use(
     await make_admin(deployment, root)
     await Player.begin_as_guest(deployment, http)
     await play(ada)
+    await win(deployment, db, ada)
     await play_with_pictures(deployment, ada)
+    await trust(deployment, root, ada)
     await look_after_a_while(db, ada, new_arena())
     await subscribe_to_too_many(deployment, ada)
     await spectate(ada, new_arena())
@@ -104,10 +110,25 @@ async def play(player: Player) -> None:
     await player.ask("POST", "/shop/buy", 409, {"itemId": "camel"}, key="camel")
     for points in (10, 11, 9):
         await player.submit("forest", points)
+    for _ in range(2):
+        await player.submit(DOUBTED, 5, run=await player.begin_run(DOUBTED))
     await player.ask("PUT", "/profile", 200, {"name": "Lovelace"})
     for path in ("/leaderboard", "/leaderboard/global", "/leaderboard/me"):
         assert (await player.get(path, gameArea="forest")).status_code == 200
     assert (await player.ask("GET", "/profile/export", 200))["answers"]
+
+
+async def win(deployment: Deployment, db: Database, player: Player) -> None:
+    """A player has won something in a season that is over, and claims it."""
+    board = deployment.catalogue().boards[FLASH_BOARD]
+    assert board.seasons
+    season = board.seasons.number_at(now_ms()) - 2
+    await seat(db, board.in_season(season), {player.user_id: 7})
+    listed = (await player.ask("GET", "/rewards", 200))["rewards"]
+    assert [one["season"] for one in listed] == [season]
+    asked = {"gameArea": FLASH_BOARD, "season": season}
+    for _ in range(2):
+        await player.ask("POST", "/rewards/claim", 200, asked, key="prize")
 
 
 async def play_with_pictures(deployment: Deployment, player: Player) -> None:
@@ -130,6 +151,17 @@ async def play_with_pictures(deployment: Deployment, player: Player) -> None:
     await player.ask("POST", "/avatar/update", 200, {"key": made["avatar"]})
     bad = {"key": await upload(deployment, player, b"no picture"), "background": "none"}
     assert "error" in await deployment.run_container({"userId": player.user_id, **bad})
+
+
+async def trust(deployment: Deployment, root: Player, player: Player) -> None:
+    """A trusted server submits a score, and an admin sees those that are held."""
+    await put_into(deployment, root, SERVERS)
+    score = {"key": uuid.uuid4().hex, "userId": player.user_id, "gameArea": "desert", "score": 5}
+    for _ in range(2):
+        answer = await root.ask("POST", "/server/scores", 200, {"scores": [score]})
+        assert answer["results"][0]["status"] == 201
+    held = (await root.get("/admin/held", limit=100)).json()["held"]
+    assert player.user_id in {one["userId"] for one in held}
 
 
 async def upload(deployment: Deployment, player: Player, picture: bytes | None = None) -> str:
@@ -247,7 +279,14 @@ async def rank(deployment: Deployment, db: Database, player: Player, arena: str)
     pieces = [replace(one, is_root=False) for one in (root,)]
     await rank_nodes.write_together(db, arena, [(root.above(pieces), root)], pieces)
     await player.submit(arena, 20)
+    # And one of a season that can be read no longer, which the sweep drops.
+    week = deployment.catalogue().boards[FLASH_BOARD]
+    assert week.seasons
+    old = week.in_season(week.seasons.readable(now_ms()).start - 5).key
+    await RankIndex(db, old).maintain(["a"])
+    await rank_marks.save(db, old, Mark())
     await invoke(deployment, "rank-sweep", {})
+    assert not await rank_nodes.is_there(db, old)
     for path in ("/leaderboard/me", "/leaderboard/rank"):
         assert (await player.get(path, gameArea=arena, score=15)).status_code == 200
 
@@ -281,6 +320,7 @@ async def tell_of_a_portrait(deployment: Deployment, db: Database, player: Playe
 async def leave(deployment: Deployment, db: Database, player: Player, arena: str) -> None:
     """A player erases everything while being connected, having once had another connection."""
     await play(player)
+    await win(deployment, db, player)
     await play_with_pictures(deployment, player)
     await upload(deployment, player)
     async with player.live(arena) as screen:
@@ -303,6 +343,7 @@ async def clean(deployment: Deployment, db: Database, gus: Player, hal: Player) 
     """A deletion and a change of name have died halfway, and rows were damaged: the janitor does the rest."""
     long_ago = now_ms() - 2 * OLD_MS
     await play(gus)
+    await win(deployment, db, gus)
     bucket = deployment.config()["avatarBucket"]
     async with deployment.client("s3") as s3:
         for key in (f"uploads/{gus.user_id}/x", f"avatars/{gus.user_id}/x/48.webp"):
@@ -339,6 +380,7 @@ async def merge(
     guests = [await Player.begin_as_guest(deployment, http) for _ in range(3)]
     for guest in guests[:2]:
         await play(guest)
+        await win(deployment, db, guest)
         await play_with_pictures(deployment, guest)
         await upload(deployment, guest)
     await guests[2].ask("PUT", "/profile", 200, {"name": "Only a name"})

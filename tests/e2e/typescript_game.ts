@@ -1,6 +1,6 @@
 // A game in TypeScript: what its author may write, and what the compiler has to refuse.
 import { Podium, PodiumError } from "podium";
-import type { Catalogue, Entry, ScoreEvent, Update, User, WaitingScore } from "podium";
+import type { Catalogue, Entry, Reward, Run, ScoreEvent, Season, Update, User, WaitingScore } from "podium";
 
 const podium: Podium = await Podium.connect("http://127.0.0.1:8000/client-config.json", {
   storage: () => sessionStorage,
@@ -42,6 +42,20 @@ answer.improved;
 await podium.submitScore("forest", "1200");
 // @ts-expect-error
 await podium.submitScore(1200);
+
+const run: Run = await podium.startRun("gauntlet");
+await podium.submitScore("gauntlet", 90, { run });
+// @ts-expect-error
+await podium.submitScore("gauntlet", 90, { run: run.run });
+const season: Season | undefined = (await podium.seasons("forest-week")).seasons[0];
+await podium.leaderboard("forest-week", { season: season?.season });
+const reward: Reward | undefined = (await podium.rewards({ limit: 5 })).rewards[0];
+if (reward && !reward.claimed && reward.claimableAt <= podium.now) {
+  const { prize, money } = await podium.claimReward(reward.gameArea, reward.season);
+  const sum: number = prize.money + money;
+}
+// @ts-expect-error
+await podium.claimReward("forest-week");
 
 const stop: () => void = podium.subscribe("forest", ({ type, entries, size, epoch }: Update) => {
   const [first]: readonly Entry[] = entries;

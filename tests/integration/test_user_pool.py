@@ -8,9 +8,9 @@ from typing import Any
 import aioboto3
 import pytest
 
+from game.groups import ADMINS
 from infra.passwords import PASSWORDS
 from local import provision
-from realtime.routes import ADMINS
 from store.users import UserPool, UsersUnavailableError, open_user_pool
 
 NAME = "ada"

@@ -17,12 +17,22 @@ def edited(
     seasons: Edits | None = None,
 ) -> Catalogue:
     """Return the catalogue after edits of areas, further boards and seasons; what is new begins as empty."""
-    file = catalogue.model_dump(by_alias=True, exclude_unset=True)
+    # What is not edited stays as it was read: a duration is a text in the file alone.
+    file: dict[str, Any] = {
+        field.alias or name: getattr(catalogue, name)
+        for name, field in type(catalogue).model_fields.items()
+        if name in catalogue.model_fields_set
+    }
     for table, edits in (("areas", areas or {}), ("boards", boards or {}), ("seasons", seasons or {})):
-        entries = file.setdefault(table, {})
+        entries = dict(file.get(table, {}))
         for name, changes in edits.items():
             if changes is None:
                 del entries[name]
-            else:
-                entries[name] = entries.get(name, {}) | changes
+                continue
+            entry = entries.get(name)
+            given: dict[str, Any] = (
+                {key: getattr(entry, key) for key in entry.model_fields_set} if entry else {}
+            )
+            entries[name] = {**given, **changes}
+        file[table] = entries
     return Catalogue.model_validate(file)

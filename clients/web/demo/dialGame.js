@@ -20,15 +20,16 @@ const MARKUP = `
  * Ten seconds of striking, with a pointer, the space bar or Enter.
  *
  * @param {HTMLElement} arena where the game is drawn
- * @param {string} area `forest` or `desert`
+ * @param {string} area one of `DIALS`; the forest's dial is that of any other
  * @param {AbortSignal} signal ends the game
+ * @param {() => number} [random] from 0 to 1
  * @returns {Promise<?{score: number, hits: number, misses: number}>} null when the player gave up, or the game was ended
  */
-export function playDial(arena, area, signal) {
+export function playDial(arena, area, signal, random = Math.random) {
   arena.innerHTML = MARKUP;
   const names = ["total", "left", "dial", "gate", "time", "hand", "gain", "chain"];
   const part = Object.fromEntries(names.map((name) => [name, arena.querySelector(`.${name}`)]));
-  const dial = new Dial(DIALS[area] ?? DIALS.forest, Math.random);
+  const dial = new Dial(DIALS[area] ?? DIALS.forest, random);
   const started = performance.now();
   const elapsed = () => performance.now() - started;
   part.dial.focus();

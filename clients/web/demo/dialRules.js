@@ -4,10 +4,14 @@ export const ROUND_MS = 10_000;
 const POINTS_LIMIT = 1_000_000;
 const CHAIN_LIMIT = 8;
 
-/** What the areas differ in: degrees a second, half the gate's width in degrees, and how the gate drifts. */
+/**
+ * What the areas differ in: degrees a second, half the gate's width in degrees, how the gate drifts, and what part of the
+ * usual points a hit wins. The gauntlet's rules bound the points per second of a run.
+ */
 export const DIALS = {
-  forest: { speed: 170, half: 26, drift: 0 },
-  desert: { speed: 190, half: 24, drift: 34 },
+  forest: { speed: 170, half: 26, drift: 0, share: 1 },
+  desert: { speed: 190, half: 24, drift: 34, share: 1 },
+  gauntlet: { speed: 205, half: 20, drift: -46, share: 1 / 30 },
 };
 
 /** The angle from `b` to `a`, in degrees from -180 to 180. */
@@ -27,7 +31,7 @@ export class Dial {
   #misses = 0;
 
   /**
-   * @param {{speed: number, half: number, drift: number}} rules
+   * @param {{speed: number, half: number, drift: number, share: number}} rules
    * @param {() => number} random from 0 to 1
    */
   constructor(rules, random) {
@@ -65,7 +69,8 @@ export class Dial {
       this.#misses += 1;
       return 0;
     }
-    const points = Math.round((500 + 1500 * (1 - offset / this.half)) * (1 + this.chain / 4));
+    const whole = (500 + 1500 * (1 - offset / this.half)) * (1 + this.chain / 4);
+    const points = Math.max(1, Math.round(whole * this.#rules.share));
     this.score = Math.min(POINTS_LIMIT, this.score + points);
     this.chain = Math.min(CHAIN_LIMIT, this.chain + 1);
     this.#turn(time);

@@ -20,14 +20,23 @@ export class OfferList {
 
   /** @param {import("./economy.js").Offer[]} offers */
   render(offers) {
-    for (const offer of offers) {
+    const there = new Set(offers.map(({ id }) => id));
+    for (const [id, row] of this.#rows) {
+      if (there.has(id)) continue;
+      row.remove();
+      this.#rows.delete(id);
+    }
+    for (const [index, offer] of offers.entries()) {
       const row = this.#rows.get(offer.id) ?? this.#create(offer);
+      const place = this.#list.children[index];
+      if (place !== row) this.#list.insertBefore(row, place);
       row.dataset.state = offer.state;
       const part = (name) => row.querySelector(`.offer-${name}`);
-      part("note").textContent = offer.note;
-      part("reason").textContent = offer.reason;
       const button = row.querySelector("button");
-      button.textContent = offer.label;
+      // Only where it is another: a screen reader may be in it.
+      for (const [place, text] of [[part("note"), offer.note], [part("reason"), offer.reason], [button, offer.label]]) {
+        if (place.textContent !== text) place.textContent = text;
+      }
       button.setAttribute("aria-disabled", offer.state !== "ready");
       if (offer.owned !== undefined) part("owned").lastElementChild.textContent = offer.owned;
     }

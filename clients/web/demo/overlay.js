@@ -1,5 +1,6 @@
 import { Podium } from "../podium.js";
 import { BoardView } from "./boardView.js";
+import { formatLeft } from "./seasonWords.js";
 import { accentOf } from "./tabs.js";
 
 /** How many entries are shown where the address does not say: as many as fit beside a picture. */
@@ -15,7 +16,7 @@ const SAID = {
 };
 
 const MARKUP = `<main class="overlay" data-testid="overlay">
-  <h1><span class="overlay-title"></span> <span class="overlay-said" role="status"></span></h1>
+  <h1><span class="overlay-title"></span> <span class="overlay-left" role="timer"></span> <span class="overlay-said" role="status"></span></h1>
   <ol class="rows" data-testid="board"></ol>
 </main>`;
 
@@ -44,7 +45,14 @@ export async function showOverlay(query) {
     podium.on("state", (state) => say(SAID[state]));
     podium.on("error", (error) => console.warn(error.message)); // a stream shows no errors that pass by themselves
     podium.watch();
-    podium.subscribe(id, ({ entries }) => view.render(entries.slice(0, top), { order, own: null, tiebreak }));
+    let ends = null;
+    const tick = () => (element(".overlay-left").textContent = ends === null ? "" : `${formatLeft(ends - podium.now)} left`);
+    setInterval(tick, 1000);
+    podium.subscribe(id, ({ entries, endsAt = null }) => {
+      view.render(entries.slice(0, top), { order, own: null, tiebreak });
+      ends = endsAt;
+      tick();
+    });
   } catch (error) {
     say(error.message);
   }

@@ -18,6 +18,8 @@ export class OwnPlace {
   #shown = null; // the entries that the board shows; null until they have come
   /** The answer to the last look; null where the player is among the entries shown, or it is not known. */
   #place = null;
+  #isFull = false; // whether the board has no room: else every player who has a score is shown
+  #isNone = false; // the last look found no score of the player's
   #asked = false; // whether the place was looked up since the player was last among the entries shown
   #generation = 0; // grows with each board; an answer about an older one is dropped
 
@@ -44,14 +46,22 @@ export class OwnPlace {
     this.#board = board;
     this.#shown = null;
     this.#place = null;
+    this.#isFull = false;
+    this.#isNone = false;
     this.#asked = false;
     this.#view.clear();
     this.#draw();
   }
 
-  /** Takes the entries that the board shows now; looks the place up if the player is not among them. */
-  see(entries) {
+  /**
+   * Takes the entries that the board shows now; looks the place up if the player is not among them.
+   *
+   * @param {object[]} entries
+   * @param {number} size the most entries that the board shows
+   */
+  see(entries, size) {
     this.#shown = entries;
+    this.#isFull = entries.length >= size;
     if (this.#own) {
       this.#place = null;
       this.#asked = false;
@@ -64,8 +74,12 @@ export class OwnPlace {
   async look() {
     const generation = this.#generation;
     this.#asked = true;
-    const place = await this.#podium.rank(this.#board.id, NEIGHBOURS);
+    const place = await this.#podium.rank(this.#board.id, NEIGHBOURS).catch((error) => {
+      if (generation === this.#generation) this.#isNone = error.status === 404;
+      throw error;
+    });
     if (generation !== this.#generation || this.#own) return;
+    this.#isNone = false;
     this.#place = place;
     this.#draw();
   }
@@ -78,7 +92,7 @@ export class OwnPlace {
   get #isBelow() {
     const bests = this.#state.progress?.bests;
     const scored = bests && this.#board?.areas.some((area) => Object.hasOwn(bests, area));
-    return Boolean(this.#podium.user && this.#shown && !this.#own && scored);
+    return Boolean(this.#podium.user && this.#shown && this.#isFull && !this.#isNone && !this.#own && scored);
   }
 
   #lookOnce() {

@@ -1,6 +1,7 @@
 import { playDial } from "./dialGame.js";
 import { formatScore, formatTiebreak } from "./format.js";
 import { Rewards } from "./rewards.js";
+import { seededRandom } from "./seededRandom.js";
 import { playSprint } from "./sprintGame.js";
 import { TARGETS } from "./sprintRules.js";
 import { tiebreakOf } from "./tiebreak.js";
@@ -19,11 +20,18 @@ const LOBBIES = {
     how: `Hit ${TARGETS} pads as they light up: click, tap, or use the nine keys from <kbd>Q</kbd> to
       <kbd>C</kbd>. The clock starts with the first.`,
   },
+  gauntlet: {
+    kind: "Ten seconds · every run is checked",
+    how: `The same needle, faster, and the gate runs ahead of it. The server times each run itself, so a score needs a run
+      that was really played: click, tap, or press <kbd>Space</kbd>.`,
+  },
   sum: {
     kind: "The sum of your bests",
     how: "This board adds up what you have in several areas. Choose an area above and play.",
   },
 };
+
+const attempts = (left) => (left === 1 ? "One attempt is left." : `${left || "No"} attempts are left.`);
 
 /** Whether a board adds up what a player has in several areas, and is not played on itself. */
 const isSum = ({ areas }) => areas.length > 1;
@@ -55,14 +63,14 @@ export class Stage {
       const input = element("exact-score");
       const run = { score: Number(input.value) };
       if (this.#tiebreak) run.tiebreak = Number(element("exact-tiebreak").value);
-      this.#submit(run);
+      this.#submit(this.#board, run);
       input.select();
     });
   }
 
   show(board) {
     this.#board = board;
-    const { kind, how } = LOBBIES[isSum(board) ? "sum" : board.order];
+    const { kind, how } = LOBBIES[isSum(board) ? "sum" : this.#needsRun ? "gauntlet" : board.order];
     element("lobby-kind").textContent = kind;
     element("lobby-title").textContent = board.title;
     element("lobby-how").innerHTML = how;
@@ -74,7 +82,9 @@ export class Stage {
 
   refresh() {
     this.#open(this.#podium.user ? "lobby" : "welcome");
+    // Points that were not played for are no run.
     element("stage-foot").hidden = !this.#podium.user || isSum(this.#board);
+    element("quick-score").hidden = this.#needsRun;
   }
 
   /** Ends a game that is being played, and clears the stage for something else or takes it back. */
@@ -96,6 +106,26 @@ export class Stage {
     return isSum(this.#board) ? undefined : this.#areas.get(this.#board.areas[0]).tiebreak;
   }
 
+  /** What the area takes a run for: "required", "optional", or "off". */
+  get #runs() {
+    return isSum(this.#board) ? "off" : (this.#areas.get(this.#board.areas[0]).rules?.run ?? "off");
+  }
+
+  get #needsRun() {
+    return this.#runs === "required";
+  }
+
+  /** Begins a run where the area takes one; null where it can be done without. */
+  async #begin(area) {
+    if (this.#runs === "off") return null;
+    try {
+      return await this.#podium.startRun(area);
+    } catch (error) {
+      if (this.#needsRun) throw error;
+      return null; // without a network, say
+    }
+  }
+
   #showTiebreak() {
     const rule = this.#tiebreak;
     const input = element("exact-tiebreak");
@@ -107,11 +137,23 @@ export class Stage {
 
   async #play() {
     this.#notices.clear();
+    const board = this.#board;
+    const { areas: [id], order } = board;
+    const before = this.#visit.signal;
+    // Where a run can be done without, the game does not wait for it; its dice are then its own.
+    const begun = this.#begin(id);
+    let dice = Math.random;
+    try {
+      if (this.#needsRun) dice = seededRandom((await begun).seed);
+    } catch (error) {
+      if (!before.aborted) this.#notices.error(error);
+      return;
+    }
+    if (before.aborted) return;
     this.#open("arena");
     const { signal } = this.#visit;
     const arena = element("arena");
-    const { areas: [id], order } = this.#board;
-    const played = order === "asc" ? await playSprint(arena, signal) : await playDial(arena, id, signal);
+    const played = order === "asc" ? await playSprint(arena, signal) : await playDial(arena, id, signal, dice);
     if (signal.aborted) return;
     if (played === null) {
       this.refresh();
@@ -127,8 +169,10 @@ export class Stage {
     element("result-points").focus();
     element("result-verdict").textContent = "Sending …";
     const shown = this.#visit.signal;
-    const { saved, verdict } = await this.#submit(run);
-    element("result-verdict").textContent = verdict;
+    const ticket = await begun;
+    const { saved, verdict } = await this.#submit(board, run, ticket);
+    const left = saved && ticket?.attemptsLeft !== undefined ? ticket.attemptsLeft - 1 : null;
+    element("result-verdict").textContent = left === null ? verdict : `${verdict} ${attempts(left)}`;
     if (saved && !shown.aborted) await this.#rewards.give(id);
   }
 
@@ -141,19 +185,25 @@ export class Stage {
   }
 
   /** @returns {Promise<{saved: boolean, verdict: string}>} what became of the run */
-  async #submit({ score, tiebreak }) {
-    const { areas: [id], order } = this.#board;
+  async #submit({ id: board, areas: [id], order, season }, { score, tiebreak }, run = null) {
     const { toScreen, own } = this.#screen;
     toScreen.submitted(own);
     this.#queued = null;
     try {
-      const { best, improved, queued, key } = await this.#podium.submitScore(id, score, { tiebreak });
-      if (queued) {
-        this.#queued = key;
+      const answer = await this.#podium.submitScore(id, score, { tiebreak, run: run ?? undefined });
+      if (answer.queued) {
+        this.#queued = answer.key;
         toScreen.cancel("The score is sent when the network is back.");
         return { saved: false, verdict: "Your score waits for the network." };
       }
-      this.#state.scored(id, best);
+      if (answer.verdict === "held") {
+        toScreen.cancel("Held: a moderator decides.");
+        return { saved: false, verdict: "A moderator looks at this score before it is on a board." };
+      }
+      this.#state.scored(id, answer.best);
+      // On a board with seasons, what counts is the best of this one.
+      const here = answer.boards?.find(({ gameArea }) => gameArea === board);
+      const [best, improved] = here ? [here.points, here.improved] : [answer.best, answer.improved];
       if (!improved) {
         toScreen.cancel("No new best: the board stays as it is.");
         return { saved: true, verdict: `Your best is still ${formatScore(order, best)}.` };
@@ -162,7 +212,7 @@ export class Stage {
         toScreen.cancel("Saved, below the places shown here.");
         await this.#screen.findRank();
       }
-      return { saved: true, verdict: "A new personal best!" };
+      return { saved: true, verdict: season ? "Your best of this season!" : "A new personal best!" };
     } catch (error) {
       toScreen.cancel("The score was not saved.");
       this.#notices.error(error);

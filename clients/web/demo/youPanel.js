@@ -26,10 +26,11 @@ export class YouPanel {
    * @param {import("./playerState.js").PlayerState} state
    * @param {import("../podium/rest.js").Catalogue} catalogue
    * @param {object} notices
+   * @param {import("./seasonRewards.js").SeasonRewards} rewards
    * @param {(step: string) => void} onAccount opens the account dialog
    * @param {(open: boolean) => void} onToggle makes room for the panel, or takes it back
    */
-  constructor(podium, state, catalogue, notices, onAccount, onToggle) {
+  constructor(podium, state, catalogue, notices, rewards, onAccount, onToggle) {
     this.#podium = podium;
     this.#state = state;
     this.#catalogue = catalogue;
@@ -44,6 +45,7 @@ export class YouPanel {
     this.#unlocks = offers("unlocks", "unlock", (id, once) => podium.unlock(id, once));
     this.#shop = offers("shop", "buy", (id, once) => podium.buy(id, 1, once));
     this.#parts = {
+      rewards,
       account: new AccountCard(podium, onAccount),
       name: new ProfileForm(podium, state),
       portrait: new PortraitPicker(podium, state),

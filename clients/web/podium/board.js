@@ -31,6 +31,8 @@
  * @typedef {"desc" | "asc"} Order "desc": more points are better; "asc": fewer are (a time trial)
  */
 
+import { SPREAD_SECONDS } from "./constants.js";
+
 /** What became of a frame. `RESYNC`: it does not follow from what is held, so ask for a snapshot. */
 export const Outcome = Object.freeze({ APPLIED: "applied", IGNORED: "ignored", RESYNC: "resync" });
 
@@ -86,9 +88,6 @@ export function apply(order, entries, changes, tiebreak = null) {
   return ranked(order, board.values(), tiebreak);
 }
 
-/** Seconds within which clients ask that have the same reason, until a snapshot has said better. */
-const SPREAD = 10;
-
 /** One board as a client holds it. `position` (`{epoch, version}`) is null until the first snapshot. */
 export class Replica {
   /** @type {?("guessed" | "told")} how the board turned of which nothing was taken since: by the own clock, or by a frame */
@@ -112,7 +111,7 @@ export class Replica {
     /** @type {?number} */
     this.endsAt = null;
     /** Seconds within which clients ask that have the same reason. */
-    this.spread = SPREAD;
+    this.spread = SPREAD_SECONDS;
   }
 
   /** Whether the board has turned, and nothing of the new season was taken yet. */
@@ -142,7 +141,7 @@ export class Replica {
    *
    * @param {Snapshot} frame
    */
-  snapshot({ epoch, version, size, entries, tiebreak = null, season = null, startsAt = null, endsAt = null, spread = SPREAD }) {
+  snapshot({ epoch, version, size, entries, tiebreak = null, season = null, startsAt = null, endsAt = null, spread = SPREAD_SECONDS }) {
     if (season !== null && this.season !== null) {
       if (season < this.season && !this.#goesOn(season, endsAt)) return Outcome.IGNORED;
       if (season === this.season && !this.isTold) Object.assign(this, { startsAt, endsAt, spread });

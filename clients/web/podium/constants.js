@@ -6,6 +6,9 @@ export const PING_MS = 300000;
 /** Boards that a connection may be subscribed to at once. */
 export const BOARDS_LIMIT = 32;
 
+/** Seconds within which clients ask that have the same reason, where no snapshot says more. */
+export const SPREAD_SECONDS = 10;
+
 /** The WebSocket subprotocol; the token travels beside it. */
 export const SUBPROTOCOL = "podium";
 

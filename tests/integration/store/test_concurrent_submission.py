@@ -49,6 +49,7 @@ async def test_best_of_concurrent_submissions_wins_with_one_row_per_board(
             assert [(row.user_id, row.points) for row in rows] == [("ada", best[name])]
         assert await standings.points(db, "ada", catalogue.boards) == best
     for (area, points), answer in zip(plan, answers, strict=True):
+        assert answer.best is not None
         if answer.improved:
             assert answer.best == points
         else:

@@ -78,7 +78,7 @@ async def test_pusher_of_a_replaced_fanout_changes_nothing(db: Database, board: 
     with pytest.raises(SupersededError):
         await fanouts.advance(db, board, fanout(), "0", first=None, stuck=False, expires_at=NOW)
     with pytest.raises(SupersededError):
-        await fanouts.finish(db, first, fanout())
+        await fanouts.finish(db, first, fanout(), NOW)
     assert await stored(db) == second
 
 
@@ -88,8 +88,9 @@ async def test_end_drops_the_frames_that_were_pushed_and_no_others(
     started = await fanouts.start(db, board, fanout())
     # Published while the fan-out was at work: not in the row that the last pusher read.
     await boards.publish(db, started, (), '{"to":5}', now=NOW, collapse=False)
-    ended = await fanouts.finish(db, started, fanout())
+    ended = await fanouts.finish(db, started, fanout(), NOW + 30_000)
     assert (ended.fanout, list(ended.outbox)) == (None, [4, 5])
+    assert ended.spread == 60, "asking takes as long as two fan-outs"
     assert await stored(db) == ended
 
 
@@ -97,7 +98,7 @@ async def test_end_of_a_fanout_with_a_stuck_subscriber_keeps_its_frames(
     db: Database, board: PublishedBoard
 ) -> None:
     started = await fanouts.start(db, board, fanout(stuck=True))
-    ended = await fanouts.finish(db, started, fanout(stuck=True))
+    ended = await fanouts.finish(db, started, fanout(stuck=True), NOW)
     assert (ended.fanout, list(ended.outbox)) == (None, [2, 3, 4])
 
 
@@ -115,7 +116,7 @@ async def test_republished_board_has_no_fanout_and_takes_no_report(
     assert again.fanout is None
     for change in (
         fanouts.advance(db, board, fanout(), "0", first=None, stuck=False, expires_at=NOW),
-        fanouts.finish(db, board, fanout()),
+        fanouts.finish(db, board, fanout(), NOW),
         fanouts.start(db, board, fanout("late")),
     ):
         with pytest.raises(SupersededError):

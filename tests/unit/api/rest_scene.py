@@ -66,7 +66,12 @@ class Answer:
         assert self.status == status, self.text
         assert self.headers["Content-Type"] == "application/problem+json"
         problem: dict[str, Any] = self.json
-        assert problem.keys() - {"errors", "code", "rule"} == {"type", "title", "status", "detail"}
+        assert problem.keys() - {"errors", "code", "rule", "resetsAt", "season"} == {
+            "type",
+            "title",
+            "status",
+            "detail",
+        }
         assert problem["status"] == status
         return problem
 
@@ -162,6 +167,15 @@ async def is_guest(username: str, user_id: str) -> bool:
     return (username, user_id) in GUESTS
 
 
+MEMBERS: set[tuple[str, str]] = set()
+"""`sub` and group of the users who are in one."""
+
+
+async def is_member(username: str, user_id: str, group: str) -> bool:
+    """Stand in for the user pool."""
+    return username != "" and (user_id, group) in MEMBERS
+
+
 async def describe_user(username: str, user_id: str) -> dict[str, str]:
     """Stand in for the user pool."""
     return {"sub": user_id, "username": username, "email": f"{username}@example.org"}
@@ -212,6 +226,7 @@ def rest_scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[RestScene]:
                 hang_up,
                 delete_user,
                 is_guest,
+                is_member,
                 describe_user,
                 verify,
                 RunKeys(read_run_keys, lambda: NOW / 1000),

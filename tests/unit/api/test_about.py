@@ -2,7 +2,6 @@
 
 import json
 import logging
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import cast
 
@@ -59,7 +58,15 @@ def test_client_config_is_the_deployment_and_the_areas(rest: RestScene) -> None:
             {"id": "forest", "title": "Whispering Forest", "order": "desc", "areas": ["forest"]},
             {"id": "desert", "title": "Amber Desert", "order": "desc", "areas": ["desert"]},
             {"id": "sprint", "title": "Salt Flats Sprint", "order": "asc", "areas": ["sprint"]},
+            {"id": "gauntlet", "title": "The Gauntlet", "order": "desc", "areas": ["gauntlet"]},
             {"id": "global", "title": "All areas", "order": "desc", "areas": ["forest", "desert"]},
+            {
+                "id": "forest-week",
+                "title": "Forest, this week",
+                "order": "desc",
+                "areas": ["forest"],
+                "season": "weekly",
+            },
         ],
         "pictures": {
             "contentTypes": [
@@ -86,14 +93,39 @@ def test_catalogue_is_what_clients_may_see_of_it(rest: RestScene) -> None:
         "max": 3_600_000,
         "keep": "best",
     }
-    assert content["boards"][3] == {
+    rules = {area["id"]: area["rules"] for area in content["areas"] if "rules" in area}
+    two_hours = 2 * 60 * 60 * 1000
+    assert rules == {
+        "forest": {"write": "player", "run": "optional", "maxTime": two_hours},
+        "gauntlet": {
+            "write": "player",
+            "run": "required",
+            "maxTime": two_hours,
+            "submits": {"count": 30, "every": 60_000},
+        },
+    }
+    assert content["boards"][4] == {
         "id": "global",
         "title": "All areas",
         "order": "desc",
         "areas": ["forest", "desert"],
         "size": 50,
     }
-    assert content["seasons"] == []
+    assert content["boards"][5] == {
+        "id": "forest-week",
+        "title": "Forest, this week",
+        "order": "desc",
+        "areas": ["forest"],
+        "season": "weekly",
+        "size": 50,
+        "prizes": [
+            {"ranks": [1, 1], "money": 500, "items": {"camel": 1}},
+            {"top": "10%", "money": 20, "items": {}},
+        ],
+    }
+    assert content["seasons"] == [
+        {"id": "weekly", "startsAt": 1767571200000, "grace": 600_000, "review": 86_400_000, "keep": 26}
+    ]
     assert content["levels"] == {"xp": [*load_catalogue().levels.xp]}
     assert {task["id"] for task in content["tasks"]} == load_catalogue().tasks.keys()
     assert content["unlocks"][1]["requires"] == ["lantern-path"]
@@ -107,35 +139,6 @@ def test_catalogue_is_what_clients_may_see_of_it(rest: RestScene) -> None:
     assert "pickup" not in answer.text, "what bounds a cheat is not told"
     assert answer.headers["ETag"] == f'"{content["version"]}"'
     assert rest.log == []
-
-
-def test_catalogue_tells_seasons_and_what_their_ranks_win() -> None:
-    week = {
-        "season": "weekly",
-        "title": "Week",
-        "areas": ["forest"],
-        "top": 5,
-        "prizes": [
-            {"ranks": [1, 1], "money": 500, "items": {"camel": 1}},
-            {"top": "10%", "money": 20},
-        ],
-    }
-    weekly = {"start": datetime(2026, 1, 5, tzinfo=UTC), "every": "7d", "grace": "10m", "review": "24h"}
-    file = load_catalogue().model_dump(by_alias=True, exclude_unset=True)
-    file["boards"]["a-week"] = week
-    file["seasons"] = {"weekly": weekly}
-    content = json.loads(publish(Catalogue.model_validate(file)).text)
-    assert content["seasons"] == [
-        {"id": "weekly", "startsAt": 1767571200000, "grace": 600_000, "review": 86_400_000, "keep": 26}
-    ]
-    (shown,) = (board for board in content["boards"] if board["id"] == "a-week")
-    assert (shown["season"], shown["prizes"]) == (
-        "weekly",
-        [
-            {"ranks": [1, 1], "money": 500, "items": {"camel": 1}},
-            {"top": "10%", "money": 20, "items": {}},
-        ],
-    )
 
 
 @pytest.mark.parametrize(

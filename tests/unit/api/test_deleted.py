@@ -19,7 +19,14 @@ class Asked(NamedTuple):
 
 ASKED: dict[str, Asked] = {
     "POST /score": Asked({"gameArea": "forest", "score": 7}),
+    "POST /run": Asked({"gameArea": "forest"}),
+    "POST /server/scores": Asked(
+        {"scores": [{"key": "k", "userId": PLAYER, "gameArea": "forest", "score": 7}]}
+    ),
+    "GET /admin/held": Asked(),
     "GET /leaderboard/me": Asked(query={"gameArea": "forest"}),
+    "GET /rewards": Asked(),
+    "POST /rewards/claim": Asked({"gameArea": "forest-week", "season": 1}),
     "GET /profile": Asked(),
     "PUT /profile": Asked({"name": "Lovelace"}),
     "GET /profile/export": Asked(),

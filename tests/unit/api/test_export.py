@@ -29,6 +29,7 @@ def test_player_gets_all_that_is_stored(rest: RestScene, portraits: None) -> Non
     assert found["progress"]["money"] == 100
     assert {one["board"]: one["entry"]["name"] for one in found["standings"]} == {
         "forest": "Lovelace",
+        "forest-week#0": "Lovelace",
         "global": "Lovelace",
     }
     (picture,) = found["pictures"]

@@ -67,7 +67,7 @@ def test_every_error_is_a_problem_and_every_answer_has_a_schema(operations: Oper
 
 
 def test_idempotency_key_is_documented_for_every_action(operations: Operations) -> None:
-    actions = {"POST /score", *(f"POST {success.path}" for success in SUCCESSES)}
+    actions = {"POST /score", "POST /rewards/claim", *(f"POST {success.path}" for success in SUCCESSES)}
     for name, operation in operations.items():
         headers = [one["name"].lower() for one in operation.get("parameters", []) if one["in"] == "header"]
         assert ("idempotency-key" in headers) is (name in actions), name

@@ -24,9 +24,11 @@ def test_recorded_event_is_a_score(rest: RestScene, capsys: pytest.CaptureFixtur
         "score": 420,
         "best": 420,
         "improved": True,
+        "verdict": "accepted",
         "boards": [
             {"gameArea": "forest", "points": 420, "improved": True},
             {"gameArea": "global", "points": 420, "improved": True},
+            {"gameArea": "forest-week", "season": 0, "points": 420, "improved": True},
         ],
     }
     assert answer.headers["Content-Type"] == "application/json"

@@ -15,27 +15,32 @@ from cost.frame_sizes import NAME, diff_bytes
 from cost.request_units import PUSHES_A_CLAIM, row_bytes, subscribe
 from cost.workload import Workload
 from game.activity import HOUR_MS
+from game.area_rules import Allowance
 from game.catalogue import GLOBAL_BOARD
 from game.live import BOARDS_LIMIT, CHANNEL_PARTS
 from game.scoring import behind
 from realtime.avatars import announce
 from realtime.protocol import encode_snapshot
 from realtime.push.shared_pace import SMALLEST_CLAIM_SECONDS
-from store import appearance, boards, connections, players, profiles, spectators
+from store import appearance, boards, claims, connections, limits, players, profiles, rank_marks, spectators
 from store.budgets import PUSHES, Budget
+from store.claims import Claim
 from store.database import Database
 from store.guests import GuestBudget
 from store.portraits import PortraitBucket
 from store.profiles import Outcome, Profile
 from store.rank_index import RankIndex
+from store.rank_marks import Mark
 from store.schema import (
     BUDGETS,
     CONNECTIONS,
     LEADERBOARDS,
+    PLAYERS,
     RANKS,
     SCORES,
     STANDINGS,
     TABLES,
+    USER_PROFILES,
     USER_PROGRESS,
     Table,
 )
@@ -43,12 +48,15 @@ from store.spectators import Bounds
 from store.submission import submit
 from streams.report import Report
 from tests.simulation.rank_world import small_trees
+from tests.support.catalogues import edited
 from tests.unit.api.player_requests import SUCCESSES, post, send
 from tests.unit.api.rest_scene import PLAYER, RestScene, rest_scene
 from tests.unit.cost.meter import Meter, expected, meter_in_front, size
 from tests.unit.realtime.fakes import NOW, RecordingPush, recorded_database
 from tests.unit.realtime.live_scene import CALLER, catalogue_of, live_scene
 from tests.unit.store.appearance_scene import CATALOGUE as COUNTING
+from tests.unit.store.reward_scene import CATALOGUE as WEEKS
+from tests.unit.store.reward_scene import LAST, seat, week
 from tests.unit.streams.broadcast_scene import BroadcastScene, broadcast_scene, full_board
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -58,6 +66,15 @@ MADE = Outcome(
     upload=f"uploads/{PLAYER}/5f1cc1f0-5d0f-4d0c-a6b5-8c0a53a1c1d9",
     picture="0b9f3e61-6d1c-4a2e-9c55-0a6d3f7a2b11",
     face=True,
+)
+CLAIMED = Claim(
+    user_id=PLAYER,
+    board="forest-week#12",
+    rank=12_345,
+    of=98_765,
+    money=500,
+    items={"camel": 1, "torch": 20},
+    claimed_at=NOW,
 )
 BATCH, PUBLICATION, SWEEP = calls.BATCH, calls.PUBLICATION, calls.SWEEP
 
@@ -85,6 +102,28 @@ async def test_requests_of_a_score(meter: Meter, points: int, operation: calls.O
             await submit(tables.db, COUNTING, ADA, "forest", points, NOW + 1)
     # The sum has a row, and no other area.
     assert rows == expected(operation)
+
+
+def test_requests_of_a_run_and_of_the_score_that_spends_it(
+    rest: RestScene, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = {"run": "required", "attempts": "9/1d", "submits": "9/1h"}
+    catalogue = edited(COUNTING, areas={"sprint": {"rules": rules}})
+    rest.replace(monkeypatch, catalogue=catalogue)
+    for points in (40, 30):
+        with meter.counting() as rows:
+            run = post(rest, "/run", {"gameArea": "sprint"}).json["run"]
+        assert rows == expected(calls.RUN)
+        with meter.counting() as rows:
+            answer = post(rest, "/score", {"gameArea": "sprint", "score": points, "run": run})
+        assert answer.json["improved"] is True
+    # Of an area that feeds no other board.
+    own = (
+        calls.Call("BatchGetItem", {PLAYERS: 1, USER_PROFILES: 1, STANDINGS: 1}),
+        calls.Call("BatchGetItem", {SCORES: 1}),
+        calls.Call("TransactWriteItems", {PLAYERS: 1, STANDINGS: 1, SCORES: 2}),
+    )
+    assert rows == expected(own, calls.RUN_SPENT)
 
 
 async def test_requests_of_a_batch_that_changes_no_board(meter: Meter) -> None:
@@ -261,6 +300,35 @@ def test_rank_is_looked_up_and_its_index_kept(rest: RestScene, meter: Meter) -> 
         assert rows == expected(calls.RANKED, ranked_nodes=0, ranked_leaves=1, leaf_rows=leaf)
 
 
+def test_rewards_are_listed_and_claimed(
+    rest: RestScene, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest.replace(monkeypatch, catalogue=edited(WEEKS, boards={"sprint-week": None}))
+    places = {f"player-{number}": 100 - number for number in range(20)} | {PLAYER: 101}
+
+    async def play(db: Database) -> None:
+        for season in (LAST - 2, LAST - 1, LAST):
+            await seat(db, week(season), places)
+            while not await RankIndex(db, week(season).key).build():
+                pass
+            await rank_marks.save(db, week(season).key, Mark(is_whole=True))
+
+    asked = {"gameArea": "forest-week", "season": LAST - 2}
+    with small_trees(leaf_rows=5, children=30, chunk_rows=50):
+        rest.run(play)
+        with meter.counting() as rows:
+            assert post(rest, "/rewards/claim", asked, Idempotency_Key="k").json["rank"] == 1
+        leaf = rows["Query", SCORES.name]
+        assert leaf <= 5
+        assert rows == expected(calls.CLAIM, rank_nodes=0, leaf_rows=leaf)
+        with meter.counting() as rows:
+            assert len(rest.get("/rewards", player=PLAYER).json["rewards"]) == 3
+        leaves = rows["Query", SCORES.name]
+        assert rows == expected(
+            calls.REWARDS, seasons=3, claims=1, unclaimed=2, rank_nodes=0, leaf_rows=leaves / 2
+        )
+
+
 @pytest.mark.parametrize(
     ("path", "operation"), [("/profile", calls.PROFILE), ("/progress", calls.PROGRESS)], ids=str
 )
@@ -335,8 +403,12 @@ def test_rows_are_as_large_as_the_model_takes_them_to_be(rest: RestScene, portra
             await appearance.change_stored(db, PLAYER, lambda profile: profile.with_outcome(MADE), NOW)
         await connections.open_connection(db, CALLER, PLAYER, NOW)
         await connections.subscribe(db, CALLER, ["whispering-forest"], PLAYER, NOW)
+        await players.write(db, PLAYER, [claims.put(db, CLAIMED)])
         await players.bury(db, PLAYER, NOW)
         await Budget(db, PUSHES, 8000, lambda: NOW * 1000).claim(1)
+        minutes = Allowance(30, 60_000)
+        taken = limits.take(db, PLAYER, limits.quota("gauntlet", "submits", minutes, minutes.window(NOW)))
+        await players.write(db, "another", [taken])
         return {table: (await db.client.scan(TableName=table.name))["Items"] for table in TABLES}
 
     typical = calls.row_bytes(portrait_share=float(portrait), board=0)

@@ -28,7 +28,7 @@ def test_defaults_are_those_of_a_stage_that_players_rely_on() -> None:
     ("name", "value"),
     [
         ("top", 101),
-        ("boards_followed", 5),
+        ("boards_followed", 7),
         ("window", float("nan")),
         ("plyers", 1),
     ],

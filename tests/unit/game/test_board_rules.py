@@ -60,9 +60,18 @@ def test_rules_are_those_of_every_area_and_board() -> None:
         "forest": BoardRules(order="desc", min=0, max=1_000_000),
         "desert": BoardRules(order="desc", min=0, max=1_000_000),
         "sprint": sprint,
+        "gauntlet": BoardRules(order="desc", min=0, max=100_000),
         "cave": BoardRules(order="desc", min=0, max=5, keep="sum", shown=False),
         "cup": sprint.model_copy(update={"areas": ("sprint",)}),
         "global": SUM,
+        "forest-week": BoardRules(
+            order="desc",
+            min=0,
+            max=1_000_000,
+            areas=("forest",),
+            season="weekly",
+            seasons=catalogue.seasons["weekly"],
+        ),
     }
 
 

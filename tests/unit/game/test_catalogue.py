@@ -27,7 +27,7 @@ from game.catalogue import (
 from game.frames import FRAME_LIMIT, fits
 from game.metadata import METADATA_DEPTH, METADATA_LIMIT
 from game.names import NAME_MAX, clean_name
-from game.prizes import Tier
+from game.prizes import Prize, Tier, prize_of
 from game.scoring import POINTS_LIMIT, TIME_LIMIT
 from realtime.protocol import encode_change, encode_snapshot
 
@@ -59,7 +59,11 @@ def test_catalogue_that_comes_with_podium_loads() -> None:
     forest, sprint = catalogue.areas["forest"], catalogue.areas["sprint"]
     assert (forest.min, forest.max, forest.order) == (0, 1_000_000, "desc")
     assert sprint.order == "asc"
-    assert set(catalogue.boards) == {*catalogue.areas, "global"}
+    assert set(catalogue.boards) == {*catalogue.areas, "global", "forest-week"}
+    week = catalogue.boards["forest-week"]
+    assert week.seasons == catalogue.seasons["weekly"]
+    assert prize_of(week.prizes, 1, 1) == Prize(money=500, items={"camel": 1})
+    assert prize_of(week.prizes, 2, 11) == Prize(money=20)
     assert catalogue.boards["global"].areas == ("forest", "desert")
 
 

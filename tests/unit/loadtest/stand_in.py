@@ -1,7 +1,7 @@
 """A stand-in for what players call over HTTP: Cognito's JSON protocol, and the REST API.
 
 It does as it is told: `failures` has the answers that an operation (`SignUp`, `POST /score`, …) gives before
-it works (with `retry_after`, if any), and `hold` keeps it from answering.
+it works (with `retry_after`, if any; None: it works once), and `hold` keeps it from answering.
 """
 
 import asyncio
@@ -39,9 +39,15 @@ class StandIn:
         self.unconfirmed: set[str] = set()
         self.bests: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self.boards: dict[str, list[dict[str, Any]]] = {}
+        self.seasons: dict[str, int] = {}
+        """The open season of boards that have any; `boards` may have others as `forest#3`."""
+        self.money = 0
+        self.run_ms = 7_200_000
+        self.spent: dict[str, dict[str, Any]] = {}
+        """The answers to the scores of runs."""
         self.calls: list[str] = []
         self.requests: list[dict[str, Any]] = []
-        self.failures: defaultdict[str, deque[tuple[int, Any]]] = defaultdict(deque)
+        self.failures: defaultdict[str, deque[tuple[int, Any] | None]] = defaultdict(deque)
         self.retry_after: str | None = None
         self._gates: dict[str, Gate] = {}
         self.expires_in = 3600
@@ -114,33 +120,69 @@ class StandIn:
             return failure
         if operation == "GET /leaderboard":
             return self._page(request)
+        if operation == "GET /seasons":
+            return self._seasons(request.query["gameArea"])
         user = _user(request)
         if operation == "POST /score":
             body = await request.json()
             self.requests.append(body)
             return _answer(201, self._score(user, **body))
         if operation == "GET /progress":
-            return _answer(200, {"bests": self.bests[user], "level": 1})
+            return _answer(200, {"bests": self.bests[user], "level": 1, "money": self.money})
+        if operation == "POST /run":
+            body = await request.json()
+            number = self.calls.count(operation)
+            run = {"run": f"{body['gameArea']}-{number}", "seed": 1, "startedAt": 0}
+            return _answer(201, run | {"expiresAt": self.run_ms})
         if operation == "DELETE /profile":
             self.bests.pop(user, None)
             self.users.pop(user.removeprefix("sub-"), None)
             return web.Response(status=204)
         return _answer(404, {})
 
-    def _score(self, user: str, gameArea: str, score: int) -> dict[str, Any]:  # noqa: N803 -- as in JSON
+    def _score(
+        self,
+        user: str,
+        gameArea: str,  # noqa: N803 -- as in JSON
+        score: int,
+        run: str | None = None,
+    ) -> dict[str, Any]:
+        if run in self.spent:
+            return self.spent[run]
         best = self.bests[user].get(gameArea)
         improved = best is None or better(CATALOGUE.areas[gameArea].order, score, best)
         if improved:
             self.bests[user][gameArea] = score
-        return {
+        answer = {
             "gameArea": gameArea,
             "score": score,
             "best": self.bests[user][gameArea],
             "improved": improved,
+            "boards": [
+                {
+                    "gameArea": board.id,
+                    "points": sum(self.bests[user].get(area, 0) for area in board.areas),
+                    "improved": improved,
+                }
+                for board in CATALOGUE.boards_of(gameArea)
+            ],
         }
+        if run is not None:
+            self.spent[run] = answer
+        return answer
+
+    def _seasons(self, board: str) -> web.Response:
+        current = self.seasons[board]
+        times = [
+            {"season": number, "startsAt": number * 1000, "endsAt": number * 1000 + 1000, "state": "open"}
+            for number in range(current, 0, -1)
+        ]
+        return _answer(200, {"gameArea": board, "current": current, "seasons": times})
 
     def _page(self, request: web.Request) -> web.Response:
-        entries = self.boards.get(request.query["gameArea"], [])
+        board, season = request.query["gameArea"], request.query.get("season")
+        entries = self.boards.get(board if season is None else f"{board}#{season}", [])
+        in_season = {"season": self.seasons[board]} if board in self.seasons else {}
         start, limit = int(request.query.get("cursor", 0)), int(request.query["limit"])
         end = start + limit
         return _answer(
@@ -150,6 +192,7 @@ class StandIn:
                 "version": 7,
                 "entries": entries[start:end],
                 "nextCursor": str(end) if end < len(entries) else None,
+                **in_season,
             },
         )
 
@@ -165,9 +208,10 @@ class StandIn:
         if gate := self._gates.get(operation):
             gate.reached.set()
             await gate.open.wait()
-        if not self.failures[operation]:
+        failure = self.failures[operation].popleft() if self.failures[operation] else None
+        if failure is None:
             return None
-        status, body = self.failures[operation].popleft()
+        status, body = failure
         answer = _answer(status, body)
         if self.retry_after is not None:
             answer.headers[RETRY_AFTER] = self.retry_after

@@ -23,7 +23,7 @@ from loadtest.screens import Boards
 from loadtest.wire import Address
 from realtime.protocol import Current, Diff, Snapshot, encode
 from tests.support.clients import serve
-from tests.support.waiting import patience
+from tests.support.waiting import patience, until_async
 
 EPOCH = 1_763_812_800_000
 FOREST = {"forest": {"epoch": EPOCH, "version": 1}}
@@ -103,6 +103,9 @@ class Scene:
 
     def live(self) -> bool:
         return self.client.live
+
+    async def has_turned(self) -> bool:
+        return self.line.counts["turns"] > 0
 
     def waiting(self) -> bool:
         return self.client.waiting
@@ -338,6 +341,81 @@ async def test_unexpected_frames_are_counted(frame: str, problem: str) -> None:
         await play.follow()
         await play.server.say(frame, '{"type":"announcement","channel":"all","message":{}}')
     assert play.line.errors == {problem: 1}
+
+
+def season_snapshot(season: int, version: int, *, ends_in: int = 60_000) -> str:
+    starts_at = EPOCH + season * 60_000
+    entry = Entry(rank=1, user_id="ada", name="Ada", avatar=None, points=version, achieved_at=version)
+    frame = Snapshot(
+        board="forest",
+        epoch=starts_at,
+        version=version,
+        size=50,
+        season=season,
+        starts_at=starts_at,
+        ends_at=starts_at + 60_000,
+        now=starts_at + 60_000 - ends_in,
+        spread=20,
+        entries=(entry,) if version else (),
+    )
+    return encode(frame)
+
+
+def season_diff(season: int, start: int) -> str:
+    entry = SetEntry(rank=1, user_id="ada", name="Ada", avatar=None, points=start + 1, achieved_at=start + 1)
+    epoch = EPOCH + season * 60_000
+    frame = Diff(board="forest", season=season, epoch=epoch, from_=start, to=start + 1, changes=[entry])
+    return encode(frame)
+
+
+async def test_board_turns_by_the_server_s_clock_and_asks_for_its_end_much_later() -> None:
+    async with scene() as play:
+        play.client.join()
+        await play.server.hear()
+        await play.server.say(season_snapshot(1, 3, ends_in=50))
+        screen = play.client.screens["forest"]
+        await until_async(play.has_turned)
+        assert screen.state is not None
+        assert (screen.state.replica.season, screen.state.entries) == (2, ())
+        assert screen.state.position == (EPOCH + 120_000, 0)
+        assert not play.waiting()
+        # The server publishes for a minute, and pushes for twice the spread.
+        play.now += 99
+        play.client.check()
+        await play.server.nothing_more()
+        play.now += 22
+        play.client.check()
+        assert await play.server.hear() == {"action": "subscribe", "boards": ["forest"], "versions": {}}
+
+
+async def test_new_season_that_the_server_tells_of_needs_no_question() -> None:
+    async with scene() as play:
+        play.client.join()
+        await play.server.hear()
+        await play.server.say(season_snapshot(1, 3), season_diff(2, 0), season_snapshot(2, 1))
+        assert play.version() == 1
+        play.now += 3600
+        play.client.check()
+        assert (await play.server.hear())["action"] == "ping"
+        await play.server.nothing_more()
+
+
+async def test_gap_at_a_turn_is_asked_for_within_the_spread() -> None:
+    async with scene() as play:
+        play.client.join()
+        await play.server.hear()
+        await play.server.say(season_snapshot(1, 3), season_diff(2, 4), season_diff(2, 5))
+        assert play.waiting()
+        planned = play.client.screens["forest"].ask_at
+        assert planned is not None
+        assert 100 <= planned <= 120
+        await play.server.nothing_more()
+        play.now = planned
+        play.client.check()
+        assert (await play.server.hear())["action"] == "subscribe"
+        await play.server.say(season_snapshot(2, 6))
+        assert not play.waiting()
+    assert (play.line.counts["gaps"], play.line.counts["asked after a turn"]) == (1, 1)
 
 
 async def test_backoff_is_jittered_grows_and_starts_again_after_a_stable_connection(

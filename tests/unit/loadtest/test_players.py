@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from game.board import Entry
 from loadtest.accounts import Account, Cognito
 from loadtest.arenas import Arena, quality_of
-from loadtest.messages import Answered, Attempted
+from loadtest.messages import Answered, Attempted, Rewarded
 from loadtest.players import Player, Rules, Skill, poisson
 from loadtest.rest import Rest, RestError
 from tests.unit.loadtest.stand_in import CATALOGUE, StandIn, entry
@@ -102,7 +102,9 @@ class Game:
     user_id: str
     clock: Callable[[], float]
     errors: Counter[str]
-    reports: list[Attempted | Answered] = field(default_factory=list)
+    counts: Counter[str]
+    broken: Counter[str]
+    reports: list[Attempted | Answered | Rewarded] = field(default_factory=list)
 
     async def idle(self) -> None:
         if self.player.playing is not None:
@@ -119,28 +121,38 @@ class Game:
 
 @asynccontextmanager
 async def game(
-    stand_in: StandIn, http: aiohttp.ClientSession, *played: str, watched: tuple[str, ...] = ("global",)
+    stand_in: StandIn,
+    http: aiohttp.ClientSession,
+    *played: str | Arena,
+    watched: tuple[str, ...] = ("global",),
 ) -> AsyncIterator[Game]:
     async with Cognito.open(stand_in.config(), "Secret-1") as cognito, asyncio.TaskGroup() as tasks:
         account = await Account.make(cognito, "ada", "Ada")
         began = time.monotonic()
+        arenas = tuple(one if isinstance(one, Arena) else arena(one) for one in played)
         errors: Counter[str] = Counter()
-        reports: list[Attempted | Answered] = []
+        counts: Counter[str] = Counter()
+        broken: Counter[str] = Counter()
+        reports: list[Attempted | Answered | Rewarded] = []
 
         def now() -> float:
             return time.monotonic() - began
 
         rules = Rules(
-            arenas=tuple(arena(name) for name in played),
-            watched=frozenset({*played, *watched}),
+            arenas=arenas,
+            watched=frozenset({*(one.id for one in arenas), *watched}),
             rest=Rest(http, stand_in.url),
             now=now,
             tasks=tasks,
+            counts=counts,
             errors=errors,
+            broken=broken,
             numbers=itertools.count(1).__next__,
             report=reports.append,
         )
-        yield Game(Player(account, rules, random.Random(1)), account.user_id, now, errors, reports)
+        yield Game(
+            Player(account, rules, random.Random(1)), account.user_id, now, errors, counts, broken, reports
+        )
 
 
 async def test_score_is_announced_before_it_is_sent(stand_in: StandIn, http: aiohttp.ClientSession) -> None:
@@ -201,10 +213,10 @@ async def test_global_is_the_sum_of_the_bests_that_count(
 async def test_after_a_failure_the_bests_are_read_again(
     stand_in: StandIn, http: aiohttp.ClientSession
 ) -> None:
-    async with game(stand_in, http, "forest") as play:
+    async with game(stand_in, http, "desert") as play:
         stand_in.failures["POST /score"].append((503, {}))
         # It took effect all the same.
-        stand_in.bests["sub-ada"]["forest"] = 999_999
+        stand_in.bests["sub-ada"]["desert"] = 999_999
         play.player.schedule(0.0)
         play.player.schedule(0.0)
         await play.idle()

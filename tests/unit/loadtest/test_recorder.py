@@ -58,7 +58,15 @@ def answered(
     return Answered.model_validate(
         {
             "number": number,
+            "user_id": "ada",
             "outcome": outcome,
+            "sure": outcome != "failed",
+            "area": "forest",
+            "points": 700,
+            "boards": [
+                {"board": board, "points": 700, "improved": outcome == "improved"}
+                for board in ("forest", "global")
+            ],
             "scheduled": scheduled,
             "sent": sent or scheduled,
             "answered": at or scheduled + 0.1,
@@ -123,13 +131,13 @@ def test_what_no_screen_has_shown_at_the_end_is_unsettled() -> None:
 def test_outcomes_are_counted_when_they_come_and_due_when_they_are_due() -> None:
     book = recorder()
     for number, (outcome, scheduled, at) in enumerate(
-        [("improved", 0.5, 0.9), ("kept", 0.9, 1.1), ("failed", 1.0, 2.5)]
+        [("improved", 0.5, 0.9), ("kept", 0.9, 1.1), ("failed", 1.0, 2.5), ("over", 0.1, 0.2)]
     ):
         book.hear(0, answered(number, scheduled, outcome, at=at))
     rows = [(row.scheduled, row.improved, row.kept, row.failed) for row in book.seconds()]
-    assert rows == [(2, 1, 0, 0), (1, 0, 1, 0), (0, 0, 0, 1)]
+    assert rows == [(3, 1, 0, 0), (1, 0, 1, 0), (0, 0, 0, 1)]
     scores = book.scores(unanswered=4)
-    assert (scores.scheduled, scores.improved, scores.kept, scores.failed) == (7, 1, 1, 1)
+    assert (scores.scheduled, scores.improved, scores.kept, scores.failed, scores.over) == (8, 1, 1, 1, 1)
     assert book.to_answer.whole().count == 2
 
 

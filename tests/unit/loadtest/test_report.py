@@ -17,6 +17,7 @@ from loadtest.result import (
     OwnLoad,
     Result,
     Scores,
+    SeasonResult,
     Second,
     Verdict,
     read_result,
@@ -122,6 +123,19 @@ def test_page_says_what_was_found(tmp_path: Path) -> None:
     assert "saturated" not in shown
     assert "1 accounts could not be deleted" in shown
     assert "500 ms" in shown
+
+
+def test_page_says_what_came_of_seasons_runs_and_prizes(tmp_path: Path) -> None:
+    assert "Seasons" not in page(tmp_path, result()).said
+    seasons = tuple(SeasonResult(board="week", season=n, scores=20, players=6) for n in (3, 4))
+    totals = {"runs begun": 44, "runs spent": 40, "runs spent again": 4, "prizes given": 7, "turns": 200}
+    shown = page(tmp_path, result().model_copy(update={"seasons": seasons, "totals": totals, "unjudged": 2}))
+    said = shown.said
+    assert "Each of 40 scores is in the one season that its answer named, of 2 seasons, and 7 prizes" in said
+    assert "2 players with a score without an answer were left out." in said
+    assert "40 runs were spent, 4 of them submitted again, and none counted twice." in said
+    for counted in ("runs begun", "prizes given", "boards that turned to the next season", "Seasons"):
+        assert counted in said
 
 
 def test_page_says_what_was_broken(tmp_path: Path) -> None:

@@ -148,11 +148,111 @@ def test_old_states_are_forgotten_and_those_on_a_screen_are_not() -> None:
     assert history.held() == Position(EPOCH, 0)
 
 
+SEASON_MS = 1000
+
+
+def season_snapshot(season: int, version: int, *entries: Entry) -> Snapshot:
+    starts_at = EPOCH + season * SEASON_MS
+    return Snapshot(
+        board="forest",
+        epoch=starts_at,
+        version=version,
+        size=SIZE,
+        season=season,
+        starts_at=starts_at,
+        ends_at=starts_at + SEASON_MS,
+        now=starts_at,
+        spread=10,
+        entries=entries,
+    )
+
+
+def season_diff(season: int, version: int, *changes: SetEntry | RemoveEntry) -> Diff:
+    epoch = EPOCH + season * SEASON_MS
+    return Diff(
+        board="forest", season=season, epoch=epoch, from_=version, to=version + 1, changes=list(changes)
+    )
+
+
+def frame_of(content: Snapshot | Diff) -> bytes:
+    return encode(content).encode()
+
+
+@given(data=st.data())
+def test_sharing_changes_nothing_for_a_screen_whose_board_has_seasons(data: st.DataObject) -> None:
+    """Whatever arrives, and whenever screens turn: each is as a replica of its own would be."""
+    seasons = [
+        [(), *data.draw(st.lists(boards("desc", max_size=3), min_size=1, max_size=3))] for _ in range(3)
+    ]
+    room = Room(3)
+    replicas = [Replica("desc") for _ in room.screens]
+    what = st.sampled_from(["snapshot", "diff", "turn"])
+    for _ in range(data.draw(st.integers(0, 25))):
+        who, season, kind = data.draw(st.integers(0, 2)), data.draw(st.integers(0, 2)), data.draw(what)
+        version = data.draw(st.integers(0, len(seasons[season]) - 1))
+        screen, replica, entries = room.screens[who], replicas[who], seasons[season][version]
+        if kind == "turn":
+            now = EPOCH + season * SEASON_MS
+            assert screen.turn(now, 0.0) == replica.turn(now)
+        else:
+            content: Snapshot | Diff = season_snapshot(season, version, *entries)
+            if kind == "diff" and version:
+                changes = diff(seasons[season][version - 1], entries)
+                content = season_diff(season, version - 1, *changes)
+            [outcome] = room.take(frame_of(content), 0.0, screen)
+            assert outcome is replica.take(content)
+        shown = screen.state.replica if screen.state else Replica("desc")
+        for name in ("position", "entries", "season", "ends_at", "turning", "is_told"):
+            assert getattr(shown, name) == getattr(replica, name), name
+        assert screen.behind == replica.behind
+    assert not room.boards.broken
+
+
+def test_screens_turn_to_one_empty_board_and_go_on_from_there() -> None:
+    room = Room(3)
+    room.take(frame_of(season_snapshot(1, 4, entry("ada", 5))))
+    end = EPOCH + 2 * SEASON_MS
+    assert [screen.turn(end - 1, 1.0) for screen in room.screens] == [False] * 3
+    first, second, third = room.screens
+    first.watch(0)
+    assert [screen.turn(end, 2.0) for screen in (first, second)] == [True, True]
+    # A frame of the new season turns the third.
+    room.take(frame_of(season_diff(2, 0, set_entry("grace", 7))), 2.0)
+    states = {screen.state for screen in room.screens}
+    shown = [(state.position, state.replica.season) for state in states if state]
+    assert shown == [(Position(end, 1), 2)] * len(states)
+    assert third.state is not None
+    assert [one.user_id for one in third.state.entries] == ["grace"]
+    assert not room.boards.broken
+
+
+def test_refused_diff_of_a_new_season_empties_the_screen() -> None:
+    room = Room(1)
+    room.take(frame_of(season_snapshot(1, 4, entry("ada", 5))))
+    assert room.take(frame_of(season_diff(2, 3, set_entry("grace", 7)))) == [Outcome.RESYNC]
+    [screen] = room.screens
+    assert screen.state is not None
+    assert (screen.state.replica.season, screen.state.entries) == (2, ())
+    assert screen.replica is not None
+    assert screen.replica.turning
+
+
+def test_state_of_a_season_that_is_over_is_kept_for_a_while() -> None:
+    room = Room(1)
+    room.take(frame_of(season_snapshot(1, 4, entry("ada", 5))))
+    [screen] = room.screens
+    assert screen.turn(EPOCH + 2 * SEASON_MS, 0.0)
+    [history] = room.boards.histories.values()
+    forgotten = [len(history.forget()) for _ in range(100)]
+    assert forgotten.index(1) == 60
+    assert sum(forgotten) == 1
+
+
 # The promise, broken on purpose: each of these must be told.
 
 
 def test_gap_that_goes_unnoticed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def careless(self: Replica, epoch: int, _: int, to: int, changes: object) -> Outcome:
+    def careless(self: Replica, epoch: int, _: int, to: int, *__: object) -> Outcome:
         self.position = Position(epoch, to)
         return Outcome.APPLIED
 
@@ -183,6 +283,19 @@ def test_going_back_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(room.boards.broken) == [
         f"forest: version 3 of epoch {EPOCH} went back to version 2 of epoch {EPOCH}"
     ]
+
+
+def test_going_back_to_an_earlier_season_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(1)
+    room.take(frame_of(season_snapshot(2, 1, entry("ada", 5))))
+
+    def forgetful(self: Replica, position: Position, *_: object) -> Outcome:
+        self.position, self.season, self.ends_at = position, 1, None
+        return Outcome.APPLIED
+
+    monkeypatch.setattr(Replica, "snapshot", forgetful)
+    room.take(frame_of(season_snapshot(1, 9, entry("ada", 4))))
+    assert list(room.boards.broken) == ["forest: season 2 went back to season 1"]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,22 @@ class Board:
             Attempted(number=number, user_id=user, scheduled=scheduled, points={"forest": points})
         )
 
+    def season(self, number: int, season: int, version: int, scores: dict[str, int]) -> None:
+        """A state of a season, whose epoch is its number."""
+        self.sightings.state(
+            0,
+            ShownState(
+                number=number,
+                board="forest",
+                season=season,
+                epoch=season,
+                version=version,
+                size=3,
+                digest=str(sorted(scores.items())),
+                scores=scores,
+            ),
+        )
+
     def state(
         self, number: int, version: int, scores: dict[str, int], worker: int = 0, digest: str = ""
     ) -> None:
@@ -186,6 +202,39 @@ def test_score_on_a_board_without_subscribers_is_not_awaited(board: Board) -> No
     board.score(1, 700, scheduled=2.0)
     board.sightings.close(None)
     assert board.sightings.awaited == 0
+
+
+def test_score_of_a_season_is_not_settled_by_what_an_earlier_one_shows() -> None:
+    board = Board()
+    board.season(1, 1, 5, OTHERS | {"ada": 800})
+    board.attempt(1, 700, scheduled=1.0)
+    board.sightings.answered(1, accepted=True, season=2)
+    board.season(2, 2, 0, {})
+    board.season(3, 2, 1, {"ada": 700})
+    board.step(1, 2, (0, 1.5, 4))
+    assert not board.waits
+    board.step(2, 3, (0, 1.75, 4))
+    assert board.waits == {(1.0, 0.75): 4}
+    board.sightings.close(Position(2, 1))
+    assert board.sightings.fates == {"shown": 1}
+
+
+@pytest.mark.parametrize("answered_first", [True, False])
+def test_score_whose_season_ends_before_a_screen_shows_it_has_no_latency(answered_first: bool) -> None:
+    board = Board()
+    board.season(1, 1, 5, OTHERS)
+    board.attempt(1, 700, scheduled=1.0)
+    board.season(2, 2, 0, {})
+    board.season(3, 2, 1, {"ada": 900})
+    if answered_first:
+        board.sightings.answered(1, accepted=True, season=1)
+    board.step(1, 2, (0, 1.5, 4))
+    board.step(2, 3, (0, 1.75, 4))
+    if not answered_first:
+        board.sightings.answered(1, accepted=True, season=1)
+    board.sightings.close(Position(2, 1))
+    assert not board.waits
+    assert board.sightings.fates == {"over": 1}
 
 
 def test_versions_are_counted_once_and_not_those_from_before_the_play(board: Board) -> None:

@@ -108,6 +108,18 @@ async def test_an_old_version_is_told_even_where_the_board_is_the_same(
     ]
 
 
+async def test_screen_that_shows_a_season_that_is_over_is_told(
+    stand_in: StandIn, http: aiohttp.ClientSession
+) -> None:
+    stand_in.seasons["forest"] = 4
+    shown = looked(board())
+    late = [holding.model_copy(update={"season": 3}) for holding in shown.holdings]
+    outcome = await judge(stand_in, http, Screens([shown.model_copy(update={"holdings": late})]))
+    assert outcome.last.problems == [
+        "forest: 3 clients (player-0 is one) show season 3, and season 4 is open"
+    ]
+
+
 @pytest.mark.parametrize(
     ("counts", "told"),
     [

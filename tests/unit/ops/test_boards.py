@@ -63,6 +63,9 @@ def play(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boards, "load_catalogue", lambda: flipped)
 
 
+DROPPED = "forest-week: 1 rows {0}\nglobal: 1 rows {0}\nforest: 1 rows {0}\n"
+
+
 def refusal(*arguments: str) -> str:
     with pytest.raises(SystemExit) as exited:
         boards.main(arguments)
@@ -90,10 +93,10 @@ def test_deployment_is_refused_by_name_until_the_rows_are_dropped(
     assert total.startswith("board global: its rows were written under a sum over desert, forest, and ")
     assert end == "Nothing was deployed."
     boards.main(["drop", PREFIX, "forest"])
-    assert capsys.readouterr().out == "global: 1 rows to be deleted\nforest: 1 rows to be deleted\n"
+    assert capsys.readouterr().out == DROPPED.format("to be deleted")
     assert refusal("check", PREFIX).splitlines()[-1] == end
     boards.main(["drop", PREFIX, "forest", "--apply"])
-    assert capsys.readouterr().out == "global: 1 rows deleted\nforest: 1 rows deleted\n"
+    assert capsys.readouterr().out == DROPPED.format("deleted")
     boards.main(["check", PREFIX])
     assert capsys.readouterr().out == ""
 

@@ -3,11 +3,14 @@
 import pytest
 
 from bench.memory_dynamo import Keys, MemoryDynamo
-from ops.index import index
+from ops.index import chosen, index
+from store.board_rules import UnknownBoardError
 from store.rank_index import RankIndex
 from tests.simulation.faults import CrashError
 from tests.simulation.rank_world import BOARD, check, check_ranks, small_trees
 from tests.simulation.schedule import database
+from tests.support.seasons import SEASON_MS, with_seasons
+from tests.unit.realtime.fakes import NOW
 
 ROWS = [f"{number:03}" for number in range(60)]
 
@@ -60,3 +63,12 @@ async def check_ranks_of(dynamo: MemoryDynamo, number: int) -> None:
 
     board = Board(id=BOARD, order="asc", top=1)
     assert await ranks.place(database(dynamo), board, f"{number:06}") == (number, 60_000)
+
+
+def test_board_with_seasons_is_indexed_in_each_that_can_be_read() -> None:
+    catalogue = with_seasons(NOW)
+    assert chosen(catalogue, "week", NOW + SEASON_MS) == ["week#1", "week#2"]
+    assert chosen(catalogue, "forest", NOW) == ["forest"]
+    assert {"forest", "week#1", "cup#1"} <= {*chosen(catalogue, None, NOW)}
+    with pytest.raises(UnknownBoardError):
+        chosen(catalogue, "nowhere", NOW)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from game.catalogue import Catalogue
-from realtime.routes import ADMINS, Live, Response, handle
+from game.groups import ADMINS
+from realtime.routes import Live, Response, handle
 from store import connections
 from store.boards import PublishedBoard
 from store.database import Database, to_item

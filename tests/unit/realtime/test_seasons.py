@@ -99,13 +99,8 @@ def take(replica: Replica, step: dict[str, Any]) -> Outcome | bool:
     if "now" in step:
         return replica.turn(step["now"])
     frame = step["frame"]
-    if frame["type"] == "snapshot":
-        whole = Snapshot.model_validate(frame)
-        return replica.snapshot(
-            Position(whole.epoch, whole.version), whole.entries, season=TIMES[frame["season"]]
-        )
-    change = Diff.model_validate(frame)
-    return replica.diff(change.epoch, change.from_, change.to, change.changes, change.season)
+    model = Snapshot if frame["type"] == "snapshot" else Diff
+    return replica.take(model.model_validate(frame))
 
 
 def state(replica: Replica, outcome: Outcome | bool) -> list[Any]:

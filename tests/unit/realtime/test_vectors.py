@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from game.board import Position
 from realtime.protocol import Diff, Snapshot
-from realtime.replica import Outcome, Replica, Season, ServerClock
+from realtime.replica import Outcome, Replica, ServerClock
 
 FOLDER = Path(__file__).parents[3] / "clients" / "vectors" / "board"
 STORIES = sorted(FOLDER.glob("*.json"))
@@ -60,19 +59,14 @@ class Screen:
         self.look()
 
     def snapshot(self, frame: Snapshot) -> None:
-        assert frame.season is not None
-        assert frame.starts_at is not None
-        assert frame.ends_at is not None
         known = self.replica.ends_at
-        season = Season(frame.season, frame.starts_at, frame.ends_at)
-        position = Position(frame.epoch, frame.version)
-        outcome = self.replica.snapshot(position, frame.entries, frame.tiebreak, season)
+        outcome = self.replica.take(frame)
         if outcome is Outcome.APPLIED or self.replica.ends_at != known:
             self.tell("snapshot")
 
     def diff(self, frame: Diff) -> Outcome:
         season = self.replica.season
-        outcome = self.replica.diff(frame.epoch, frame.from_, frame.to, frame.changes, frame.season)
+        outcome = self.replica.take(frame)
         if self.replica.season != season:
             self.tell("snapshot")
         elif outcome is Outcome.APPLIED:

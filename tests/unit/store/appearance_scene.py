@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from game.area_rules import Allowance
 from game.catalogue import GLOBAL_BOARD, Board, Catalogue
 from game.standing import Held
-from store import appearance, connections, players, profiles, scores, standings
+from store import appearance, claims, connections, held_scores, limits, players, profiles, scores, standings
 from store.actions import act
+from store.claims import Claim
 from store.database import Database, to_item
 from store.deletion import delete_player
+from store.held_scores import HeldScore
 from store.players import DeletedError
 from store.portraits import PortraitBucket
 from store.profiles import Profile
@@ -184,8 +187,13 @@ async def fill(tables: InterruptedDatabase, requests: int = 1) -> None:
         for area in ("forest", "desert", "sprint"):
             await score(db, area, 10, profile)
         await appearance.change(db, profile, lambda old: old, NOW)
+        claimed = Claim(
+            user_id=user_id, board="week#1", rank=1, of=2, money=3, items={"torch": 1}, claimed_at=NOW
+        )
+        await players.write(db, user_id, [claims.put(db, claimed)])
         for number in range(requests):
             await act(db, user_id, EARN.decide(), EARN.key(str(number), user_id), NOW)
+        await limit_and_hold(db, user_id)
         await connections.open_connection(db, f"{user_id}-phone", user_id, NOW)
         await connections.subscribe(db, f"{user_id}-phone", ["forest"], user_id, NOW)
     await publish(tables)
@@ -196,6 +204,28 @@ async def fill(tables: InterruptedDatabase, requests: int = 1) -> None:
         # One has those who were deleted, the others nothing of any player.
         if name not in {PLAYERS.name, BUDGETS.name, RANKS.name}
     ), "a table is missed"
+
+
+async def limit_and_hold(db: Database, user_id: str, *, used: int = 1, points: int = 99) -> HeldScore:
+    """A player has had some of an allowance, and a score of theirs waits for a moderator."""
+    hours = Allowance(9, 3_600_000)
+    taken = [limits.take(db, user_id, limits.quota("forest", "submits", hours, hours.window(NOW)))]
+    for _ in range(used):
+        await players.write(db, user_id, taken)
+    held = HeldScore(
+        user_id=user_id,
+        slot=held_scores.free_slot(await held_scores.of_player(db, user_id)),
+        id=held_scores.new_id(NOW),
+        game_area="forest",
+        points=points,
+        rule="pace",
+        name=user_id[:20],
+        started_at=NOW - 5000,
+        achieved_at=NOW,
+        seed=7,
+    )
+    await players.write(db, user_id, [held_scores.put(db, held)])
+    return held
 
 
 async def publish(tables: InterruptedDatabase) -> None:

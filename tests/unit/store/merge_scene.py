@@ -146,6 +146,7 @@ async def score(db: Database, user_id: str, run: Run, *, key: str | None = None)
     submission = await submit(
         db, CATALOGUE, shown, area, points, NOW - ago, tiebreak=tiebreak, metadata=metadata, key=named
     )
+    assert submission.best is not None
     return submission.best
 
 

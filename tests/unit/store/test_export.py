@@ -15,9 +15,12 @@ from store.players import EXPORT_SECONDS, DeletedError, TooManyExportsError
 from store.portraits import Picture, PortraitBucket
 from store.schema import (
     BUDGETS,
+    CLAIMS,
     CONNECTIONS,
+    HELD_SCORES,
     IDEMPOTENCY,
     LEADERBOARDS,
+    LIMITS,
     PLAYERS,
     RANKS,
     SCORES,
@@ -31,7 +34,18 @@ from tests.unit.store.appearance_scene import BOB, fill
 from tests.unit.store.bookkeeping import ADA
 from tests.unit.store.interrupted import InterruptedDatabase
 
-READ = {USER_PROFILES, USER_PROGRESS, STANDINGS, SCORES, CONNECTIONS, IDEMPOTENCY, PLAYERS}
+READ = {
+    USER_PROFILES,
+    USER_PROGRESS,
+    STANDINGS,
+    SCORES,
+    CLAIMS,
+    CONNECTIONS,
+    IDEMPOTENCY,
+    PLAYERS,
+    LIMITS,
+    HELD_SCORES,
+}
 PICTURE = Picture(f"avatars/{ADA}/face/48.webp", 7, datetime.fromtimestamp(NOW / 1000, UTC), "https://there")
 
 
@@ -98,6 +112,16 @@ async def test_export_has_the_whole_of_what_a_player_has(tables: InterruptedData
         "global": 20,
     }
     assert all(one["entry"]["userId"] == ADA for one in found.standings)
+    (won,) = found.claims
+    assert won == {
+        "userId": ADA,
+        "board": "week#1",
+        "rank": 1,
+        "of": 2,
+        "money": 3,
+        "items": {"torch": 1},
+        "claimedAt": NOW,
+    }
     assert found.pictures == [
         {"key": PICTURE.key, "bytes": 7, "lastModified": NOW, "url": "https://there"},
     ]
@@ -137,6 +161,9 @@ async def test_what_is_too_much_for_an_answer_is_counted(
     found = await exported(tables.db, at=NOW + EXPORT_SECONDS * 1000)
     assert found.left_out == [
         "4 of 4 standings",
+        "1 of 1 claims",
+        "1 of 1 limits",
+        "1 of 1 held scores",
         "1 of 1 pictures",
         "1 of 1 connections",
         "6 of 6 answers",

@@ -4,21 +4,23 @@ from typing import Any
 
 import pytest
 
+from game.area_rules import Allowance
 from game.board import Entry
 from game.catalogue import Catalogue
 from game.merge import GUESTS_LIMIT
 from game.player import StaleVersionError, save
 from game.standing import Held
-from store import appearance, merge, player_rows, players, scores, standings
+from store import appearance, limits, merge, player_rows, players, scores, standings
 from store.database import Database, Item, to_item
 from store.deletion import delete_player
 from store.errors import RowError, ThrottledError
 from store.merge import NoGuestError
 from store.players import DeletedError, MergeLimitError, NotFreeError
 from store.profiles import Profile
-from store.schema import PLAYERS, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
+from store.schema import HELD_SCORES, LIMITS, PLAYERS, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import NOW
+from tests.unit.store.appearance_scene import limit_and_hold
 from tests.unit.store.interrupted import InterruptedDatabase, die, moments
 from tests.unit.store.merge_scene import (
     CATALOGUE,
@@ -523,3 +525,52 @@ async def test_each_board_more_costs_five_requests(tables: InterruptedDatabase) 
         await merge_into(tables.db, Outside())
         counts.append(len(tables.log))
     assert [counts[1] - counts[0], counts[2] - counts[1]] == [5, 5]
+
+
+async def test_merge_resets_no_limit_and_loses_no_held_score(tables: InterruptedDatabase) -> None:
+    """Wherever the process dies: what both have had counts once with the account, and each score is there."""
+    await limits_of_both(tables)
+    await merge_into(tables.db, Outside())
+    requests = len(tables.log)
+    for side, number in moments(requests):
+        await limits_of_both(tables)
+        getattr(tables, side)[number] = die
+        with pytest.raises(CrashError):
+            await merge_into(tables.db, Outside())
+        tables.restart()
+        await merge_into(tables.db, Outside())
+        rows = await tables.rows()
+        assert [(row["userId"], row["used"]) for row in rows[LIMITS.name]] == [(HEIR, 5)]
+        held = {(row["userId"], row["points"]) for row in rows[HELD_SCORES.name]}
+        assert held == {(HEIR, points) for points in (1, 2, 3)}
+        assert len(rows[HELD_SCORES.name]) == 3
+
+
+async def limits_of_both(tables: InterruptedDatabase) -> None:
+    await tables.clear()
+    await limit_and_hold(tables.direct, HEIR, used=2, points=1)
+    await limit_and_hold(tables.direct, GUEST, used=3, points=2)
+    await limit_and_hold(tables.direct, GUEST, used=0, points=3)
+    tables.restart()
+
+
+async def test_limit_of_a_guest_that_counts_no_more_is_not_handed_over(tables: InterruptedDatabase) -> None:
+    minutes = Allowance(9, 60_000)
+    before = limits.quota("forest", "submits", minutes, minutes.window(NOW - 60_000))
+    await players.write(tables.direct, GUEST, [limits.take(tables.direct, GUEST, before)])
+    await merge_into(tables.db, Outside())
+    assert (await tables.rows())[LIMITS.name] == []
+
+
+async def test_rows_of_a_guest_that_cannot_be_read_hold_up_nothing(tables: InterruptedDatabase) -> None:
+    await limits_of_both(tables)
+    for row in ({"limit": "a"}, {"limit": "z", "used": "many", "expiresAt": NOW}):
+        item = to_item({"userId": GUEST} | row)
+        await tables.direct.client.put_item(TableName=LIMITS.name, Item=item)
+    bad = to_item({"userId": GUEST, "slot": "0", "points": "many"})
+    await tables.direct.client.put_item(TableName=HELD_SCORES.name, Item=bad)
+    await merge_into(tables.db, Outside())
+    rows = await tables.rows()
+    assert [(row["userId"], row["used"]) for row in rows[LIMITS.name]] == [(HEIR, 5)]
+    assert {row["userId"] for row in rows[HELD_SCORES.name]} == {HEIR}
+    assert len(rows[HELD_SCORES.name]) == 3

@@ -18,6 +18,7 @@ def test_rows_that_end_by_themselves_have_a_ttl() -> None:
         "Budgets",
         "Connections",
         "Idempotency",
+        "Limits",
         "Players",
         "Scores",
         "Standings",

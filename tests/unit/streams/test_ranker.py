@@ -1,5 +1,6 @@
 """The ranker: its batches, its hourly sweep, and its Lambda entries."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,13 +8,21 @@ from typing import Any
 import pytest
 
 from bench.memory_dynamo import Keys, MemoryDynamo, refused
+from store import rank_marks
+from store.rank_index import RankIndex
+from store.rank_marks import Mark
+from store.rank_nodes import indexed_boards
 from streams import ranker_app
-from streams.ranker import LATE_SECONDS, Ranker, RankReport
+from streams.ranker import DROPPED_AT_ONCE, LATE_SECONDS, Ranker, RankReport
+from tests.simulation.faults import CrashError
 from tests.simulation.rank_world import BOARD, check, small_trees
 from tests.simulation.schedule import database
 from tests.unit.embedded_metrics import documents
 from tests.unit.events import recorded
+from tests.unit.realtime.fakes import NOW
 from tests.unit.realtime.lambda_container import container_of, fake_context
+from tests.unit.store.interrupted import InterruptedDatabase, die, interrupted_database
+from tests.unit.store.reward_scene import CATALOGUE, LAST, OPEN
 
 HOUR = 3_600_000
 LETTERS = "abcdefghijklmnop"
@@ -65,6 +74,13 @@ class Scene:
 @pytest.fixture
 def scene() -> Scene:
     return Scene()
+
+
+@pytest.fixture
+async def tables() -> AsyncIterator[InterruptedDatabase]:
+    """Yield empty tables that know every request, and nothing that interrupts."""
+    async with interrupted_database() as it:
+        yield it
 
 
 async def test_batch_makes_counts_true_on_each_board(scene: Scene) -> None:
@@ -163,6 +179,190 @@ async def test_damaged_node_is_counted_again(scene: Scene, damage: str) -> None:
         await scene.sweep()
         await check(scene.dynamo)
     assert damage == "another's" or scene.report.repaired > 0
+
+
+@pytest.mark.parametrize("by", ["dynamodb.amazonaws.com", "an operator"])
+async def test_rows_that_expire_change_no_count(scene: Scene, by: str) -> None:
+    await scene.fill()
+    before = dict(scene.dynamo.nodes)
+    scene.dynamo.delete_rows(BOARD, ["a"])
+    identity = {"principalId": by, "type": "Service"}
+    expiry = record("a", event="REMOVE") | {"userIdentity": identity}
+    assert await scene.ranker.process([expiry], scene.report) == []
+    assert (scene.dynamo.nodes == before) == (by != "an operator")
+
+
+async def verify(scene: Scene, *boards: str) -> Mark:
+    assert await scene.ranker.verify(boards or (BOARD,), scene.report) == []
+    return await rank_marks.load(database(scene.dynamo), BOARD)
+
+
+async def test_index_of_a_season_that_is_over_is_compared_once(scene: Scene) -> None:
+    await scene.fill()
+    counted = Counter[str]()
+
+    async def around(request: str, answer: Any) -> Any:
+        counted[request] += 1
+        return answer()
+
+    scene.dynamo.around = around
+    assert (await verify(scene)).is_whole
+    assert counted["Query"] >= len(LETTERS) // 2, "each leaf is counted"
+    assert (scene.slept, scene.report.repaired) == ([], 0)
+    counted.clear()
+    assert (await verify(scene)).is_whole
+    assert counted["Query"] == 0
+
+
+async def test_rows_that_are_not_counted_are_counted_before_the_comparison(scene: Scene) -> None:
+    scene.dynamo.put_rows(BOARD, LETTERS)
+    assert (await verify(scene)).is_whole
+    await check(scene.dynamo)
+
+
+@pytest.mark.parametrize("lost", list(LETTERS))
+async def test_lost_record_is_repaired_before_an_index_is_trusted(scene: Scene, lost: str) -> None:
+    for key in LETTERS:
+        if key != lost:
+            await scene.score(key)
+    scene.dynamo.put_rows(BOARD, [lost])
+    assert (await verify(scene)).is_whole
+    assert scene.report.repaired > 0
+    assert set(scene.slept) == {LATE_SECONDS}
+    await check(scene.dynamo)
+
+
+@pytest.mark.parametrize("number", range(12))
+async def test_spoilt_node_is_repaired_before_an_index_is_trusted(scene: Scene, number: int) -> None:
+    await scene.fill()
+    names = sorted(name for _, name in scene.dynamo.nodes)
+    name = names[number % len(names)]
+    item = scene.dynamo.nodes[BOARD, name]
+    counts = item["counts"]["L"]
+    # One count that is wrong, or that is not there, though the node above says how many there are.
+    wrong = "-1" if number % 2 else str(int(counts[-1]["N"]) + 5)
+    scene.dynamo.nodes[BOARD, name] = item | {"counts": {"L": [*counts[:-1], {"N": wrong}]}}
+    assert (await verify(scene)).is_whole
+    await check(scene.dynamo)
+
+
+async def test_late_record_holds_up_no_comparison(scene: Scene) -> None:
+    await scene.fill()
+    scene.dynamo.put_rows(BOARD, ["bb"])
+
+    async def meanwhile() -> None:
+        await scene.score("bb")
+
+    scene.meanwhile = meanwhile  # type: ignore[method-assign]
+    assert (await verify(scene)).is_whole
+    assert (scene.slept, scene.report.repaired) == ([LATE_SECONDS], 0)
+
+
+async def test_comparison_that_takes_long_goes_on_with_the_next_sweep(scene: Scene) -> None:
+    await scene.fill()
+    asked: list[str] = []
+
+    async def around(request: str, answer: Any) -> Any:
+        scene.now += 20_000
+        asked.append(request)
+        return answer()
+
+    scene.dynamo.around = around
+    marks = [await verify(scene)]
+    assert not marks[0].is_whole
+    while not marks[-1].is_whole:
+        marks.append(await verify(scene))
+    assert len(marks) > 2
+    reached = [mark.up_to for mark in marks[:-1]]
+    assert reached == sorted(set(reached))
+
+
+async def test_index_that_stays_wrong_is_not_trusted(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await scene.fill()
+    scene.dynamo.put_rows(BOARD, ["bb"])
+
+    async def nothing(_self: object, _keys: object) -> None:
+        """Repair nothing."""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RankIndex, "maintain", nothing)
+        assert await scene.ranker.verify([BOARD], scene.report) == [BOARD]
+    assert "is wrong after" in caplog.text
+    assert not (await rank_marks.load(database(scene.dynamo), BOARD)).is_whole
+    assert (await verify(scene)).is_whole
+
+
+async def test_damaged_mark_is_no_mark(scene: Scene) -> None:
+    await scene.fill()
+    for damaged in ({"whole": {"S": "yes"}}, {"whole": {"BOOL": True}}, {"upTo": {"N": "5"}}):
+        key = {"board": {"S": BOARD}, "node": {"S": rank_marks.MARK}}
+        scene.dynamo.nodes[BOARD, rank_marks.MARK] = key | damaged
+        assert await rank_marks.load(database(scene.dynamo), BOARD) == Mark()
+        assert await rank_marks.unverified(database(scene.dynamo), [BOARD]) == [BOARD]
+
+
+async def test_index_goes_with_its_mark_once_its_season_expired(tables: InterruptedDatabase) -> None:
+    ranker = Ranker(tables.db, lambda: NOW)
+    for key in ("week#1", "week#2"):
+        await RankIndex(tables.direct, key).maintain(["a"])
+        await rank_marks.save(tables.direct, key, Mark(is_whole=True))
+    for _ in range(2):
+        assert await ranker.drop(["week#1", "week#0"]) == []
+        assert {row["board"] for row in (await tables.rows())["Ranks"]} == {"week#2"}
+
+
+async def test_sweep_that_dies_while_it_drops_is_finished_by_the_next(tables: InterruptedDatabase) -> None:
+    number = 0
+    while True:
+        await RankIndex(tables.direct, "week#1").maintain(["a"])
+        await rank_marks.save(tables.direct, "week#1", Mark(is_whole=True))
+        tables.restart()
+        tables.before[number] = die
+        ended = False
+        try:
+            await Ranker(tables.db, lambda: NOW).drop(["week#1"])
+            ended = True
+        except* CrashError:
+            number += 1
+        if ended:
+            break
+        tables.restart()
+        await Ranker(tables.db, lambda: NOW).drop(["week#1"])
+        assert (await tables.rows())["Ranks"] == []
+    assert number > 2
+
+
+async def test_sweep_drops_a_bounded_number_of_indexes_and_the_next_one_the_others(
+    tables: InterruptedDatabase,
+) -> None:
+    keys = [f"week#{number}" for number in range(DROPPED_AT_ONCE + 3)]
+    for key in keys:
+        await RankIndex(tables.direct, key).maintain(["a"])
+    ranker = Ranker(tables.db, lambda: NOW)
+    await ranker.drop(keys)
+    assert len((await tables.rows())["Ranks"]) == 3
+    await ranker.drop(keys)
+    assert (await tables.rows())["Ranks"] == []
+
+
+async def test_sweep_knows_seasons_by_catalogue_and_clock(tables: InterruptedDatabase) -> None:
+    keys = [f"forest-week#{season}" for season in range(LAST - 5, OPEN + 1)]
+    for key in keys:
+        await RankIndex(tables.direct, key).maintain(["a"])
+    for indexed in (None, await indexed_boards(tables.direct)):
+        assert await Ranker(tables.db, lambda: NOW).tend(CATALOGUE, RankReport(), indexed=indexed) == []
+        rows = (await tables.rows())["Ranks"]
+        kept = {row["board"] for row in rows}
+        assert {f"forest-week#{season}" for season in range(LAST - 3, OPEN + 1)} <= kept
+        assert not {f"forest-week#{season}" for season in (LAST - 4, LAST - 5)} & kept
+        marked = {row["board"] for row in rows if row["node"] == rank_marks.MARK}
+        assert marked == {
+            f"{board}#{season}"
+            for board in ("forest-week", "sprint-week")
+            for season in range(LAST - 3, OPEN)
+        }
 
 
 @pytest.fixture

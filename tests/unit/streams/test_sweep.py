@@ -187,12 +187,10 @@ class SlowBoards:
         self._seconds = seconds
         monkeypatch.setattr(boards, "load_or_create", self.load)
 
-    async def load(
-        self, db: Database, board: Board, now: int, encode: EncodeSnapshot, *, compare: bool
-    ) -> PublishedBoard:
+    async def load(self, db: Database, board: Board, now: int, encode: EncodeSnapshot) -> PublishedBoard:
         self.began[board.id] = asyncio.get_running_loop().time()
         await asyncio.sleep(self._seconds(board.id))
-        return await self._load(db, board, now, encode, compare=compare)
+        return await self._load(db, board, now, encode)
 
 
 def in_virtual_time(play: Callable[[BroadcastScene], Awaitable[None]]) -> None:

@@ -1,20 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { seededRandom } from "../../../clients/web/demo/seededRandom.js";
 import { apply, Outcome, ranked, Replica } from "../../../clients/web/podium.js";
 import { diff, entry, snapshot } from "./harness.mjs";
 
 const ids = (entries) => entries.map(({ userId }) => userId);
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function seeded(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let value = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 test("desc board ranks more points first, then the earlier, then the greater user id", () => {
   const entries = [entry("a", 5, 2), entry("b", 5, 2), entry("c", 5, 1), entry("d", 9, 3)];
@@ -49,7 +40,7 @@ test("removing an unknown player changes nothing", () => {
 for (const [order, tiebreak] of ["desc", "asc"].flatMap((one) => [null, "desc", "asc"].map((other) => [one, other]))) {
   test(`apply(old, difference(old, new)) is new, on random ${order} boards with tie-break ${tiebreak}`, () => {
     for (let seed = 0; seed < 500; seed++) {
-      const random = seeded(seed);
+      const random = seededRandom(seed);
       const pick = (count) => Math.floor(random() * count);
       // Few distinct values, so that ties in score and time are common.
       const board = () => {

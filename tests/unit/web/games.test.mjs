@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { BoardSearch } from "../../../clients/web/demo/boardSearch.js";
 import { DIALS, Dial, ROUND_MS } from "../../../clients/web/demo/dialRules.js";
 import { formatScore, formatTiebreak, ordinal, share } from "../../../clients/web/demo/format.js";
+import { seededRandom } from "../../../clients/web/demo/seededRandom.js";
 import { makesTheBoard, ScoreToScreen } from "../../../clients/web/demo/scoreToScreen.js";
 import { PADS, PENALTY_MS, Sprint, TARGETS } from "../../../clients/web/demo/sprintRules.js";
 import { tiebreakOf } from "../../../clients/web/demo/tiebreak.js";
@@ -16,7 +17,7 @@ for (const [area, rules] of Object.entries(DIALS)) {
     let time = 0;
     while (offset(dial, time) > 1) time += 1;
     const ahead = dial.needle(time + 10) > dial.needle(time);
-    assert.ok(dial.strike(time) > 1900);
+    assert.ok(dial.strike(time) > 1900 * rules.share - 1);
     assert.equal(dial.chain, 1);
     assert.notEqual(dial.needle(time + 10) > dial.needle(time), ahead);
     const score = dial.score;
@@ -28,9 +29,26 @@ for (const [area, rules] of Object.entries(DIALS)) {
   test(`${area}: a perfect player can score a lot and stays within the bounds`, () => {
     const dial = new Dial(rules, () => 0);
     for (let time = 0; time < ROUND_MS; time++) if (offset(dial, time) < 1) dial.strike(time);
-    assert.ok(dial.score > 30_000 && dial.score <= 1_000_000, `${dial.score}`);
+    assert.ok(dial.score > 30_000 * rules.share && dial.score <= 1_000_000, `${dial.score}`);
   });
 }
+
+test("gauntlet: no player is so good that the pace of its rules refuses the run", () => {
+  const PACE = 1000; // points per second, as in the catalogue that comes with Podium
+  const dial = new Dial(DIALS.gauntlet, () => 0);
+  for (let time = 0; time < ROUND_MS; time++) if (offset(dial, time) < 1) dial.strike(time);
+  assert.ok(dial.score < (PACE * ROUND_MS) / 1000, `${dial.score}`);
+  assert.ok(dial.score > (PACE * ROUND_MS) / 4000, `${dial.score}`);
+});
+
+test("the dice of a run are those of its seed", () => {
+  const roll = (seed) => Array.from({ length: 1000 }, seededRandom(seed));
+  assert.deepEqual(roll(7), roll(7));
+  assert.notDeepEqual(roll(7), roll(8));
+  assert.ok(roll(2 ** 31 - 1).every((number) => number >= 0 && number < 1));
+  const mean = roll(7).reduce((sum, number) => sum + number) / 1000;
+  assert.ok(mean > 0.45 && mean < 0.55, `${mean}`);
+});
 
 test("sprint: the clock starts with the first pad and stops with the last", () => {
   const sprint = new Sprint(() => 0.4);

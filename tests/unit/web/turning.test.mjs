@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { seededRandom } from "../../../clients/web/demo/seededRandom.js";
 import { LOOK_MS } from "../../../clients/web/podium/live.js";
 import { POLL_MS } from "../../../clients/web/podium/polling.js";
-import { entry, makeClient, makePlayer, makeWatcher, settle } from "./harness.mjs";
+import { entry, FakeClock, makeClient, makeWatcher, settle } from "./harness.mjs";
 
 const BOARD = "forest-week";
 const HOUR = 3_600_000;
@@ -220,20 +221,43 @@ test("a spectator who reads over REST is shown the turn, and then what is read",
   podium.close();
 });
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function seeded(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let value = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
+for (const [what, frames, first, spreadOver] of [
+  ["hear nothing of the new season", () => [], 60_000 + 2 * 100_000, 100_000],
+  ["miss its first frame", (epoch) => [{ type: "diff", board: BOARD, season: 13, epoch, from: 1, to: 2, changes: [] }], 0, 100_000],
+  ["get its snapshot", (epoch, clock) => [{ ...whole(clock, { season: 13, version: 0, entries: [] }), epoch, startsAt: epoch }], Infinity, 0],
+]) {
+  test(`200 clients that ${what} at a turn do not ask at the same time`, async () => {
+    const clock = new FakeClock();
+    const clients = [];
+    for (let number = 0; number < 200; number++) {
+      const client = await makeWatcher(BOARD, { clock, random: (number * 61.803) % 1 });
+      client.socket().push(whole(clock, { length: 1000, spread: 100 }));
+      client.socket().take();
+      clients.push(client);
+    }
+    await clock.advance(1000);
+    const epoch = clock.now();
+    for (const { socket } of clients) for (const frame of frames(epoch, clock)) socket().push(frame);
+    const asked = [];
+    for (let second = 0; second < 380; second++) {
+      await clock.advance(1000);
+      const asks = clients.flatMap(({ socket }) => socket().take()).filter(({ action }) => action === "subscribe");
+      asked.push(...asks.map(() => (second + 1) * 1000));
+      // They are answered, so that each asks once.
+      if (asks.length) for (const { socket } of clients) socket().push({ ...whole(clock, { season: 13, version: 9, entries: [] }), epoch, startsAt: epoch });
+      if (asks.length) break;
+    }
+    assert.ok(asked.length <= 6, `${asked.length} in the first second in which any asks`);
+    if (first === Infinity) assert.deepEqual(asked, []);
+    else assert.ok(asked[0] >= first && asked[0] <= first + spreadOver, `${asked[0]}`);
+    for (const { podium } of clients) podium.close();
+  });
 }
 
 test("whatever is lost, late or repeated around the boundaries, each client shows the open season in the end", async () => {
   const LENGTH = 40_000;
   for (let seed = 0; seed < 60; seed++) {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     const { clock, socket, sockets, updates, podium } = await makeWatcher(BOARD, { random: 0.5 });
     const began = clock.now();
     const pick = (count) => Math.floor(random() * count);

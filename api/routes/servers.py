@@ -1,0 +1,117 @@
+"""`/server/scores`: scores that a server of the studio's own vouches for."""
+
+import asyncio
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler import Request
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import Field, JsonValue, StrictInt, field_validator
+
+from api.actions import as_text
+from api.backend import Backend, RequestBody, backend_of
+from api.failures import as_problem
+from api.groups import member
+from api.problems import FieldError, responses
+from api.routes.score import check, record
+from game.groups import SERVERS
+from game.model import Model, is_absent
+from game.names import default_name
+from store.idempotency import server_key
+from store.profiles import Profile
+from store.submission import Outcome
+
+router = Router()
+
+SCORES_LIMIT = 25
+"""Scores of one request."""
+_AT_ONCE = 8
+"""Scores of one request that are recorded side by side: all of them within API Gateway's 29 seconds."""
+
+
+class ServerScore(RequestBody):
+    """A score of a player, under a key of its own: the same key gets the same result for a day."""
+
+    key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,255}$")]
+    user_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    """The player's `sub`."""
+    game_area: str
+    points: StrictInt = Field(alias="score")
+    tiebreak: StrictInt | None = None
+    """Where the area has one: the number that ranks equal points."""
+    metadata: JsonValue = None
+    """Where the area takes some: what is shown with the entry, as any JSON but null."""
+
+
+class ServerScores(RequestBody):
+    """Scores of players, each with a key that no other of them has."""
+
+    scores: Annotated[tuple[ServerScore, ...], Field(min_length=1, max_length=SCORES_LIMIT)]
+
+    @field_validator("scores")
+    @classmethod
+    def _check(cls, scores: tuple[ServerScore, ...]) -> tuple[ServerScore, ...]:
+        keys = [score.key for score in scores]
+        if len(set(keys)) < len(keys):
+            raise ValueError("each score must have a key of its own")
+        return scores
+
+
+class ServerResult(Model):
+    """What became of a score: 201 with what `POST /score` answers, or the status and content of a problem."""
+
+    key: str
+    status: int
+    game_area: str | None = Field(None, exclude_if=is_absent)
+    points: int | None = Field(None, alias="score", exclude_if=is_absent)
+    best: int | None = Field(None, exclude_if=is_absent)
+    improved: bool | None = Field(None, exclude_if=is_absent)
+    verdict: Literal["accepted", "held"] | None = Field(None, exclude_if=is_absent)
+    boards: tuple[Outcome, ...] | None = Field(None, exclude_if=is_absent)
+    title: str | None = Field(None, exclude_if=is_absent)
+    detail: str | None = Field(None, exclude_if=is_absent)
+    code: str | None = Field(None, exclude_if=is_absent)
+    rule: str | None = Field(None, exclude_if=is_absent)
+    errors: tuple[FieldError, ...] | None = Field(None, exclude_if=is_absent)
+
+
+class ServerResults(Model):
+    """The results, in the order of the scores."""
+
+    results: tuple[ServerResult, ...]
+
+
+@router.post(
+    "/server/scores",
+    summary="Submit scores for players, as a trusted server",
+    responses={200: {"description": "The results"}} | responses(400, 401, 403, 410, 413, 415, 422, 503),
+    security=[{"idToken": []}],
+)
+async def submit_scores(request: Request, body: Annotated[ServerScores, Body()]) -> ServerResults:
+    """Submit scores for players, as a member of the group `servers`. The rules of areas do not bind it.
+
+    Each is recorded by itself: one that is refused or fails leaves the others alone, and can be sent again
+    under its key.
+    """
+    await member(request, [SERVERS])
+    backend, turn = backend_of(request), asyncio.Semaphore(_AT_ONCE)
+
+    async def result(score: ServerScore) -> ServerResult:
+        async with turn:
+            try:
+                return await _record(backend, score)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the others go on
+                problem = as_problem(error).problem
+                told = problem.model_dump(include={"status", "title", "detail", "code", "rule", "errors"})
+                return ServerResult(key=score.key, **told)
+
+    return ServerResults(results=tuple(await asyncio.gather(*map(result, body.scores))))
+
+
+async def _record(backend: Backend, score: ServerScore) -> ServerResult:
+    check(backend.area(score.game_area), score)
+    # How the player is shown, as long as no profile is stored.
+    player = Profile(user_id=score.user_id, name=default_name([], score.user_id))
+    key = server_key(score.user_id, score.key, as_text(score))
+    recorded = await record(backend, player, score, key=key, under=None)
+    return ServerResult(key=score.key, status=201, **dict(recorded))
