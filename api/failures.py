@@ -32,7 +32,10 @@ def as_problem(error: Exception) -> ProblemError:
             logger.error("%s", error)
             detail = "what is stored of you cannot be read; nothing was changed, and it is logged"
             return ProblemError(500, detail)
-    if isinstance(error, (UsersUnavailableError, RunKeysError)) or throttled(error):
+        case RunKeysError():
+            logger.error("%s", error)
+            return ProblemError(503, "runs cannot be signed or checked at the moment; try again")
+    if isinstance(error, UsersUnavailableError) or throttled(error):
         logger.error("throttled: %s", error)
         return ProblemError(503, "too many requests at once; try again")
     logger.error("unexpected error", exc_info=error)

@@ -1,6 +1,8 @@
 """`/server/scores`: scores that a server of the studio's own vouches for."""
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Request
@@ -26,7 +28,7 @@ router = Router()
 SCORES_LIMIT = 25
 """Scores of one request."""
 _AT_ONCE = 8
-"""Scores of one request that are recorded side by side: all of them within API Gateway's 29 seconds."""
+"""Players whose scores are recorded side by side: all of a request within API Gateway's 29 seconds."""
 
 
 class ServerScore(RequestBody):
@@ -90,22 +92,33 @@ class ServerResults(Model):
 async def submit_scores(request: Request, body: Annotated[ServerScores, Body()]) -> ServerResults:
     """Submit scores for players, as a member of the group `servers`. The rules of areas do not bind it.
 
-    Each is recorded by itself: one that is refused or fails leaves the others alone, and can be sent again
-    under its key.
+    Each is recorded by itself, those of one player in their order: one that is refused or fails leaves the
+    others alone, and can be sent again under its key.
     """
     await member(request, [SERVERS])
     backend, turn = backend_of(request), asyncio.Semaphore(_AT_ONCE)
+    found: dict[str, ServerResult] = {}
 
-    async def result(score: ServerScore) -> ServerResult:
+    async def record_all(scores: Sequence[ServerScore]) -> None:
+        # They write the same rows: side by side, each would wait for the others.
         async with turn:
-            try:
-                return await _record(backend, score)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, the others go on
-                problem = as_problem(error).problem
-                told = problem.model_dump(include={"status", "title", "detail", "code", "rule", "errors"})
-                return ServerResult(key=score.key, **told)
+            for score in scores:
+                found[score.key] = await _result(backend, score)
 
-    return ServerResults(results=tuple(await asyncio.gather(*map(result, body.scores))))
+    of_players: dict[str, list[ServerScore]] = defaultdict(list)
+    for score in body.scores:
+        of_players[score.user_id].append(score)
+    await asyncio.gather(*map(record_all, of_players.values()))
+    return ServerResults(results=tuple(found[score.key] for score in body.scores))
+
+
+async def _result(backend: Backend, score: ServerScore) -> ServerResult:
+    try:
+        return await _record(backend, score)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the others go on
+        problem = as_problem(error).problem
+        told = problem.model_dump(include={"status", "title", "detail", "code", "rule", "errors"})
+        return ServerResult(key=score.key, **told)
 
 
 async def _record(backend: Backend, score: ServerScore) -> ServerResult:

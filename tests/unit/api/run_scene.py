@@ -37,6 +37,7 @@ CATALOGUE = Catalogue.model_validate(
             "busy": area(submits="3/1m"),
             "doubt": area(**_RUN, on_doubt="hold"),
             "vault": area(write="server"),
+            "mood": _AREA | {"keep": "latest"},
             "added": _AREA | {"keep": "sum", "rules": {"run": "optional"}},
         },
         "series": {"level": area(**_RUN) | {"title": "Level {n}", "count": 2}},

@@ -5,11 +5,13 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 
 from game.idempotency import KEPT_SECONDS
 from game.run_ticket import Key, Ticket, sign
 from runtime.run_keys import RunKeys
 from store import limits
+from store.database import Database, to_item
 from store.schema import HELD_SCORES, IDEMPOTENCY, LIMITS, SCORES, STANDINGS, TABLES
 from tests.unit.api.rest_scene import PLAYER, RestScene
 from tests.unit.api.run_scene import BOB, CATALOGUE, DAY, HOUR, MINUTE, SECOND, RunScene, run_scene
@@ -349,3 +351,34 @@ def test_refused_scores_leave_no_row_at_all(runs: RunScene) -> None:
     ):
         answer.problem(422)
     assert [row for table in TABLES for row in runs.rows(table)] == []
+
+
+def test_keys_that_cannot_be_read_are_a_503_and_write_nothing(
+    runs: RunScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.begin()["run"]
+
+    async def read() -> list[Key]:
+        raise ClientError({"Error": {"Code": "InternalServiceError"}}, "GetSecretValue")
+
+    runs.rest.replace(monkeypatch, run_keys=RunKeys(read, lambda: runs.now / 1000))
+    runs.now += MINUTE
+    for answer in (runs.send("POST", "/run", {"gameArea": "gauntlet"}), runs.score("gauntlet", 5, run)):
+        assert "runs cannot be signed or checked" in answer.problem(503)["detail"]
+        assert 1 <= int(answer.headers["Retry-After"]) <= 5
+    assert runs.writes() == []
+    # Who sends no run is not held up.
+    assert runs.score("open", 5).status == 201
+
+
+def test_limit_that_cannot_be_read_stops_its_area_alone(runs: RunScene) -> None:
+    runs.play("daily", 5)
+    (row,) = runs.rows(LIMITS)
+
+    async def damage(db: Database) -> None:
+        await db.client.put_item(TableName=LIMITS.name, Item=to_item(row | {"used": "many"}))
+
+    runs.rest.run(damage)
+    runs.send("POST", "/run", {"gameArea": "daily"}).problem(500)
+    assert runs.play("gauntlet", 5).status == 201
+    assert runs.begin("daily", player=BOB)["attemptsLeft"] == 2

@@ -135,6 +135,12 @@ def test_full_batch_of_one_player_is_recorded(runs: RunScene) -> None:
     assert sorted(one["best"] for one in results) == [2 * number for number in range(1, 26)]
 
 
+def test_scores_of_one_player_are_recorded_in_their_order(runs: RunScene) -> None:
+    batch = [score(f"{number}", number, area="mood") for number in (9, 3, 7)]
+    batch.insert(1, score("bob", 5, area="mood", player=BOB))
+    assert [one["best"] for one in send(runs, *batch).json["results"]] == [9, 5, 3, 7]
+
+
 def test_players_and_former_servers_are_refused(runs: RunScene) -> None:
     assert send(runs, score("a", 1), player=PLAYER).problem(403)["code"] == "forbidden"
     runs.joins(BOB, "moderators")
