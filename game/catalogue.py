@@ -441,11 +441,12 @@ class Catalogue(Economy, validate_by_name=False):
 
     def find_board(self, key: str) -> Board | None:
         """Return the board whose rows have this partition key, in its season; None where there is none."""
-        name, separator, season = key.partition(SEASON_SEPARATOR)
+        name, _, season = key.partition(SEASON_SEPARATOR)
         board = self.boards.get(name)
-        if board is None or (board.seasons is not None) != bool(separator):
-            return None
-        return board.in_season(int(season)) if season.isdecimal() else (None if separator else board)
+        if board is not None and board.seasons is not None and season.isdecimal():
+            board = board.in_season(int(season))
+            return board if board.key == key else None
+        return board if board is not None and board.seasons is None and key == name else None
 
     def rule_key(self, area: str, rule: str) -> str:
         """Return the key of an area's rule in the file: `areas.gauntlet.rules.min_time`."""

@@ -21,6 +21,9 @@ from store.scores import Top
 # This many frames of at most 32 KB, and the entries, stay far under the 400 KB of a DynamoDB item.
 OUTBOX_LIMIT = 8
 
+CLOCKS_APART_MS = 60_000
+"""How far the clocks of two functions may be apart: a season begun no earlier than that is believed."""
+
 _entries = TypeAdapter(tuple[Entry, ...])
 Version = Annotated[int, Field(ge=0, lt=2**53)]
 """Counts versions; JavaScript holds it exactly."""
@@ -105,16 +108,21 @@ class PublishedBoard(Row):
         return board if self.season is None or board.seasons is None else board.in_season(self.season)
 
     def is_current(self, board: Board, now: int) -> bool:
-        """Return whether the season of the catalogue is shown that is open at `now`, or a later one.
-
-        And whether its clients were told when it ends: an edit may have changed that.
-        """
+        """Return whether the season of the catalogue is shown that is open at `now`, or a later one."""
         shown = board.at(now)
         if shown.season is None or self.season is None:
             return self.season == shown.season
-        if self.season != shown.season:
-            return self.season > shown.season
-        return self.ends_at == _ends_at(shown)
+        return self.season >= shown.season
+
+    def agrees(self, board: Board, now: int) -> bool:
+        """Return whether the season shown has begun, and ends when its clients were told, by the catalogue.
+
+        An edit may have moved its end. It begins when the fastest clock says so, and no sooner.
+        """
+        if self.season is None or board.seasons is None:
+            return True
+        has_begun = board.seasons.starts_at(self.season) <= now + CLOCKS_APART_MS
+        return has_begun and self.ends_at == _ends_at(self.bind(board))
 
     @property
     def bar(self) -> str | None:
@@ -155,7 +163,7 @@ async def load_many(
 
 
 async def load_or_create(
-    db: Database, board: Board, now: int, encode_snapshot: EncodeSnapshot
+    db: Database, board: Board, now: int, encode_snapshot: EncodeSnapshot, *, compare: bool = False
 ) -> PublishedBoard:
     """Return a board as published; publish it at first use, as the table has it: version 1 of epoch `now`.
 
@@ -164,21 +172,21 @@ async def load_or_create(
     published (`Database.run`), which no client of this run holds.
 
     A board with seasons is returned in the one that is open at `now`, or in a later one where another
-    function's clock is ahead. See `_first_of_season`.
+    function's clock is ahead. See `_first_of_season`. With `compare` it is published again, too, where the
+    catalogue disagrees with what its clients were told: for one kind of function only, because during a
+    deployment others may have another catalogue, and each would undo what the other has done.
     """
     while True:
         held = await _get(db, board.id)
         published = _readable(db, held)
-        if published and published.is_current(board, now):
+        if published and published.is_current(board, now) and (not compare or published.agrees(board, now)):
             return published
         open_now = board.at(now)
         truth = await scores.top_with_bar(db, open_now)
         # A row without a run may have had one, before it was damaged.
         is_held = held and ("run" not in held or not _is_of_another_run(db, held))
         encode = encode_snapshot if is_held else None
-        if open_now.season is not None and (
-            held is None or (published and published.season != open_now.season)
-        ):
+        if open_now.season is not None and (held is None or _follows(open_now, published)):
             first = _first_of_season(db, open_now, published, truth, now, encode_snapshot)
         else:
             first = _first_of_epoch(db, open_now, held, truth, now, encode)
@@ -324,6 +332,19 @@ def _first_of_epoch(
     return _new(db, board, first, truth, now, outbox)
 
 
+def _follows(board: Board, before: PublishedBoard | None) -> bool:
+    """Return whether a season begins after what is published.
+
+    Its first epoch may have been there already where that is later: then it is not given another time.
+    """
+    assert board.seasons is not None and board.season is not None  # noqa: S101, PT018 -- for the type checker
+    return (
+        before is not None
+        and before.season != board.season
+        and before.epoch < board.seasons.starts_at(board.season)
+    )
+
+
 def _first_of_season(
     db: Database,
     board: Board,
@@ -334,8 +355,9 @@ def _first_of_season(
 ) -> PublishedBoard:
     """Return a board as a season begins: its epoch is the season's beginning, and version 0 of it is empty.
 
-    Whoever is first to look publishes it, so nothing has to happen at that moment. Clients turn to version 0
-    by themselves, and what is in the outbox follows from there. Where scores were faster, it is version 1.
+    The first function that looks publishes it, so nothing has to happen at that moment. Clients turn to
+    version 0 by themselves, and what is in the outbox follows from there. Where scores were faster, it is
+    version 1. That a board turns makes it no more active than it was: else it would be for ever.
     """
     assert board.seasons is not None and board.season is not None  # noqa: S101, PT018 -- for the type checker
     epoch = board.seasons.starts_at(board.season)
@@ -343,7 +365,8 @@ def _first_of_season(
     first = Position(epoch, 1 if truth.entries else 0)
     frame = encode_snapshot(board, first, truth.entries, Moment(now, spread))
     new = _new(db, board, first, truth, now, {first.version: frame} if before else {})
-    return new.model_copy(update={"spread": spread})
+    active_hour = before.active_hour if before and not truth.entries else new.active_hour
+    return new.model_copy(update={"spread": spread, "active_hour": active_hour})
 
 
 def _new(

@@ -35,7 +35,7 @@ from game.seasons import Moment
 from realtime import protocol
 from store import activity, boards, scores, spectators
 from store.board_rules import Admission
-from store.boards import OUTBOX_LIMIT, PublishedBoard, StaleBoardError
+from store.boards import CLOCKS_APART_MS, OUTBOX_LIMIT, PublishedBoard, StaleBoardError
 from store.database import Database, backoff
 from store.errors import StoreError
 from streams.fanout import FanOutRunner, UnpushedError
@@ -199,14 +199,15 @@ class Broadcaster:
 
     async def _reconcile(self, name: str, touches: Sequence[Touch] | None, report: Report) -> Unpushed | None:
         """Publish what changed; return what is unpushed. `touches` None: take it that anything changed."""
-        published = await self._load(self._catalogue.boards[name], self._now(touches or ()))
+        begun = self._begun(touches or ())
+        published = await self._load(self._catalogue.boards[name], begun)
         board = published.bind(self._catalogue.boards[name])
         # Past seasons are not live: their clients have turned to the one that is open.
         relevant = [
             touch for touch in touches or () if touch.board == board.key and _matters(board, published, touch)
         ]
         if touches is None or relevant:
-            published = await self._publish(board, published, report)
+            published = await self._publish(board, published, begun, report)
         if not (published.outbox or published.fanout):
             return None
         scored = [touch.achieved_at for touch in relevant if touch.achieved_at is not None]
@@ -215,20 +216,28 @@ class Broadcaster:
     async def _push(self, unpushed: Unpushed, report: Report) -> None:
         await self.runner.push_outbox(unpushed.board, report, unpushed.scored_at)
 
-    def _now(self, touches: Iterable[Touch]) -> int:
-        """Return the time: a season in which a score was accepted has begun, whatever the clock says here."""
+    def _begun(self, touches: Iterable[Touch]) -> int:
+        """Return a time that is over: a season in which a score was accepted has begun.
+
+        This function's clock may be behind that of the one that accepted it, but not by long: another row of
+        a season to come is no score. It may be one of seasons that an edit has replaced.
+        """
+        now = self._now_ms()
         found = (self._catalogue.find_board(touch.board) for touch in touches)
         begun = (
             board.seasons.starts_at(board.season)
             for board in found
             if board and board.seasons and board.season is not None
         )
-        return max(self._now_ms(), *begun, 0)
+        return max((time for time in begun if time <= now + CLOCKS_APART_MS), default=0)
 
-    async def _load(self, board: Board, now: int) -> PublishedBoard:
-        return await boards.load_or_create(self._db, board, now, protocol.encode_snapshot)
+    async def _load(self, board: Board, begun: int) -> PublishedBoard:
+        now = max(self._now_ms(), begun)
+        return await boards.load_or_create(self._db, board, now, protocol.encode_snapshot, compare=True)
 
-    async def _publish(self, board: Board, published: PublishedBoard, report: Report) -> PublishedBoard:
+    async def _publish(
+        self, board: Board, published: PublishedBoard, begun: int, report: Report
+    ) -> PublishedBoard:
         attempt = 0
         while True:
             truth, bar = await scores.top_with_bar(self._db, board)
@@ -241,7 +250,7 @@ class Broadcaster:
             except StaleBoardError:
                 await backoff(attempt)
                 attempt += 1
-                published = await self._load(board, self._now_ms())
+                published = await self._load(board, begun)
                 board = published.bind(board)  # a season may have turned meanwhile
                 continue
             report.boards_changed += 1

@@ -149,7 +149,9 @@ async def test_edit_of_the_open_seasons_end_tells_clients(tables: InterruptedDat
     week = CATALOGUE.boards["week"]
     await boards.load_or_create(tables.db, week, NOW, encode_snapshot)
     longer = with_seasons(NOW, every="90s").boards["week"]
-    again = await boards.load_or_create(tables.db, longer, NOW + 10, encode_snapshot)
+    unaware = await boards.load_or_create(tables.db, longer, NOW + 10, encode_snapshot)
+    assert unaware.position == Position(NOW, 0), "functions of two catalogues would undo each other's work"
+    again = await boards.load_or_create(tables.db, longer, NOW + 10, encode_snapshot, compare=True)
     assert (again.position, again.ends_at) == (Position(NOW + 10, 1), NOW + 90_000)
     assert f'"endsAt":{NOW + 90_000}' in again.outbox[1]
 

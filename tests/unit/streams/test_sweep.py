@@ -187,10 +187,12 @@ class SlowBoards:
         self._seconds = seconds
         monkeypatch.setattr(boards, "load_or_create", self.load)
 
-    async def load(self, db: Database, board: Board, now: int, encode: EncodeSnapshot) -> PublishedBoard:
+    async def load(
+        self, db: Database, board: Board, now: int, encode: EncodeSnapshot, *, compare: bool
+    ) -> PublishedBoard:
         self.began[board.id] = asyncio.get_running_loop().time()
         await asyncio.sleep(self._seconds(board.id))
-        return await self._load(db, board, now, encode)
+        return await self._load(db, board, now, encode, compare=compare)
 
 
 def in_virtual_time(play: Callable[[BroadcastScene], Awaitable[None]]) -> None:
