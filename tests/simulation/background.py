@@ -9,10 +9,10 @@ class Background:
     """Whatever happens by itself. A failure is raised by `check`."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._failures: list[BaseException] = []
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, object]) -> None:
         """Let something happen beside everything else."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -31,7 +31,7 @@ class Background:
         if self._failures:
             raise self._failures[0]
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (failure := task.exception()):
             self._failures.append(failure)

@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import json
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from botocore.awsrequest import AWSPreparedRequest
 
@@ -43,6 +44,11 @@ LONG_SECONDS = 10 * 60 * 60
 
 SETTLE_SECONDS = 600
 
+Clock = Callable[[], int]
+"""Gives milliseconds since the epoch: functions that run on several machines have several."""
+
+T = TypeVar("T")
+
 
 class Engine:
     """DynamoDB as the code under test reaches it: with faults, and with a record of every board published."""
@@ -50,7 +56,7 @@ class Engine:
     def __init__(self, faults: Faults) -> None:
         self.direct: Database
         """The same tables without faults."""
-        self.history: History = {}
+        self.history = History()
         self._faults = faults
 
     async def respond(self, request: AWSPreparedRequest) -> tuple[int, bytes]:
@@ -71,7 +77,17 @@ class Engine:
             published = await boards.load(self.direct, row["gameArea"]["S"])
             if published:
                 key = published.game_area, published.position
-                assert self.history.setdefault(key, published.entries) == published.entries
+                assert self.history.entries.setdefault(key, published.entries) == published.entries
+                assert self.history.seasons.setdefault(key, published.season) == published.season
+                for version, text in published.outbox.items():
+                    _check_frame(json.loads(text), published, version)
+
+
+def _check_frame(frame: dict[str, Any], published: boards.PublishedBoard, version: int) -> None:
+    """Check that a frame of an outbox leads to its version, in the epoch and season of the row."""
+    leads_to = frame["to"] if frame["type"] == "diff" else frame["version"]
+    assert (frame["epoch"], leads_to) == (published.epoch, version)
+    assert frame.get("season") == published.season
 
 
 class NoPictures:
@@ -82,7 +98,10 @@ class NoPictures:
 
 
 class World:
-    """The live path with its surroundings. Players write `Scores`; what follows from it happens by itself."""
+    """The live path with its surroundings. Players write `Scores`; what follows from it happens by itself.
+
+    Each invocation of a function goes by one of the `clocks`.
+    """
 
     def __init__(
         self,
@@ -93,6 +112,7 @@ class World:
         gateway: SimulatedGateway,
         push: PushClient,
         direct_limit: int,
+        clocks: Sequence[Clock] = (now,),
     ) -> None:
         self.background = gateway.background
         self.clients: list[SimulatedClient] = []
@@ -100,6 +120,7 @@ class World:
         self.renamed: set[str] = set()
         self.erased: set[str] = set()
         """Players whose deletion was asked for."""
+        self.history = engine.history
         self._gateway = gateway
         self._catalogue = catalogue
         self._faults = faults
@@ -110,16 +131,24 @@ class World:
         """Whether any board could not be read once."""
         self.lost = False
         """Whether any record of the stream, or any board's mark of its activity, was lost."""
-        self._history = engine.history
         self._db = db
-        self._live = Live(db, catalogue, push, now, _no_members)
-        self._runner = FanOutRunner(
-            db, catalogue, push, now, self._start_pusher, direct_limit=direct_limit, pushers=3
-        )
-        self._broadcaster = Broadcaster(db, catalogue, self._runner, now)
+        self._clocks = clocks
+        self._lives = [Live(db, catalogue, push, clock, _no_members) for clock in clocks]
+        self._runners = [
+            FanOutRunner(db, catalogue, push, clock, self._start_pusher, direct_limit=direct_limit, pushers=3)
+            for clock in clocks
+        ]
+        self._broadcasters = [
+            Broadcaster(db, catalogue, runner, clock)
+            for runner, clock in zip(self._runners, clocks, strict=True)
+        ]
         self._users: dict[str, str] = {}
         self._ids = (f"connection-{number}=" for number in itertools.count())
         self._delivered = 0
+
+    def _any(self, functions: Sequence[T]) -> T:
+        """Return one of the functions of a kind, which differ in their clocks."""
+        return functions[0] if len(functions) == 1 else self._faults.random.choice(functions)
 
     async def submit(self, player: str, area: str, points: int) -> None:
         """A player submits a score; the answer may be an error, and then its outcome is unknown."""
@@ -216,7 +245,9 @@ class World:
 
     def new_client(self, boards: list[str]) -> SimulatedClient:
         """Return a client that follows these boards, connecting from now on."""
-        client = SimulatedClient(self._catalogue, boards, self._send, self._history, self.background)
+        client = SimulatedClient(
+            self._catalogue, boards, self._send, self.history, self.background, self._faults.random
+        )
         self.clients.append(client)
         self.background.start(self._connect(client))
         return client
@@ -266,7 +297,7 @@ class World:
         event = {"requestContext": context, "body": json.dumps(frame)}
         try:
             with self._faults.invocation(StoreError, UnreachableError):
-                answer = await handle(self._live, event)
+                answer = await handle(self._any(self._lives), event)
         except InvocationError:
             return False
         return answer == OK
@@ -288,7 +319,7 @@ class World:
             numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
             try:
                 with self._faults.invocation():
-                    failed = await self._broadcaster.process(records, Report())
+                    failed = await self._any(self._broadcasters).process(records, Report())
             except InvocationError:
                 failed = numbers
             # As Lambda does: from the first failed record on, everything is given again.
@@ -311,7 +342,7 @@ class World:
                 suppress(InvocationError),
                 self._faults.invocation(StoreError, UnpushedError),
             ):
-                await self._runner.push_slice(task, Report(), time_left=self._time_left)
+                await self._any(self._runners).push_slice(task, Report(), time_left=self._time_left)
                 return
 
     def _time_left(self) -> float:
@@ -325,7 +356,7 @@ class World:
             try:
                 # It fails where the active boards cannot be listed.
                 with self._faults.invocation(StoreError):
-                    failed = bool(await self._broadcaster.sweep(Report()))
+                    failed = bool(await self._any(self._broadcasters).sweep(Report()))
             except InvocationError:
                 failed = True
             await asyncio.sleep(RETRY_SECONDS)
