@@ -21,9 +21,12 @@ _REMEMBERED = 1000
 
 
 class Memberships:
-    """Asks the user pool, and remembers for a minute who is in a group. `now_s` gives seconds."""
+    """Asks the user pool, and remembers for a minute who is in a group.
 
-    def __init__(self, is_member: IsMember, now_s: Callable[[], float] = time.monotonic) -> None:
+    `now_s` gives seconds since the epoch: the other clocks of a frozen Lambda container may stand still.
+    """
+
+    def __init__(self, is_member: IsMember, now_s: Callable[[], float] = time.time) -> None:
         self._is_member = is_member
         self._now_s = now_s
         self._until: dict[tuple[str, str, str], float] = {}

@@ -450,7 +450,8 @@ class Catalogue(Economy, validate_by_name=False):
 
     def rule_key(self, area: str, rule: str) -> str:
         """Return the key of an area's rule in the file: `areas.gauntlet.rules.min_time`."""
-        table = f"areas.{area}" if area in self.own_areas else f"series.{area.rpartition('-')[0]}"
+        of_series = area in self.areas and area not in self.own_areas
+        table = f"series.{area.rpartition('-')[0]}" if of_series else f"areas.{area}"
         return f"{table}.rules.{rule}"
 
     def seasons_of(self, area: str) -> tuple[str, Seasons] | None:

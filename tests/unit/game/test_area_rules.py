@@ -71,6 +71,7 @@ def test_series_has_rules_in_each_area(tmp_path: Path) -> None:
     catalogue = load(tmp_path, LEVELS + '[series.level.rules]\nrun = "optional"\n')
     assert {area.rules.run for area in catalogue.areas.values()} == {"optional"}
     assert catalogue.rule_key("level-2", "run") == "series.level.rules.run"
+    assert catalogue.rule_key("gone-by", "run") == "areas.gone-by.rules.run"
 
 
 @pytest.mark.parametrize(
