@@ -16,6 +16,7 @@ from game.live import (
     RANK_WINDOW_SECONDS,
     RECOUNT_SECONDS,
 )
+from game.prizes import LOOKUPS
 from store.schema import IDEMPOTENCY, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 
 SWEEP_SECONDS = 60
@@ -97,6 +98,8 @@ class Ledger:
             (calls.PROGRESS, sessions),
             (calls.ACTION, sessions * self._workload.actions_per_session),
             (calls.RANK, sessions * self._workload.rank_lookups_per_session),
+            (calls.REWARDS, sessions * self._workload.reward_lists_per_session),
+            (calls.CLAIM, traffic.claims),
             (calls.PORTRAIT_ASKED, traffic.uploads),
             (calls.PORTRAIT_MADE, traffic.uploads),
             (calls.PORTRAIT_TOLD, traffic.uploads),
@@ -148,6 +151,9 @@ def _variables(workload: Workload, subscribers: float) -> dict[Variable, float]:
         # In each of the parts that their channel is stored in.
         "counted": workload.spectators / CHANNEL_PARTS,
         "first_page": math.ceil((workload.direct_limit + 1) / PAGE_LIMIT) * PAGE_LIMIT,
+        "seasons": workload.seasons_listed,
+        "unclaimed": min(LOOKUPS, workload.seasons_listed),
+        "claims": workload.prize_share * workload.seasons_listed,
         "slices": workload.pushers,
         "pages": workload.pushers * slice_pages,
     }

@@ -29,8 +29,9 @@ class Shares:
 class Traffic:
     """Everything a second, but `connected`, which counts clients. `views` are portraits looked at.
 
-    `visits` are a spectator's, as `sessions` are a player's. `snapshots` answer subscribes; `sockets_in` are
-    upgrades, subscribes and pings; `joined` are new players, of whom some are `guests`.
+    `visits` are a spectator's, as `sessions` are a player's; `claims` are of prizes. `snapshots` answer
+    subscribes; `sockets_in` are upgrades, subscribes and pings; `joined` are new players, of whom some are
+    `guests`.
     """
 
     connected: float
@@ -40,6 +41,7 @@ class Traffic:
     improved: float
     uploads: float
     views: float
+    claims: float
     pings: float
     rest: float
     snapshots: float
@@ -79,6 +81,7 @@ def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
     uploads = workload.players * workload.uploads_per_player / SECONDS_A_MONTH * activity
     followed = (sessions + visits) * workload.boards_followed
     views = followed * workload.top * workload.portrait_share
+    claims = workload.players * workload.prize_share / workload.season_days / SECONDS_A_DAY * activity
     pings = connected / PING_SECONDS
     return Traffic(
         connected=connected,
@@ -88,6 +91,7 @@ def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
         improved=scores * shares(workload).improving,
         uploads=uploads,
         views=views,
+        claims=claims,
         pings=pings,
         joined=workload.joined * activity,
         guests=workload.guests * activity,
@@ -95,6 +99,7 @@ def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
         + visits * VISIT_REQUESTS
         + scores * (1 + workload.run_share)
         + views
+        + claims
         + uploads * UPLOAD_REQUESTS,
         snapshots=followed,
         sockets_in=(sessions + visits) * 2 + pings,
@@ -104,6 +109,7 @@ def traffic(workload: Workload, activity: float = 1.0) -> Traffic:
 def _session_requests(workload: Workload) -> float:
     """Return the REST requests of a session, but for its scores and pictures."""
     asked = START_REQUESTS + workload.actions_per_session + workload.rank_lookups_per_session
+    asked += workload.reward_lists_per_session
     return asked + workload.browser_share * _preflights(workload)
 
 
@@ -115,5 +121,6 @@ def _preflights(workload: Workload) -> float:
         (START_REQUESTS - 1)
         + min(1.0, scores) * (1 + math.ceil(workload.run_share))
         + min(1.0, workload.rank_lookups_per_session)
+        + min(1.0, workload.reward_lists_per_session)
         + min(ACTION_PATHS, workload.actions_per_session)
     )

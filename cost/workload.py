@@ -87,6 +87,13 @@ class Workload(BaseModel):
     rank_lookups_per_session: float = Field(
         1, ge=0, le=1000, description="times a session asks for the player's own rank"
     )
+    reward_lists_per_session: float = Field(
+        1, ge=0, le=1000, description="times a session asks what past seasons have brought"
+    )
+    seasons_listed: float = Field(
+        4, ge=0, le=100, description="past seasons that a player was in and has not claimed; each is ranked"
+    )
+    prize_share: Share = Field(0.1, description="share of players who claim a prize of each season")
     browser_share: Share = Field(
         0.5, description="share of sessions in a browser, which asks first (CORS) for each address it calls"
     )

@@ -18,6 +18,8 @@ TIERS_LIMIT = 50
 """Tiers of a board."""
 RANK_LIMIT = 10**9
 """The last rank that a tier may name: beyond the players of any game."""
+LOOKUPS = 10
+"""Ranks that one request for a player's rewards looks up, at most, side by side."""
 _WHOLE = 10_000
 """100 percent, in hundredths of a percent."""
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from game.catalogue import Board, Catalogue
 from game.player import grant
-from game.prizes import Prize, prize_of
+from game.prizes import LOOKUPS, Prize, prize_of
 from store import actions, claims, idempotency, players, progress, ranks, scores, standings
 from store.claims import Claim
 from store.database import Database, retry_on_conflict
@@ -38,8 +38,6 @@ from store.standings import Standing
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.type_defs import TransactWriteItemTypeDef
 
-LOOKUPS = 10
-"""Ranks that one request looks up, at most, side by side."""
 BOARDS_READ = 50
 """Boards with prizes that one request looks at."""
 COUNTED = 200_000

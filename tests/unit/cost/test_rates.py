@@ -29,6 +29,15 @@ def test_still_game_is_sessions_and_pings() -> None:
     assert second.out_bytes == pytest.approx(START_REQUESTS * REST_BYTES + 2 * frame_sizes.pong_bytes())
 
 
+def test_prizes_cost_a_list_per_session_and_a_claim_per_winner() -> None:
+    base, asked = rates(still()), rates(still(reward_lists_per_session=1))
+    assert asked.rest_requests - base.rest_requests == pytest.approx(1)
+    # Of a day, one in ten of 86,400 players.
+    won = rates(still(prize_share=0.1, season_days=1))
+    assert won.rest_requests - base.rest_requests == pytest.approx(0.1)
+    assert won.write_units - base.write_units == pytest.approx(0.1 * 2 * 7)
+
+
 def test_spectator_costs_a_visit_and_the_pushes_of_a_player() -> None:
     game = still(scores_per_second=2, change_share=1, improving_share=1, window=0, boards_followed=1)
     alone, watched = rates(game), rates(game.with_changes(spectators=500))

@@ -15,6 +15,8 @@ STILL: dict[str, Any] = {
     "boards_followed": 0,
     "actions_per_session": 0,
     "rank_lookups_per_session": 0,
+    "reward_lists_per_session": 0,
+    "prize_share": 0,
     "browser_share": 0,
     "portrait_share": 0,
     "uploads_per_player": 0,

@@ -9,6 +9,7 @@ import pytest
 from game.catalogue import Catalogue
 from game.economy import AMOUNT_LIMIT
 from game.player import ActionRefusedError
+from game.prizes import LOOKUPS
 from game.standing import Held
 from store import claims, players, progress, rank_marks, ranks, rewards, standings
 from store.database import Database
@@ -19,7 +20,6 @@ from store.progress import Progress
 from store.rank_index import RankIndex
 from store.rank_marks import Mark
 from store.rewards import (
-    LOOKUPS,
     ClaimedError,
     ExpiredError,
     InReviewError,
