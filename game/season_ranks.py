@@ -24,8 +24,12 @@ def open_keys(catalogue: Catalogue, now: int) -> list[str]:
     return [board.at(now).key for board in catalogue.boards.values()]
 
 
-def decided_keys(catalogue: Catalogue, now: int) -> list[str]:
-    """Return the keys of seasons to which no score can come any more and that have prizes, latest first."""
+def decided_keys(catalogue: Catalogue, now: int) -> dict[str, int]:
+    """Return the keys of seasons to which no score can come any more and that have prizes, latest first.
+
+    With each the time since when its index has to have been compared: since the last score, and once it is
+    reviewed, since the last removal that a moderator makes in time.
+    """
     ended = []
     for board in catalogue.boards.values():
         if board.seasons is None or not board.prizes:
@@ -33,8 +37,10 @@ def decided_keys(catalogue: Catalogue, now: int) -> list[str]:
         for number in board.seasons.readable(now):
             end = board.seasons.closes_to_runs_at(number)
             if number >= 1 and now >= end + UNDER_WAY_MS:
-                ended.append((end, board.in_season(number).key))
-    return [key for _, key in sorted(ended, reverse=True)]
+                reviewed = board.seasons.claimable_at(number)
+                since = UNDER_WAY_MS + (reviewed if now >= reviewed + UNDER_WAY_MS else end)
+                ended.append((end, board.in_season(number).key, since))
+    return {key: since for _, key, since in sorted(ended, reverse=True)}
 
 
 def is_expired(catalogue: Catalogue, key: str, now: int) -> bool:

@@ -9,9 +9,10 @@ Once an hour a sweep finishes indexes in which rows are not counted yet, and com
 index with the rows: in PARTS hours, all of it. It repairs what stays wrong for LATE_SECONDS, and so is not
 merely late: records that were given up or lost.
 
-Of a season that is over and has prizes, the sweep compares all of the index once, as soon as no score can
-come any more, and marks it (`store.rank_marks`): a prize is decided by a rank that is exact. The index of a
-season that can be read no longer is dropped. What DynamoDB removes of such seasons by itself changes none.
+Of a season that is over and has prizes, the sweep compares all of the index, as soon as no score can come
+any more and again after the review, and marks it (`store.rank_marks`): a prize is decided by a rank that is
+exact. The index of a season that can be read no longer is dropped. What DynamoDB removes of such seasons by
+itself changes none.
 """
 
 import asyncio
@@ -150,8 +151,8 @@ class Ranker:
             await self._sleep(LATE_SECONDS)
         return [*failed, *await self._each(wrong, repair)]
 
-    async def verify(self, boards: Collection[str], report: RankReport) -> list[str]:
-        """Compare all of the indexes of seasons that are over, but for those of which that is done.
+    async def verify(self, boards: Mapping[str, int], report: RankReport) -> list[str]:
+        """Compare all of the indexes of seasons that are over, unless that was done since a time for each.
 
         Return the boards that failed. For VERIFY_SECONDS; the next run goes on where this one stopped.
         """
@@ -159,7 +160,7 @@ class Ranker:
 
         async def look(board: str) -> None:
             if self._now_ms() < end:
-                await self._verify(board, end, report)
+                await self._verify(board, boards[board], end, report)
 
         waiting = await rank_marks.unverified(self._db, boards)
         return [*await self._each(waiting, look)]
@@ -176,9 +177,11 @@ class Ranker:
 
         return [*await self._each([*boards], drop)]
 
-    async def _verify(self, board: str, end: int, report: RankReport) -> None:
+    async def _verify(self, board: str, since: int, end: int, report: RankReport) -> None:
         await self._build(board, end, report)
-        up_to, _ = await rank_marks.load(self._db, board)
+        compared_at, up_to, begun_at = await rank_marks.load(self._db, board)
+        if begun_at < since:
+            up_to, begun_at = "", self._now_ms()
         while True:
             part = Range(up_to, (await leaves_at(self._db, board, up_to)).hi)
             if not await self._make_true(board, part, report):
@@ -187,10 +190,10 @@ class Ranker:
                 break
             up_to = part.hi
             if self._now_ms() >= end:
-                await rank_marks.save(self._db, board, Mark(up_to))
+                await rank_marks.save(self._db, board, Mark(compared_at, up_to, begun_at))
                 logger.warning("board %s: its ranks are compared up to %s", board, up_to)
                 return
-        await rank_marks.save(self._db, board, Mark(is_whole=True))
+        await rank_marks.save(self._db, board, Mark(compared_at=begun_at))
 
     async def _make_true(self, board: str, part: Range, report: RankReport) -> bool:
         """Repair what is wrong in a part of an index; return whether nothing is any more."""

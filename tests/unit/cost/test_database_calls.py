@@ -311,7 +311,7 @@ def test_rewards_are_listed_and_claimed(
             await seat(db, week(season), places)
             while not await RankIndex(db, week(season).key).build():
                 pass
-            await rank_marks.save(db, week(season).key, Mark(is_whole=True))
+            await rank_marks.save(db, week(season).key, Mark(NOW))
 
     asked = {"gameArea": "forest-week", "season": LAST - 2}
     with small_trees(leaf_rows=5, children=30, chunk_rows=50):

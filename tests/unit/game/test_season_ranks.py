@@ -64,7 +64,15 @@ def test_open_seasons_are_swept_with_the_other_boards(now: int, keys: list[str])
     ],
 )
 def test_seasons_with_prizes_are_compared_once_no_score_can_come(now: int, keys: list[str]) -> None:
-    assert decided_keys(catalogue(grace="10m"), now) == keys
+    assert [*decided_keys(catalogue(grace="10m"), now)] == keys
+
+
+def test_seasons_are_compared_again_once_they_are_reviewed() -> None:
+    game, end = catalogue(grace="10m", review="24h"), start_of(2) + 600_000
+    first, second = end + UNDER_WAY_MS, end + 24 * HOUR + UNDER_WAY_MS
+    assert decided_keys(game, first) == {"week#1": first}
+    assert decided_keys(game, second - 1) == {"week#1": first}
+    assert decided_keys(game, second) == {"week#1": second}
 
 
 def test_nothing_has_expired_before_the_first_season_has() -> None:

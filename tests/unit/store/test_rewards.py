@@ -389,9 +389,9 @@ async def test_claim_goes_by_the_index_only_once_all_of_it_was_compared(tables: 
         await _index(tables.direct)
         await _spoil(tables.direct)
         assert (await claim(tables.db, week(), "bob")).body.startswith("rank 2 of 8")
-        await rank_marks.save(tables.direct, week().key, Mark("0", is_whole=False))
+        await rank_marks.save(tables.direct, week().key, Mark(up_to="0", begun_at=5))
         assert (await claim(tables.db, week())).body.startswith("rank 1 of 8")
-        await rank_marks.save(tables.direct, week().key, Mark(is_whole=True))
+        await rank_marks.save(tables.direct, week().key, Mark(NOW))
         tables.log.clear()
         # What is spoilt after the comparison shows that the index is asked.
         assert (await claim(tables.db, week(), "cyd")).body.startswith("rank 1 of ")

@@ -192,8 +192,9 @@ async def test_rows_that_expire_change_no_count(scene: Scene, by: str) -> None:
     assert (scene.dynamo.nodes == before) == (by != "an operator")
 
 
-async def verify(scene: Scene, *boards: str) -> Mark:
-    assert await scene.ranker.verify(boards or (BOARD,), scene.report) == []
+async def verify(scene: Scene, since: int = 1) -> Mark:
+    scene.now = max(scene.now, HOUR)
+    assert await scene.ranker.verify({BOARD: since}, scene.report) == []
     return await rank_marks.load(database(scene.dynamo), BOARD)
 
 
@@ -206,17 +207,37 @@ async def test_index_of_a_season_that_is_over_is_compared_once(scene: Scene) -> 
         return answer()
 
     scene.dynamo.around = around
-    assert (await verify(scene)).is_whole
+    assert (await verify(scene)).compared_at
     assert counted["Query"] >= len(LETTERS) // 2, "each leaf is counted"
     assert (scene.slept, scene.report.repaired) == ([], 0)
     counted.clear()
-    assert (await verify(scene)).is_whole
+    assert (await verify(scene)).compared_at
     assert counted["Query"] == 0
+
+
+async def test_index_is_compared_again_once_the_season_is_reviewed(scene: Scene) -> None:
+    await scene.fill()
+    assert (await verify(scene)).compared_at == HOUR
+    scene.dynamo.delete_rows(BOARD, ["c"])  # a removal in review, whose record is lost
+    scene.now = 3 * HOUR
+    assert (await verify(scene)).compared_at == HOUR
+    assert (await verify(scene, since=2 * HOUR)).compared_at == 3 * HOUR
+    assert scene.report.repaired > 0
+    await check(scene.dynamo)
+
+
+async def test_comparison_of_the_time_before_is_not_gone_on_with(scene: Scene) -> None:
+    await scene.fill()
+    await rank_marks.save(database(scene.dynamo), BOARD, Mark(7, "n", 2 * HOUR))
+    scene.dynamo.delete_rows(BOARD, ["c"])
+    scene.now = 3 * HOUR
+    assert await verify(scene, since=2 * HOUR + 1) == Mark(3 * HOUR)
+    await check(scene.dynamo)
 
 
 async def test_rows_that_are_not_counted_are_counted_before_the_comparison(scene: Scene) -> None:
     scene.dynamo.put_rows(BOARD, LETTERS)
-    assert (await verify(scene)).is_whole
+    assert (await verify(scene)).compared_at
     await check(scene.dynamo)
 
 
@@ -226,7 +247,7 @@ async def test_lost_record_is_repaired_before_an_index_is_trusted(scene: Scene, 
         if key != lost:
             await scene.score(key)
     scene.dynamo.put_rows(BOARD, [lost])
-    assert (await verify(scene)).is_whole
+    assert (await verify(scene)).compared_at
     assert scene.report.repaired > 0
     assert set(scene.slept) == {LATE_SECONDS}
     await check(scene.dynamo)
@@ -242,7 +263,7 @@ async def test_spoilt_node_is_repaired_before_an_index_is_trusted(scene: Scene, 
     # One count that is wrong, or that is not there, though the node above says how many there are.
     wrong = "-1" if number % 2 else str(int(counts[-1]["N"]) + 5)
     scene.dynamo.nodes[BOARD, name] = item | {"counts": {"L": [*counts[:-1], {"N": wrong}]}}
-    assert (await verify(scene)).is_whole
+    assert (await verify(scene)).compared_at
     await check(scene.dynamo)
 
 
@@ -254,7 +275,7 @@ async def test_late_record_holds_up_no_comparison(scene: Scene) -> None:
         await scene.score("bb")
 
     scene.meanwhile = meanwhile  # type: ignore[method-assign]
-    assert (await verify(scene)).is_whole
+    assert (await verify(scene)).compared_at
     assert (scene.slept, scene.report.repaired) == ([LATE_SECONDS], 0)
 
 
@@ -269,8 +290,8 @@ async def test_comparison_that_takes_long_goes_on_with_the_next_sweep(scene: Sce
 
     scene.dynamo.around = around
     marks = [await verify(scene)]
-    assert not marks[0].is_whole
-    while not marks[-1].is_whole:
+    assert not marks[0].compared_at
+    while not marks[-1].compared_at:
         marks.append(await verify(scene))
     assert len(marks) > 2
     reached = [mark.up_to for mark in marks[:-1]]
@@ -288,26 +309,29 @@ async def test_index_that_stays_wrong_is_not_trusted(
 
     with monkeypatch.context() as patch:
         patch.setattr(RankIndex, "maintain", nothing)
-        assert await scene.ranker.verify([BOARD], scene.report) == [BOARD]
+        scene.now = HOUR
+        assert await scene.ranker.verify({BOARD: 1}, scene.report) == [BOARD]
     assert "is wrong after" in caplog.text
-    assert not (await rank_marks.load(database(scene.dynamo), BOARD)).is_whole
-    assert (await verify(scene)).is_whole
+    assert not (await rank_marks.load(database(scene.dynamo), BOARD)).compared_at
+    assert (await verify(scene)).compared_at
 
 
 async def test_damaged_mark_is_no_mark(scene: Scene) -> None:
     await scene.fill()
-    for damaged in ({"whole": {"S": "yes"}}, {"whole": {"BOOL": True}}, {"upTo": {"N": "5"}}):
+    whole = {"comparedAt": {"N": "5"}, "upTo": {"S": ""}, "begunAt": {"N": "5"}}
+    for name, value in (("comparedAt", {"S": "yes"}), ("comparedAt", {"N": "5.5"}), ("upTo", {"N": "5"})):
+        damaged = whole | {name: value}
         key = {"board": {"S": BOARD}, "node": {"S": rank_marks.MARK}}
         scene.dynamo.nodes[BOARD, rank_marks.MARK] = key | damaged
         assert await rank_marks.load(database(scene.dynamo), BOARD) == Mark()
-        assert await rank_marks.unverified(database(scene.dynamo), [BOARD]) == [BOARD]
+        assert await rank_marks.unverified(database(scene.dynamo), {BOARD: 1}) == [BOARD]
 
 
 async def test_index_goes_with_its_mark_once_its_season_expired(tables: InterruptedDatabase) -> None:
     ranker = Ranker(tables.db, lambda: NOW)
     for key in ("week#1", "week#2"):
         await RankIndex(tables.direct, key).maintain(["a"])
-        await rank_marks.save(tables.direct, key, Mark(is_whole=True))
+        await rank_marks.save(tables.direct, key, Mark(NOW))
     for _ in range(2):
         assert await ranker.drop(["week#1", "week#0"]) == []
         assert {row["board"] for row in (await tables.rows())["Ranks"]} == {"week#2"}
@@ -317,7 +341,7 @@ async def test_sweep_that_dies_while_it_drops_is_finished_by_the_next(tables: In
     number = 0
     while True:
         await RankIndex(tables.direct, "week#1").maintain(["a"])
-        await rank_marks.save(tables.direct, "week#1", Mark(is_whole=True))
+        await rank_marks.save(tables.direct, "week#1", Mark(NOW))
         tables.restart()
         tables.before[number] = die
         ended = False
