@@ -104,10 +104,10 @@ def to_response(problem: Problem, retry_after: int | None = None) -> Response[st
     headers: dict[str, str | list[str]] = {}
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers[RETRY_AFTER] = str(random.randint(1, RETRY_AFTER_LIMIT))
-    elif retry_after is not None:
+    if retry_after is not None:
         headers[RETRY_AFTER] = str(retry_after)
+    elif problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers[RETRY_AFTER] = str(random.randint(1, RETRY_AFTER_LIMIT))
     return Response(
         status_code=problem.status,
         content_type=CONTENT_TYPE,

@@ -70,8 +70,11 @@ class Allowance(NamedTuple):
             return Window(f"{begun}+{self.every}", begun + self.every, begun + self.every)
         if season is None:
             raise ValueError("an allowance for each season needs to know the season")
-        name, seasons, number = season
-        return Window(f"{name}#{number}", seasons.ends_at(number), seasons.closes_to_runs_at(number))
+        _, seasons, number = season
+        # An edit may give a season another number, or its seasons another name.
+        return Window(
+            f"season@{seasons.starts_at(number)}", seasons.ends_at(number), seasons.closes_to_runs_at(number)
+        )
 
 
 def _read_allowance(value: Any) -> Allowance:

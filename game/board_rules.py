@@ -18,7 +18,8 @@ the boards (`store.board_rules`), and compared with the catalogue before rows ar
 | the same bound moved, and no row beyond it | stay within reach | |
 | a wider bound; the bound at the worse end; any bound unless the best is kept | can still be beaten | |
 | `title`, `top`, `metadata`, name and bounds of a tie-break, the economy | do not depend on it | |
-| seasons that are to come, `grace`, `review`, `keep` | do not depend on it | |
+| seasons that are kept for longer, by more than rows are (MARGIN_MS) | are deleted too early | drop |
+| seasons that are to come, `grace`, `review`; `keep` by less than that | do not depend on it | |
 
 A board without rows takes any edit. An area without a board has no rows that could be looked at: it takes no
 edit that would break some. Pure rules; the facts about the rows are handed in.
@@ -167,7 +168,7 @@ def is_judged_by_rows(written: BoardRules | None, given: BoardRules, now: int) -
     """
     if written is None or changed_areas(written, given) or _another_form(written, given):
         return True
-    if has_other_seasons(written, given, now):
+    if has_other_seasons(written, given, now) or _outlives(written, given, now):
         return True
     return _is_beyond(given, written.bound)
 
@@ -188,6 +189,12 @@ def has_other_seasons(written: BoardRules, given: BoardRules, now: int) -> bool:
     if given.is_sum and written.season != given.season:
         return True
     return not given.seasons.keeps_past_of(written.seasons, now)
+
+
+def _outlives(written: BoardRules, given: BoardRules, now: int) -> bool:
+    if written.seasons is None or given.seasons is None:
+        return False
+    return given.seasons.outlives(written.seasons, now)
 
 
 def _adds_up(rules: BoardRules) -> bool:
@@ -215,6 +222,9 @@ def breaks(
     if written and has_other_seasons(written, given, now):
         yield _other_seasons(board, written, given, now)
         return
+    if written and written.seasons and given.seasons and _outlives(written, given, now):
+        kept = [f"{one.keep} seasons kept" for one in (written.seasons, given.seasons)]
+        yield Break(board, f"seasons.{given.season}.keep", f"{kept[0]}, and deleted after that", kept[1])
     order = written.order if written else sample.order
     if order not in (None, given.order):
         yield Break(board, _key(board, given, "order"), f'"{order}"', f'"{given.order}"')

@@ -276,10 +276,10 @@ class Board(Model):
 
     @property
     def times(self) -> SeasonTimes | None:
-        """When its season ends, and when its rows can be read no longer; None: never."""
+        """When its season ends, and when its rows may be deleted; None: never."""
         if self.seasons is None or self.season is None:
             return None
-        return SeasonTimes(self.seasons.ends_at(self.season), self.seasons.expires_at(self.season))
+        return self.seasons.times(self.season)
 
     @property
     def tiebreak_order(self) -> Order | None:

@@ -60,5 +60,8 @@ DIRECT_LIMIT = 5000
 RANK_WINDOW_SECONDS = 1
 """Seconds for which the ranker gathers scores, by default: those of one batch share nodes of the index."""
 
+RANK_SWEEP_SECONDS = 3600
+"""Seconds from one sweep of ranks to the next."""
+
 PUSHERS = 8
 """Pushers of a board with more subscribers, by default."""

@@ -43,9 +43,11 @@ from game.durations import Duration, to_ms
 from game.model import Model
 from game.scoring import TIME_LIMIT
 
+DAY_MS = 24 * 60 * 60 * 1000
+MARGIN_MS = 90 * DAY_MS
+"""How much longer rows are kept than they can be read: so an edit may have seasons kept for longer."""
 KEEP_LIMIT = 1000
 """Past seasons that can be read, at most."""
-DAY_MS = 24 * 60 * 60 * 1000
 
 State = Literal["open", "review", "closed"]
 
@@ -65,10 +67,10 @@ class Moment(NamedTuple):
 
 
 class SeasonTimes(NamedTuple):
-    """When a season ends, and when it can be read no longer, in milliseconds since the epoch."""
+    """When a season ends, and when its rows may be deleted, in milliseconds since the epoch."""
 
     ends_at: int
-    expires_at: int
+    deleted_at: int
 
 
 class Months(NamedTuple):
@@ -180,8 +182,9 @@ class Seasons(Model, validate_by_name=False):
         part = self._parts[index]
         if isinstance(part.every, int):
             return part.first + (now - part.starts_at) // part.every
-        # Never too late: no month is longer.
-        number = part.first + (now - part.starts_at) // (part.every.months * 31 * DAY_MS)
+        # Never too late: a month has 31 days and the hour of a clock that is set back, at most.
+        guess = (now - part.starts_at) // (part.every.months * 31 * DAY_MS) - 1
+        number = part.first + max(0, guess)
         while self.starts_at(number + 1) <= now:
             number += 1
         return number
@@ -212,6 +215,15 @@ class Seasons(Model, validate_by_name=False):
     def expires_at(self, number: int) -> int:
         """Return when a season can be read no longer, and its prizes are gone."""
         return self.ends_at(max(number, 0) + self.keep)
+
+    def times(self, number: int) -> SeasonTimes:
+        """Return when a season ends, and when its rows may be deleted."""
+        return SeasonTimes(self.ends_at(number), self.expires_at(number) + MARGIN_MS)
+
+    def outlives(self, other: "Seasons", now: int) -> bool:
+        """Return whether a season that can be read is kept for longer than rows of the other definition."""
+        begun = (number for number in self.readable(now) if number >= 1)
+        return any(self.expires_at(number) > other.times(number).deleted_at for number in begun)
 
     def state(self, number: int, now: int) -> State:
         """Return the state of a season that has begun."""
@@ -252,8 +264,8 @@ class Seasons(Model, validate_by_name=False):
         return tuple(parts)
 
     def _nth(self, part: _Part, count: int) -> int:
-        if isinstance(part.every, int):
-            return part.starts_at + count * part.every
+        if isinstance(part.every, int) or count == 0:
+            return part.starts_at + count * (part.every if isinstance(part.every, int) else 0)
         zone = _zone(self.tz)
         begin = datetime.fromtimestamp(part.starts_at / 1000, UTC).astimezone(zone)
         month = begin.month - 1 + count * part.every.months

@@ -35,7 +35,7 @@ from game.functions import (
     SWEEP,
     Function,
 )
-from game.live import Action
+from game.live import RANK_SWEEP_SECONDS, Action
 from game.rank_tree import COMES_OR_GOES
 from infra.code import CodeOf
 from infra.identity import IdentityStack
@@ -267,7 +267,9 @@ class RealtimeStack(Stack):
 
     def _rank_sweep(self) -> PodiumFunction:
         made = self._ranks_function(RANK_SWEEP)
-        rule = events.Rule(self, "EveryHour", schedule=events.Schedule.rate(Duration.hours(1)))
+        rule = events.Rule(
+            self, "EveryHour", schedule=events.Schedule.rate(Duration.seconds(RANK_SWEEP_SECONDS))
+        )
         rule.add_target(targets.LambdaFunction(made.function, retry_attempts=0))
         made.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.hours(1))
         return made

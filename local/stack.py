@@ -31,6 +31,7 @@ from api.groups import Memberships
 from game.catalogue import Catalogue, load_catalogue
 from game.client_config import Deployment
 from game.functions import BROADCASTER, RANKER
+from game.live import RANK_SWEEP_SECONDS
 from infra.settings import Identity
 from local import provision
 from local.emulator import Emulator
@@ -71,7 +72,6 @@ MEND_COMMAND = "make {mend} board={board}"
 PAGES = CHECKOUT / "clients" / "web"
 # The further the broadcaster is behind, the more scores one diff stands for: so a batch takes all there are.
 STREAM_BATCH = 1000
-_RANK_SWEEP_SECONDS = 3600
 _CLOCK_SECONDS = 30
 _SHUTDOWN_SECONDS = 2
 JANITOR_SECONDS = 60
@@ -326,7 +326,7 @@ async def _sweep_ranks(db: Database, ranker: Ranker, catalogue: Catalogue) -> No
         except Exception:
             logger.exception("the sweep of ranks failed; the next one comes in an hour")
         parts = PARTS
-        await asyncio.sleep(_RANK_SWEEP_SECONDS)
+        await asyncio.sleep(RANK_SWEEP_SECONDS)
 
 
 def _log_report(report: Report) -> None:

@@ -53,7 +53,7 @@ from game.rank_tree import EVERYTHING
 from game.seasons import Seasons
 from game.wording import listed
 from runtime.clock import now_ms
-from store import boards, rank_nodes, row_ranges, scores, standings
+from store import boards, claims, rank_nodes, row_ranges, scores, standings
 from store.database import (
     PATIENT_ATTEMPTS,
     Database,
@@ -271,6 +271,9 @@ async def drop(
         # Other sums share what players have in an area in a season, as long as seasons stay what they are.
         if was and is_now and has_other_seasons(was, is_now, now):
             await _drop_standings(db, {key for one in rules for key in _parts(one, now)}, apply=apply)
+            if apply:
+                # Other seasons get their numbers, and prizes of their own.
+                await claims.drop(db, keys)
         told(Dropped(name, rows))
         if apply:
             await boards.withdraw(db, name)

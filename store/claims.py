@@ -5,7 +5,7 @@ rank, whatever the catalogue and the board say later. It is written where there 
 that gives the prize (`store.rewards`): so a prize is given once, however many ask for it at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -14,10 +14,12 @@ from game.board import Milliseconds, UserId
 from game.catalogue import SEASON_SEPARATOR
 from game.prizes import Prize
 from store.database import (
+    PATIENT_ATTEMPTS,
     Database,
     Item,
     Row,
     StoredNumber,
+    batch_write,
     item_pages,
     parse_row,
     to_item,
@@ -121,3 +123,17 @@ async def of_board(db: Database, user_id: str, board_id: str) -> dict[str, Claim
                 db.damage.error(error.row, "left out of what a player has won: %s", error)
                 found[item["board"]["S"]] = None
     return found
+
+
+async def drop(db: Database, boards: Collection[str]) -> None:
+    """Forget all players' claims on these boards in their seasons.
+
+    Reads the whole table, for a command of an operator: no function has the right to.
+    """
+    pages = db.client.get_paginator("scan").paginate(
+        TableName=db.name(CLAIMS), ConsistentRead=True, ProjectionExpression="userId, board"
+    )
+    async for page in pages:
+        found = [item for item in page["Items"] if item["board"]["S"] in boards]
+        requests = [{"DeleteRequest": {"Key": item}} for item in found]
+        await batch_write(db, CLAIMS, requests, attempts=PATIENT_ATTEMPTS)

@@ -1,6 +1,7 @@
 """`Limits`: how much of something a player has had in a stretch of time, one row for each stretch.
 
-    limit      area, kind and window: `gauntlet#attempts#weekly#12`, `gauntlet#submits#1763812800000+60000`
+    limit      area, kind and window: `gauntlet#attempts#season@1763812800000` (when it begins),
+               `gauntlet#submits#1763812800000+60000`
     used       how many
     expiresAt  some time after nothing can count for the window any more
 

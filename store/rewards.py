@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 BOARDS_READ = 50
 """Boards with prizes that one request looks at."""
-COUNTED = 200_000
+COUNTED = 10_000
 """Rows that are counted for a claim as long as the index of the season was not compared with them."""
 
 COUNTED_TO_LIST = 20_000

@@ -72,7 +72,7 @@ class Score(Row):
     look: StoredNumber[Milliseconds] | None = None
     """The look of the player that name and portrait are of: see `store.players`. Absent is 0."""
     expires_at: StoredNumber[Seconds] | None = None
-    """When the season can be read no longer, in seconds since the epoch; absent without seasons."""
+    """When it may be deleted, after its season, in seconds since the epoch; absent without seasons."""
 
     def entry(self, rank: int) -> Entry:
         """Return the row as a board shows it."""

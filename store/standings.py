@@ -58,7 +58,7 @@ class Standing(RevisedRow):
     ends_at: StoredNumber[Milliseconds] | None = None
     """When its season ends; absent without seasons."""
     expires_at: StoredNumber[Seconds] | None = None
-    """When its season can be read no longer, in seconds since the epoch; absent without seasons."""
+    """When it may be deleted, after its season, in seconds since the epoch; absent without seasons."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -89,7 +89,7 @@ def new_standing(
         board=board,
         sort_key=sort_key,
         ends_at=times and times.ends_at,
-        expires_at=times and -(-times.expires_at // 1000),
+        expires_at=times and -(-times.deleted_at // 1000),
         **held._asdict(),
     )
 

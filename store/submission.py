@@ -294,7 +294,8 @@ async def _steps(
         return _Step(key, board, had, after_run(rules, had, run, now), run, times)
 
     steps = {area: step(area, catalogue.boards.get(area))}
-    held: dict[str, Standing] | None = None
+    held: dict[str, Standing] = {}
+    looked_at: set[str] = set()
     for board in boards:
         if board.id == area:
             continue
@@ -310,9 +311,13 @@ async def _steps(
                 steps[board.key] = _Step(board.key, board, had, had, None)
             continue
         if had is None or (moved.had is None and part in read.standings):
-            if held is None:
-                held = await player_rows.areas(db, catalogue, read.user_id, _parts(catalogue, boards))
-            names = {board.area_key(name) for name in board.areas} & held.keys() - {part}
+            names = {board.area_key(name) for name in board.areas}
+            if not names <= looked_at:
+                looked_at |= names if board.seasons else set(catalogue.areas)
+                held |= await player_rows.areas(
+                    db, catalogue, read.user_id, names if board.seasons else catalogue.areas
+                )
+            names = names & held.keys() - {part}
             points = sum(held[name].points for name in names) + moved.after.points
         else:
             points = had.points - (moved.had.points if moved.had else 0) + moved.after.points
@@ -320,11 +325,6 @@ async def _steps(
         after = had if had and had.points == points else Held(in_range(points), moved.after.achieved_at)
         steps[board.key] = _Step(board.key, board, had, after, None)
     return steps
-
-
-def _parts(catalogue: Catalogue, boards: Iterable[Board]) -> set[str]:
-    """Return the keys of what players have in areas, as these boards add it up."""
-    return set(catalogue.areas) | {board.area_key(area) for board in boards for area in board.areas}
 
 
 def _outcome(area: str, boards: Iterable[Board], steps: Mapping[str, _Step]) -> Submission:

@@ -14,6 +14,7 @@ from api.backend import Backend, RequestBody, backend_of, caller
 from api.problems import FieldError, ProblemError, invalid, responses, to_response
 from api.progress_view import ProgressView, fields
 from game.catalogue import Board
+from game.live import RANK_SWEEP_SECONDS
 from game.model import Model
 from game.player import ActionRefusedError
 from game.prizes import Prize
@@ -157,7 +158,7 @@ def _refusal(error: RewardError, season: str) -> ProblemError:
         case ExpiredError():
             return ProblemError(409, f"{season} is long over, and its prizes expired", code="expired")
         case NotRankedError():
-            return ProblemError(503, NOT_RANKED)
+            return ProblemError(503, NOT_RANKED, retry_after=RANK_SWEEP_SECONDS)
     return ProblemError(404, f"you have won nothing in {season}")
 
 

@@ -71,12 +71,13 @@ async def submit_score(
     run is used up by its score, and the same score with it gets the first answer.
     """
     player, backend = caller(request), backend_of(request)
+    received_at = backend.now_ms()
     area = backend.area(body.game_area)
     check(area, body)
     ticket = await _ticket(backend, player, body) if body.run is not None else None
     key = _key(request, player.user_id, area, body, idempotency_key, ticket)
     try:
-        return await record(backend, player, body, key=key, under=Terms(area.rules, ticket))
+        return await record(backend, player, body, received_at, key=key, under=Terms(area.rules, ticket))
     except TERMS_ERRORS as error:
         raise rule_problem(backend.catalogue, body.game_area, error) from error
     except KeyReusedError as error:
@@ -109,9 +110,18 @@ class Scored(Protocol):
 
 
 async def record(
-    backend: Backend, player: Profile, score: Scored, *, key: RequestKey | None, under: Terms | None
+    backend: Backend,
+    player: Profile,
+    score: Scored,
+    received_at: int,
+    *,
+    key: RequestKey | None,
+    under: Terms | None,
 ) -> ScoreResponse:
-    """Record a score that fits its area. Raises what `store.submission.submit` raises, and a 422."""
+    """Record a score that fits its area, as of when it was received.
+
+    Raises what `store.submission.submit` raises, and a 422.
+    """
     try:
         submission = await submit(
             backend.db,
@@ -119,7 +129,7 @@ async def record(
             player,
             score.game_area,
             score.points,
-            backend.now_ms(),
+            received_at,
             tiebreak=score.tiebreak,
             metadata=None if score.metadata is None else to_text(score.metadata),
             under=under,
@@ -164,7 +174,9 @@ def _key(
         request_key_of(request, user_id, idempotency_key, body)
         parts = request_parts(request, body)
         return run_key(user_id, ticket.nonce, *parts, until=ticket.expires_at)
-    if area.keep == "best" and area.rules.submits is None:
+    # The season of a score is that of its first receipt, whenever it is sent again.
+    ends = any(board.seasons for board in backend_of(request).catalogue.boards_of(body.game_area))
+    if area.keep == "best" and area.rules.submits is None and not ends:
         return None
     if area.keep == "sum" and idempotency_key is None:
         detail = f"{body.game_area} adds scores up: send a key, so that this one counts once"

@@ -98,12 +98,13 @@ async def submit_scores(request: Request, body: Annotated[ServerScores, Body()])
     await member(request, [SERVERS])
     backend, turn = backend_of(request), asyncio.Semaphore(_AT_ONCE)
     found: dict[str, ServerResult] = {}
+    received_at = backend.now_ms()
 
     async def record_all(scores: Sequence[ServerScore]) -> None:
         # They write the same rows: side by side, each would wait for the others.
         async with turn:
             for score in scores:
-                found[score.key] = await _result(backend, score)
+                found[score.key] = await _result(backend, score, received_at)
 
     of_players: dict[str, list[ServerScore]] = defaultdict(list)
     for score in body.scores:
@@ -112,19 +113,19 @@ async def submit_scores(request: Request, body: Annotated[ServerScores, Body()])
     return ServerResults(results=tuple(found[score.key] for score in body.scores))
 
 
-async def _result(backend: Backend, score: ServerScore) -> ServerResult:
+async def _result(backend: Backend, score: ServerScore, received_at: int) -> ServerResult:
     try:
-        return await _record(backend, score)
+        return await _record(backend, score, received_at)
     except Exception as error:  # noqa: BLE001 -- whatever it is, the others go on
         problem = as_problem(error).problem
         told = problem.model_dump(include={"status", "title", "detail", "code", "rule", "errors"})
         return ServerResult(key=score.key, **told)
 
 
-async def _record(backend: Backend, score: ServerScore) -> ServerResult:
+async def _record(backend: Backend, score: ServerScore, received_at: int) -> ServerResult:
     check(backend.area(score.game_area), score)
     # How the player is shown, as long as no profile is stored.
     player = Profile(user_id=score.user_id, name=default_name([], score.user_id))
     key = server_key(score.user_id, score.key, as_text(score))
-    recorded = await record(backend, player, score, key=key, under=None)
+    recorded = await record(backend, player, score, received_at, key=key, under=None)
     return ServerResult(key=score.key, status=201, **dict(recorded))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.seasons import GRACE_MS, SEASON_MS, with_seasons
-from tests.unit.api.rest_scene import PLAYER, Answer, RestScene
+from tests.unit.api.rest_scene import PLAYER, Answer, RestScene, request_event
 from tests.unit.realtime.fakes import NOW
 
 BOUNDARY = NOW + SEASON_MS
@@ -126,3 +126,20 @@ def test_task_that_needs_a_score_on_a_board_means_the_open_season(
     rest.post("/task/complete", task).problem(409)
     rest.replace(monkeypatch, catalogue=catalogue, now_ms=lambda: BOUNDARY - 1)
     assert rest.post("/task/complete", task).json["money"] == 5
+
+
+def test_score_sent_again_under_its_key_counts_in_its_first_season_alone(rest: RestScene, at: At) -> None:
+    def send(key: str | None) -> Answer:
+        event = request_event("POST", "/score", player=PLAYER)
+        event["body"] = json.dumps({"gameArea": "forest", "score": 9})
+        if key is not None:
+            event["headers"]["Idempotency-Key"] = key
+            event["multiValueHeaders"]["Idempotency-Key"] = [key]
+        return rest.invoke(event)
+
+    at(BOUNDARY - 1)
+    first = send("sunday")
+    at(BOUNDARY + 5)
+    assert send("sunday").json == first.json, "the answer was lost, and the client tries again"
+    assert page(rest).json["entries"] == []
+    assert send(None).json["boards"][-1]["season"] == 2

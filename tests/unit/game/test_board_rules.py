@@ -221,6 +221,7 @@ def test_past_boundary_that_would_move_is_refused_by_name(edit: str) -> None:
     "edit",
     [
         'start = 2025-01-06T00:00:00Z\nevery = "7d"\ngrace = "1h"\nreview = "1h"\nkeep = 3',
+        'start = 2025-01-06T00:00:00Z\nevery = "7d"\nkeep = 38',
         'start = 2025-01-06T00:00:00Z\nevery = [{from = 1, every = "7d"}, {from = 80, every = "1mo"}]',
     ],
 )
@@ -228,6 +229,16 @@ def test_seasons_that_are_to_come_may_change(edit: str) -> None:
     given = rules_in(edit)
     assert not is_judged_by_rows(WEEK, given, NOW)
     assert broken(WEEK, given, Sample("desc", 5), board="forest-week") == []
+
+
+def test_seasons_kept_for_longer_than_their_rows_are_refused() -> None:
+    given = rules_in('start = 2025-01-06T00:00:00Z\nevery = "7d"\nkeep = 39')
+    assert is_judged_by_rows(WEEK, given, NOW)
+    assert broken(WEEK, given, Sample("desc", 5), board="week") == ["seasons.weekly.keep"]
+    longer = rules_in(
+        'start = 2025-01-06T00:00:00Z\nevery = [{from = 1, every = "7d"}, {from = 54, every = "1mo"}]'
+    )
+    assert broken(WEEK, longer, Sample("desc", 5), board="week") == ["seasons.weekly.keep"]
 
 
 def test_seasons_cannot_come_go_or_be_replaced_under_rows() -> None:

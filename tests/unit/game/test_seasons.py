@@ -29,6 +29,8 @@ definitions = st.sampled_from(
         START + 'every = "7d"',
         START + 'every = "15s"',
         'start = 2026-01-31T02:30:00+01:00\nevery = "1mo"\ntz = "Europe/Berlin"',
+        'start = 2026-10-01T00:00:00+02:00\nevery = "1mo"\ntz = "Europe/Berlin"',
+        'start = 2026-10-25T02:30:00+01:00\nevery = "1mo"\ntz = "Europe/Berlin"',
         'start = 2000-02-29T23:59:59Z\nevery = "12mo"\ntz = "America/New_York"',
         START + 'every = [{from = 1, every = "7d"}, {from = 27, every = "1mo"}]\ntz = "Australia/Lord_Howe"',
         START + 'every = [{from = 1, every = "1mo"}, {from = 3, every = "1d"}, {from = 9, every = "2mo"}]',
@@ -76,6 +78,17 @@ def test_time_that_the_clock_leaves_out_comes_by_the_offset_before() -> None:
 def test_time_that_comes_twice_is_the_first() -> None:
     berlin = seasons('start = 2026-09-25T02:30:00+02:00\nevery = "1mo"\ntz = "Europe/Berlin"')
     assert berlin.starts_at(2) == ms("2026-10-25T02:30:00+02:00")
+
+
+def test_month_in_which_the_clock_is_set_back_is_an_hour_longer() -> None:
+    berlin = seasons('start = 2026-10-01T00:00:00+02:00\nevery = "1mo"\ntz = "Europe/Berlin"')
+    assert berlin.ends_at(1) == ms("2026-11-01T00:00:00+01:00")
+    assert berlin.number_at(ms("2026-10-31T22:59:59Z")) == 1
+
+
+def test_first_season_begins_when_the_designer_says() -> None:
+    berlin = seasons('start = 2026-10-25T02:30:00+01:00\nevery = "1mo"\ntz = "Europe/Berlin"')
+    assert berlin.starts_at(1) == ms("2026-10-25T02:30:00+01:00"), "the second of two"
 
 
 def test_days_have_24_hours_in_summer_and_winter() -> None:

@@ -3,12 +3,14 @@
 import pytest
 
 from game.board import Position
+from game.seasons import MARGIN_MS
 from realtime.protocol import encode_snapshot
-from store import appearance, board_rules, boards, scores
+from store import appearance, board_rules, boards, claims, scores
 from store.board_rules import settle
+from store.claims import Claim
 from store.profiles import Profile
 from store.rekeying import rekey
-from store.schema import LEADERBOARDS, SCORES, STANDINGS
+from store.schema import CLAIMS, LEADERBOARDS, SCORES, STANDINGS
 from store.submission import Outcome, SeasonOverError, Submission, submit
 from tests.support.catalogues import edited
 from tests.support.seasons import GRACE_MS, SEASON_MS, with_seasons
@@ -93,7 +95,7 @@ async def test_run_begun_in_time_counts_for_its_season_within_grace_only(tables:
 
 async def test_rows_of_a_season_say_when_they_expire(tables: InterruptedDatabase) -> None:
     await play(tables, "forest", 8, NOW)
-    expires_at = CATALOGUE.seasons["short"].expires_at(1) // 1000
+    expires_at = (CATALOGUE.seasons["short"].expires_at(1) + MARGIN_MS) // 1000
     rows = await tables.rows()
     for table, name in ((SCORES, "gameArea"), (STANDINGS, "board")):
         found = {row[name]: row.get("expiresAt") for row in rows[table.name]}
@@ -171,6 +173,8 @@ async def test_edit_that_moves_a_past_boundary_is_refused_until_the_rows_are_dro
     monkeypatch.setattr(board_rules, "now_ms", lambda: now)
     assert not await settle(tables.db, CATALOGUE)
     await play(tables, "forest", 8, NOW)
+    claim = Claim(user_id=ADA, board="week#1", rank=1, of=1, money=5, items={}, claimed_at=NOW)
+    await tables.direct.client.transact_write_items(TransactItems=[claims.put(tables.direct, claim)])
     edit = with_seasons(NOW, every="50s")
     found = await settle(tables.db, edit)
     assert {(one.board, one.key) for one in found} == {("week", "seasons.short"), ("cup", "seasons.short")}
@@ -178,6 +182,7 @@ async def test_edit_that_moves_a_past_boundary_is_refused_until_the_rows_are_dro
         await board_rules.drop(tables.direct, edit, board, apply=True, told=lambda _: None)
     assert not await settle(tables.db, edit)
     assert (await points_by_key(tables)).keys() >= {"forest", "global"}
+    assert not (await tables.rows())[CLAIMS.name], "season 1 is another one now"
     done = await submit(tables.db, edit, TOKEN, "desert", 2, now)
     assert done.boards[-1].points == 2, "what was scored under the old boundaries is not in the sum"
 
