@@ -30,6 +30,7 @@ PUBLIC = {
     "GET /leaderboard",
     "GET /leaderboard/global",
     "GET /leaderboard/rank",
+    "GET /seasons",
     "GET /avatar/view",
     "GET /health",
     "GET /client-config.json",
@@ -116,7 +117,9 @@ def test_templates_are_clean_by_cfn_lint(stage: str) -> None:
 def test_tables_are_encrypted_forget_and_cost_nothing_at_rest(stage: str, wanted: Table) -> None:
     """Keys, indexes and streams are those of the schema, or the deployed stacks would not work."""
     (made,) = [
-        one for one in properties(stage, "AWS::DynamoDB::Table") if one["TableName"].endswith(wanted.name)
+        one
+        for one in properties(stage, "AWS::DynamoDB::Table")
+        if one["TableName"].endswith(f"-{wanted.name}")
     ]
     assert made.get("TimeToLiveSpecification", {}).get("AttributeName") == wanted.ttl
     assert made["BillingMode"] == "PAY_PER_REQUEST"
