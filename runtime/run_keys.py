@@ -33,7 +33,7 @@ logger = logging.getLogger("podium.runs")
 
 
 class RunKeysError(Exception):
-    """The keys cannot be read, and none is known: try again."""
+    """The keys cannot be read, and the one in question is not known: try again."""
 
 
 class RunKeys:
@@ -58,9 +58,11 @@ class RunKeys:
         await self._refresh(
             lambda: self._known(key_id) is not None and self._younger(self._read_at, KEPT_SECONDS)
         )
-        if not self._keys:
+        known = self._known(key_id)
+        # A key that came since then cannot be told from a made-up one.
+        if known is None and self._read_at < self._tried_at:
             raise RunKeysError("the keys of runs cannot be read")
-        return self._known(key_id)
+        return known
 
     def _known(self, key_id: str) -> Key | None:
         return next((key for key in self._keys if key.id == key_id), None)

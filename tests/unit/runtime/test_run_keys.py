@@ -94,6 +94,21 @@ async def test_keys_go_on_while_the_secret_cannot_be_read() -> None:
     assert secret.reads == 2
 
 
+async def test_key_that_cannot_be_looked_up_is_not_called_forged() -> None:
+    """The client would drop the score of an honest run."""
+    secret = Secret(FIRST)
+    keys = secret.keys()
+    await keys.signing()
+    secret.seconds += RELOAD_SECONDS
+    secret.answer = UNAVAILABLE
+    with pytest.raises(RunKeysError):
+        await keys.find(SECOND.id)
+    assert await keys.find(FIRST.id) == FIRST
+    secret.seconds += RELOAD_SECONDS
+    secret.answer = [SECOND, FIRST]
+    assert await keys.find(SECOND.id) == SECOND
+
+
 async def test_without_any_key_the_next_ask_tries_again() -> None:
     secret = Secret()
     secret.answer = UNAVAILABLE
