@@ -23,10 +23,11 @@ BOARDS = ("forest", "sprint", "global")
 OPTIONS = ("--players", "6", "--rate", "8", "--boards", ",".join(BOARDS), "--ramp", "1")
 
 
-async def launch(target: object, out: Path, *options: str) -> Process:
+async def launch(target: object | None, out: Path, *options: str) -> Process:
+    there = () if target is None else ("--target", str(target))
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "loadtest", "--target", str(target), "--out", str(out), *OPTIONS, *options),
+        *("-m", "loadtest", *there, "--out", str(out), *OPTIONS, *options),
         cwd=CHECKOUT,
         env=environment(),
         stdout=PIPE,
@@ -95,6 +96,33 @@ async def test_loadtest_reports_that_the_promise_holds(plain_backend: BackendPro
     assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", page)
     assert "<script" not in page
     assert page.count("<svg") == 4
+
+
+async def test_loadtest_crosses_seasons_with_runs_and_prizes(tmp_path: Path) -> None:
+    """On a backend that the load test starts, and ends: two boundaries at least."""
+    process = await launch(
+        None,
+        tmp_path,
+        *("--season", "4s", "--duration", "10", "--boards", "forest,gauntlet,forest-week"),
+        *("--spectators", "14", "--seed", "5"),
+    )
+    status, said, complained = await outcome(process)
+    assert (status, complained) == (0, ""), said
+    assert "The promise held: 20 clients show the server's 3 boards" in said
+
+    run = read_result(tmp_path)
+    assert run.scores.failed == run.scores.unanswered == run.unjudged == 0
+    assert len(run.seasons) >= 3
+    assert {season.board for season in run.seasons} == {"forest-week"}
+    assert all(0 < season.players <= season.scores for season in run.seasons)
+    # Each client turned at both boundaries, but for those that came later than the first.
+    assert run.totals["turns"] >= 20
+    assert 0 < run.totals["runs spent"] <= run.totals["runs begun"]
+    # At least the first season has been closed, and the best of our players has won it.
+    assert run.totals["prizes given"] >= 1
+    assert run.totals["claims refused: claimed"] >= 4 * run.totals["prizes given"]
+    assert run.totals["claims refused: in review"] >= 1
+    assert f"of {len(run.seasons)} seasons" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def swallowed(frame: Frame) -> Frame:
