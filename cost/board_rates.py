@@ -51,8 +51,9 @@ def board_rates(workload: Workload, activity: float = 1.0) -> Boards:
             workload,
             count=areas,
             subscribers=connected * max(0.0, followed - 1) / areas,
-            records=scores * share.improving / areas,
-            changes=scores * share.changing / areas,
+            # Those of the boards with seasons come on top, and are spread over all.
+            records=scores * (1 + workload.season_share) * share.improving / areas,
+            changes=scores * (1 + workload.season_share) * share.changing / areas,
         ),
     )
 

@@ -138,6 +138,15 @@ RUN_SPENT = (
 )
 """What a run adds to its score, in an area that limits attempts and submissions (store/submission.py)."""
 
+# Of a board over one area: what the player has there in this season, and the row of it.
+SEASON_READ = (Call("BatchGetItem", {STANDINGS: 1, SCORES: 1}),)
+"""What a board with seasons adds to a score in its area (store/submission.py)."""
+
+# One that is no new best of all time has a transaction only now, with the player's row in it: two units that
+# are not in here. The first one of a season has no old row to delete: two units less.
+SEASON_IMPROVED = (Call("TransactWriteItems", {STANDINGS: 1, SCORES: 2}),)
+"""The same, where the score is the player's best of the season (store/submission.py)."""
+
 BATCH = (Call("GetItem", {LEADERBOARDS: 1}),)
 """A batch of the stream, on one board: is a record over the bar? (streams/broadcaster.py)."""
 

@@ -69,6 +69,7 @@ def _quantities(workload: Workload, mean: Rates) -> dict[tuple[str, str], float]
         ("DynamoDB", "dynamodb.write_units"): mean.write_units * month,
         ("DynamoDB", "dynamodb.read_units"): mean.read_units * month,
         ("DynamoDB", "dynamodb.storage"): stored_bytes(workload) / GB,
+        ("Secrets Manager", "secrets_manager.secrets"): 1,
         ("Cognito", f"cognito.{workload.cognito_plan}_players"): workload.players,
         ("Cognito", "ses.emails"): workload.emails,
         ("S3", "s3.put_requests"): mean.uploads * month * _UPLOAD_PUTS,

@@ -17,7 +17,7 @@ from game.live import (
     RECOUNT_SECONDS,
 )
 from game.prizes import LOOKUPS
-from store.schema import IDEMPOTENCY, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
+from store.schema import CLAIMS, IDEMPOTENCY, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 
 SWEEP_SECONDS = 60
 
@@ -82,6 +82,8 @@ class Ledger:
         rated = (
             (calls.SCORE_KEPT, traffic.scores - traffic.improved),
             (calls.SCORE_IMPROVED, traffic.improved),
+            (calls.SEASON_READ, traffic.scores * self._workload.season_share),
+            (calls.SEASON_IMPROVED, traffic.improved * self._workload.season_share),
             (calls.RUN, traffic.scores * self._workload.run_share),
             (calls.RUN_SPENT, traffic.scores * self._workload.run_share),
             (calls.GUEST, traffic.guests),
@@ -131,6 +133,11 @@ def stored_bytes(workload: Workload) -> float:
     requests = workload.sessions * workload.actions_per_session * SECONDS_A_DAY
     # The run is kept under its nonce, for a day and a little.
     requests += workload.scores * workload.run_share * SECONDS_A_DAY
+    if workload.season_share:
+        # Every player of the month is taken to play in each season that is kept. Records of claims stay for
+        # good: these are of as many seasons.
+        row = sizes[STANDINGS] + sizes[SCORES] + workload.prize_share * sizes[CLAIMS]
+        player += row * workload.kept_seasons
     return workload.players * player + requests * sizes[IDEMPOTENCY]
 
 

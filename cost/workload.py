@@ -12,6 +12,7 @@ from game.account import REQUEST_RATE
 from game.catalogue import TOP_LIMIT
 from game.functions import API, FUNCTIONS, PORTRAITS, PUSHER, ROUTES
 from game.live import BOARDS_LIMIT, DIRECT_LIMIT, PUSHERS
+from game.seasons import KEEP_LIMIT
 from store.schema import TABLES
 
 SECONDS_AN_HOUR = 60 * 60
@@ -70,6 +71,10 @@ class Workload(BaseModel):
     season_days: float = Field(
         30, gt=0, le=3650, description="days from one emptying of the boards to the next"
     )
+    season_share: Share = Field(
+        0.25, description="share of scores in areas that feed a board with seasons, too"
+    )
+    kept_seasons: int = Field(26, ge=1, le=KEEP_LIMIT, description="past seasons whose rows are kept")
     change_share: Share | None = Field(
         None, description="share of scores that change the top K; by default derived (see docs/cost.md)"
     )

@@ -49,6 +49,7 @@ from store.submission import submit
 from streams.report import Report
 from tests.simulation.rank_world import small_trees
 from tests.support.catalogues import edited
+from tests.support.seasons import SEASON_MS, with_seasons
 from tests.unit.api.player_requests import SUCCESSES, post, send
 from tests.unit.api.rest_scene import PLAYER, RestScene, rest_scene
 from tests.unit.cost.meter import Meter, expected, meter_in_front, size
@@ -102,6 +103,30 @@ async def test_requests_of_a_score(meter: Meter, points: int, operation: calls.O
             await submit(tables.db, COUNTING, ADA, "forest", points, NOW + 1)
     # The sum has a row, and no other area.
     assert rows == expected(operation)
+
+
+@pytest.mark.parametrize(
+    ("points", "operations"),
+    [
+        (40, (calls.SCORE_KEPT, calls.SEASON_READ)),
+        (41, (calls.SCORE_IMPROVED, calls.SEASON_READ, calls.SEASON_IMPROVED)),
+    ],
+    ids=["kept", "improved"],
+)
+async def test_requests_of_a_score_that_counts_for_a_season(
+    meter: Meter, points: int, operations: tuple[calls.Operation, ...]
+) -> None:
+    catalogue = edited(with_seasons(NOW - SEASON_MS, catalogue=COUNTING), boards={"cup": None})
+    async with recorded_database() as tables:
+        await submit(tables.direct, catalogue, ADA, "forest", 40, NOW)
+        with meter.counting() as rows:
+            await submit(tables.db, catalogue, ADA, "forest", points, NOW + 1)
+        assert rows == expected(*operations)
+        with meter.counting() as rows:
+            await submit(tables.db, catalogue, ADA, "forest", 30, NOW + SEASON_MS)
+    # The first score of a season that is no best of all time: there is no row to read, and none to delete.
+    first = calls.Call("TransactWriteItems", {PLAYERS: 1, STANDINGS: 1, SCORES: 1})
+    assert rows == expected(calls.SCORE_KEPT, (calls.Call("BatchGetItem", {STANDINGS: 1}), first))
 
 
 def test_requests_of_a_run_and_of_the_score_that_spends_it(

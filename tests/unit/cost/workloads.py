@@ -13,6 +13,7 @@ STILL: dict[str, Any] = {
     "scores_per_minute": 0,
     "peak_factor": 1,
     "boards_followed": 0,
+    "season_share": 0,
     "actions_per_session": 0,
     "rank_lookups_per_session": 0,
     "reward_lists_per_session": 0,
