@@ -5,7 +5,8 @@ season that is over, and the player asks for it.
 
 1. Read the player's progress, and with a request key the answer given to it before, in one transaction.
 2. Answered before: that is the answer.
-3. Read the claim and the standing of that board and season. Claimed: done. Still in review, or expired: done.
+3. Read the claim and the standing of that board and season. Claimed: done, unless the same request did it
+   since step 1, whose answer is then this one's. Still in review, or expired: done.
 4. Look up the rank (`ranks.final_place`). The rules say what it wins (`game.prizes`).
 5. Write the progress, the claim, and the answer under its key in one transaction: on condition that there is
    no claim, that progress and standing are as they were read, that the row on the board is there, and that
@@ -133,7 +134,14 @@ async def claim(
         read, answered = await actions.read(db, user_id, key, now)
         if answered:
             return answered
-        standing = await _claimable(db, user_id, board, now)
+        try:
+            standing = await _claimable(db, user_id, board, now)
+        except ClaimedError:
+            # The claim may be this very request's, which was sent twice and done since step 1.
+            _, answered = await actions.read(db, user_id, key, now)
+            if answered:
+                return answered
+            raise
         assert standing.sort_key is not None  # noqa: S101 -- for the type checker: it has its row
         if standing.sort_key not in looked_up:
             place = await ranks.final_place(db, board, standing.sort_key, counted=COUNTED)
