@@ -17,6 +17,7 @@ from game.live import (
     RECOUNT_SECONDS,
 )
 from game.prizes import LOOKUPS
+from game.seasons import DAY_MS, MARGIN_MS
 from store.schema import CLAIMS, IDEMPOTENCY, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
 
 SWEEP_SECONDS = 60
@@ -137,7 +138,7 @@ def stored_bytes(workload: Workload) -> float:
         # Every player of the month is taken to play in each season that is kept. Records of claims stay for
         # good: these are of as many seasons.
         row = sizes[STANDINGS] + sizes[SCORES] + workload.prize_share * sizes[CLAIMS]
-        player += row * workload.kept_seasons
+        player += row * (workload.kept_seasons + MARGIN_MS / DAY_MS / workload.season_days)
     return workload.players * player + requests * sizes[IDEMPOTENCY]
 
 

@@ -289,7 +289,7 @@ async def _sweep(broadcaster: Broadcaster, seconds: float) -> NoReturn:
 
 
 async def _turn_seasons(broadcaster: Broadcaster, catalogue: Catalogue) -> NoReturn:
-    """Publish boards anew as soon as their season has begun; where that fails, the sweep does it."""
+    """Publish boards again as soon as their season has begun; where that fails, the sweep does it."""
     while True:
         now = now_ms()
         ends = (seasons.ends_at(seasons.number_at(now)) for seasons in catalogue.seasons.values())

@@ -296,7 +296,7 @@ def _parts(rules: BoardRules, now: int) -> list[str]:
 
 
 def _seasons_with_rows(seasons: Seasons, now: int) -> range:
-    # Rows that nobody can read any more may be there, and other seasons may get their numbers.
+    # Rows that no caller can read any more may be there, and other seasons may get their numbers.
     current = seasons.number_at(now)
     return range(max(0, current - _SEASONS_DROPPED), current + 1)
 

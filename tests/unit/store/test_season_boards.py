@@ -110,17 +110,17 @@ async def test_rename_reaches_the_open_season_and_deletion_all(tables: Interrupt
     await play(tables, "forest", 8, NOW)
     await play(tables, "forest", 5, BOUNDARY)
     await appearance.change(
-        tables.db, TOKEN, lambda profile: profile.model_copy(update={"name": "Anew"}), BOUNDARY
+        tables.db, TOKEN, lambda profile: profile.model_copy(update={"name": "Renamed"}), BOUNDARY
     )
     rows = (await tables.rows())[SCORES.name]
     names = {row["gameArea"]: row["name"] for row in rows}
-    assert (names["week#1"], names["week#2"], names["forest"]) == (TOKEN.name, "Anew", "Anew")
+    assert (names["week#1"], names["week#2"], names["forest"]) == (TOKEN.name, "Renamed", "Renamed")
     await erase(tables.direct)
     assert not (await tables.rows())[SCORES.name]
     assert not (await tables.rows())[STANDINGS.name]
 
 
-async def test_board_turns_when_somebody_looks_at_it(tables: InterruptedDatabase) -> None:
+async def test_board_turns_when_a_client_looks_at_it(tables: InterruptedDatabase) -> None:
     week = CATALOGUE.boards["week"]
     seasons = CATALOGUE.seasons["short"]
     first = await boards.load_or_create(tables.db, week, NOW + 5, encode_snapshot)
