@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from game.seasons import MARGIN_MS
 from store import appearance, boards, connections, profiles, schema, scores
 from store.database import from_item
 from tests.simulation import clock
@@ -176,12 +177,22 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(Damage, st.sampled_from(["break_board", "withdraw"]), BOARDS),
     st.builds(Pause, st.sampled_from([0.001, 0.01, 0.05, 1])),
 )
+# Whatever else happens, scores come right before the end of a season or right after it, by one of the clocks.
+CLOSE = [-4, -SKEW_MS / 1000 - 0.02, -0.3, -0.02, 0, 0.02, SKEW_MS / 1000 - 0.02]
 PLANS = st.builds(
-    lambda watchers, steps, offset, later: [*watchers, Pause(1), *steps, Boundary(offset), *later],
+    lambda watchers, steps, offset, burst, later: [
+        *watchers,
+        Pause(1),
+        *steps,
+        Boundary(offset),
+        *burst,
+        *later,
+    ],
     st.lists(CONNECTS, max_size=3),
-    st.lists(STEPS, max_size=14),
-    st.sampled_from([-4, -1, -0.02, 0, 0.02]),
-    st.lists(STEPS, max_size=14),
+    st.lists(STEPS, max_size=12),
+    st.sampled_from(CLOSE),
+    st.lists(SCORES, min_size=1, max_size=4),
+    st.lists(STEPS, max_size=12),
 )
 RATES = st.builds(
     Rates,
@@ -285,7 +296,7 @@ def check_expiry(key: str, row: dict[str, Any]) -> None:
     name, _, season = key.partition("#")
     kind = KINDS.get(SEASONAL.get(name, name.partition("@")[2]))
     assert (kind is None) == (not season)
-    expires_at = kind.begins(int(season) + 1 + KEEP) // 1000 if kind else None
+    expires_at = (kind.begins(int(season) + 1 + KEEP) + MARGIN_MS) // 1000 if kind else None
     assert row.get("expiresAt") == expires_at
 
 

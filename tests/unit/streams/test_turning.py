@@ -10,22 +10,24 @@ from game.activity import hour_of
 from game.board import Position
 from game.catalogue import Catalogue
 from realtime.protocol import encode_snapshot
-from store import boards, connections
+from store import boards, connections, idempotency
 from store.boards import CLOCKS_APART_MS, PublishedBoard
 from store.database import to_item
 from store.profiles import Profile
-from store.schema import LEADERBOARDS
+from store.schema import LEADERBOARDS, STANDINGS
 from store.submission import submit
 from streams.broadcaster import Broadcaster
 from streams.fanout import FanOutRunner, Slice
 from streams.report import Report
 from tests.simulation import aws
+from tests.simulation.faults import CrashError
 from tests.support.seasons import SEASON_MS, with_seasons
 from tests.unit.realtime.fakes import NOW, RecordingPush
-from tests.unit.store.interrupted import InterruptedDatabase, interrupted_database
+from tests.unit.store.interrupted import InterruptedDatabase, die, interrupted_database, moments
 
 CATALOGUE = with_seasons(NOW)
 WEEK = CATALOGUE.boards["week"]
+ADA = Profile(user_id="ada", name="Ada")
 END = NOW + SEASON_MS
 """Season 2 begins."""
 
@@ -45,7 +47,7 @@ async def look(
 
 
 async def score(tables: InterruptedDatabase, at: int, points: int = 7) -> None:
-    await submit(tables.db, CATALOGUE, Profile(user_id="ada", name="Ada"), "forest", points, at)
+    await submit(tables.db, CATALOGUE, ADA, "forest", points, at)
 
 
 async def work_off(tables: InterruptedDatabase, now: int, records: list[dict[str, Any]]) -> RecordingPush:
@@ -175,3 +177,34 @@ def test_key_of_a_board_in_a_season_is_found() -> None:
     assert board is not None
     assert (board.id, board.season, board.key) == ("week", 12, "week#12")
     assert CATALOGUE.find_board("forest") == CATALOGUE.boards["forest"]
+
+
+async def test_score_whose_answer_was_lost_at_the_end_of_a_season_counts_once(
+    tables: InterruptedDatabase,
+) -> None:
+    """The process dies at any request of the first attempt; the second one comes when the season is over."""
+    key = idempotency.request_key("ada", "1", "a score")
+    counted = []
+
+    async def send(at: int) -> set[int | None]:
+        done = await submit(tables.db, CATALOGUE, ADA, "forest", 7, at, key=key)
+        return {one.season for one in done.boards} - {None}
+
+    assert await send(END - 1) == {1}
+    requests = len(tables.log)
+    for side, number in moments(requests):
+        await tables.clear()
+        (tables.before if side == "before" else tables.after)[number] = die
+        with pytest.raises(CrashError):
+            await send(END - 1)
+        tables.restart()
+        told = await send(END + 1)
+        keys = {row["board"] for row in (await tables.rows())[STANDINGS.name]}
+        (season,) = told
+        assert {key for key in keys if "#" in key} == {
+            f"week#{season}",
+            f"cup#{season}",
+            f"forest@short#{season}",
+        }
+        counted.append(season)
+    assert counted == [2] * (2 * requests - 1) + [1], "once it was written, it stays"
