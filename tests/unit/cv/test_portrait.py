@@ -7,7 +7,7 @@ import skimage.data
 
 from cv.decoding import Pixels, decode
 from cv.framing import frame_face
-from cv.portrait import SIZES, Background, make_portrait
+from cv.portrait import SIZES, Background, Portrait, make_portrait
 from cv.search import find_face, look
 from cv.vision import Face, Models
 from tests.unit.cv.pictures import (
@@ -35,6 +35,7 @@ SUBJECTS = {
     "astronaut far away": framed(astronaut(), 450),
     "admiral far away": framed(admiral(), 700),
 }
+KINDS = ("JPEG", "PNG", "WEBP")
 TILTS = (-25, -15, -5, 5, 15, 25)
 LEVEL = 2
 """Degrees."""
@@ -90,13 +91,22 @@ def test_pupils_are_level(subject: Subject, degrees: int, models: Models) -> Non
     assert 0.25 < (left[1] + right[1]) / 2 / 512 < 0.5
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.fixture(scope="module")
+def uprights(models: Models) -> dict[str, Portrait]:
+    """Return the portraits of the astronaut as the pixels are, by the kind of file."""
+    pixels = astronaut().pixels
+    return {kind: make_portrait(picture_file(pixels, kind, **BEST[kind]), models=models) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_portrait_is_the_same_in_every_orientation(orientation: int, kind: str, models: Models) -> None:
+def test_portrait_is_the_same_in_every_orientation(
+    orientation: int, kind: str, models: Models, uprights: dict[str, Portrait]
+) -> None:
     subject = astronaut()
     options = BEST[kind]
     stored = picture_file(oriented(subject.pixels, orientation), kind, orientation, **options)
-    upright = make_portrait(picture_file(subject.pixels, kind, **options), models=models)
+    upright = uprights[kind]
     portrait = make_portrait(stored, models=models)
     assert portrait.face_box == pytest.approx(upright.face_box, abs=512 * 0.02)
     difference = cv2.absdiff(decode(portrait.images[512]), decode(upright.images[512]))

@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
-from cfnlint import lint
 
 from api.problems import CONTENT_TYPE, Problem
 from cost.crowd import PUSHER_SECONDS
@@ -101,13 +100,25 @@ def deployed(template: dict[str, Any]) -> list[str]:
     ]
 
 
-def test_templates_are_clean_by_cfn_lint(stage: str) -> None:
+@pytest.fixture(scope="module")
+def cfn_lint() -> Callable[[str], list[Any]]:
+    """Return cfn-lint with its rules: reading them takes longer than most templates."""
+    # Only one of the processes that collect tests needs it, and importing it takes seconds.
+    from cfnlint.api import lint
+    from cfnlint.config import ConfigMixIn
+    from cfnlint.core import get_rules
+
+    rules = get_rules([], [], ConfigMixIn().include_checks)
+    return lambda template: lint(template, rules, ["us-east-1"])
+
+
+def test_templates_are_clean_by_cfn_lint(stage: str, cfn_lint: Callable[[str], list[Any]]) -> None:
     # Errors and warnings, not advice. W3005: the CDK names dependencies that the references imply. W6001: the
     # clients' configuration is of what several stacks made.
     problems = [
         f"{name}: {match.rule.id} {match.message}"
         for name, template in templates(stage).items()
-        for match in lint(json.dumps(template), regions=["us-east-1"])
+        for match in cfn_lint(json.dumps(template))
         if match.rule.id[0] in "EW" and match.rule.id not in {"W3005", "W6001"}
     ]
     assert problems == []
