@@ -1,6 +1,8 @@
 """AWS inside the process: aioboto3 clients whose requests are answered by a function instead of a socket."""
 
-from collections.abc import AsyncIterator
+import copy
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -80,9 +82,33 @@ async def database(
         yield Database(client), Database(direct)
 
 
+def rows_of(table: str) -> list[Any] | None:
+    """Return every row of a table, as its client does, without a request; None where one has bytes."""
+    rows = [row.to_json()["Attributes"] for row in _kept(table).all_items()]
+    return None if quick_moto.has_bytes(json.dumps(rows, default=repr).encode()) else rows
+
+
+def keep_rows() -> Callable[[], None]:
+    """Remember every row of every table; return what brings them back, as often as it is called.
+
+    Streams do not tell of it.
+    """
+    kept = {table.name: copy.deepcopy(_kept(table.name).items) for table in TABLES}
+
+    def bring_back() -> None:
+        for name, items in kept.items():
+            _kept(name).items = copy.deepcopy(items)
+
+    return bring_back
+
+
+def _kept(name: str) -> Any:
+    return dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_table(name)
+
+
 def score_records() -> list[dict[str, Any]]:
     """Return every record of the stream of `Scores` so far, oldest first, as Lambda gets them."""
-    table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_table(SCORES.name)
+    table = _kept(SCORES.name)
     assert table.stream_shard is not None
     return [_lambda_record(record.to_json()) for record in table.stream_shard.items]
 

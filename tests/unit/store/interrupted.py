@@ -1,6 +1,6 @@
 """The tables in moto, behind a process that may die at any request and beside which others may write."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest
 
 from store.database import Database, Item, batch_write, from_item
-from store.schema import TABLES, Table
+from store.schema import TABLES
 from tests.simulation import aws
 from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import described, session
@@ -64,26 +64,16 @@ class InterruptedDatabase:
     async def clear(self) -> None:
         """Delete every row of every table, and count from 0."""
         for table in TABLES:
-            answer = await self.direct.client.scan(TableName=table.name)
-            keys = [{name: item[name] for name in table.keys} for item in answer["Items"]]
+            keys = [{name: item[name] for name in table.keys} for item in await self._items(table.name)]
             await batch_write(self.direct, table, [{"DeleteRequest": {"Key": key}} for key in keys])
         self.restart()
 
-    async def keep(self) -> dict[Table, list[Item]]:
-        """Return every row of every table, to be put back."""
-        scans = {table: await self.direct.client.scan(TableName=table.name) for table in TABLES}
-        return {table: answer["Items"] for table, answer in scans.items()}
-
-    async def put_back(self, kept: Mapping[Table, list[Item]]) -> None:
-        """Make the tables as they were kept, and count from 0."""
-        await self.clear()
-        for table, items in kept.items():
-            await batch_write(self.direct, table, [{"PutRequest": {"Item": item}} for item in items])
-
     async def _scan(self, name: str) -> list[dict[str, Any]]:
-        answer = await self.direct.client.scan(TableName=name)
-        items: list[Item] = answer["Items"]
-        return [from_item(item) for item in items]
+        return [from_item(item) for item in await self._items(name)]
+
+    async def _items(self, name: str) -> list[Item]:
+        items = aws.rows_of(name)
+        return (await self.direct.client.scan(TableName=name))["Items"] if items is None else items
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """A guest who becomes part of an account: all of it, once, wherever the process dies."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from game.merge import GUESTS_LIMIT
 from game.player import StaleVersionError, save
 from game.standing import Held
 from store import appearance, limits, merge, player_rows, players, scores, standings
-from store.database import Database, Item, to_item
+from store.database import Database, to_item
 from store.deletion import delete_player
 from store.errors import RowError, ThrottledError
 from store.merge import NoGuestError
 from store.players import DeletedError, MergeLimitError, NotFreeError
 from store.profiles import Profile
-from store.schema import HELD_SCORES, LIMITS, PLAYERS, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS, Table
+from store.schema import HELD_SCORES, LIMITS, PLAYERS, SCORES, STANDINGS, USER_PROFILES, USER_PROGRESS
+from tests.simulation import aws
 from tests.simulation.faults import CrashError
 from tests.unit.realtime.fakes import NOW
 from tests.unit.store.appearance_scene import limit_and_hold
@@ -41,15 +43,17 @@ from tests.unit.store.merge_scene import (
     tidy,
 )
 
-_KEPT: dict[bool, dict[Table, list[Item]]] = {}
+_KEPT: dict[bool, Callable[[], None]] = {}
+"""What brings back the tables as they were filled, with a save of the heir's or without."""
 
 
 async def filled(tables: InterruptedDatabase, *, heir_saved: bool = True) -> Expected:
     if heir_saved not in _KEPT:
         await tables.clear()
         await fill(tables, heir_saved=heir_saved)
-        _KEPT[heir_saved] = await tables.keep()
-    await tables.put_back(_KEPT[heir_saved])
+        _KEPT[heir_saved] = aws.keep_rows()
+    _KEPT[heir_saved]()
+    tables.restart()
     return expected(await state_of(tables, HEIR), await state_of(tables, GUEST))
 
 

@@ -97,13 +97,26 @@ def test_refused_transaction_changes_neither_rows_nor_stream() -> None:
     async def refused() -> tuple[object, object]:
         async with aws.database(aws.shared_session()) as (_, direct):
             client = direct.client
-            await client.put_item(TableName=SCORES.name, Item=KEY)
+            nested: Any = {
+                "list": {"L": [{"N": "1"}]},
+                "map": {"M": {"a": {"S": "old"}}},
+                "set": {"SS": ["a"]},
+            }
+            await client.put_item(TableName=SCORES.name, Item=KEY | nested)
+            await client.put_item(
+                TableName=SCORES.name, Item={"gameArea": {"S": "desert"}, "score": KEY["score"]}
+            )
             before = (await client.scan(TableName=SCORES.name))["Items"], aws.score_records()
             change: Any = {
                 "TableName": SCORES.name,
                 "Key": KEY,
-                "UpdateExpression": "SET a = :a",
-                "ExpressionAttributeValues": {":a": {"N": "1"}},
+                "UpdateExpression": "SET a = :a, #l[0] = :a, #l[1] = :a, #m.a = :a ADD #s :s",
+                "ExpressionAttributeNames": {"#l": "list", "#m": "map", "#s": "set"},
+                "ExpressionAttributeValues": {":a": {"N": "2"}, ":s": {"SS": ["b"]}},
+            }
+            gone: Any = {
+                "TableName": SCORES.name,
+                "Key": {"gameArea": {"S": "desert"}, "score": KEY["score"]},
             }
             put: Any = {
                 "TableName": SCORES.name,
@@ -111,10 +124,17 @@ def test_refused_transaction_changes_neither_rows_nor_stream() -> None:
                 "ConditionExpression": "attribute_exists(score)",
             }
             with pytest.raises(RequestError, match="ConditionalCheckFailed"):
-                await client.transact_write_items(TransactItems=[{"Update": change}, {"Put": put}])
+                await client.transact_write_items(
+                    TransactItems=[{"Update": change}, {"Delete": gone}, {"Put": put}]
+                )
             after = (await client.scan(TableName=SCORES.name))["Items"], aws.score_records()
             await client.put_item(TableName=SCORES.name, Item=KEY | {"score": {"S": "3"}})
             assert len(aws.score_records()) == len(before[1]) + 1
+            await client.transact_write_items(TransactItems=[{"Update": change}, {"Delete": gone}])
+            (row,) = [row for row in (await client.scan(TableName=SCORES.name))["Items"] if "a" in row]
+            assert row["list"]["L"] == [{"N": "2"}, {"N": "2"}]
+            assert row["map"]["M"] == {"a": {"N": "2"}}
+            assert sorted(row["set"]["SS"]) == ["a", "b"]
         return before, after
 
     before, after = run(refused())
