@@ -121,14 +121,16 @@ class TurnScene:
         new, self.read = found[self.read :], len(found)
         return [one for one in new if one["dynamodb"]["Keys"]["gameArea"]["S"].startswith("week#")]
 
-    async def begin(self) -> None:
+    async def begin(self, *, played: bool) -> None:
         self.push.turns = None
-        await self.score(self.direct, ADA, 10, NOW)
+        if played:
+            await self.score(self.direct, ADA, 10, NOW)
+        await boards.load_or_create(self.direct, WEEK, NOW, encode_snapshot)
         await connections.subscribe(self.direct, VIEWER, ["week"], "viewer", NOW)
         await self.broadcaster(self.direct, NOW).process(self.records(), Report())
         await self.run_pushers(NOW)
         published = await self.published()
-        assert (published.season, len(published.entries)) == (1, 1)
+        assert (published.season, published.version, len(published.entries)) == (1, played, played)
 
     async def published(self) -> PublishedBoard:
         found = await boards.load(self.direct, "week")
@@ -235,15 +237,17 @@ class Tables:
 Play = Callable[[TurnScene], Awaitable[None]]
 
 
-def every_run(play: Play, *, switches: int | None = None, direct_limit: int = 1000) -> int:
-    """Play a scene in every order; return how many there were."""
+def every_run(
+    play: Play, *, switches: int | None = None, direct_limit: int = 1000, played: bool = True
+) -> int:
+    """Play a scene in every order; return how many there were. played: whether season 1 has had a score."""
 
     async def runs() -> int:
         count = 0
         turns = Turns(lambda _: 0)
         async with aws.database(session(), lambda request: turns.respond(request)) as (db, direct):
             first = TurnScene(db, direct, turns, direct_limit)
-            await first.begin()
+            await first.begin(played=played)
             kept = Tables()
             for choose in every_order():
                 kept.put_back()
@@ -326,6 +330,21 @@ def test_broadcaster_pushes_by_itself_what_was_published_before_the_board_turned
         await scene.finish()
 
     assert every_run(play, switches=3) > 50
+
+
+def test_frame_of_the_new_season_stays_where_an_old_one_of_its_version_was_pushed() -> None:
+    async def play(scene: TurnScene) -> None:
+        scene.push.turns = None
+        await scene.score(scene.direct, ADA, 7, END - 1)
+        records = scene.records()
+        await scene.score(scene.direct, BOB, 5, END)
+        scene.push.turns = scene.turns
+        last = scene.broadcaster(scene.db, LATE).process(records, Report())
+        # As a client's question does: it pushes nothing.
+        await scene.turns.play([last, boards.load_or_create(scene.db, WEEK, END, encode_snapshot)])
+        await scene.finish()
+
+    assert every_run(play, switches=2, played=False) > 20
 
 
 KEY = idempotency.request_key("bob", "1", "a score")
