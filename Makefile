@@ -83,10 +83,10 @@ destroy: $(VENVS)/infra/.synced node_modules/.installed ## Take a stage's stacks
 .PHONY: test
 test: lint test-web $(VENVS)/infra/.synced $(VENVS)/emulator/.synced $(VENVS)/awscli/.synced $(VENVS)/cv/.synced node_modules/.installed ## Check style and types, run every test
 	@tests/install-packages
-	@# In two processes; what has to stay together is in tests/conftest.py.
+	@# In three processes, for two cores: tests of emulators and browsers wait. What has to stay together is in tests/conftest.py.
 	@# `lint` has judged the English. The tests' own calls of make are no part of this one: they have neither its
 	@# `--jobs`, nor do they say which folder they enter.
-	@env -u MAKEFLAGS -u MAKELEVEL $(DEV) -m pytest --numprocesses 2 --no-loadscope-reorder --ignore tests/unit/test_plain_english.py $(args)
+	@env -u MAKEFLAGS -u MAKELEVEL $(DEV) -m pytest --numprocesses 3 --no-loadscope-reorder --ignore tests/unit/test_plain_english.py $(args)
 
 # Schemathesis takes a second to load, and only tests/e2e needs it.
 LIGHT := -p no:schemathesis
