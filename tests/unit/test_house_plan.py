@@ -18,6 +18,7 @@ RULES_MAY_IMPORT = (set(sys.stdlib_module_names) - {"asyncio", "os", "random", "
     "grapheme",
     "pydantic",
     "pydantic_core",
+    "tzdata",
 }
 # `local` makes the tables that the CDK makes on AWS; `bench` plays the peers that know nothing of `store`.
 MAY_CALL_AWS_STORAGE = {"store", "local", "bench"}
