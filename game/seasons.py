@@ -39,7 +39,7 @@ from pydantic import (
     model_validator,
 )
 
-from game.durations import Duration, to_ms
+from game.durations import LIMIT_MS, Duration, to_ms
 from game.model import Model
 from game.scoring import TIME_LIMIT
 
@@ -83,11 +83,14 @@ def _read_length(value: Any) -> Months | int:
     if isinstance(value, str) and (months := _MONTHS.fullmatch(value)):
         return Months(int(months[1]))
     try:
-        return to_ms(value)
+        length = to_ms(value)
     except (TypeError, ValueError):
         raise ValueError(
             'must be a text like "7d" (s, m, h, d), or "1mo" for months of the calendar'
         ) from None
+    if length > LIMIT_MS:
+        raise ValueError(f"must be at most {LIMIT_MS // DAY_MS} days")
+    return length
 
 
 Length = Annotated[Months | int, PlainValidator(_read_length)]
@@ -149,6 +152,13 @@ class Seasons(Model, validate_by_name=False):
             **{name: _text(length) for name, length in lengths.items() if length},
             "keep": self.keep,
         }
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _read_start(cls, start: Any) -> Any:
+        if not isinstance(start, str | datetime):
+            raise ValueError("must be a date, a time and its offset, as in 2026-01-05T00:00:00Z")
+        return start
 
     @field_validator("start")
     @classmethod
@@ -218,7 +228,8 @@ class Seasons(Model, validate_by_name=False):
 
     def times(self, number: int) -> SeasonTimes:
         """Return when a season ends, and when its rows may be deleted."""
-        return SeasonTimes(self.ends_at(number), self.expires_at(number) + MARGIN_MS)
+        # A row with a time beyond the limit could not be read.
+        return SeasonTimes(self.ends_at(number), min(self.expires_at(number) + MARGIN_MS, TIME_LIMIT - 1))
 
     def outlives(self, other: "Seasons", now: int) -> bool:
         """Return whether a season that can be read is kept for longer than rows of the other definition."""

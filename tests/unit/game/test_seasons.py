@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from game.scoring import TIME_LIMIT
 from game.seasons import Seasons
 
 START = "start = 2026-01-05T00:00:00Z\n"
@@ -174,6 +175,23 @@ def test_edit_may_change_what_is_to_come(edit: str, *, same: bool) -> None:
 def test_mistake_is_named(line: str, told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         seasons(START + line)
+
+
+@pytest.mark.parametrize("start", ["5", "1e9", "true", "00:00:00", "2026-01-05"])
+def test_start_that_is_a_number_or_half_a_time_is_refused(start: str) -> None:
+    with pytest.raises(ValidationError, match=r"start\n.*2026-01-05T00:00:00Z"):
+        seasons(f'start = {start}\nevery = "7d"')
+
+
+@pytest.mark.parametrize("every", ['"3661d"', '"999999999d"', '[{from = 1, every = "87841h"}]'])
+def test_season_of_more_than_ten_years_is_refused(every: str) -> None:
+    with pytest.raises(ValidationError, match="must be at most 3660 days"):
+        seasons(f"{START}every = {every}")
+    assert seasons(START + 'every = "3660d"').number_at(ms("2036-01-01T00:00:00Z")) == 1
+
+
+def test_rows_of_the_longest_seasons_carry_a_time_that_can_be_read() -> None:
+    assert seasons(START + 'every = "120mo"\nkeep = 1000').times(1).deleted_at < TIME_LIMIT
 
 
 @pytest.mark.parametrize("start", ["2026-01-05T00:00:00", "1969-01-05T00:00:00Z"])
