@@ -14,12 +14,12 @@ from api.actions import as_text
 from api.backend import Backend, RequestBody, backend_of
 from api.failures import as_problem
 from api.groups import member
-from api.problems import FieldError, responses
+from api.problems import FieldError, invalid, responses
 from api.routes.score import check, record
 from game.groups import SERVERS
 from game.model import Model, is_absent
 from game.names import default_name
-from store.idempotency import server_key
+from store.idempotency import KeyReusedError, server_key
 from store.profiles import Profile
 from store.submission import Outcome
 
@@ -95,10 +95,11 @@ async def submit_scores(request: Request, body: Annotated[ServerScores, Body()])
     Each is recorded by itself, those of one player in their order: one that is refused or fails leaves the
     others alone, and can be sent again under its key.
     """
-    await member(request, [SERVERS])
     backend, turn = backend_of(request), asyncio.Semaphore(_AT_ONCE)
-    found: dict[str, ServerResult] = {}
+    # Before anything is waited for: it decides the season.
     received_at = backend.now_ms()
+    await member(request, [SERVERS])
+    found: dict[str, ServerResult] = {}
 
     async def record_all(scores: Sequence[ServerScore]) -> None:
         # They write the same rows: side by side, each would wait for the others.
@@ -127,5 +128,9 @@ async def _record(backend: Backend, score: ServerScore, received_at: int) -> Ser
     # How the player is shown, as long as no profile is stored.
     player = Profile(user_id=score.user_id, name=default_name([], score.user_id))
     key = server_key(score.user_id, score.key, as_text(score))
-    recorded = await record(backend, player, score, received_at, key=key, under=None)
+    try:
+        recorded = await record(backend, player, score, received_at, key=key, under=None)
+    except KeyReusedError as error:
+        detail = "came with another score of this player before"
+        raise invalid([FieldError(field="body.key", detail=detail)]) from error
     return ServerResult(key=score.key, status=201, **dict(recorded))

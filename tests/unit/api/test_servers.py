@@ -10,7 +10,7 @@ from store import player_rows, players
 from store.errors import ConflictError
 from store.schema import IDEMPOTENCY, LIMITS
 from tests.unit.api.rest_scene import MEMBERS, PLAYER, Answer, RestScene
-from tests.unit.api.run_scene import BOB, RunScene, run_scene
+from tests.unit.api.run_scene import BOB, CATALOGUE, RunScene, run_scene
 from tests.unit.realtime.fakes import NOW
 
 SERVER = "99999999-604d-4405-b676-4eb8a21c5969"
@@ -61,7 +61,9 @@ def test_key_with_another_score_is_refused_alone(runs: RunScene) -> None:
     send(runs, score("a", 10))
     other, good = send(runs, score("a", 11), score("b", 12)).json["results"]
     assert (other["key"], other["status"]) == ("a", 422)
-    assert "came with another request" in other["detail"]
+    assert other["errors"] == [
+        {"field": "body.key", "detail": "came with another score of this player before"}
+    ]
     assert good["best"] == 12
     # Keys of different players are different keys.
     assert send(runs, score("a", 13, player=BOB)).json["results"][0]["status"] == 201
@@ -139,6 +141,22 @@ def test_scores_of_one_player_are_recorded_in_their_order(runs: RunScene) -> Non
     batch = [score(f"{number}", number, area="mood") for number in (9, 3, 7)]
     batch.insert(1, score("bob", 5, area="mood", player=BOB))
     assert [one["best"] for one in send(runs, *batch).json["results"]] == [9, 5, 3, 7]
+
+
+def test_season_is_that_of_the_receipt_however_long_the_user_pool_takes(
+    runs: RunScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weekly = CATALOGUE.seasons["weekly"]
+    season = weekly.number_at(NOW)
+    runs.now = weekly.ends_at(season) - 1
+
+    async def is_member(*_: str) -> bool:
+        runs.now += 2000
+        return True
+
+    runs.rest.replace(monkeypatch, is_member=is_member)
+    recorded = send(runs, score("a", 10, area="arena")).json["results"][0]
+    assert [board.get("season") for board in recorded["boards"]] == [None, season]
 
 
 def test_players_and_former_servers_are_refused(runs: RunScene) -> None:
