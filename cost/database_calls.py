@@ -142,6 +142,12 @@ RUN_SPENT = (
 SEASON_READ = (Call("BatchGetItem", {STANDINGS: 1, SCORES: 1}),)
 """What a board with seasons adds to a score in its area (store/submission.py)."""
 
+_KEY_READ = Call("GetItem", {IDEMPOTENCY: 1})
+SEASON_KEY_KEPT = (_KEY_READ, Call("TransactWriteItems", {PLAYERS: 1, IDEMPOTENCY: 1}))
+"""The key of a score without a run there, which is no better: its season is that of the first receipt."""
+SEASON_KEY_IMPROVED = (_KEY_READ, Call("TransactWriteItems", {IDEMPOTENCY: 1}))
+"""The same, of a better one."""
+
 # One that is no new best of all time has a transaction only now, with the player's row in it: two units that
 # are not in here. The first one of a season has no old row to delete: two units less.
 SEASON_IMPROVED = (Call("TransactWriteItems", {STANDINGS: 1, SCORES: 2}),)

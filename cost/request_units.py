@@ -80,11 +80,15 @@ class Ledger:
     def player_units(self, traffic: Traffic) -> Units:
         """Return a second of what players do."""
         sessions = traffic.sessions
+        # A run is the key of its score.
+        keyed = self._workload.season_share * (1 - self._workload.run_share)
         rated = (
             (calls.SCORE_KEPT, traffic.scores - traffic.improved),
             (calls.SCORE_IMPROVED, traffic.improved),
             (calls.SEASON_READ, traffic.scores * self._workload.season_share),
             (calls.SEASON_IMPROVED, traffic.improved * self._workload.season_share),
+            (calls.SEASON_KEY_KEPT, (traffic.scores - traffic.improved) * keyed),
+            (calls.SEASON_KEY_IMPROVED, traffic.improved * keyed),
             (calls.RUN, traffic.scores * self._workload.run_share),
             (calls.RUN_SPENT, traffic.scores * self._workload.run_share),
             (calls.GUEST, traffic.guests),
@@ -132,8 +136,9 @@ def stored_bytes(workload: Workload) -> float:
     boards = (sizes[STANDINGS] + sizes[SCORES]) * workload.boards
     player = sizes[USER_PROFILES] + sizes[USER_PROGRESS] + boards
     requests = workload.sessions * workload.actions_per_session * SECONDS_A_DAY
-    # The run is kept under its nonce, for a day and a little.
-    requests += workload.scores * workload.run_share * SECONDS_A_DAY
+    # A run is kept under its nonce, for a day and a little; so is the key of a score in a season.
+    keyed = workload.run_share + workload.season_share * (1 - workload.run_share)
+    requests += workload.scores * keyed * SECONDS_A_DAY
     if workload.season_share:
         # Every player of the month is taken to play in each season that is kept. Records of claims stay for
         # good: these are of as many seasons.

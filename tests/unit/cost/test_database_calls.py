@@ -27,6 +27,7 @@ from store.budgets import PUSHES, Budget
 from store.claims import Claim
 from store.database import Database
 from store.guests import GuestBudget
+from store.idempotency import request_key
 from store.portraits import PortraitBucket
 from store.profiles import Outcome, Profile
 from store.rank_index import RankIndex
@@ -108,8 +109,11 @@ async def test_requests_of_a_score(meter: Meter, points: int, operation: calls.O
 @pytest.mark.parametrize(
     ("points", "operations"),
     [
-        (40, (calls.SCORE_KEPT, calls.SEASON_READ)),
-        (41, (calls.SCORE_IMPROVED, calls.SEASON_READ, calls.SEASON_IMPROVED)),
+        (40, (calls.SCORE_KEPT, calls.SEASON_READ, calls.SEASON_KEY_KEPT)),
+        (
+            41,
+            (calls.SCORE_IMPROVED, calls.SEASON_READ, calls.SEASON_IMPROVED, calls.SEASON_KEY_IMPROVED),
+        ),
     ],
     ids=["kept", "improved"],
 )
@@ -120,7 +124,8 @@ async def test_requests_of_a_score_that_counts_for_a_season(
     async with recorded_database() as tables:
         await submit(tables.direct, catalogue, ADA, "forest", 40, NOW)
         with meter.counting() as rows:
-            await submit(tables.db, catalogue, ADA, "forest", points, NOW + 1)
+            key = request_key(ADA.user_id, "once")
+            await submit(tables.db, catalogue, ADA, "forest", points, NOW + 1, key=key)
         assert rows == expected(*operations)
         with meter.counting() as rows:
             await submit(tables.db, catalogue, ADA, "forest", 30, NOW + SEASON_MS)
