@@ -35,8 +35,9 @@ class ServerScore(RequestBody):
     """A score of a player, under a key of its own: the same key gets the same result for a day."""
 
     key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,255}$")]
-    user_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    """The player's `sub`."""
+    # A user name, or a `sub` in capitals, would be a player without a token; frames have room for 36 letters.
+    user_id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+    """The player's `sub`, as the user pool writes it."""
     game_area: str
     points: StrictInt = Field(alias="score")
     tiebreak: StrictInt | None = None

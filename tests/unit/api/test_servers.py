@@ -14,6 +14,8 @@ from tests.unit.api.run_scene import BOB, CATALOGUE, RunScene, run_scene
 from tests.unit.realtime.fakes import NOW
 
 SERVER = "99999999-604d-4405-b676-4eb8a21c5969"
+BUSY = SERVER.replace("9", "b")
+ODD = SERVER.replace("9", "d")
 
 
 @pytest.fixture
@@ -81,9 +83,9 @@ def test_one_that_is_refused_or_fails_leaves_the_others_alone(
     real = player_rows.read
 
     async def read(db: Any, catalogue: Any, user_id: str, *others: Any) -> Any:
-        if user_id == "busy":
+        if user_id == BUSY:
             raise ConflictError("others write")
-        if user_id == "odd":
+        if user_id == ODD:
             raise ValueError("a fault of ours")
         return await real(db, catalogue, user_id, *others)
 
@@ -93,8 +95,8 @@ def test_one_that_is_refused_or_fails_leaves_the_others_alone(
         score("moon", 1, area="moon"),
         score("high", 2_000_000),
         score("gone", 1, player=BOB),
-        score("busy", 1, player="busy"),
-        score("odd", 1, player="odd"),
+        score("busy", 1, player=BUSY),
+        score("odd", 1, player=ODD),
         score("metadata", 1, metadata={"a": 1}),
         score("good", 1),
     ).json["results"]
@@ -123,8 +125,22 @@ def test_one_that_is_refused_or_fails_leaves_the_others_alone(
         [score("a", 1) | {"run": "x"}],
         [score("a", 1, player="")],
         [score("a", 1, player="a#b")],
+        [score("a", 1, player="ada")],
+        [score("a", 1, player=BOB.replace("6", "A"))],
+        [score("a", 1, player="a" * 64)],
     ],
-    ids=["none", "26", "a key twice", "no key", "unknown field", "no player", "no id"],
+    ids=[
+        "none",
+        "26",
+        "a key twice",
+        "no key",
+        "unknown field",
+        "no player",
+        "no id",
+        "a user name",
+        "capitals",
+        "too long for a frame",
+    ],
 )
 def test_malformed_batch_is_refused_as_a_whole(runs: RunScene, scores: list[dict[str, Any]]) -> None:
     send(runs, *scores).problem(422)
