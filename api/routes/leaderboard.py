@@ -215,7 +215,10 @@ async def _behind(backend: Backend, board: Board, cursor: str, limit: int) -> tu
     try:
         start = decode_cursor(board, cursor)
     except CursorError as error:
-        raise invalid([FieldError(field="query.cursor", detail=str(error))]) from error
+        # A season may have ended since the page before.
+        now = board.season
+        hint = "" if now is None else f" in season {now}: send the season of the page before"
+        raise invalid([FieldError(field="query.cursor", detail=f"{error}{hint}")]) from error
     # Others may have climbed past it since, or gone.
     place = await ranks.place(backend.db, board, start.sort_key, behind=True, counted=ranks.COUNTED)
     rank = place.better + 1 if place else start.rank + 1

@@ -103,6 +103,7 @@ def test_cursor_belongs_to_a_season(rest: RestScene, at: At) -> None:
     at(BOUNDARY)
     (error,) = page(rest, cursor=cursor).problem(422)["errors"]
     assert error["field"] == "query.cursor"
+    assert error["detail"] == "not a cursor of this board in season 2: send the season of the page before"
     assert [one["rank"] for one in page(rest, 1, cursor=cursor).json["entries"]] == [2, 3]
 
 
