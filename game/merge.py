@@ -2,6 +2,8 @@
 
     board of one area      by the area's `keep`: the better of both, their sum, or the later
     sum of several areas   the sum of what the account has in each from then on
+    a season whose prizes  the better of both, for no rank may be passed for which one may have been given
+      may be claimed
     money, items           added; of a unique item there is one
     unlocks, tasks         those of both
     a task done by both    was paid twice, and is taken back once
@@ -18,11 +20,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from game.catalogue import Area
+from game.catalogue import Area, Board
 from game.economy import Economy
 from game.player import Earned, P, Player
 from game.scoring import POINTS_LIMIT
-from game.standing import Held, beats
+from game.standing import Held, beats, fitted
 
 GUESTS_LIMIT = 3
 """Guests that an account takes over in its life: each has been given what every new player is."""
@@ -52,6 +54,21 @@ def merged_record(area: Area, own: Record | None, guest: Record | None) -> Recor
         if one.held.points == points:
             return one
     return Record(later.held._replace(points=points), later.metadata)
+
+
+def better_record(board: Board, own: Record | None, guest: Record | None) -> Record | None:
+    """Return what the account has on a board whose prizes may be claimed: the better of both, not the sum.
+
+    Two who add up would pass a player who was given the prize of a rank, and be given it again.
+    """
+    if own is None or guest is None:
+        return own or guest
+    places = [
+        board.sort_key(shown.points, shown.achieved_at, "either", shown.tiebreak)
+        for shown in (fitted(board, own.held), fitted(board, guest.held))
+    ]
+    is_ahead = places[1] > places[0] if board.order == "desc" else places[1] < places[0]
+    return guest if is_ahead else own
 
 
 def merged_sum(own: Held | None, guest: Held | None, parts: Sequence[Held]) -> Held | None:

@@ -34,7 +34,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from game.catalogue import SEASON_MARK, SEASON_SEPARATOR, Board, Catalogue, area_of
-from game.merge import GUESTS_LIMIT, Record, merged_progress, merged_record, merged_sum, takes_look
+from game.merge import (
+    GUESTS_LIMIT,
+    Record,
+    better_record,
+    merged_progress,
+    merged_record,
+    merged_sum,
+    takes_look,
+)
 from game.scoring import handed_to
 from game.standing import Held, PointsLimitError
 from store import (
@@ -225,17 +233,25 @@ class _Merge:
         # A standing without its row does not count: an operator took it away.
         is_gone = board is not None and row is None and guest.sort_key is not None
         held = None if is_gone else guest.held
-        if board is not None and len(board.areas) > 1:
+        before = had and Record(had, own.metadata(name))
+        theirs = held and Record(held, scores.metadata_of(row))
+        if board is not None and self._is_final(board):
+            record = better_record(board, before, theirs)
+        elif board is not None and len(board.areas) > 1:
             after = await self._sum(board, had, held)
             record = after and Record(after)
         else:
-            before = had and Record(had, own.metadata(name))
-            theirs = held and Record(held, scores.metadata_of(row))
             record = merged_record(self._catalogue.areas[board.areas[0] if board else area], before, theirs)
         if record is None or record.held == had:
             return []
         change = Change(name, board, record.held, record.metadata, guest.times)
         return player_rows.writes(self._db, own, own.shown(), change)
+
+    def _is_final(self, board: Board) -> bool:
+        """Return whether prizes of the board's season may be claimed: no rank may be passed from then on."""
+        if board.seasons is None or board.season is None:
+            return False
+        return self._now >= board.seasons.claimable_at(board.season)
 
     async def _sum(self, board: Board, own: Held | None, guest: Held | None) -> Held | None:
         keys = {board.area_key(name): name for name in board.areas}
@@ -373,5 +389,6 @@ class _Merge:
         for board in self._catalogue.boards.values():
             if len(board.areas) > 1 and board.seasons is None:
                 yield board
-        found = (self._catalogue.find_board(key) for key in held)
-        yield from (board for board in found if board and len(board.areas) > 1 and board.seasons)
+        for one in (self._catalogue.find_board(key) for key in held):
+            if one and one.seasons and len(one.areas) > 1 and not self._is_final(one):
+                yield one

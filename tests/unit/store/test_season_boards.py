@@ -18,6 +18,7 @@ from tests.unit.realtime.fakes import NOW
 from tests.unit.store.appearance_scene import TOKEN, erase
 from tests.unit.store.bookkeeping import ADA
 from tests.unit.store.interrupted import InterruptedDatabase
+from tests.unit.store.merge_scene import GUEST, HEIR, Outside, merge_into, shown_as
 
 CATALOGUE = with_seasons(NOW)
 BOUNDARY = NOW + SEASON_MS
@@ -205,3 +206,20 @@ async def test_published_rows_have_one_row_per_board(tables: InterruptedDatabase
         await boards.load_or_create(tables.db, CATALOGUE.boards["week"], at, encode_snapshot)
     rows = (await tables.rows())[LEADERBOARDS.name]
     assert [row["gameArea"] for row in rows] == ["week"]
+
+
+@pytest.mark.parametrize(("season", "together"), [(3, False), (5, True)])
+async def test_merge_adds_up_what_both_have_unless_prizes_may_be_claimed(
+    tables: InterruptedDatabase, season: int, *, together: bool
+) -> None:
+    """In a season that is closed, the sum could pass a player who was given the prize of a rank."""
+    begin = NOW - 4 * SEASON_MS
+    catalogue = edited(with_seasons(begin), areas={"forest": {"keep": "sum"}})
+    at = begin + (season - 1) * SEASON_MS
+    for player, area, points in ((HEIR, "forest", 60), (GUEST, "forest", 50), (GUEST, "desert", 30)):
+        await submit(tables.db, catalogue, shown_as(player), area, points, at)
+    await merge_into(tables.db, Outside(), catalogue=catalogue)
+    found = await points_by_key(tables, HEIR)
+    assert (found[f"week#{season}"], found[f"cup#{season}"]) == ((110, 140) if together else (60, 80))
+    assert (found["forest"], found["global"]) == (110, 140), "boards that never end add up"
+    assert await points_by_key(tables, GUEST) == {}
