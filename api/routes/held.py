@@ -1,7 +1,5 @@
 """`/admin/held`: scores in doubt, for those who decide about them."""
 
-import base64
-import binascii
 import json
 from typing import Annotated, Any
 
@@ -11,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
 from api.backend import backend_of
+from api.cursor import pack, unpack
 from api.groups import member
 from api.problems import FieldError, invalid, responses
 from game.catalogue import Catalogue
@@ -87,13 +86,13 @@ def _entry(catalogue: Catalogue, row: HeldScore) -> HeldEntry:
 
 
 def _encode(place: Place) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+    return pack(json.dumps(place))
 
 
 def _decode(cursor: str) -> Place:
     try:
-        place = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, RecursionError):
+        place = json.loads(unpack(cursor))
+    except (ValueError, RecursionError):
         place = None
     if not isinstance(place, list) or len(place) != len(HELD_KEYS) or not all(_is_key(one) for one in place):
         raise invalid([FieldError(field="query.cursor", detail="not a cursor of this list")])

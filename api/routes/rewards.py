@@ -1,7 +1,5 @@
 """`/rewards`: what the caller has won in seasons that are over, and the claim that gives it."""
 
-import base64
-import binascii
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Request, Response
@@ -11,6 +9,7 @@ from pydantic import Field
 
 from api.actions import IdempotencyKey, problem_of, request_key_of
 from api.backend import Backend, RequestBody, backend_of, caller
+from api.cursor import pack, unpack
 from api.problems import FieldError, ProblemError, invalid, responses, to_response
 from api.progress_view import ProgressView, fields
 from game.catalogue import Board
@@ -187,18 +186,15 @@ def _shown(reward: rewards.Reward) -> Reward:
 
 
 def _encode(position: Position) -> str:
-    text = f"{position.board}|{position.season}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return pack(f"{position.board}|{position.season}")
 
 
 def _decode(backend: Backend, cursor: str) -> Position:
     """Return the position behind a cursor. Raises a 422 unless `_encode` wrote it."""
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-        board, _, season = text.partition("|")
+        board, _, season = unpack(cursor).partition("|")
         position = Position(board, int(season))
-    except (binascii.Error, UnicodeError, ValueError):
+    except ValueError:
         position = None
     boards = backend.catalogue.boards
     if (
