@@ -9,7 +9,6 @@ A plan (who scores, connects, drops, is renamed or deleted, and when the stream 
 and shrinks; what goes wrong in between follows from a seed. `--promise-runs` sets how many plans are tried.
 """
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,6 +24,7 @@ from store import appearance, boards, connections, profiles, schema, scores
 from store.database import Database
 from tests.simulation import clock
 from tests.simulation.faults import Rates
+from tests.simulation.plans import RATES, Connect, Deliver, Erase, Pause, Rename, Sweep
 from tests.simulation.scene import world
 from tests.simulation.world import LONG_SECONDS, World
 from tests.unit.store.appearance_scene import held_by
@@ -52,28 +52,6 @@ class Score(NamedTuple):
         world.background.start(world.submit(self.player, self.area, self.points))
 
 
-class Erase(NamedTuple):
-    player: str
-
-    async def happen(self, world: World) -> None:
-        world.background.start(world.erase(self.player))
-
-
-class Rename(NamedTuple):
-    player: str
-    name: str
-
-    async def happen(self, world: World) -> None:
-        world.background.start(world.rename(self.player, self.name))
-
-
-class Connect(NamedTuple):
-    boards: tuple[str, ...]
-
-    async def happen(self, world: World) -> None:
-        world.new_client(list(self.boards))
-
-
 class Drop(NamedTuple):
     client: int
 
@@ -96,19 +74,6 @@ class StopReading(NamedTuple):
     async def happen(self, world: World) -> None:
         if world.clients:
             world.stop_reading(world.clients[self.client % len(world.clients)])
-
-
-class Deliver(NamedTuple):
-    split: bool
-    shuffle: bool
-
-    async def happen(self, world: World) -> None:
-        world.deliver(split=self.split, shuffle=self.shuffle)
-
-
-class Sweep(NamedTuple):
-    async def happen(self, world: World) -> None:
-        world.background.start(world.sweep())
 
 
 class BadScore(NamedTuple):
@@ -136,13 +101,6 @@ class LoseMark(NamedTuple):
 
     async def happen(self, world: World) -> None:
         await world.lose_mark(self.board)
-
-
-class Pause(NamedTuple):
-    seconds: float
-
-    async def happen(self, world: World) -> None:
-        await asyncio.sleep(self.seconds)
 
 
 Step = (
@@ -201,17 +159,6 @@ PLANS = st.builds(
     st.lists(CONNECTS, max_size=4),
     st.lists(STEPS, max_size=30),
 )
-RATES = st.builds(
-    Rates,
-    crash=st.sampled_from([0, 0, 0.005, 0.02, 0.1]),
-    throttle=st.sampled_from([0, 0.1, 0.3]),
-    server_error=st.sampled_from([0, 0.1]),
-    timeout=st.sampled_from([0, 0.1, 0.3]),
-    lost_disconnect=st.sampled_from([0, 0.5]),
-    redelivery=st.sampled_from([0, 0.5]),
-)
-
-
 # Subscribers of a board whom the broadcaster pushes to by itself: none, one, all of them.
 DIRECT_LIMITS = st.sampled_from([0, 1, 1000])
 # Seconds for which faults outlast the last step: long enough for every retry that Lambda makes.

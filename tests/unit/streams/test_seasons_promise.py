@@ -9,7 +9,6 @@ too. In coins the points of each score are a power of two: so the sum of a seaso
 See `tests.simulation.seasons_world`, which works out from the players' requests alone what has to be.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from store.database import from_item
 from tests.simulation import clock
 from tests.simulation.clock import now
 from tests.simulation.faults import Rates
+from tests.simulation.plans import RATES, Connect, Deliver, Erase, Pause, Rename, Sweep
 from tests.simulation.scene import world_of
 from tests.simulation.seasons_world import (
     CATALOGUE,
@@ -52,28 +52,6 @@ class Score(NamedTuple):
         world.background.start(world.play(self.player, self.area, self.value, self.run_seconds, self.tries))
 
 
-class Rename(NamedTuple):
-    player: str
-    name: str
-
-    async def happen(self, world: SeasonsWorld) -> None:
-        world.background.start(world.rename(self.player, self.name))
-
-
-class Erase(NamedTuple):
-    player: str
-
-    async def happen(self, world: SeasonsWorld) -> None:
-        world.background.start(world.erase(self.player))
-
-
-class Connect(NamedTuple):
-    boards: tuple[str, ...]
-
-    async def happen(self, world: SeasonsWorld) -> None:
-        world.new_client(list(self.boards))
-
-
 class ToClient(NamedTuple):
     what: str
     client: int
@@ -96,19 +74,6 @@ class Sleep(NamedTuple):
             world.clients[self.client % len(world.clients)].sleep(self.seconds)
 
 
-class Deliver(NamedTuple):
-    split: bool
-    shuffle: bool
-
-    async def happen(self, world: SeasonsWorld) -> None:
-        world.deliver(split=self.split, shuffle=self.shuffle)
-
-
-class Sweep(NamedTuple):
-    async def happen(self, world: SeasonsWorld) -> None:
-        world.background.start(world.sweep())
-
-
 class Turn(NamedTuple):
     async def happen(self, world: SeasonsWorld) -> None:
         world.background.start(world.turn_seasons())
@@ -120,13 +85,6 @@ class Damage(NamedTuple):
 
     async def happen(self, world: SeasonsWorld) -> None:
         await getattr(world, self.what)(self.board)
-
-
-class Pause(NamedTuple):
-    seconds: float
-
-    async def happen(self, world: SeasonsWorld) -> None:
-        await asyncio.sleep(self.seconds)
 
 
 class Boundary(NamedTuple):
@@ -193,15 +151,6 @@ PLANS = st.builds(
     st.sampled_from(CLOSE),
     st.lists(SCORES, min_size=1, max_size=4),
     st.lists(STEPS, max_size=12),
-)
-RATES = st.builds(
-    Rates,
-    crash=st.sampled_from([0, 0, 0.005, 0.02, 0.1]),
-    throttle=st.sampled_from([0, 0.1, 0.3]),
-    server_error=st.sampled_from([0, 0.1]),
-    timeout=st.sampled_from([0, 0.1, 0.3]),
-    lost_disconnect=st.sampled_from([0, 0.5]),
-    redelivery=st.sampled_from([0, 0.5]),
 )
 
 
