@@ -60,17 +60,17 @@ class Allowance(NamedTuple):
     most: int
     every: int | None
 
-    def window(self, now: int, season: tuple[str, Seasons, int] | None = None) -> Window:
+    def window(self, now: int, season: tuple[Seasons, int] | None = None) -> Window:
         """Return the window that a moment belongs to.
 
-        season: id, definition and number of the season that counts, for an allowance for each season.
+        season: definition and number of the season that counts, for an allowance for each season.
         """
         if self.every is not None:
             begun = now - now % self.every
             return Window(f"{begun}+{self.every}", begun + self.every, begun + self.every)
         if season is None:
             raise ValueError("an allowance for each season needs to know the season")
-        _, seasons, number = season
+        seasons, number = season
         # An edit may give a season another number, or its seasons another name.
         return Window(
             f"season@{seasons.starts_at(number)}", seasons.ends_at(number), seasons.closes_to_runs_at(number)

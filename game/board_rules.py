@@ -127,7 +127,7 @@ def rules_of(catalogue: Catalogue) -> dict[str, BoardRules]:
     for name, board in catalogue.boards.items():
         if name in rules:
             continue
-        if len(board.areas) == 1:
+        if not board.is_sum:
             only = rules[board.areas[0]]
             further = {"shown": True, "season": board.season_id, "seasons": board.seasons}
             rules[name] = only.model_copy(update={"areas": board.areas, **further})

@@ -247,6 +247,11 @@ class Board(Model):
     prizes: tuple[Tier, ...] = ()
 
     @property
+    def is_sum(self) -> bool:
+        """Whether a player's points are those in several areas together."""
+        return len(self.areas) > 1
+
+    @property
     def key(self) -> str:
         """The partition key of its rows: the id, and the season where it has one."""
         if self.seasons is None:
@@ -454,14 +459,14 @@ class Catalogue(Economy, validate_by_name=False):
         table = f"series.{area.rpartition('-')[0]}" if of_series else f"areas.{area}"
         return f"{table}.rules.{rule}"
 
-    def seasons_of(self, area: str) -> tuple[str, Seasons] | None:
-        """Return id and definition of the seasons that an area's boards count for, where it is one kind."""
+    def seasons_of(self, area: str) -> Seasons | None:
+        """Return the seasons that an area's boards count for, where it is one kind."""
         found = {
             board.season_id: board.seasons
             for board in self.boards_of(area)
             if board.season_id is not None and board.seasons is not None
         }
-        return next(iter(found.items())) if len(found) == 1 else None
+        return next(iter(found.values())) if len(found) == 1 else None
 
     def boards_of(self, area: str) -> tuple[Board, ...]:
         """Return the boards that an area feeds: those that a score there may change."""

@@ -6,17 +6,17 @@ clock, so the sweep of ranks needs no list, and one that was down catches up.
 
 from collections.abc import Iterator
 
+from game.activity import HOUR_MS
 from game.catalogue import Catalogue
+from game.live import RANK_SWEEP_SECONDS
 from game.seasons import KEEP_LIMIT, Seasons
 
 UNDER_WAY_MS = 60_000
 """A request that was received in time may be at work for so long, at most: API Gateway ends it after 29 s."""
-LATELY_MS = 2 * 3_600_000
+LATELY_MS = 2 * RANK_SWEEP_SECONDS * 1000
 """Of this time, the sweep looks at every season that expired: twice the time between two sweeps."""
 AT_ONCE = 100
 """Expired seasons of one board that a sweep looks at, at most."""
-
-_HOUR_MS = 3_600_000
 
 
 def open_keys(catalogue: Catalogue, now: int) -> list[str]:
@@ -67,5 +67,5 @@ def _expired(seasons: Seasons, now: int) -> list[int]:
     lately = min(seasons.readable(max(0, now - LATELY_MS)).start, oldest - 2)
     first = max(lately, oldest - AT_ONCE, 0)
     found = [*range(oldest - 1, first - 1, -1)]
-    other = first - 1 - now // _HOUR_MS % KEEP_LIMIT
+    other = first - 1 - now // HOUR_MS % KEEP_LIMIT
     return [*found, other] if other >= 0 else found

@@ -363,7 +363,7 @@ async def _find(
     found = await _compare(db, None if unknown else stored.boards, given, now)
     if stored.error:
         db.damage.error(ROW_KEY, "%s", stored.error)
-        sums = [board for board, rules in given.items() if len(rules.areas) > 1]
+        sums = [board for board, rules in given.items() if rules.is_sum]
         found += [Break(board) for board in sums if await _sample(db, board, given[board], now)]
     return found
 

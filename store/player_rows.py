@@ -162,6 +162,7 @@ async def areas(
 
 async def counting(db: Database, catalogue: Catalogue, held: Sequence[Standing]) -> dict[str, Standing]:
     """Return standings by area, without those whose rows are gone."""
-    shown = [one for one in held if catalogue.find_board(one.board)]
-    kept = [one for one in held if not catalogue.find_board(one.board)]
+    shown, kept = list[Standing](), list[Standing]()
+    for one in held:
+        (shown if catalogue.find_board(one.board) else kept).append(one)
     return {one.board: one for one in [*kept, *await scores.with_rows(db, shown)]}

@@ -221,12 +221,12 @@ async def restate(
         writes: list[TransactWriteItemTypeDef] = []
         if after is None:
             # An area's own row that is gone was taken away. A sum over nothing has no row.
-            if standing is not None and len(board.areas) > 1:
+            if standing is not None and board.is_sum:
                 writes.append(standings.remove(db, standing))
                 if standing.sort_key is not None:
                     writes.append(scores.delete(db, board.key, standing.sort_key, unless_there=False))
         elif change := _change(read, _Step(board.key, board, had, after, None)):
-            if had is None and len(board.areas) == 1:
+            if had is None and not board.is_sum:
                 change = replace(change, metadata=read.metadata(area))
             writes += player_rows.writes(db, read, read.shown(), change)
         if writes and apply:
@@ -258,14 +258,14 @@ def _touched(area: str, boards: Iterable[Board]) -> list[str]:
 
 def _summed(board: Board, area: str) -> list[str]:
     """Return the key of what the player has in the area, where a sum counts that apart: in its season."""
-    return [board.area_key(area)] if board.seasons is not None and len(board.areas) > 1 else []
+    return [board.area_key(area)] if board.seasons is not None and board.is_sum else []
 
 
 async def _restated(
     db: Database, catalogue: Catalogue, read: PlayerRows, board: Board, area: str
 ) -> Held | None:
     had = read.held(catalogue, board.key)
-    if len(board.areas) == 1:
+    if not board.is_sum:
         # What the player has in an area was reached at any time.
         fills = board.id != area and board.seasons is None
         return had or (read.held(catalogue, area) if fills else None)
@@ -299,7 +299,7 @@ async def _steps(
     for board in boards:
         if board.id == area:
             continue
-        if len(board.areas) == 1:
+        if not board.is_sum:
             steps[board.key] = step(board.key, board)
             continue
         part = board.area_key(area)

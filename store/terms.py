@@ -83,10 +83,9 @@ def _attempts(catalogue: Catalogue, area: str, terms: Terms, now: int) -> Quota:
     if allowance is None:
         raise ValueError(f"{area} has no attempts")
     season = None
-    if allowance.every is None and (kind := catalogue.seasons_of(area)):
-        name, seasons = kind
+    if allowance.every is None and (seasons := catalogue.seasons_of(area)) is not None:
         number = seasons.counts_for(terms.started_at, now)
-        season = (name, seasons, seasons.number_at(now) if number is None else number)
+        season = (seasons, seasons.number_at(now) if number is None else number)
     return limits.quota(area, "attempts", allowance, allowance.window(now, season))
 
 

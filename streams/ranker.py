@@ -23,6 +23,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from game.activity import HOUR_MS
 from game.catalogue import Catalogue
 from game.rank_tree import COMES_OR_GOES, Range
 from game.season_ranks import decided_keys, expired_keys, is_expired, open_keys
@@ -133,7 +134,7 @@ class Ranker:
     async def sweep(self, boards: Collection[str], report: RankReport, *, parts: int = PARTS) -> list[str]:
         """Finish the indexes of boards, compare and repair one of `parts`; return the boards that failed."""
         now = self._now_ms()
-        part = now // 3_600_000 % parts
+        part = now // HOUR_MS % parts
         end = now + BUILD_SECONDS * 1000
         wrong: dict[str, set[WrongCount]] = {}
 

@@ -182,5 +182,5 @@ def test_window_of_another_length_that_begins_alike_is_another() -> None:
 
 def test_window_of_a_season_ends_with_it() -> None:
     weekly = Seasons.model_validate({"start": "2026-01-05T00:00:00Z", "every": "7d", "grace": "10m"})
-    window = Allowance(3, None).window(0, ("weekly", weekly, 4))
+    window = Allowance(3, None).window(0, (weekly, 4))
     assert window == Window(f"season@{weekly.starts_at(4)}", weekly.ends_at(4), weekly.ends_at(4) + 600_000)
