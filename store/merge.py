@@ -29,9 +29,9 @@ that is throttled, or that others keep writing to, until it is calm.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from game.catalogue import SEASON_MARK, SEASON_SEPARATOR, Board, Catalogue, area_of
 from game.merge import (
@@ -77,6 +77,8 @@ IsGuest = Callable[[str, str], Awaitable[bool]]
 
 _PASSING = (RowError, ConflictError, ThrottledError)
 """What is wrong with one row or board, and must not hold up the others."""
+
+T = TypeVar("T")
 
 logger = logging.getLogger("podium.merge")
 
@@ -194,7 +196,7 @@ class _Merge:
 
     def _is_sum(self, name: str) -> bool:
         board = self._catalogue.find_board(name)
-        return board is not None and len(board.areas) > 1
+        return board is not None and board.is_sum
 
     async def _board(self, name: str) -> None:
         """Move a standing, and the row that it names; one that is gone is no error."""
@@ -237,7 +239,7 @@ class _Merge:
         theirs = held and Record(held, scores.metadata_of(row))
         if board is not None and self._is_final(board):
             record = better_record(board, before, theirs)
-        elif board is not None and len(board.areas) > 1:
+        elif board is not None and board.is_sum:
             after = await self._sum(board, had, held)
             record = after and Record(after)
         else:
@@ -341,12 +343,7 @@ class _Merge:
 
     async def _next_limit(self) -> bool:
         """Count with the heir what the guest has had in one window; is there another?"""
-        for item in await self._guests(LIMITS):
-            try:
-                row = limits.parse(item)
-            except RowError as error:
-                logger.error("a limit of a guest is left out of the merge: %s", error)
-                continue
+        async for row in self._readable(LIMITS, limits.parse, "a limit"):
             if not row.is_over(self._now):
                 parts = [limits.remove(self._db, row), limits.add(self._db, self._heir, row)]
                 await players.write(self._db, self._heir, parts)
@@ -355,18 +352,23 @@ class _Merge:
 
     async def _next_held(self) -> bool:
         """Move a held score of the guest's; is there another?"""
-        for item in await self._guests(HELD_SCORES):
-            try:
-                row = held_scores.parse(item)
-            except RowError as error:
-                logger.error("a held score of a guest is left out of the merge: %s", error)
-                continue
+        async for row in self._readable(HELD_SCORES, held_scores.parse, "a held score"):
             slot = held_scores.free_slot(await held_scores.of_player(self._db, self._heir))
             moved = row.model_copy(update={"user_id": self._heir, "slot": slot})
             parts = [held_scores.remove(self._db, row), held_scores.put(self._db, moved)]
             await players.write(self._db, self._heir, parts)
             return True
         return False
+
+    async def _readable(self, table: Table, parse: Callable[[Item], T], what: str) -> AsyncIterator[T]:
+        """Yield the guest's rows of a table; one that cannot be read is logged and left out."""
+        for item in await self._guests(table):
+            try:
+                row = parse(item)
+            except RowError as error:
+                logger.error("%s of a guest is left out of the merge: %s", what, error)
+                continue
+            yield row
 
     async def _guests(self, table: Table) -> list[Item]:
         return [item async for page in partition(self._db, table, self._guest) for item in page]
@@ -387,8 +389,8 @@ class _Merge:
     def _sums(self, held: Iterable[str]) -> Iterator[Board]:
         """Yield the boards that are sums over several areas, in each season of the heir's."""
         for board in self._catalogue.boards.values():
-            if len(board.areas) > 1 and board.seasons is None:
+            if board.is_sum and board.seasons is None:
                 yield board
         for one in (self._catalogue.find_board(key) for key in held):
-            if one and one.seasons and len(one.areas) > 1 and not self._is_final(one):
+            if one and one.seasons and one.is_sum and not self._is_final(one):
                 yield one
